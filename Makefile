@@ -1,0 +1,42 @@
+# make quickstart: from a fresh clone to a trained, evaluated and exported model; make test: the whole test suite.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+
+.PHONY: help install quickstart test lint format clean
+
+help:
+	@echo "make quickstart   install, then train, evaluate and export a small model on synthetic voices"
+	@echo "make test         install, then run the whole test suite"
+	@echo "make lint         install, then check style and types"
+	@echo "make format       let ruff put the style right"
+	@echo "make clean        remove the virtual environment and caches (never runs)"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "AERSUT needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Use make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev]'
+	@touch $(INSTALLED)
+
+quickstart: $(INSTALLED)
+	$(BIN)/python launch.py --experiment=quickstart
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n auto
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,23 @@
+"""What augmenters change."""
+
+import functools
+from dataclasses import dataclass
+
+import jax
+from jaxtyping import Array, Float
+
+
+@functools.partial(jax.tree_util.register_dataclass, data_fields=["values", "label"], meta_fields=["sample_rate"])
+@dataclass(frozen=True)
+class Example:
+    """One training example, or a batch of them with a first axis more.
+
+    Attributes:
+        values: samples in [-1, 1], f32[samples], or unscaled features, f32[frames, channels].
+        label: the distribution over the classes, f32[classes].
+        sample_rate: in Hz, of the waveform that the values are or come from.
+    """
+
+    values: Float[Array, "..."]
+    label: Float[Array, "*batch classes"]
+    sample_rate: int = 22_050

@@ -1,0 +1,70 @@
+"""What the readers of file-named corpora share: walk a folder, and tell a clip from what must be left out."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from aersut.contracts import Clip, LeftOut, Listing
+from aersut.errors import UserError
+
+SUFFIXES = (".wav", ".flac")
+LFS_HEADER = b"version https://git-lfs"
+
+
+class NoCounterpart(Exception):  # noqa: N818  (no error: a sorting)
+    """Raised by a corpus's parser for a sound file whose emotion (or kind) is none of ours: left out, but no damage."""
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """All .wav and .flac files under `folder`, sorted by path; hidden ones are passed over.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+
+    def stop(error: OSError) -> None:
+        raise UserError(f"folder {error.filename} cannot be read: {error.strerror}. Give yourself the permission.")
+
+    files = []
+    for parent, folders, names in os.walk(folder, onerror=stop):
+        folders.sort()
+        files += [Path(parent, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+    return sorted(files)
+
+
+def list_clips(files: Iterable[Path], parse: Callable[[Path], Clip]) -> Listing:
+    """Turn files into clips with `parse(path)`, which raises `ValueError` for a name off the corpus's scheme.
+
+    Files that are no audio by their first bytes are left out here already; the rest shows when they are decoded.
+    """
+    clips: list[Clip] = []
+    left_out: list[LeftOut] = []
+    taken: set[Path] = set()
+    for path in files:
+        try:
+            if path.with_suffix("") in taken:
+                raise NoCounterpart("the same clip lies beside it in another format")
+            clip = parse(path)
+            if problem := _problem(path):
+                left_out.append(LeftOut(path, problem))
+                continue
+            clips.append(clip)
+            taken.add(path.with_suffix(""))
+        except NoCounterpart as reason:
+            left_out.append(LeftOut(path, str(reason), damage=False))
+        except ValueError as reason:
+            left_out.append(LeftOut(path, str(reason)))
+    return Listing(tuple(clips), tuple(left_out))
+
+
+def _problem(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(LFS_HEADER))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not head:
+        return "zero length"
+    if head == LFS_HEADER:
+        return "a Git LFS pointer instead of audio (run `git lfs pull` where it was cloned)"
+    return None

@@ -1,0 +1,1 @@
+"""Export to TensorFlow Lite. TensorFlow is imported in this package only."""

@@ -1,0 +1,40 @@
+"""The mel spectrogram in decibels."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Array, Float
+
+from aersut.contracts import Feature, Framing
+from aersut.features import mel
+from aersut.features.signal import Signal, decibels
+from aersut.registry import FEATURES
+
+
+@FEATURES.register("log_mel")
+@dataclass(frozen=True)
+class LogMel(Feature):
+    """Mel spectrogram in dB, `librosa.power_to_db(librosa.feature.melspectrogram(y), top_db=None)` to 1e-3 dB.
+
+    Attributes:
+        n_mels: bands.
+        fmin, fmax: their edges in Hz; None is half the sample rate.
+        pre_emphasis: coefficient of the high-pass filter before the frames, 0 for none.
+    """
+
+    n_mels: int = 64
+    fmin: float = 0.0
+    fmax: float | None = None
+    pre_emphasis: float = 0.0
+
+    def __post_init__(self) -> None:
+        mel.check_bands(self.n_mels, self.fmin, self.fmax)
+
+    def check(self, framing: Framing) -> None:
+        mel.check_bands(self.n_mels, self.fmin, self.fmax, framing.sample_rate)
+
+    @property
+    def channels(self) -> int:  # type: ignore[override]
+        return self.n_mels
+
+    def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:
+        return decibels(signal.mel(self.n_mels, self.fmin, self.fmax, self.pre_emphasis))

@@ -1,0 +1,87 @@
+"""The window of samples that features describe, with the intermediate results that they share."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from aersut.contracts import Framing
+from aersut.features import mel
+
+
+class Signal:
+    """Samples under a framing; frames and spectra are computed once, however many features ask for them.
+
+    Attributes:
+        samples: f32[samples] in [-1, 1].
+        framing: the experiment's.
+    """
+
+    def __init__(self, samples: Float[Array, " samples"], framing: Framing) -> None:
+        self.samples = samples
+        self.framing = framing
+        self._known: dict[tuple[object, ...], Array] = {}
+
+    def emphasized(self, pre_emphasis: float = 0.0) -> Float[Array, " samples"]:
+        """y[n] = x[n] - pre_emphasis · x[n - 1], with silence before the first sample.
+
+        `librosa.effects.preemphasis(x, coef=pre_emphasis, zi=[0])`, to 1e-7.
+        """
+        if not pre_emphasis:
+            return self.samples
+        before = jnp.concatenate([jnp.zeros(1, self.samples.dtype), self.samples[:-1]])
+        return self.samples - pre_emphasis * before
+
+    def frames(
+        self, pre_emphasis: float = 0.0, pad: Literal["constant", "edge"] = "constant"
+    ) -> Float[Array, "frames frame_length"]:
+        """Overlapping frames, not windowed; `pad` is what centring puts around the samples, as in `numpy.pad`."""
+        return self._once(("frames", pre_emphasis, pad), lambda: self._cut(self.emphasized(pre_emphasis), pad))
+
+    def power(self, pre_emphasis: float = 0.0) -> Float[Array, "frames bins"]:
+        """Power spectrum |rfft|² of the frames under a periodic Hann window, as `abs(librosa.stft(y)) ** 2`."""
+
+        def compute() -> Array:
+            window = jnp.asarray(mel.hann(self.framing.frame_length))
+            spectrum = jnp.fft.rfft(self.frames(pre_emphasis) * window)
+            return jnp.square(spectrum.real) + jnp.square(spectrum.imag)
+
+        return self._once(("power", pre_emphasis), compute)
+
+    def mel(
+        self, n_mels: int, fmin: float = 0.0, fmax: float | None = None, pre_emphasis: float = 0.0
+    ) -> Float[Array, "frames n_mels"]:
+        """Power in Slaney mel bands, as `librosa.feature.melspectrogram`; fmin and fmax in Hz."""
+
+        def compute() -> Array:
+            filters = mel.filters(self.framing.sample_rate, self.framing.frame_length, n_mels, fmin, fmax)
+            return self.power(pre_emphasis) @ jnp.asarray(filters.T)
+
+        return self._once(("mel", n_mels, fmin, fmax, pre_emphasis), compute)
+
+    def _once(self, what: tuple[object, ...], compute: Callable[[], Array]) -> Array:
+        if what not in self._known:
+            self._known[what] = compute()
+        return self._known[what]
+
+    def _cut(self, samples: Array, pad: str) -> Array:
+        # whole hops side by side instead of a gather: faster on every backend, and TensorFlow Lite has the operators
+        framing = self.framing
+        if framing.center:
+            samples = jnp.pad(samples, framing.frame_length // 2, mode=pad)
+        count = 1 + (len(samples) - framing.frame_length) // framing.hop_length
+        hops_per_frame = math.ceil(framing.frame_length / framing.hop_length)
+        hops = count - 1 + hops_per_frame
+        needed = hops * framing.hop_length
+        samples = jnp.pad(samples, (0, max(0, needed - len(samples))))[:needed]
+        rows = samples.reshape(hops, framing.hop_length)
+        frames = jnp.concatenate([rows[i : i + count] for i in range(hops_per_frame)], axis=1)
+        return frames[:, : framing.frame_length]
+
+
+def decibels(power: Float[Array, "..."], floor: float = 1e-10) -> Float[Array, "..."]:
+    """10 · log10 of power, not under `floor`: `librosa.power_to_db(power, top_db=None)`."""
+    return (10 / np.log(10)).astype(np.float32) * jnp.log(jnp.maximum(power, floor))

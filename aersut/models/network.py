@@ -1,0 +1,105 @@
+"""The layers that the architectures share. All of them become built-in operators of TensorFlow Lite."""
+
+import abc
+from collections.abc import Sequence
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from aersut.models.convolution import conv1d, max_pool1d
+
+
+class Network(nnx.Module):
+    """What `Model.build` returns: an embedding, and a linear head over it. Softmax is the loss's and the export's."""
+
+    head: nnx.Linear
+
+    @abc.abstractmethod
+    def embed(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "batch width"]:
+        """The penultimate layer."""
+
+    def __call__(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "batch classes"]:
+        """The logits."""
+        return self.head(self.embed(features))
+
+
+class ConvBlock(nnx.Module):
+    """Convolution over frames, BatchNorm, ReLU, max pooling by 2.
+
+    The convolution has no bias: BatchNorm would cancel it, and its gradient is rounding noise that Adam makes steps of.
+    """
+
+    def __init__(self, inputs: int, filters: int, size: int, *, rngs: nnx.Rngs) -> None:
+        self.kernel = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), (size, inputs, filters)))
+        self.norm = batch_norm(filters, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch half filters"]:
+        return max_pool1d(nnx.relu(self.norm(conv1d(x, self.kernel[...]))))
+
+
+def batch_norm(channels: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
+    """BatchNorm whose averages follow within some ten steps, since an epoch of these corpora has only a few dozen."""
+    return nnx.BatchNorm(channels, momentum=0.9, epsilon=1e-3, rngs=rngs)
+
+
+class LSTM(nnx.Module):
+    """Long short-term memory over frames (Hochreiter & Schmidhuber 1997), gates in the order i, f, g, o as in Keras.
+
+    The input's part of all gates is one matmul over all frames, so that the scan has the recurrent one only.
+    The forget gate's bias starts at 1 (Jozefowicz et al. 2015).
+    """
+
+    def __init__(self, inputs: int, units: int, *, rngs: nnx.Rngs) -> None:
+        self.units = units
+        self.kernel = nnx.Param(nnx.initializers.glorot_uniform()(rngs.params(), (inputs, 4 * units)))
+        self.recurrent = nnx.Param(nnx.initializers.orthogonal()(rngs.params(), (units, 4 * units)))
+        self.bias = nnx.Param(jnp.zeros(4 * units).at[units : 2 * units].set(1.0))
+
+    def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch frames units"]:
+        recurrent = self.recurrent[...]
+
+        def step(carry: tuple[Array, Array], projected: Array) -> tuple[tuple[Array, Array], Array]:
+            hidden, cell = carry
+            i, f, g, o = jnp.split(projected + hidden @ recurrent, 4, axis=-1)
+            cell = nnx.sigmoid(f) * cell + nnx.sigmoid(i) * jnp.tanh(g)
+            hidden = nnx.sigmoid(o) * jnp.tanh(cell)
+            return (hidden, cell), hidden
+
+        projected = x @ self.kernel[...] + self.bias[...]
+        zeros = jnp.zeros((x.shape[0], self.units), x.dtype)
+        _, outputs = jax.lax.scan(step, (zeros, zeros), jnp.swapaxes(projected, 0, 1))
+        return jnp.swapaxes(outputs, 0, 1)
+
+
+class ConvStack(nnx.Module):
+    """1-D `ConvBlock`s, each of which halves the frames."""
+
+    def __init__(self, channels: int, filters: Sequence[int], kernels: Sequence[int], *, rngs: nnx.Rngs) -> None:
+        widths = pairwise((channels, *filters))
+        self.blocks = nnx.List([ConvBlock(a, b, k, rngs=rngs) for (a, b), k in zip(widths, kernels, strict=True)])
+
+    def __call__(self, x: Float[Array, "batch frames channels"]) -> Float[Array, "batch fewer filters"]:
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+def check_stack(filters: Sequence[int], kernels: Sequence[int], dropout: float) -> None:
+    """Raise `ValueError` where the fields of a convolutional model do not fit together."""
+    if not filters or len(filters) != len(kernels):
+        raise ValueError(f"filters and kernels need one entry per convolution, got {filters} and {kernels}")
+    if min(*filters, *kernels) < 1:
+        raise ValueError(f"filters and kernels must be at least 1, got {filters} and {kernels}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and under 1, got {dropout}")
+
+
+def halved(size: int, times: int, what: str) -> int:
+    """`size` after `times` poolings by 2; raises `ValueError` where nothing is left of it."""
+    left = size >> times
+    if left < 1:
+        raise ValueError(f"{size} {what} are too few for {times} poolings by 2; expected at least {1 << times}")
+    return left

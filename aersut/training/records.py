@@ -1,0 +1,38 @@
+"""The metrics of each epoch, one JSON object per line."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from aersut.paths import write_text
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The records of a run, in order; a last line that a crash has cut short is passed over."""
+    if not path.exists():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("epoch"), int):
+            records.append(record)
+    return records
+
+
+def append(path: Path, record: dict[str, Any]) -> None:
+    """Add one record, and have it on disk before the checkpoint of its epoch is."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def cut(path: Path, epoch: int) -> None:
+    """Drop what was recorded after the checkpoint that a run goes on from."""
+    kept = [record for record in read(path) if record["epoch"] <= epoch]
+    if path.exists() or kept:
+        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))

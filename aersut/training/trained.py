@@ -1,0 +1,39 @@
+"""A trained network, restored from the best checkpoint of its run."""
+
+from dataclasses import dataclass, replace
+
+from aersut.errors import UserError
+from aersut.features.frontend import Frontend
+from aersut.run import Run, build_network, make_frontend
+from aersut.training.checkpoints import Checkpoints
+from aersut.training.forward import Forward
+from aersut.training.state import Graphs, TrainState, create
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with the weights of its best epoch, and the frontend with the scaling that it was trained with."""
+
+    epoch: int
+    graphs: Graphs
+    state: TrainState
+    frontend: Frontend
+    forward: Forward
+
+
+def load(run: Run) -> Trained:
+    """Restore the checkpoint with the highest validation UAR.
+
+    Raises:
+        UserError: the run has no checkpoint, or one of another architecture.
+    """
+    frontend = make_frontend(run.experiment)
+    graphs, like = create(build_network(run.experiment, frontend), run.experiment.optimizer.build(1))
+    if not run.checkpoints.is_dir():
+        raise UserError(f"run {run.folder} has no checkpoint yet: train it first, with --mode=train.")
+    with Checkpoints(run.checkpoints) as checkpoints:
+        if not checkpoints.best:
+            raise UserError(f"run {run.folder} has no checkpoint yet: train it first, with --mode=train.")
+        restored = checkpoints.restore(checkpoints.best, like)
+    frontend = replace(frontend, scaling=restored.scaling)
+    return Trained(restored.epoch, graphs, restored.state, frontend, Forward(graphs, frontend))
