@@ -10,6 +10,7 @@ from aersut import metrics
 from aersut.config import to_tree
 from aersut.errors import UserError
 from aersut.export.bridge import to_float32
+from aersut.export.quiet import quiet
 from aersut.export.verify import compare, refuse_difference, run_litert
 from aersut.paths import write_bytes, write_json
 from aersut.registry import MODELS
@@ -31,8 +32,10 @@ def export(run: Run) -> dict[str, Any]:
     prepared = prepare(run)
     items = prepared.split.items("test")
     features, labels = prepared.features(items), prepared.labels[items[:, 0]]
-    model = to_float32(trained)
-    probabilities = run_litert(model, np.asarray(trained.frontend.scaled(jnp.asarray(features))))
+    scaled = np.asarray(trained.frontend.scaled(jnp.asarray(features)))
+    with quiet():
+        model = to_float32(trained)
+        probabilities = run_litert(model, scaled)
     agreement = compare(probabilities, softmax(trained.forward(trained.state, features)))
     refuse_difference(agreement)
     counts = metrics.confusion(labels, probabilities.argmax(1), len(experiment.data.emotions))

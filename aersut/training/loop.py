@@ -1,21 +1,23 @@
 """The training, told from top to bottom."""
 
 import time
+from typing import Any
 
+import grain
 import jax
 import numpy as np
 
 from aersut import metrics
 from aersut.data import collection
-from aersut.data.pipeline import AudioSource, FeatureSource, Source, training_batches
+from aersut.data.pipeline import AudioSource, Batch, FeatureSource, Source, training_batches
 from aersut.errors import UserError
 from aersut.run import Prepared, Run, build_network, describe, prepare
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward, cross_entropy
 from aersut.training.progress import Progress
-from aersut.training.state import create
-from aersut.training.step import make_train_step
+from aersut.training.state import TrainState, create
+from aersut.training.step import Step, make_train_step
 
 
 def train(run: Run) -> bool:
@@ -28,22 +30,16 @@ def train(run: Run) -> bool:
     """
     experiment = run.experiment
     with Checkpoints(run.checkpoints) as checkpoints:
-        if checkpoints.last >= experiment.epochs:
+        done = checkpoints.last
+        if done >= experiment.epochs:
             return False
         prepared = prepare(run)
         _tell(prepared)
-        items = prepared.split.items("train")
-        steps = len(items) // experiment.batch_size
-        if not steps:
-            raise UserError(
-                f"experiment.batch_size: {experiment.batch_size} is more than the {len(items)} items of the training "
-                "part; make it smaller."
-            )
-        network = build_network(experiment, prepared.frontend)
+        steps = _steps(run, prepared)
+
         optimizer = experiment.optimizer.build(steps * experiment.epochs)
-        graphs, state = create(network, optimizer)
+        graphs, state = create(build_network(experiment, prepared.frontend), optimizer)
         batches = training_batches(_source(run, prepared), experiment.batch_size, experiment.seed)
-        done = checkpoints.last
         if done:
             state = checkpoints.restore(done, state, batches).state
             print(f"going on after epoch {done} of {experiment.epochs}")
@@ -52,46 +48,63 @@ def train(run: Run) -> bool:
         key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
         step = make_train_step(graphs, optimizer, prepared.frontend, key)
         forward = Forward(graphs, prepared.frontend)
-        heard = prepared.split.items("validation")
-        features, labels = prepared.features(heard), prepared.labels[heard[:, 0]]
         with Progress(steps * experiment.epochs, steps * done, experiment.batch_size) as progress:
             for epoch in range(done + 1, experiment.epochs + 1):
-                begin = time.perf_counter()
-                figures = []
-                for number in range(1, steps + 1):
-                    state, latest = step(state, next(batches))
-                    figures.append(latest)
-                    if number > 1:  # read one step late, so that the next one is under way meanwhile
-                        rate = (number - 1) * experiment.batch_size / (time.perf_counter() - begin)
-                        progress.step(float(figures[-2]["loss"]), float(figures[-2]["accuracy"]), rate)
-                loss = float(np.mean([figure["loss"] for figure in figures]))
-                rate = steps * experiment.batch_size / (time.perf_counter() - begin)
-                progress.step(loss, float(figures[-1]["accuracy"]), rate)
-                if not np.isfinite(loss):
-                    raise UserError(
-                        f"the loss became {loss} in epoch {epoch}; epoch {epoch - 1}'s checkpoint is kept. "
-                        "Lower experiment.optimizer.learning_rate and start another run."
-                    )
-                logits = forward(state, features)
-                counts = metrics.confusion(labels, logits.argmax(1), len(experiment.data.emotions))
-                record = {
-                    "epoch": epoch,
-                    "step": steps * epoch,
-                    "train_loss": loss,
-                    "train_accuracy": float(np.mean([figure["accuracy"] for figure in figures])),
-                    "validation_loss": cross_entropy(logits, labels),
-                    "validation_wa": metrics.wa(counts),
-                    "validation_uar": metrics.uar(counts),
-                    "clips_per_second": round(rate, 1),
-                }
+                state, figures = _one_epoch(step, state, batches, steps, progress)
+                record = {"epoch": epoch, "step": steps * epoch, **figures, **_validate(prepared, forward, state)}
+                _refuse_nan(record)
                 records.append(run.records, record)
                 checkpoints.save(epoch, state, batches, prepared.frontend.scaling, record["validation_uar"])
-                progress.line(
-                    f"epoch {epoch}/{experiment.epochs}: loss {loss:.4f}, accuracy {record['train_accuracy']:.3f}; "
-                    f"validation loss {record['validation_loss']:.4f}, UAR {record['validation_uar']:.3f}; "
-                    f"{rate:,.0f} clips/s"
-                )
+                progress.epoch(record, experiment.epochs)
     return True
+
+
+def _one_epoch(
+    step: Step, state: TrainState, batches: grain.DatasetIterator[Batch], steps: int, progress: Progress
+) -> tuple[TrainState, dict[str, float]]:
+    begin = time.perf_counter()
+    figures = []
+    for number in range(steps):
+        state, latest = step(state, next(batches))
+        figures.append(latest)
+        if number:  # read one step late, so that the next one is under way meanwhile
+            progress.step(float(figures[-2]["loss"]), float(figures[-2]["accuracy"]))
+    progress.step(float(figures[-1]["loss"]), float(figures[-1]["accuracy"]))
+    return state, {
+        "train_loss": float(np.mean([figure["loss"] for figure in figures])),
+        "train_accuracy": float(np.mean([figure["accuracy"] for figure in figures])),
+        "clips_per_second": round(steps * progress.batch_size / (time.perf_counter() - begin), 1),
+    }
+
+
+def _validate(prepared: Prepared, forward: Forward, state: TrainState) -> dict[str, float]:
+    items = prepared.split.items("validation")
+    labels = prepared.labels[items[:, 0]]
+    logits = forward(state, prepared.features(items))
+    counts = metrics.confusion(labels, logits.argmax(1), logits.shape[1])
+    return {
+        "validation_loss": cross_entropy(logits, labels),
+        "validation_wa": metrics.wa(counts),
+        "validation_uar": metrics.uar(counts),
+    }
+
+
+def _refuse_nan(record: dict[str, Any]) -> None:
+    for name in ("train_loss", "validation_loss"):
+        if not np.isfinite(record[name]):
+            raise UserError(
+                f"{name} became {record[name]} in epoch {record['epoch']}; the checkpoint of the epoch before is kept. "
+                "Lower experiment.optimizer.learning_rate and start another run."
+            )
+
+
+def _steps(run: Run, prepared: Prepared) -> int:
+    items, batch_size = len(prepared.split.items("train")), run.experiment.batch_size
+    if batch_size > items:
+        raise UserError(
+            f"experiment.batch_size: {batch_size} is more than the {items} items of the training part; make it smaller."
+        )
+    return items // batch_size
 
 
 def _source(run: Run, prepared: Prepared) -> Source:

@@ -3,6 +3,7 @@
 import sys
 import time
 import types
+from typing import Any
 
 from tqdm import tqdm
 
@@ -12,11 +13,15 @@ class Progress:
 
     On a terminal it is one bar with loss, accuracy, clips/s and the remaining time, above which finished epochs are
     listed; elsewhere only the list.
+
+    Attributes:
+        batch_size: clips in a step.
     """
 
     def __init__(self, steps: int, first_step: int, batch_size: int) -> None:
-        self._batch_size = batch_size
-        self._begin = time.monotonic()
+        self.batch_size = batch_size
+        self._begin = self._shown = time.monotonic()
+        self._first_step = first_step
         self._bar = tqdm(
             total=steps,
             initial=first_step,
@@ -25,7 +30,6 @@ class Progress:
             dynamic_ncols=True,
             bar_format="{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} steps, {remaining} left{postfix}",
         )
-        self._shown = 0.0
 
     def __enter__(self) -> "Progress":
         return self
@@ -35,15 +39,22 @@ class Progress:
     ) -> None:
         self._bar.close()
 
-    def step(self, loss: float, accuracy: float, clips_per_second: float) -> None:
+    def step(self, loss: float, accuracy: float) -> None:
         """One step is done."""
         self._bar.update()
         now = time.monotonic()
         if not self._bar.disable and now - self._shown > 0.2:
+            rate = (self._bar.n - self._first_step) * self.batch_size / (now - self._begin)
+            self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}, {rate:,.0f} clips/s")
             self._shown = now
-            self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}, {clips_per_second:,.0f} clips/s")
 
-    def line(self, text: str) -> None:
-        """Print a line without tearing the bar."""
-        self._bar.write(text, file=sys.stdout)
+    def epoch(self, record: dict[str, Any], epochs: int) -> None:
+        """One epoch is done: list it, without tearing the bar."""
+        line = (
+            f"epoch {record['epoch']}/{epochs}: "
+            f"loss {record['train_loss']:.4f}, accuracy {record['train_accuracy']:.3f};"
+            f" validation loss {record['validation_loss']:.4f}, UAR {record['validation_uar']:.3f};"
+            f" {record['clips_per_second']:,.0f} clips/s"
+        )
+        self._bar.write(line, file=sys.stdout)
         sys.stdout.flush()

@@ -1,0 +1,70 @@
+"""What all tests share: a cache of their own, and real speech where there is some."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from absl.testing import flagsaver
+
+from aersut import cli
+from aersut.run import Run, open_run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or fills the user's cache, and one worker's tests share theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AERSUT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """A root that holds real RAVDESS speech."""
+    folder = os.environ.get("AERSUT_TEST_DATA")
+    if not folder:
+        pytest.skip("AERSUT_TEST_DATA is not set: no real speech")
+    return Path(folder)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def launch(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run a command line inside this process, which saves the seconds that importing JAX takes."""
+
+    def run(*arguments: str) -> Outcome:
+        with flagsaver.flagsaver():
+            try:
+                status = cli._run(cli._parse(["launch.py", *arguments]))
+            except SystemExit as stop:
+                status = int(stop.code or 0)
+        printed = capsys.readouterr()
+        return Outcome(status, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def tiny() -> str:
+    """The path of an experiment that takes seconds."""
+    return str(Path(__file__).parent / "tiny.py")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of the tiny experiment, trained, evaluated, exported and reported; for reading only."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    with flagsaver.flagsaver():
+        tiny = str(Path(__file__).parent / "tiny.py")
+        assert cli._run(cli._parse(["launch.py", f"--experiment={tiny}", f"--workdir={folder}"])) == 0
+    return open_run(folder)

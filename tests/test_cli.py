@@ -1,0 +1,291 @@
+"""The command line as a user meets it: one command does everything, and every mistake gets one clear message."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from aersut.corpora import Synthetic
+from aersut.run import Run
+
+ROOT = Path(__file__).parents[1]
+
+
+def files(folder):
+    """Every file under a folder with its time of change."""
+    return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_help_imports_nothing_heavy_and_ends_with_0():
+    code = "import sys; sys.argv = ['launch.py', '--help']\nfrom aersut.cli import main\ntry: main()\n"
+    code += "finally: print(sorted({'jax', 'numpy', 'tensorflow', 'pydantic'} & set(sys.modules)), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0
+    assert "--experiment=NAME" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_list_names_experiments_and_plugins_of_every_kind(launch):
+    outcome = launch("--list")
+    assert outcome.status == 0
+    lines = {line.split()[0]: line for line in outcome.out.splitlines()}
+    for name in ("quickstart", "cnn_combined", "cnn_lstm_combined", "cnn_lstm_combined_features", "cnn2d_mel"):
+        assert len(lines[name].split()) > 3  # a name with its line
+    for name in ("ravdess", "cremad", "synthetic", "mfcc", "log_mel", "zcr", "rms", "noise", "time_shift", "cnn", "adam"):
+        assert len(lines[name].split()) > 3
+
+
+class TestOneCommand:
+    def test_leaves_a_complete_run_folder(self, finished: Run):
+        config = json.loads(finished.config.read_text())
+        assert config["model"] == {"name": "cnn", "filters": [8, 8], "kernels": [3, 3], "dense": 16, "dropout": 0.5}
+        split = json.loads(finished.split.read_text())
+        assert len(split["clips"]) == 80
+        records = [json.loads(line) for line in finished.records.read_text().splitlines()]
+        assert [record["epoch"] for record in records] == [1, 2, 3]
+        assert {"train_loss", "validation_loss", "validation_uar"} <= set(records[0])
+        metrics = json.loads(finished.evaluation.read_text())
+        assert metrics["protocol"] == "speaker"
+        assert metrics["leaks"] is False
+        assert metrics["synthetic"] is True
+        assert metrics["clips"] == 16  # 1 of 5 speakers of each sex, one clip of each emotion
+        assert 0 <= metrics["uar"] <= 1
+        assert metrics["wa"] == np.trace(metrics["confusion"]) / 16
+        assert (finished.checkpoints / str(metrics["epoch"])).is_dir()
+        assert "SYNTHETIC" not in finished.report.read_text()
+        assert "Synthetic speech" in finished.report.read_text()
+
+    def test_the_same_command_says_that_the_run_is_finished_and_changes_nothing(self, launch, tiny, finished: Run):
+        before = files(finished.folder)
+        outcome = launch(f"--experiment={tiny}", f"--workdir={finished.folder}")
+        assert outcome.status == 0
+        assert "finished" in outcome.out
+        assert files(finished.folder) == before
+
+    def test_finds_its_own_folder_again_by_default(self, launch, tiny, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        arguments = (f"--experiment={tiny}", "--mode=train", "--experiment.epochs=1")
+        assert launch(*arguments).status == 0
+        assert "training was finished" in launch(*arguments).out
+        assert launch(*arguments, "--experiment.seed=1").status == 0
+        assert len(list((tmp_path / "runs" / "tiny").iterdir())) == 2
+
+    def test_goes_again_from_its_config_alone(self, launch, finished: Run, tmp_path):
+        outcome = launch(f"--experiment={finished.config}", f"--workdir={tmp_path / 'again'}", "--mode=train")
+        assert outcome.status == 0
+        again = (tmp_path / "again" / "metrics.jsonl").read_text().splitlines()
+        for line, other in zip(again, finished.records.read_text().splitlines(), strict=True):
+            a, b = json.loads(line), json.loads(other)
+            del a["clips_per_second"], b["clips_per_second"]
+            assert a == b
+
+    def test_prints_no_bar_where_there_is_no_terminal(self, launch, tiny, tmp_path):
+        outcome = launch(f"--experiment={tiny}", f"--workdir={tmp_path / 'r'}", "--mode=train", "--experiment.epochs=1")
+        assert "epoch 1/1: loss" in outcome.out
+        assert outcome.err == ""
+
+
+class TestEvaluateElsewhere:
+    def test_lies_beside_the_runs_own_evaluation(self, launch, finished: Run, tmp_path):
+        Synthetic(speakers=2, repetitions=1, seed=7).write(tmp_path, "ravdess")
+        before = finished.evaluation.read_text()
+        outcome = launch(
+            "--mode=evaluate",
+            f"--workdir={finished.folder}",
+            f"--evaluate.root={tmp_path}",
+            "--evaluate.corpora=ravdess",
+        )
+        assert outcome.status == 0
+        assert "16 clips" in outcome.out
+        assert finished.evaluation.read_text() == before
+        (path,) = finished.evaluation.parent.glob("ravdess-*/metrics.json")
+        metrics = json.loads(path.read_text())
+        assert (metrics["clips"], metrics["leaks"], metrics["speaker_independent"]) == (16, False, True)
+
+    def test_says_that_it_leaks_on_the_clips_that_the_run_was_trained_on(self, launch, finished: Run):
+        outcome = launch("--mode=evaluate", f"--workdir={finished.folder}", "--evaluate.root=nowhere")
+        assert outcome.status == 0
+        assert "LEAKS" in outcome.out
+
+
+def test_every_output_says_that_the_papers_protocol_leaks(launch, tiny, tmp_path):
+    outcome = launch(
+        f"--experiment={tiny}",
+        f"--workdir={tmp_path / 'paper'}",
+        "--experiment.data.protocol=paper",
+        "--experiment.epochs=1",
+    )
+    assert outcome.status == 0
+    assert outcome.out.count("LEAKS") >= 3  # before the training, with the evaluation, in the summary
+    assert json.loads((tmp_path / "paper/evaluation/metrics.json").read_text())["leaks"] is True
+    assert json.loads((tmp_path / "paper/split.json").read_text())["leaks"] is True
+    assert json.loads((tmp_path / "paper/export/export.json").read_text())["leaks"] is True
+    assert "LEAKS" in (tmp_path / "paper/report.html").read_text()
+
+
+PLUGIN = '''
+from dataclasses import dataclass
+import jax.numpy as jnp
+from aersut.contracts import Feature
+from aersut.registry import FEATURES
+
+@FEATURES.register("{name}")
+@dataclass(frozen=True)
+class Peak(Feature):
+    """Peak of each frame."""
+    scale: float = 1.0
+    channels = 1
+
+    def __call__(self, signal):
+        return self.scale * jnp.max(jnp.abs(signal.frames()), axis=1, keepdims=True)
+'''
+
+
+def test_trains_on_a_feature_plugin_outside_the_package(launch, tiny, tmp_path):
+    (tmp_path / "my_features.py").write_text(PLUGIN.format(name="peak"))
+    outcome = launch(
+        f"--experiment={tiny}",
+        f"--workdir={tmp_path / 'run'}",
+        f"--experiment.plugins={tmp_path / 'my_features.py'}",
+        "--experiment.features=mfcc,peak",
+        "--experiment.features.1.scale=2",
+        "--experiment.epochs=1",
+    )
+    assert outcome.status == 0, outcome.err
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert config["features"][1] == {"name": "peak", "scale": 2.0}
+    exported = json.loads((tmp_path / "run/export/export.json").read_text())
+    assert exported["files"]["model_float32.tflite"]["input"][1] == [1, 47, 14]
+
+
+def test_finds_a_plugin_module_by_its_dotted_path_in_the_working_directory(launch, tiny, tmp_path, monkeypatch):
+    (tmp_path / "peak_plugin.py").write_text(PLUGIN.format(name="peak_by_module"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])  # as an installed console script has it
+    overrides = ("--experiment.plugins=peak_plugin", "--experiment.features=peak_by_module", "--experiment.epochs=1")
+    assert launch(f"--experiment={tiny}", "--mode=train", *overrides).status == 0
+
+
+MISTAKES = {
+    "unknown experiment": (["--experiment=quickstrat"], ["quickstrat", "Did you mean 'quickstart'"]),
+    "no experiment": ([], ["--experiment=NAME"]),
+    "no such file": (["--experiment=nowhere.py"], ["nowhere.py", "does not exist"]),
+    "misspelt flag": (["--experiment=quickstart", "--workdri=x"], ["workdri", "workdir"]),
+    "misspelt key": (["--experiment=quickstart", "--experiment.epoch=3"], ["experiment.epoch", "'epochs'"]),
+    "misspelt key below": (
+        ["--experiment=quickstart", "--experiment.optimizer.learning_rat=3"],
+        ["experiment.optimizer.learning_rat", "'learning_rate'"],
+    ),
+    "wrong type": (["--experiment=quickstart", "--experiment.epochs=many"], ["experiment.epochs", "integer", "many"]),
+    "fraction": (["--experiment=quickstart", "--experiment.epochs=1.5"], ["experiment.epochs", "1.5"]),
+    "not a number": (["--experiment=quickstart", "--experiment.optimizer.learning_rate=nan"], ["learning_rate", "nan"]),
+    "out of range": (
+        ["--experiment=quickstart", "--experiment.optimizer.learning_rate=0"],
+        ["learning_rate must be above 0"],
+    ),
+    "unknown plugin": (["--experiment=quickstart", "--experiment.model=cnm"], ["unknown model 'cnm'", "'cnn'"]),
+    "unknown feature": (["--experiment=quickstart", "--experiment.features=mfc,zcr"], ["features.0", "'mfcc'"]),
+    "unknown module": (["--experiment=quickstart", "--experiment.plugins=no_such_module"], ["no_such_module"]),
+    "index too far": (["--experiment=quickstart", "--experiment.features.3.n_mfcc=3"], ["features", "'3'", "0 to 0"]),
+    "unknown mode": (["--experiment=quickstart", "--mode=trian"], ["trian", "train"]),
+    "no value": (["--experiment=quickstart", "--experiment.epochs"], ["--experiment.epochs=VALUE"]),
+    "stray word": (["train"], ["'train'", "--"]),
+    "no run": (["--mode=evaluate", "--workdir=nowhere"], ["nowhere", "config.json"]),
+    "evaluate elsewhere, misspelt": (["--mode=evaluate", "--workdir=x", "--evaluate.rot=y"], ["evaluate.rot"]),
+    "no data": (["--experiment=cnn_combined", "--experiment.data.root=nowhere"], ["data.root", "nowhere"]),
+    "batch too large": (["--experiment=TINY", "--experiment.batch_size=5000"], ["batch_size", "5000", "96"]),
+    "too many poolings": (["--experiment=TINY", "--experiment.framing.hop_length=12000"], ["model 'cnn'", "frames"]),
+    "fmax over Nyquist": (["--experiment=TINY", "--experiment.features.0.fmax=9000"], ["Nyquist", "8000"]),
+    "paper without copies": (
+        ["--experiment=TINY", "--experiment.data.protocol=paper", "--experiment.augmented_copies=0"],
+        ["augmented_copies"],
+    ),
+    "given without speakers": (["--experiment=TINY", "--experiment.data.protocol=given"], ["train_speakers"]),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_gets_one_message_that_names_it_and_status_2(mistake, launch, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments, words = MISTAKES[mistake]
+    outcome = launch(*(argument.replace("TINY", tiny) for argument in arguments))
+    assert outcome.status == 2, outcome
+    assert outcome.err.startswith("error: ")
+    for word in words:
+        assert word in outcome.err
+
+
+def test_a_failing_experiment_file_is_named_with_its_line(launch, tmp_path):
+    (tmp_path / "broken.py").write_text("from aersut.models import CNN\n\ndef get_config():\n    return CNN(dense=0)\n")
+    outcome = launch(f"--experiment={tmp_path / 'broken.py'}")
+    assert outcome.status == 2
+    assert "broken.py" in outcome.err
+    assert "dense must be at least 1" in outcome.err
+
+
+class TestRunFolderOfSomethingElse:
+    def test_of_another_experiment_is_refused_and_kept(self, launch, tiny, finished: Run):
+        before = files(finished.folder)
+        outcome = launch(f"--experiment={tiny}", "--experiment.epochs=4", f"--workdir={finished.folder}")
+        assert outcome.status == 2
+        assert "experiment.epochs: 3 / 4" in outcome.err
+        assert files(finished.folder) == before
+
+    def test_that_is_no_run_is_refused_and_kept(self, launch, tiny, tmp_path):
+        (tmp_path / "thesis.txt").write_text("all of it")
+        outcome = launch(f"--experiment={tiny}", f"--workdir={tmp_path}")
+        assert outcome.status == 2
+        assert "not empty" in outcome.err
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+    def test_whose_data_has_changed_is_refused(self, launch, tiny, tmp_path):
+        corpus = Synthetic(speakers=6, repetitions=1).write(tmp_path, "ravdess")
+        arguments = (
+            f"--experiment={tiny}",
+            f"--workdir={tmp_path / 'run'}",
+            "--mode=train",
+            f"--experiment.data.root={tmp_path}",
+            "--experiment.data.corpora=ravdess",
+        )
+        assert launch(*arguments, "--experiment.epochs=1").status == 0
+        next(corpus.rglob("*.wav")).unlink()
+        (tmp_path / "run" / "checkpoints").rename(tmp_path / "run" / "elsewhere")
+        outcome = launch(*arguments, "--experiment.epochs=1")
+        assert outcome.status == 2
+        assert "not what run" in outcome.err
+
+
+def test_one_damaged_clip_is_named_and_the_run_goes_on(launch, tiny, tmp_path):
+    corpus = Synthetic(speakers=14, repetitions=1).write(tmp_path, "ravdess")
+    victim = sorted(corpus.rglob("*.wav"))[5]
+    soundfile.write(victim, np.full(100, np.nan), 16_000, subtype="FLOAT")
+    outcome = launch(
+        f"--experiment={tiny}",
+        f"--workdir={tmp_path / 'run'}",
+        "--mode=train",
+        f"--experiment.data.root={tmp_path}",
+        "--experiment.data.corpora=ravdess",
+        "--experiment.epochs=1",
+    )
+    assert outcome.status == 0
+    assert "left out 1 (damaged)" in outcome.out
+    assert victim.name in outcome.out
+    assert len(json.loads((tmp_path / "run/split.json").read_text())["clips"]) == 111
+
+
+@pytest.mark.slow  # a real process: what the installed program prints, warnings of native libraries included
+def test_the_paper_experiment_on_real_speech(real_data, tmp_path):
+    command = [sys.executable, "launch.py", "--experiment=cnn_lstm_combined", f"--workdir={tmp_path / 'run'}"]
+    command += [f"--experiment.data.root={real_data}", "--experiment.data.corpora=ravdess", "--experiment.epochs=1"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ), timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "ravdess: 1,080 clips of 18 speakers, 8 emotions" in done.stdout
+    assert "Traceback" not in done.stderr
+    for name in ("config.json", "split.json", "metrics.jsonl", "evaluation/metrics.json", "report.html"):
+        assert (tmp_path / "run" / name).is_file()
+    assert (tmp_path / "run" / "export" / "model_float32.tflite").stat().st_size > 1_000_000
