@@ -23,7 +23,7 @@ def get_config() -> Experiment:
         data=Data(corpora=(Ravdess(), CremaD()), root="input", protocol="speaker"),
         framing=Framing(sample_rate=22_050, seconds=3.0, frame_length=2048, hop_length=512),
         features=(LogMel(n_mels=64),),
-        augment=(Noise(probability=1.0), TimeShift(probability=1.0)),
+        augment=(Noise(probability=1.0), TimeShift()),
         augmented_copies=2,
         model=CNN2D(filters=(16, 32, 64, 128), dropout=0.3),
         optimizer=Adam(learning_rate=1e-3),

@@ -1,0 +1,102 @@
+"""A run that is killed goes on, and ends as if nothing had happened."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from aersut.run import open_run
+from aersut.training import records, trained
+from aersut.training.checkpoints import Checkpoints
+
+ROOT = Path(__file__).parents[2]
+EPOCHS = 25
+
+
+def command(tiny, folder):
+    return [
+        *(sys.executable, str(ROOT / "launch.py"), "--mode=train", f"--experiment={tiny}", f"--workdir={folder}"),
+        f"--experiment.epochs={EPOCHS}",
+    ]
+
+
+def kill_after(epoch, tiny, folder):
+    """Start the training, kill it once it has recorded `epoch`, and return the last epoch that it recorded."""
+    process = subprocess.Popen(command(tiny, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(records.read(folder / "metrics.jsonl")) < epoch:
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < deadline, "the training did not get as far as that"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return len(records.read(folder / "metrics.jsonl"))
+
+
+def weights(folder):
+    run = open_run(folder)
+    with Checkpoints(run.checkpoints) as checkpoints:
+        last = checkpoints.last
+    best = trained.load(run)
+    return last, best.epoch, [np.asarray(leaf) for leaf in jax.tree.leaves((best.state.params, best.state.opt_state))]
+
+
+@pytest.mark.slow  # four real processes: nothing else shows that a kill loses nothing
+def test_a_killed_run_ends_bit_for_bit_like_an_undisturbed_one(tiny, tmp_path):
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    subprocess.run(command(tiny, undisturbed), check=True, capture_output=True, timeout=300)
+    reached = kill_after(2, tiny, killed)
+    assert reached < EPOCHS
+    assert kill_after(min(reached + 6, EPOCHS - 3), tiny, killed) < EPOCHS
+    done = subprocess.run(command(tiny, killed), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "going on after epoch" in done.stdout
+
+    lines = [records.read(folder / "metrics.jsonl") for folder in (undisturbed, killed)]
+    for record in (*lines[0], *lines[1]):
+        del record["clips_per_second"]
+    assert lines[0] == lines[1]
+    last, best, tree = weights(undisturbed)
+    last_killed, best_killed, tree_killed = weights(killed)
+    assert (last, best) == (last_killed, best_killed)
+    assert last == EPOCHS
+    for one, other in zip(tree, tree_killed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_metrics_beyond_the_checkpoint_are_cut_off(launch, tiny, tmp_path):
+    run = tmp_path / "run"
+    arguments = (f"--experiment={tiny}", f"--workdir={run}", "--mode=train")
+    assert launch(*arguments).status == 0
+    path = run / "metrics.jsonl"
+    before = path.read_text()
+    newest = max((run / "checkpoints").iterdir(), key=lambda folder: int(folder.name))
+    for file in sorted(newest.rglob("*"), reverse=True):
+        file.unlink() if file.is_file() else file.rmdir()
+    newest.rmdir()  # as if the kill had come before the last checkpoint was there
+    path.write_text(before + '{"epoch": 4, "train_lo')
+    assert launch(*arguments).status == 0
+    assert [record["epoch"] for record in records.read(path)] == [1, 2, 3]
+    for old, new in zip(before.splitlines(), path.read_text().splitlines(), strict=True):
+        a, b = json.loads(old), json.loads(new)
+        del a["clips_per_second"], b["clips_per_second"]
+        assert a == b
+
+
+def test_a_checkpoint_of_another_architecture_is_refused_by_name(launch, tiny, tmp_path, finished):
+    run = tmp_path / "run"
+    run.mkdir()
+    config = json.loads(finished.config.read_text())
+    config["model"]["dense"] = 17
+    (run / "config.json").write_text(json.dumps(config))
+    os.symlink(finished.checkpoints, run / "checkpoints")
+    outcome = launch(f"--workdir={run}", "--mode=evaluate")
+    assert outcome.status == 2
+    assert "another architecture" in outcome.err
