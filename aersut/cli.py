@@ -1,5 +1,6 @@
 """The command line: flags, one function call per mode, exit statuses (0 done, 2 a user's mistake, 130 interrupted)."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -98,6 +99,9 @@ def _run(arguments: Arguments) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on from the last checkpoint", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `| head` has read enough; Python would complain once more when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _dispatch(arguments: Arguments) -> int:
@@ -139,24 +143,32 @@ def _open(arguments: Arguments) -> "Run":
 
 
 def _all(run: "Run") -> None:
-    trained = _train(run)
-    if trained or not run.evaluation.exists():
+    from aersut.training.trained import best_epoch
+
+    _train(run)
+    best = best_epoch(run)
+    exported = run.export / "export.json"
+    if _epoch_of(run.evaluation) != best:
         _evaluate(run, {})
-    if trained or not (run.export / "export.json").exists():
+    if _epoch_of(exported) != best:
         _export(run)
-    if trained or not run.report.exists():
+    made = max(path.stat().st_mtime for path in (run.evaluation, exported))
+    if not run.report.exists() or run.report.stat().st_mtime < made:
         _report(run)
     _summarize(run)
 
 
-def _train(run: "Run") -> bool:
+def _epoch_of(result: Path) -> int | None:
+    """The epoch whose checkpoint a result was made of; None where there is none, as after an interruption."""
+    return json.loads(result.read_text(encoding="utf-8"))["epoch"] if result.exists() else None
+
+
+def _train(run: "Run") -> None:
     from aersut.training.loop import train
 
     print(f"run folder {run.folder}")
-    trained = train(run)
-    if not trained:
+    if not train(run):
         print(f"training was finished: {run.experiment.epochs} epochs")
-    return trained
 
 
 def _evaluate(run: "Run", elsewhere: dict[str, str]) -> None:

@@ -36,7 +36,8 @@ def test_list_names_experiments_and_plugins_of_every_kind(launch):
     lines = {line.split()[0]: line for line in outcome.out.splitlines()}
     for name in ("quickstart", "cnn_combined", "cnn_lstm_combined", "cnn_lstm_combined_features", "cnn2d_mel"):
         assert len(lines[name].split()) > 3  # a name with its line
-    for name in ("ravdess", "cremad", "synthetic", "mfcc", "log_mel", "zcr", "rms", "noise", "time_shift", "cnn", "adam"):
+    plugins = "ravdess cremad synthetic mfcc log_mel zcr rms noise time_shift cnn cnn_lstm cnn2d adam"
+    for name in plugins.split():
         assert len(lines[name].split()) > 3
 
 
@@ -66,6 +67,20 @@ class TestOneCommand:
         assert outcome.status == 0
         assert "finished" in outcome.out
         assert files(finished.folder) == before
+
+    def test_makes_anew_what_an_interruption_has_left_of_an_earlier_epoch(self, launch, tiny, tmp_path):
+        run = tmp_path / "run"
+        arguments = (f"--experiment={tiny}", f"--workdir={run}")
+        assert launch(*arguments, "--mode=train").status == 0
+        (run / "evaluation").mkdir()
+        (run / "evaluation" / "metrics.json").write_text('{"epoch": 99}')  # judged before the training went on
+        outcome = launch(*arguments)
+        assert outcome.status == 0
+        assert json.loads((run / "evaluation/metrics.json").read_text())["clips"] == 16
+        (run / "report.html").unlink()  # interrupted before the report
+        outcome = launch(*arguments)
+        assert (run / "report.html").exists()
+        assert "heard as" not in outcome.out  # and no more than the report is made again
 
     def test_finds_its_own_folder_again_by_default(self, launch, tiny, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
@@ -276,6 +291,29 @@ def test_one_damaged_clip_is_named_and_the_run_goes_on(launch, tiny, tmp_path):
     assert "left out 1 (damaged)" in outcome.out
     assert victim.name in outcome.out
     assert len(json.loads((tmp_path / "run/split.json").read_text())["clips"]) == 111
+
+
+def test_trains_on_both_corpora_of_the_paper(launch, tmp_path):
+    Synthetic(speakers=5, repetitions=1, seed=1).write(tmp_path, "ravdess", sample_rate=48_000)
+    Synthetic(speakers=5, repetitions=1, seed=2).write(tmp_path, "cremad", suffix=".flac")
+    outcome = launch(
+        "--experiment=cnn_lstm_combined",
+        f"--workdir={tmp_path / 'run'}",
+        "--mode=train",
+        f"--experiment.data.root={tmp_path}",
+        "--experiment.model.filters=8,8,8",
+        "--experiment.model.units=8",
+        "--experiment.epochs=1",
+        "--experiment.data.protocol=given",
+        "--experiment.data.train_speakers=1,2,3,1001,1002,1003",
+        "--experiment.data.validation_speakers=4,cremad:1004",
+        "--experiment.data.test_speakers=ravdess:5,1005",
+    )
+    assert outcome.status == 0, outcome.err
+    assert "ravdess: 40 clips of 5 speakers, 8 emotions" in outcome.out
+    assert "cremad: 30 clips of 5 speakers, 6 emotions" in outcome.out
+    clips = json.loads((tmp_path / "run/split.json").read_text())["clips"]
+    assert {clip["speaker"] for clip in clips if "test" in clip["parts"]} == {"5", "1005"}
 
 
 @pytest.mark.slow  # a real process: what the installed program prints, warnings of native libraries included

@@ -20,8 +20,7 @@ class Progress:
 
     def __init__(self, steps: int, first_step: int, batch_size: int) -> None:
         self.batch_size = batch_size
-        self._begin = self._shown = time.monotonic()
-        self._first_step = first_step
+        self._shown = time.monotonic()
         self._bar = tqdm(
             total=steps,
             initial=first_step,
@@ -44,7 +43,7 @@ class Progress:
         self._bar.update()
         now = time.monotonic()
         if not self._bar.disable and now - self._shown > 0.2:
-            rate = (self._bar.n - self._first_step) * self.batch_size / (now - self._begin)
+            rate = (self._bar.format_dict["rate"] or 0) * self.batch_size  # smoothed, so compiling is soon forgotten
             self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}, {rate:,.0f} clips/s")
             self._shown = now
 

@@ -21,19 +21,29 @@ class Trained:
     forward: Forward
 
 
+def best_epoch(run: Run) -> int:
+    """The epoch of the checkpoint with the highest validation UAR.
+
+    Raises:
+        UserError: the run has no checkpoint.
+    """
+    if run.checkpoints.is_dir():
+        with Checkpoints(run.checkpoints) as checkpoints:
+            if checkpoints.best:
+                return checkpoints.best
+    raise UserError(f"run {run.folder} has no checkpoint yet: train it first, with --mode=train.")
+
+
 def load(run: Run) -> Trained:
     """Restore the checkpoint with the highest validation UAR.
 
     Raises:
         UserError: the run has no checkpoint, or one of another architecture.
     """
+    epoch = best_epoch(run)
     frontend = make_frontend(run.experiment)
     graphs, like = create(build_network(run.experiment, frontend), run.experiment.optimizer.build(1))
-    if not run.checkpoints.is_dir():
-        raise UserError(f"run {run.folder} has no checkpoint yet: train it first, with --mode=train.")
     with Checkpoints(run.checkpoints) as checkpoints:
-        if not checkpoints.best:
-            raise UserError(f"run {run.folder} has no checkpoint yet: train it first, with --mode=train.")
-        restored = checkpoints.restore(checkpoints.best, like)
+        restored = checkpoints.restore(epoch, like)
     frontend = replace(frontend, scaling=restored.scaling)
     return Trained(restored.epoch, graphs, restored.state, frontend, Forward(graphs, frontend))

@@ -1,7 +1,6 @@
 """A run that is killed goes on, and ends as if nothing had happened."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -96,7 +95,7 @@ def test_a_checkpoint_of_another_architecture_is_refused_by_name(launch, tiny, t
     config = json.loads(finished.config.read_text())
     config["model"]["dense"] = 17
     (run / "config.json").write_text(json.dumps(config))
-    os.symlink(finished.checkpoints, run / "checkpoints")
+    (run / "checkpoints").symlink_to(finished.checkpoints)
     outcome = launch(f"--workdir={run}", "--mode=evaluate")
     assert outcome.status == 2
     assert "another architecture" in outcome.err
