@@ -22,6 +22,7 @@ USAGE = """Train, evaluate and export emotion networks.
   python launch.py --mode=evaluate --workdir=RUN              one step of an existing run
   python launch.py --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=NAMES
                                                               judge a run on other speech
+  python launch.py --mode=data --experiment=NAME              what is on disk, and what is wrong with it
   python launch.py --list                                     experiments, and plugins of every kind
 
 KEY is a dotted path into the experiment: epochs, optimizer.learning_rate, data.root, features.0.n_mfcc. Lists are
@@ -29,13 +30,14 @@ comma lists (--experiment.data.corpora=ravdess,cremad), plugins go by name (--ex
 The same command finds the same run folder, goes on where it stopped, and says so when there is nothing left to do.
 """
 
-MODES = ("all", "train", "evaluate", "export", "report")
+MODES = ("all", "data", "train", "evaluate", "export", "report")
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "experiment", None, "Name of an experiment, path of a .py file with get_config(), or a run's config.json."
 )
 flags.DEFINE_enum("mode", "all", MODES, "Which step to take.")
 flags.DEFINE_string("workdir", None, "Run folder; by default runs/<experiment>/<digest of the configuration>.")
+flags.DEFINE_bool("json", False, "With --mode=data: print one JSON object instead of a table.")
 flags.DEFINE_bool("list", False, "Print the experiments and the plugins, and stop.")
 
 
@@ -111,6 +113,10 @@ def _dispatch(arguments: Arguments) -> int:
         return 0
     if arguments.evaluate and FLAGS.mode != "evaluate":
         raise UserError("--evaluate.root and --evaluate.corpora go with --mode=evaluate.")
+    if FLAGS.mode == "data":
+        return _data(arguments)
+    if FLAGS.json:
+        raise UserError("--json goes with --mode=data.")
     run = _open(arguments)
     modes: dict[str, Callable[[Run], object]] = {
         "all": _all,
@@ -140,6 +146,18 @@ def _open(arguments: Arguments) -> "Run":
             return run.open_run(folder)
     source = FLAGS.experiment or str(run.Run(folder or Path(), Experiment()).config)
     return run.start(experiment.load(source, arguments.experiment), folder)
+
+
+def _data(arguments: Arguments) -> int:
+    from aersut import experiment
+    from aersut.data.survey import as_json, survey, table
+
+    if FLAGS.experiment is None:
+        raise UserError("which corpora? --experiment=NAME.")
+    asked = experiment.load(FLAGS.experiment, arguments.experiment)
+    surveys = survey(asked.data, asked.framing)
+    print(json.dumps(as_json(surveys), indent=2) if FLAGS.json else table(surveys))
+    return 2 if any(one.spoils for one in surveys) else 0
 
 
 def _all(run: "Run") -> None:

@@ -19,6 +19,17 @@ from aersut.errors import UserError, nearest
 from aersut.registry import AUGMENTERS, CORPORA, FEATURES, MODELS, OPTIMIZERS, Registry
 
 T = TypeVar("T")
+ProtocolName = Literal[
+    "speaker",
+    "random",
+    "paper",
+    "given",
+    "cross_corpus",
+    "leave_one_speaker_out",
+    "ravdess5",
+    "ravdess6",
+    "cremad_tfds",
+]
 REGISTRIES: tuple[Registry[Any], ...] = (CORPORA, FEATURES, AUGMENTERS, MODELS, OPTIMIZERS)
 
 
@@ -55,21 +66,25 @@ class Data:
         corpora: corpus plugins.
         root: the folder that holds them.
         protocol: the rule of the split, see `aersut.data.splits`: "speaker" (no speaker in two parts), "random" (by
-            clip; speakers are shared), "paper" (augmented copies are split apart: leaks), "given" (the speakers below).
+            clip; speakers are shared), "paper" (augmented copies are split apart: leaks), "given" (the speakers below,
+            or a manifest's own parts), "cross_corpus" (tests on `test_corpora`), "leave_one_speaker_out", or a
+            published one: "ravdess5", "ravdess6", "cremad_tfds" (`aersut.data.protocols`).
         test: fraction of the speakers (clips, items) that judge.
         validation: fraction that chooses the best epoch.
-        fold: which of the 1 / test disjoint test parts.
+        fold: which of the disjoint test parts: of the 1 / test ones, of the speakers left out, or of the published.
         seed: of the split.
         train_speakers: for "given"; "2", or "ravdess:2" where two corpora have a speaker 2. Likewise the two others.
+        test_corpora: for "cross_corpus": the names of those of `corpora` that are tested on.
         emotions: the classes, in the order of the network's outputs; clips of other emotions are left out.
         trim_db: silence at both ends is cut this far under the clip's maximum; None keeps it.
         fit: which part of a clip longer than the window is kept; shorter ones are padded with silence accordingly.
+            "random" is drawn anew whenever a training example is made, and is the centre in evaluation.
     """
 
     __pydantic_config__: ClassVar = STRICT
     corpora: tuple[Annotated[Corpus, Named(CORPORA)], ...] = ()
     root: str = "input"
-    protocol: Literal["speaker", "random", "paper", "given"] = "speaker"
+    protocol: ProtocolName = "speaker"
     test: float = 0.2
     validation: float = 0.15
     fold: int = 0
@@ -77,16 +92,18 @@ class Data:
     train_speakers: tuple[str, ...] = ()
     validation_speakers: tuple[str, ...] = ()
     test_speakers: tuple[str, ...] = ()
+    test_corpora: tuple[str, ...] = ()
     emotions: tuple[str, ...] = EMOTIONS
     trim_db: float | None = 40.0
-    fit: Literal["start", "center"] = "start"
+    fit: Literal["start", "center", "random"] = "start"
 
     def __post_init__(self) -> None:
         if not (self.test > 0 and self.validation > 0 and self.test + self.validation < 1):
             raise ValueError(
                 f"test ({self.test}) and validation ({self.validation}) must be above 0 and leave something to train on"
             )
-        if not 0 <= self.fold < math.floor(1 / self.test + 1e-9):
+        dealt = self.protocol in ("speaker", "random", "paper")
+        if self.fold < 0 or (dealt and self.fold >= math.floor(1 / self.test + 1e-9)):
             raise ValueError(
                 f"fold {self.fold} does not exist: test={self.test} makes {math.floor(1 / self.test)} folds"
             )
@@ -100,10 +117,14 @@ class Data:
         if self.trim_db is not None and self.trim_db <= 0:
             raise ValueError(f"trim_db must be above 0, or none, got {self.trim_db}")
         given = (self.train_speakers, self.validation_speakers, self.test_speakers)
-        if self.protocol == "given" and not all(given):
-            raise ValueError("protocol=given needs train_speakers, validation_speakers and test_speakers")
+        if self.protocol == "given" and any(given) and not all(given):
+            raise ValueError(
+                "protocol=given needs train_speakers, validation_speakers and test_speakers (or none of them)"
+            )
         if self.protocol != "given" and any(given):
             raise ValueError(f"speakers are named, but protocol={self.protocol} ignores them; set protocol=given")
+        if (self.protocol == "cross_corpus") != bool(self.test_corpora):
+            raise ValueError("protocol=cross_corpus and test_corpora go together")
 
 
 @dataclass(frozen=True)
@@ -115,6 +136,7 @@ class Experiment:
         plugins: modules (dotted paths, or paths of .py files) that register plugins of the user's own.
         augmented_copies: 0 augments on the fly, inside the training step; k adds k augmented versions of each training
             clip, computed once and cached.
+        sampling: "shuffle" shows each training example once an epoch; "balanced" draws each class equally often.
         scaling: "standard" gives each channel mean 0 and deviation 1 over the training part; "none" leaves it.
         seed: of the weights, the data order, dropout and augmentation.
     """
@@ -127,6 +149,7 @@ class Experiment:
     features: tuple[Annotated[Feature, Named(FEATURES)], ...] = field(default_factory=lambda: (FEATURES["mfcc"](),))
     augment: tuple[Annotated[Augmenter, Named(AUGMENTERS)], ...] = ()
     augmented_copies: int = 0
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
     scaling: Literal["standard", "none"] = "standard"
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
     optimizer: Annotated[Optimizer, Named(OPTIMIZERS)] = field(default_factory=lambda: OPTIMIZERS["adam"]())
@@ -141,7 +164,7 @@ class Experiment:
         if self.augmented_copies < 0:
             raise ValueError(f"augmented_copies must be 0 (on the fly) or more, got {self.augmented_copies}")
         on_waveform = any(augmenter.domain == "waveform" for augmenter in self.augment)
-        if self.augmented_copies and not on_waveform:
+        if self.augmented_copies and not on_waveform and self.data.fit != "random":
             raise ValueError(
                 f"augmented_copies is {self.augmented_copies}, but augment has nothing that changes the waveform, "
                 "so all copies would be equal"
@@ -152,13 +175,19 @@ class Experiment:
             )
         if not self.features:
             raise ValueError("features is empty: name at least one")
-        if self.augmented_copies == 0 and on_waveform:
+        if self.on_the_fly:
             for feature in self.features:
                 if feature.host:
                     raise ValueError(
                         f"feature '{FEATURES.name_of(feature)}' runs outside JAX, where no on-the-fly augmentation is: "
                         "set augmented_copies"
                     )
+
+    @property
+    def on_the_fly(self) -> bool:
+        """Whether training reads audio, since its windows differ from epoch to epoch, and not cached features."""
+        changing = self.data.fit == "random" or any(augmenter.domain == "waveform" for augmenter in self.augment)
+        return changing and not self.augmented_copies
 
 
 def to_tree(value: Any) -> Any:

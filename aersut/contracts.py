@@ -41,6 +41,7 @@ class Clip:
         sex: "female", "male", or "" where it is not known.
         text: which sentence is spoken, in the corpus's own code, or "".
         intensity: "normal", "strong", … in the corpus's own words, or "".
+        part: the part that the corpus itself assigns: "train", "validation", "test" or "".
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Clip:
     sex: str = ""
     text: str = ""
     intensity: str = ""
+    part: str = ""
 
     @property
     def speaker_id(self) -> str:
@@ -81,7 +83,13 @@ class Plugin(abc.ABC):  # noqa: B024  (the contracts below add what is abstract)
 
 
 class Corpus(Plugin):
-    """A collection of clips on disk."""
+    """A collection of clips on disk.
+
+    Attributes:
+        all_speakers: those of the complete corpus, so that missing ones can be named; () where that is not known.
+    """
+
+    all_speakers: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def load(self, root: Path) -> Listing:

@@ -73,8 +73,6 @@ def override(tree: dict[str, Any], key: str, text: str) -> None:
             # a plugin that an earlier override named is still text: open it up, so that its fields can be set
             if isinstance(node[index], str):
                 node[index] = {"name": node[index]}
-            elif isinstance(node[index], list):
-                node[index] = [{"name": item} if isinstance(item, str) else item for item in node[index]]
             node = node[index]
 
 

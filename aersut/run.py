@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from aersut.config import Experiment, checked, differences, digest, from_tree, to_tree
 from aersut.data.collection import Collection, collect
 from aersut.data.splits import PARTS, Split, split, to_records
+from aersut.data.table import Table
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.models.network import Network
@@ -115,7 +116,7 @@ class Prepared:
     """The data of a run, split, as features.
 
     Attributes:
-        table: unscaled features of each version of each clip, f32[clips, versions, frames, channels], on disk.
+        table: unscaled features of each version of each clip, on disk.
         labels: the class of each clip.
         frontend: with its scaling fitted on the training part.
     """
@@ -123,12 +124,12 @@ class Prepared:
     collection: Collection
     split: Split
     frontend: Frontend
-    table: Float[np.ndarray, "clips versions frames channels"]
+    table: Table
     labels: Int[np.ndarray, " clips"]
 
     def features(self, items: Int[np.ndarray, "items 2"]) -> Float[np.ndarray, "items frames channels"]:
         """Unscaled features of (clip, version) pairs."""
-        return self.table[items[:, 0], items[:, 1]]
+        return self.table.take(items)
 
 
 def make_frontend(experiment: Experiment) -> Frontend:

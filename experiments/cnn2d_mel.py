@@ -3,8 +3,8 @@
 Four 3 × 3 convolutions over 64 mel bands × 130 frames, 98,000 parameters: the usual image-like baseline of the field.
 It is slow to train on a CPU (convolutions over two axes; see the 1-D models for the fast choice).
 
-Expected: see the README's table for what was measured on RAVDESS.
-Runtime: about a minute an epoch on RAVDESS's 24 actors on 2 cores.
+Expected: not measured yet; `cnn_lstm_combined` is the figure to compare with.
+Runtime: not measured over a whole run yet.
 
     python launch.py --experiment=cnn2d_mel
 """

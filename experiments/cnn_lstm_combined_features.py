@@ -3,8 +3,8 @@
 The AERSUT paper's findings recommend more features than the 13 MFCCs of its own runs; this is `cnn_lstm_combined` with
 those that it names, 79 channels in all. Everything else is as there, so that the two compare.
 
-Expected: see the README's table for what was measured on RAVDESS.
-Runtime: about 7 s an epoch on RAVDESS's 24 actors on 2 cores.
+Expected: not measured yet; `cnn_lstm_combined` is the figure to compare with.
+Runtime: not measured over a whole run yet.
 
     python launch.py --experiment=cnn_lstm_combined_features
 """

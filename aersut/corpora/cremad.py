@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from aersut.contracts import Clip, Corpus, Listing
 from aersut.corpora.files import audio_files, list_clips
@@ -27,6 +28,8 @@ class CremaD(Corpus):
     Found under `root/cremad/AudioWAV/`, or in a root that holds the files itself. Its repository keeps the audio in
     Git LFS: a plain clone holds 130-byte pointer files, which are left out and named as such.
     """
+
+    all_speakers: ClassVar[tuple[str, ...]] = tuple(str(actor) for actor in range(1001, 1092))
 
     def load(self, root: Path) -> Listing:
         for place in PLACES:

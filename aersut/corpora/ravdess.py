@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from aersut.contracts import EMOTIONS, Clip, Corpus, Listing
 from aersut.corpora.files import NoCounterpart, audio_files, list_clips
@@ -25,6 +26,8 @@ class Ravdess(Corpus):
     Found under `root/ravdess-emotional-speech-audio/audio_speech_actors_01-24/Actor_*/`, or in a root that holds the
     actor folders itself. Songs and video are left out. Zenodo record 1188976, `Audio_Speech_Actors_01-24.zip`.
     """
+
+    all_speakers: ClassVar[tuple[str, ...]] = tuple(str(actor) for actor in range(1, 25))
 
     def load(self, root: Path) -> Listing:
         for place in PLACES:

@@ -1,5 +1,8 @@
 """One clip: decode it, trim its silence, fit it to a window."""
 
+import os
+import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -8,28 +11,70 @@ import soundfile
 import soxr
 from jaxtyping import Float, Int16, Shaped
 
+FULL_SCALE = 32766 / 32768
+"""From here on a sample counts as clipped; 16-bit files reach 32767 / 32768."""
+
+SILENCE = 1e-4
+"""A clip whose samples all stay under this, -80 dB, holds no voice."""
+
 
 class ClipError(ValueError):
     """A clip that cannot be used; the message is the reason, without the clip's name."""
 
 
-def decode(path: Path, sample_rate: int) -> Float[np.ndarray, " samples"]:
-    """Read a sound file as mono samples in [-1, 1] at `sample_rate` Hz (soundfile; resampled by soxr at high quality).
+@dataclass(frozen=True)
+class Recording:
+    """A sound file as it is: mono samples in [-1, 1] at its own sample rate in Hz."""
+
+    samples: Float[np.ndarray, " samples"]
+    sample_rate: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return len(self.samples) / self.sample_rate
+
+    @property
+    def clipped(self) -> float:
+        """The share of samples at full scale, 0 to 1."""
+        return float(np.mean(np.abs(self.samples) >= FULL_SCALE))
+
+
+def read(path: Path) -> Recording:
+    """Read a sound file with soundfile; channels are averaged.
 
     Raises:
-        ClipError: the file cannot be read, holds no samples, or holds samples that are no numbers.
+        ClipError: the file cannot be read, is cut short, silent or empty, or holds samples that are no numbers.
     """
+    name = os.fsencode(path) if os.name == "posix" else str(path)  # soundfile cannot encode a name that is no UTF-8
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, sample_rate = soundfile.read(name, dtype="float32", always_2d=True)
+        missing = _missing_bytes(path)
     except (soundfile.LibsndfileError, OSError, ValueError) as error:
-        reason = str(error).removeprefix(f"Error opening {str(path)!r}: ")
+        reason = str(error).removeprefix(f"Error opening {name!r}: ")
         raise ClipError(f"cannot be decoded: {reason}") from None
+    if missing:
+        raise ClipError(f"is cut short: its header promises {missing:,} bytes more")
     if not samples.size:
         raise ClipError("holds no samples")
     if not np.isfinite(samples).all():
         raise ClipError("holds samples that are no numbers (NaN or infinity)")
     mono = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
-    return soxr.resample(mono, rate, sample_rate) if rate != sample_rate else mono
+    if np.abs(mono).max() < SILENCE:
+        raise ClipError("is silent: no sample reaches -80 dB of full scale")
+    return Recording(mono, sample_rate)
+
+
+def decode(path: Path, sample_rate: int) -> Float[np.ndarray, " samples"]:
+    """`read`, resampled to `sample_rate` Hz by soxr at high quality."""
+    return resample(read(path), sample_rate)
+
+
+def resample(recording: Recording, sample_rate: int) -> Float[np.ndarray, " samples"]:
+    """The recording's samples at another rate in Hz."""
+    if recording.sample_rate == sample_rate:
+        return recording.samples
+    return soxr.resample(recording.samples, recording.sample_rate, sample_rate)
 
 
 def trim(samples: Float[np.ndarray, " samples"], top_db: float) -> Float[np.ndarray, " kept"]:
@@ -56,11 +101,36 @@ def to_int16(samples: Float[np.ndarray, " samples"]) -> Int16[np.ndarray, " samp
 
 
 def fit(
-    samples: Shaped[np.ndarray, " samples"], length: int, where: Literal["start", "center"]
+    samples: Shaped[np.ndarray, " samples"],
+    length: int,
+    where: Literal["start", "center", "random"],
+    rng: np.random.Generator | None = None,
 ) -> Shaped[np.ndarray, " length"]:
-    """Cut or pad with zeros to `length` samples, keeping the start or the centre."""
+    """Cut or pad with zeros to `length` samples.
+
+    Args:
+        where: which part is kept, or where the samples lie among the zeros: the start, the centre, or one that `rng`
+            draws; without an `rng`, as in evaluation, "random" is the centre.
+    """
     surplus = len(samples) - length
-    before = surplus // 2 if where == "center" else 0
+    if where == "start":
+        before = 0
+    elif where == "center" or rng is None:
+        before = abs(surplus) // 2
+    else:
+        before = int(rng.integers(abs(surplus) + 1))
     if surplus >= 0:
         return samples[before : before + length]
-    return np.pad(samples, (-before, before - surplus))
+    return np.pad(samples, (before, -surplus - before))
+
+
+def _missing_bytes(path: Path) -> int:
+    """How many bytes a WAV file lacks of what its header promises; libsndfile reads what is left without a word."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        size = file.seek(0, 2)
+    if len(head) < 12 or head[:4] != b"RIFF":
+        return 0
+    promised = 8 + int(struct.unpack("<I", head[4:8])[0])
+    streamed = promised in (8, 8 + 0xFFFFFFFF)  # written to a pipe: the writer did not know the size
+    return 0 if streamed else max(0, promised - size)

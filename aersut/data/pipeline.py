@@ -1,63 +1,90 @@
 """Batches for training: grain over the store or the features cache, shuffled anew each epoch from a seed."""
 
-from typing import Protocol, SupportsIndex
+from dataclasses import dataclass
+from typing import Protocol
 
 import grain
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from aersut.data.collection import Collection
+from aersut.data.table import Table
 
 Batch = dict[str, np.ndarray]
 
 
 class Source(Protocol):
-    """A random-access source of examples."""
+    """Training examples that can be had in any order, a batch at a time."""
 
-    def __len__(self) -> int: ...
+    @property
+    def labels(self) -> Int[np.ndarray, " examples"]:
+        """The class of each example."""
 
-    def __getitem__(self, index: SupportsIndex) -> Batch: ...
+    def batch(self, examples: Int[np.ndarray, " batch"], rng: np.random.Generator) -> Batch:
+        """The examples at these places; `rng` is the batch's own."""
 
 
+@dataclass(frozen=True)
 class FeatureSource:
-    """Examples {"features": f32[frames, channels], "label": i32[]} from the features cache."""
+    """Examples {"features": f32[batch, frames, channels], "label": i32[batch]} from the features cache.
 
-    def __init__(
-        self,
-        table: Float[np.ndarray, "clips versions frames channels"],
-        items: Int[np.ndarray, "items 2"],
-        labels: Int[np.ndarray, " clips"],
-    ) -> None:
-        self._table, self._items, self._labels = table, items, labels
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitem__(self, index: SupportsIndex) -> Batch:
-        clip, version = self._items[index]
-        return {"features": self._table[clip, version], "label": self._labels[clip]}
-
-
-class AudioSource:
-    """Examples {"audio": i16[samples], "label": i32[]} from the store, for augmentation on the fly."""
-
-    def __init__(
-        self, collection: Collection, items: Int[np.ndarray, "items 2"], labels: Int[np.ndarray, " clips"]
-    ) -> None:
-        self._collection, self._items, self._labels = collection, items, labels
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __getitem__(self, index: SupportsIndex) -> Batch:
-        clip = self._items[index][0]
-        return {"audio": self._collection.window(clip), "label": self._labels[clip]}
-
-
-def training_batches(source: Source, batch_size: int, seed: int) -> grain.DatasetIterator[Batch]:
-    """An endless iterator of batches; every `len(source) // batch_size` of them are one epoch, in an order of its own.
-
-    What an epoch leaves over is dropped: a smaller batch would be compiled again. Checkpoints save its position.
+    Attributes:
+        table: unscaled features of each version of each clip.
+        items: the (clip, version) pairs of the training part.
+        labels: the class of each of them.
     """
-    dataset = grain.MapDataset.source(source).seed(seed).shuffle().batch(batch_size, drop_remainder=True).repeat()
+
+    table: Table
+    items: Int[np.ndarray, "examples 2"]
+    labels: Int[np.ndarray, " examples"]
+
+    def batch(self, examples: Int[np.ndarray, " batch"], rng: np.random.Generator) -> Batch:
+        return {"features": self.table.take(self.items[examples]), "label": self.labels[examples]}
+
+
+@dataclass(frozen=True)
+class AudioSource:
+    """Examples {"audio": i16[batch, samples], "label": i32[batch]} from the store, for augmentation on the fly.
+
+    Attributes:
+        collection: the clips.
+        items: the (clip, version) pairs of the training part; all of version 0.
+        labels: the class of each of them.
+    """
+
+    collection: Collection
+    items: Int[np.ndarray, "examples 2"]
+    labels: Int[np.ndarray, " examples"]
+
+    def batch(self, examples: Int[np.ndarray, " batch"], rng: np.random.Generator) -> Batch:
+        windows = [self.collection.window(clip, rng) for clip in self.items[examples, 0]]
+        return {"audio": np.stack(windows), "label": self.labels[examples]}
+
+
+def training_batches(
+    source: Source, batch_size: int, seed: int, balanced: bool = False, shard: tuple[int, int] = (0, 1)
+) -> grain.DatasetIterator[Batch]:
+    """An endless iterator of batches; every `len(labels) // batch_size` of them are one epoch, in an order of its own.
+
+    What an epoch leaves over is dropped: a smaller batch would be compiled again. Checkpoints save its position. Places
+    are shuffled and a batch is read at once, which is several times as fast as reading example by example.
+
+    Args:
+        batch_size: over all processes.
+        balanced: draw each class equally often, the rare ones repeatedly.
+        shard: (index, count) of this process; each gets its share of every batch.
+    """
+    index, count = shard
+    if balanced:
+        classes = [np.flatnonzero(source.labels == label) for label in np.unique(source.labels)]
+        places = grain.MapDataset.mix(
+            [grain.MapDataset.source(places).seed(seed + n).shuffle().repeat() for n, places in enumerate(classes)]
+        )[index::count]
+    else:
+        # the remainder is cut before the shards are, so that all of them are equally long
+        places = grain.MapDataset.range(len(source.labels)).seed(seed).shuffle()
+        places = places[: len(source.labels) // batch_size * batch_size][index::count]
+    batches = places.batch(batch_size // count, drop_remainder=True)
+    dataset = batches if balanced else batches.repeat()  # a mix of endless classes has no end already
+    dataset = dataset.seed(seed).random_map(source.batch)
     return iter(dataset.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)))

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,26 @@ from grain.sources import ArrayRecordDataSource
 from jaxtyping import Int16
 
 from aersut.config import digest
-from aersut.data.audio import ClipError, decode, to_int16, trim
+from aersut.data.audio import ClipError, read, resample, to_int16, trim
 from aersut.paths import cache_dir, new_folder, write_json
 
-VERSION = 1  # of the decoding: raise it when the samples of an unchanged clip change
+VERSION = 2  # of the decoding: raise it when the samples of an unchanged clip change
 CLIPS_PER_SHARD = 4096
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is worth knowing of a file as it was before it went into the store.
+
+    Attributes:
+        seconds: its length, silence included.
+        sample_rate: in Hz.
+        clipped: the share of samples at full scale.
+    """
+
+    seconds: float
+    sample_rate: int
+    clipped: float
 
 
 class Store:
@@ -31,6 +47,7 @@ class Store:
     Attributes:
         key: stands for the clips' contents and the settings.
         rows: the positions, among the paths that it was built from, of the clips that could be decoded.
+        facts: of each of these clips' files.
         failures: position and reason of each of the others.
     """
 
@@ -38,6 +55,7 @@ class Store:
         index = json.loads((folder / "index.json").read_text())
         self.key: str = folder.name
         self.rows: list[int] = index["rows"]
+        self.facts = [Facts(*values) for values in index["facts"]]
         self.failures: dict[int, str] = {int(row): reason for row, reason in index["failures"].items()}
         shards = sorted(str(path) for path in folder.glob("*.array_record"))
         self._source = ArrayRecordDataSource(shards) if self.rows else None
@@ -84,22 +102,25 @@ def open_store(
 
 
 def _build(folder: Path, paths: Sequence[Path], sample_rate: int, trim_db: float | None) -> None:
-    def samples(path: Path) -> Int16[np.ndarray, " samples"] | str:
+    def decoded(path: Path) -> tuple[Facts, bytes] | str:
         try:
-            decoded = decode(path, sample_rate)
-            return to_int16(decoded if trim_db is None else trim(decoded, trim_db))
+            recording = read(path)
         except ClipError as error:
             return str(error)
+        samples = resample(recording, sample_rate)
+        facts = Facts(round(recording.seconds, 4), recording.sample_rate, round(recording.clipped, 6))
+        return facts, to_int16(samples if trim_db is None else trim(samples, trim_db)).tobytes()
 
     rows: list[int] = []
+    facts: list[Facts] = []
     failures: dict[int, str] = {}
     # soundfile, soxr and numpy release the interpreter lock, so threads use all cores without copies between processes
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(_threads())
         writer: ArrayRecordWriter | None = None
-        for row, decoded in enumerate(pool.map(samples, paths)):
-            if isinstance(decoded, str):
-                failures[row] = decoded
+        for row, result in enumerate(pool.map(decoded, paths)):
+            if isinstance(result, str):
+                failures[row] = result
                 continue
             if len(rows) % CLIPS_PER_SHARD == 0:
                 if writer is not None:
@@ -107,11 +128,12 @@ def _build(folder: Path, paths: Sequence[Path], sample_rate: int, trim_db: float
                 shard = folder / f"{len(rows) // CLIPS_PER_SHARD:05}.array_record"
                 writer = ArrayRecordWriter(str(shard), "group_size:1,uncompressed")
             assert writer is not None
-            writer.write(decoded.tobytes())
+            writer.write(result[1])
             rows.append(row)
+            facts.append(result[0])
         if writer is not None:
             writer.close()
-    write_json(folder / "index.json", {"rows": rows, "failures": failures})
+    write_json(folder / "index.json", {"rows": rows, "facts": [astuple(fact) for fact in facts], "failures": failures})
 
 
 def _threads() -> ThreadPoolExecutor:

@@ -54,8 +54,9 @@ def evaluate_elsewhere(run: Run, root: str | None, corpora: tuple[Corpus, ...] |
     data = replace(data, root=data.root if root is None else root, corpora=data.corpora if corpora is None else corpora)
     data = checked(replace(run.experiment, data=data)).data
     collection = collect(data, run.experiment.framing)
-    table = trained.frontend.cached(collection, np.ones((len(collection), 1), bool), run.experiment.seed)
-    probabilities = softmax(trained.forward(trained.state, table[:, 0]))
+    used = np.ones((len(collection), 1), bool)
+    features = trained.frontend.cached(collection, used, run.experiment.seed).take(np.argwhere(used))
+    probabilities = softmax(trained.forward(trained.state, features))
     contents, speakers = _heard(run)
     leaks = any(content in contents for content in collection.contents)
     independent = not any(clip.speaker_id in speakers for clip in collection.clips)

@@ -34,7 +34,7 @@ def export(run: Run) -> dict[str, Any]:
     features, labels = prepared.features(items), prepared.labels[items[:, 0]]
     scaled = np.asarray(trained.frontend.scaled(jnp.asarray(features)))
     with quiet():
-        model = to_float32(trained)
+        model = to_float32(trained.graphs, trained.state, trained.frontend.shape)
         probabilities = run_litert(model, scaled)
     agreement = compare(probabilities, softmax(trained.forward(trained.state, features)))
     refuse_difference(agreement)

@@ -13,12 +13,13 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Int16
 
 from aersut.augment.example import Example
 from aersut.config import digest, to_tree
 from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.collection import Collection
+from aersut.data.table import Table
 from aersut.features import signal as signal_module
 from aersut.features.signal import Signal
 from aersut.paths import cache_dir, new_folder
@@ -109,13 +110,11 @@ class Frontend:
         examples = self.changed(jax.random.fold_in(key, 1), examples, "batch")
         return self.scaled(examples.values), examples.label
 
-    def cached(
-        self, collection: Collection, used: Bool[np.ndarray, "clips versions"], seed: int
-    ) -> Float[np.ndarray, "clips versions frames channels"]:
+    def cached(self, collection: Collection, used: Bool[np.ndarray, "clips versions"], seed: int) -> Table:
         """Unscaled features of every version of every clip that is used, from disk; computed where they are not there.
 
         Version 0 is the clip itself, the others are augmented copies whose randomness is the seed's, the clip's and the
-        version's alone. Rows that are not used hold zeros. The array is mapped from the file, not read.
+        version's alone. Rows that are not used hold zeros.
         """
         augment = to_tree(self.augment) if used.shape[1] > 1 else []
         plugins = {type(plugin) for plugin in (*self.features, *self.augment)}
@@ -129,18 +128,16 @@ class Frontend:
         if not folder.is_dir():
             with new_folder(folder) as aside:
                 self._compute(aside / "features.npy", collection, used, seed)
-        return np.load(folder / "features.npy", mmap_mode="r")
+        return Table(folder / "features.npy")
 
-    def fit_scaling(
-        self, table: Float[np.ndarray, "clips versions frames channels"], items: Int[np.ndarray, "items 2"]
-    ) -> "Frontend":
+    def fit_scaling(self, table: Table, items: Int[np.ndarray, "items 2"]) -> "Frontend":
         """The frontend with each channel's mean and deviation over `items`, the training part's (clip, version) pairs.
 
         A channel that never changes keeps its deviation at 1.
         """
         total, squares, count = np.zeros(self.channels), np.zeros(self.channels), 0
         for rows in _blocks(items):
-            values = np.asarray(table[rows[:, 0], rows[:, 1]], np.float64).reshape(-1, self.channels)
+            values = table.take(rows).astype(np.float64).reshape(-1, self.channels)
             total, squares, count = total + values.sum(0), squares + np.square(values).sum(0), count + len(values)
         mean = total / count
         deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
@@ -166,7 +163,7 @@ class Frontend:
 
         for rows in _blocks(np.argwhere(used)):
             full = np.resize(rows, (BATCH, 2))  # one compiled shape; the repeated rows are dropped again
-            audio = jnp.asarray(np.stack([collection.window(clip) for clip in full[:, 0]]))
+            audio = jnp.asarray(np.stack([_window(collection, clip, version, seed) for clip, version in full]))
             audio = augmented(_to_float(audio), jnp.asarray(full[:, 0]), jnp.asarray(full[:, 1]))
             columns = (
                 np.asarray(extracted(audio)) if on_device else np.zeros((BATCH, self.framing.frames, 0), np.float32)
@@ -192,6 +189,11 @@ class Frontend:
                 parts.append(columns[:, :, begin : begin + feature.channels])
                 begin += feature.channels
         return np.concatenate(parts, axis=2)
+
+
+def _window(collection: Collection, clip: int, version: int, seed: int) -> Int16[np.ndarray, " samples"]:
+    # only copies are cropped at random, each in a way of its own; the clip itself is what evaluation sees
+    return collection.window(clip, np.random.default_rng([seed, clip, version]) if version else None)
 
 
 def _to_float(audio: Array) -> Array:

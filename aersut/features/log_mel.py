@@ -13,12 +13,15 @@ from aersut.registry import FEATURES
 @FEATURES.register("log_mel")
 @dataclass(frozen=True)
 class LogMel(Feature):
-    """Mel spectrogram in dB, `librosa.power_to_db(librosa.feature.melspectrogram(y), top_db=None)` to 1e-3 dB.
+    """Mel spectrogram in dB: `librosa.power_to_db(librosa.feature.melspectrogram(y), top_db=None)`.
+
+    On speech they agree to 1e-2 dB at the worst and to 1e-3 dB in 99 % of cells (librosa transforms in double
+    precision, this in single).
 
     Attributes:
         n_mels: bands.
         fmin, fmax: their edges in Hz; None is half the sample rate.
-        pre_emphasis: coefficient of the high-pass filter before the frames, 0 for none.
+        pre_emphasis: coefficient of the high-pass filter before the frames, 0 for none, at most 1.
     """
 
     n_mels: int = 64
@@ -28,6 +31,7 @@ class LogMel(Feature):
 
     def __post_init__(self) -> None:
         mel.check_bands(self.n_mels, self.fmin, self.fmax)
+        mel.check_pre_emphasis(self.pre_emphasis)
 
     def check(self, framing: Framing) -> None:
         mel.check_bands(self.n_mels, self.fmin, self.fmax, framing.sample_rate)

@@ -51,6 +51,12 @@ def check_bands(n_mels: int, fmin: float, fmax: float | None, sample_rate: int |
         )
 
 
+def check_pre_emphasis(pre_emphasis: float) -> None:
+    """Raise `ValueError` for a coefficient that is none: beyond 1 the filter would be no high-pass."""
+    if not 0 <= pre_emphasis <= 1:
+        raise ValueError(f"pre_emphasis must be between 0 and 1, got {pre_emphasis}")
+
+
 # Slaney's scale (Auditory Toolbox, 1998): linear under 1 kHz, then logarithmic
 _LINEAR = 200 / 3
 _KNEE = 1000.0

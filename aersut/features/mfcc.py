@@ -16,13 +16,14 @@ from aersut.registry import FEATURES
 class MFCC(Feature):
     """Mel-frequency cepstral coefficients (Davis & Mermelstein 1980), with pre-emphasis.
 
-    `librosa.feature.mfcc` of the mel spectrogram in dB with `top_db=None`, to 1e-3 of coefficients that span hundreds.
+    `librosa.feature.mfcc` of the mel spectrogram in dB with `top_db=None`. Coefficients span hundreds; on speech they
+    agree to 2e-2 at the worst and to 2e-3 in 99 % of cells (librosa transforms in double precision, this in single).
 
     Attributes:
         n_mfcc: coefficients kept, the first being the mean level.
         n_mels: mel bands under the cosine transform.
         fmin, fmax: edges of the bands in Hz; None is half the sample rate.
-        pre_emphasis: coefficient of the high-pass filter before the frames, 0 for none (0.97 is usual).
+        pre_emphasis: coefficient of the high-pass filter before the frames, 0 for none, at most 1 (0.97 is usual).
     """
 
     n_mfcc: int = 13
@@ -33,6 +34,7 @@ class MFCC(Feature):
 
     def __post_init__(self) -> None:
         mel.check_bands(self.n_mels, self.fmin, self.fmax)
+        mel.check_pre_emphasis(self.pre_emphasis)
         if not 1 <= self.n_mfcc <= self.n_mels:
             raise ValueError(f"n_mfcc must be between 1 and n_mels ({self.n_mels}), got {self.n_mfcc}")
 

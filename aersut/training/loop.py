@@ -39,7 +39,8 @@ def train(run: Run) -> bool:
 
         optimizer = experiment.optimizer.build(steps * experiment.epochs)
         graphs, state = create(build_network(experiment, prepared.frontend), optimizer)
-        batches = training_batches(_source(run, prepared), experiment.batch_size, experiment.seed)
+        balanced = experiment.sampling == "balanced"
+        batches = training_batches(_source(run, prepared), experiment.batch_size, experiment.seed, balanced)
         if done:
             state = checkpoints.restore(done, state, batches).state
             print(f"going on after epoch {done} of {experiment.epochs}")
@@ -109,10 +110,10 @@ def _steps(run: Run, prepared: Prepared) -> int:
 
 def _source(run: Run, prepared: Prepared) -> Source:
     items = prepared.split.items("train")
-    on_waveform = any(augmenter.domain == "waveform" for augmenter in run.experiment.augment)
-    if on_waveform and not run.experiment.augmented_copies:
-        return AudioSource(prepared.collection, items, prepared.labels)
-    return FeatureSource(prepared.table, items, prepared.labels)
+    labels = prepared.labels[items[:, 0]]
+    if run.experiment.on_the_fly:
+        return AudioSource(prepared.collection, items, labels)
+    return FeatureSource(prepared.table, items, labels)
 
 
 def _tell(prepared: Prepared) -> None:

@@ -1,0 +1,151 @@
+"""Every built-in augmenter keeps the contract, and the check fails on one that breaks any one promise of it."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aersut.augment import Example, Noise, TimeShift
+from aersut.contracts import Augmenter
+from aersut.registry import AUGMENTERS
+from aersut.testing import check_augmenter
+
+
+@pytest.fixture(autouse=True)
+def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AUGMENTERS, "_plugins", dict(AUGMENTERS._plugins))
+
+
+@pytest.mark.parametrize("name", AUGMENTERS.names())
+def test_built_in(name: str) -> None:
+    check_augmenter(AUGMENTERS[name]())
+
+
+def _augmenter(function: Callable[[jax.Array, Example], Example], chosen: str = "waveform") -> Augmenter:
+    """Register an augmenter under the name "example" that calls `function`."""
+
+    @AUGMENTERS.register("example")
+    @dataclass(frozen=True)
+    class Plugin(Augmenter):
+        """An augmenter."""
+
+        domain = chosen
+
+        def __call__(self, key: jax.Array, example: Example) -> Example:
+            return function(key, example)
+
+    return Plugin()
+
+
+def _gain(key: jax.Array, example: Example) -> Example:
+    return replace(example, values=example.values * jax.random.uniform(key, minval=0.5, maxval=1.5))
+
+
+def _mixup(key: jax.Array, example: Example) -> Example:
+    share = jax.random.uniform(key)
+    mixed = {
+        field: share * getattr(example, field) + (1 - share) * jnp.roll(getattr(example, field), 1, axis=0)
+        for field in ("values", "label")
+    }
+    return replace(example, **mixed)
+
+
+@pytest.mark.parametrize(("function", "domain"), [(_gain, "waveform"), (_gain, "features"), (_mixup, "batch")])
+def test_a_sound_augmenter_passes(function: Callable[[jax.Array, Example], Example], domain: str) -> None:
+    check_augmenter(_augmenter(function, domain))
+
+
+def _in_place(key: jax.Array, example: Example) -> Example:
+    object.__setattr__(example, "values", example.values * jax.random.uniform(key))
+    return example
+
+
+def _random(key: jax.Array, example: Example) -> Example:
+    return replace(example, values=example.values * np.float32(np.random.default_rng().uniform()))
+
+
+def _unlike_when_traced(key: jax.Array, example: Example) -> Example:
+    return _gain(key, replace(example, values=example.values * (2 if isinstance(key, jax.core.Tracer) else 1)))
+
+
+def _unlike_in_vmap(key: jax.Array, example: Example) -> Example:
+    return (
+        _gain(key, example) if "Batch" not in type(example.values).__name__ else replace(example, values=example.values)
+    )
+
+
+def _then(change: Callable[[Example], dict[str, object]]) -> Callable[[jax.Array, Example], Example]:
+    return lambda key, example: replace(_gain(key, example), **change(_gain(key, example)))
+
+
+@pytest.mark.parametrize(
+    ("function", "domain", "promise"),
+    [
+        (_gain, "wave", "domain is one of"),
+        (_in_place, "waveform", "does not change its input"),
+        (_random, "waveform", "equal keys give equal results"),
+        (lambda key, example: example, "waveform", "another key"),
+        (lambda key, example: _gain(jax.random.key(0), example), "waveform", "another key"),
+        (_then(lambda e: {"values": e.values[1:]}), "waveform", "shape and dtype of values"),
+        (_then(lambda e: {"values": e.values.astype(jnp.float16)}), "features", "shape and dtype of values"),
+        (_then(lambda e: {"label": e.label[:4]}), "waveform", "shape and dtype of label"),
+        (_then(lambda e: {"label": jnp.argmax(e.label)}), "waveform", "shape and dtype of label"),
+        (_then(lambda e: {"sample_rate": 8_000}), "waveform", "sample rate"),
+        (_then(lambda e: {"label": 2 * e.label}), "waveform", "stays a distribution"),
+        (_then(lambda e: {"label": e.label - jnp.roll(e.label, 1) + jnp.roll(e.label, 2)}), "waveform", "distribution"),
+        (lambda key, e: replace(_mixup(key, e), label=e.label * 0.9), "batch", "stays a distribution"),
+        (_then(lambda e: {"values": e.values / jnp.max(jnp.abs(e.values))}), "waveform", "finite.*silence"),
+        (
+            _then(lambda e: {"values": e.values / jnp.std(jnp.abs(e.values))}),
+            "waveform",
+            "finite.*(silence|full scale)",
+        ),
+        (_then(lambda e: {"values": jnp.arctanh(e.values)}), "waveform", "finite.*full scale"),
+        (lambda key, e: _gain(key, e) if float(e.values[0]) else e, "waveform", "jax.jit traces it"),
+        (_unlike_when_traced, "waveform", "jit and eager agree"),
+        (_unlike_in_vmap, "waveform", "vmap and single calls agree"),
+    ],
+)
+def test_a_broken_augmenter_is_named(
+    function: Callable[[jax.Array, Example], Example], domain: str, promise: str
+) -> None:
+    with pytest.raises(AssertionError, match=f"augmenter 'example' breaks a promise.*{promise}"):
+        check_augmenter(_augmenter(function, domain))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Noise(snr_db=(20.0, 10.0)), r"snr_db .*20.0, 10.0"),
+        (lambda: Noise(probability=1.1), "probability .* 1.1"),
+        (lambda: Noise(probability=float("nan")), "probability .* nan"),
+        (lambda: TimeShift(seconds=0.0), "seconds .* 0.0"),
+        (lambda: TimeShift(seconds=-0.1), "seconds .* -0.1"),
+        (lambda: TimeShift(probability=-0.5), "probability .* -0.5"),
+    ],
+)
+def test_bad_fields(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("name", AUGMENTERS.names())
+@pytest.mark.parametrize(
+    ("probability", "least", "most"),
+    [(0.0, 0.0, 0.0), (0.25, 0.17, 0.33), (1.0, 0.99, 1.0)],  # a shift drawn as 0 changes nothing
+)
+def test_probability_of_a_change(name: str, probability: float, least: float, most: float) -> None:
+    fields = {field.name for field in dataclasses.fields(AUGMENTERS[name])}
+    if "probability" not in fields:
+        pytest.skip(f"{name} has no probability")
+    augmenter = AUGMENTERS[name](probability=probability)
+    shape = {"waveform": (4000,), "features": (50, 13), "batch": (4, 50, 13)}[augmenter.domain]
+    example = Example(jnp.sin(jnp.arange(np.prod(shape), dtype=jnp.float32)).reshape(shape), jnp.eye(8)[0], 8_000)
+    keys = jax.random.split(jax.random.key(3), 400)
+    values = jax.jit(jax.vmap(lambda key: augmenter(key, example).values))(keys)
+    share = float(np.mean([not np.array_equal(one, example.values) for one in np.asarray(values)]))
+    assert least <= share <= most

@@ -1,0 +1,148 @@
+"""CREMA-D as it is found on people's disks: what is a clip, what it says, and what is left out with which reason."""
+
+from collections import Counter
+
+import pytest
+
+from aersut.corpora import CremaD, Synthetic
+from aersut.errors import UserError
+from aersut.testing import check_corpus
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 72688\n"
+
+
+def put(root, *names, folder="cremad/AudioWAV", content=b"RIFF and so on"):
+    """Write files of these names."""
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (root / folder / name).write_bytes(content)
+
+
+def only(root):
+    """The one clip under a root."""
+    (clip,) = CremaD().load(root).clips
+    return clip
+
+
+class TestAClip:
+    def test_says_what_its_name_says(self, tmp_path):
+        put(tmp_path, "1002_IEO_FEA_HI.wav")
+        clip = only(tmp_path)
+        assert clip.path == tmp_path / "cremad/AudioWAV/1002_IEO_FEA_HI.wav"
+        assert (clip.emotion, clip.speaker, clip.corpus, clip.sex) == ("fear", "1002", "cremad", "female")
+        assert (clip.text, clip.intensity, clip.part) == ("IEO", "high", "")
+
+    @pytest.mark.parametrize(
+        ("code", "emotion"),
+        [
+            ("ANG", "angry"),
+            ("DIS", "disgust"),
+            ("FEA", "fear"),
+            ("HAP", "happy"),
+            ("NEU", "neutral"),
+            ("SAD", "sad"),
+        ],
+    )
+    def test_has_the_emotion_of_its_third_code(self, tmp_path, code, emotion):
+        put(tmp_path, f"1001_DFA_{code}_XX.wav")
+        assert only(tmp_path).emotion == emotion
+
+    @pytest.mark.parametrize(
+        ("code", "intensity"), [("LO", "low"), ("MD", "medium"), ("HI", "high"), ("XX", ""), ("X", "")]
+    )
+    def test_has_the_intensity_of_its_fourth_code(self, tmp_path, code, intensity):
+        put(tmp_path, f"1040_ITH_SAD_{code}.wav")
+        assert only(tmp_path).intensity == intensity
+
+    def test_is_one_of_48_mens_or_43_womens(self, tmp_path):
+        put(tmp_path, *(f"{actor}_DFA_ANG_XX.wav" for actor in range(1001, 1092)))
+        clips = CremaD().load(tmp_path).clips
+        assert Counter(clip.sex for clip in clips) == {"male": 48, "female": 43}
+        assert tuple(clip.speaker for clip in clips) == CremaD.speakers
+        # the column "Sex" of the corpus's VideoDemographics.csv, 1001 to 1091, ten a group
+        sexes = (
+            """MFFFMFFFFF MFFMMMMFMF FMMFFMMFFF MMMMMMFMMM MMFMMFFMFM MFFFFFMFMF FMFMMMMMMM MFFFFFMFFM MFMFMMMMFM F"""
+        )
+        assert [clip.sex[0].upper() for clip in clips] == list(sexes.replace(" ", ""))
+
+
+class TestItIsFound:
+    @pytest.mark.parametrize("folder", ["cremad/AudioWAV", "cremad", "AudioWAV", "."])
+    def test_at_every_depth_that_people_put_it_at(self, tmp_path, folder):
+        put(tmp_path, "1001_DFA_ANG_XX.wav", folder=folder)
+        assert only(tmp_path).speaker == "1001"
+
+    def test_beside_other_corpora_in_one_root_and_takes_none_of_their_files(self, tmp_path):
+        put(tmp_path, "1001_DFA_ANG_XX.wav", folder=".")
+        put(tmp_path, "03-01-01-01-01-01-01.wav", folder="Actor_01")
+        listing = CremaD().load(tmp_path)
+        assert len(listing.clips) == 1
+        assert listing.left_out == ()
+
+    def test_in_the_same_order_whatever_the_disks_is(self, tmp_path):
+        put(tmp_path, *(f"{actor}_DFA_{code}_XX.wav" for actor in (1090, 1001) for code in ("SAD", "ANG", "NEU")))
+        paths = [clip.path for clip in CremaD().load(tmp_path).clips]
+        assert paths == sorted(paths)
+
+    @pytest.mark.parametrize("there", ["nothing", "an empty folder", "another corpus"])
+    def test_nowhere_and_the_message_says_where_it_was_looked_for_and_how_to_get_it(self, tmp_path, there):
+        if there == "an empty folder":
+            (tmp_path / "cremad/AudioWAV").mkdir(parents=True)
+        elif there == "another corpus":
+            put(tmp_path, "03-01-01-01-01-01-01.wav", folder="Actor_01")
+        with pytest.raises(UserError) as caught:
+            CremaD().load(tmp_path)
+        message = str(caught.value)
+        assert message.startswith(f"cremad: no .wav or .flac under {tmp_path}/cremad/AudioWAV. ")
+        assert "Git LFS" in message
+        assert "data.root" in message
+
+
+class TestLeftOut:
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [
+            ("tune.wav", "its name is not of the form 1001_DFA_ANG_XX"),
+            ("1001_DFA_ANG.wav", "its name is not of the form"),
+            ("1001_DFA_ANG_XX (1).wav", "its name is not of the form"),
+            ("1001_DFA_BOR_XX.wav", "emotion code BOR is none of ANG, DIS, FEA, HAP, NEU, SAD"),
+            ("1001_DFA_ANG_ZZ.wav", "level code ZZ is none of LO, MD, HI, XX"),
+            ("1000_DFA_ANG_XX.wav", "actor 1000 is none of 1001 to 1091"),
+            ("1092_DFA_ANG_XX.wav", "actor 1092 is none of 1001 to 1091"),
+        ],
+    )
+    def test_as_damage_is_a_name_off_the_scheme(self, tmp_path, name, reason):
+        put(tmp_path, "1001_IEO_ANG_HI.wav", name)
+        listing = CremaD().load(tmp_path)
+        assert len(listing.clips) == 1
+        (item,) = listing.left_out
+        assert item.path.name == name
+        assert item.reason.startswith(reason)
+        assert item.damage
+
+    def test_as_damage_are_the_pointers_of_a_plain_clone_and_git_lfs_is_named(self, tmp_path):
+        put(tmp_path, "1001_IEO_ANG_HI.wav", "1001_DFA_ANG_XX.wav", content=POINTER)
+        listing = CremaD().load(tmp_path)
+        assert listing.clips == ()
+        assert {item.reason for item in listing.left_out} == {
+            "a Git LFS pointer instead of audio (run `git lfs pull` where it was cloned)"
+        }
+        assert all(item.damage for item in listing.left_out)
+
+    def test_as_damage_is_a_file_of_zero_length(self, tmp_path):
+        put(tmp_path, "1001_IEO_ANG_HI.wav")
+        put(tmp_path, "1001_DFA_ANG_XX.wav", content=b"")
+        (item,) = CremaD().load(tmp_path).left_out
+        assert (item.path.name, item.reason, item.damage) == ("1001_DFA_ANG_XX.wav", "zero length", True)
+
+    def test_and_no_damage_is_a_second_format_of_the_same_clip(self, tmp_path):
+        put(tmp_path, "1001_DFA_ANG_XX.wav", "1001_DFA_ANG_XX.flac")
+        listing = CremaD().load(tmp_path)
+        assert len(listing.clips) == 1
+        (item,) = listing.left_out
+        assert not item.damage
+
+
+def test_the_loader_keeps_the_contract_of_a_corpus(tmp_path):
+    Synthetic(speakers=2, repetitions=2).write(tmp_path, "cremad", sample_rate=16_000)
+    check_corpus(CremaD(), tmp_path)

@@ -1,0 +1,324 @@
+"""What a folder of speech gives: usable clips, and everything else named, or refused when it is too much."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import soundfile
+
+from aersut.config import Data, Experiment
+from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, Listing
+from aersut.corpora import CremaD, Ravdess, Synthetic
+from aersut.data.collection import collect, describe
+from aersut.data.splits import split, to_records
+from aersut.errors import UserError
+from aersut.paths import write_json
+from aersut.registry import CORPORA
+from aersut.run import Run
+
+RATE = 16_000
+FRAMING = Framing(sample_rate=RATE, seconds=0.05, frame_length=256, hop_length=256)
+FOLDER = "ravdess-emotional-speech-audio/audio_speech_actors_01-24"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\nsize 72688\n"
+
+
+def noise(seed, length=400):
+    return 0.3 * np.random.default_rng(seed).uniform(-1, 1, length)
+
+
+def ravdess(root, count=1):
+    """Write so many short clips, all different, with RAVDESS's names, and return their paths."""
+    paths = []
+    for number in range(count):
+        actor, rest = divmod(number, 64)
+        emotion, take = divmod(rest, 8)
+        name = f"03-01-{emotion + 1:02}-{take // 4 + 1:02}-{take // 2 % 2 + 1:02}-{take % 2 + 1:02}-{actor + 1:02}.wav"
+        path = root / FOLDER / f"Actor_{actor + 1:02}" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(os.fsencode(path), noise(number), RATE, format="WAV")  # a folder's name may be no UTF-8
+        paths.append(path)
+    return paths
+
+
+def collected(root, framing=FRAMING, **settings):
+    return collect(Data(**{"corpora": (Ravdess(),), "root": str(root), **settings}), framing)
+
+
+def refused(root, **settings):
+    """The message with which the data is refused."""
+    with pytest.raises(UserError) as caught:
+        collected(root, **settings)
+    return str(caught.value)
+
+
+class TestClips:
+    def test_of_several_corpora_come_together_with_their_classes(self, tmp_path):
+        Synthetic(speakers=2, repetitions=1).write(tmp_path, "ravdess")
+        Synthetic(speakers=2, repetitions=1).write(tmp_path, "cremad", suffix=".flac")
+        both = collected(tmp_path, corpora=(Ravdess(), CremaD()))
+        assert len(both) == len(both.clips) == 2 * 8 + 2 * 6
+        assert [clip.corpus for clip in both.clips] == ["ravdess"] * 16 + ["cremad"] * 12
+        assert [both.emotions[label] for label in both.labels] == [clip.emotion for clip in both.clips]
+        assert both.emotions == EMOTIONS
+        assert both.left_out == ()
+        assert describe(both) == [
+            "ravdess: 16 clips of 2 speakers, 8 emotions",
+            "cremad: 12 clips of 2 speakers, 6 emotions",
+        ]
+
+    def test_give_the_window_that_the_network_sees(self, tmp_path):
+        (path,) = ravdess(tmp_path)
+        exact = soundfile.read(path, dtype="int16")[0]
+        framing = Framing(sample_rate=RATE, seconds=0.0125, frame_length=64, hop_length=64)  # 200 of the 400 samples
+        start = collected(tmp_path, framing, trim_db=None)
+        np.testing.assert_array_equal(start.window(0), exact[:200])
+        centre = collected(tmp_path, framing, trim_db=None, fit="center")
+        np.testing.assert_array_equal(centre.window(0), exact[100:300])
+        anywhere = collected(tmp_path, framing, trim_db=None, fit="random")
+        np.testing.assert_array_equal(anywhere.window(0), exact[100:300])  # as evaluation sees it
+        window = anywhere.window(0, np.random.default_rng(0))
+        assert any((exact[n : n + 200] == window).all() for n in range(201))
+        assert (window != anywhere.window(0, np.random.default_rng(1))).any()
+
+    def test_of_emotions_that_are_not_asked_for_are_left_out_and_counted_as_no_damage(self, tmp_path):
+        ravdess(tmp_path, 64)
+        some = collected(tmp_path, emotions=("sad", "happy"))
+        assert len(some) == 16
+        assert some.emotions == ("sad", "happy")
+        assert {clip.emotion: label for clip, label in zip(some.clips, some.labels, strict=True)} == {
+            "sad": 0,
+            "happy": 1,
+        }
+        assert len(some.left_out) == 48
+        assert not any(item.damage for item in some.left_out)
+        assert any(
+            line.startswith("left out 8 (not used): its emotion, calm, is not among data.emotions: ")
+            for line in describe(some)
+        )
+
+    def test_that_are_byte_identical_have_one_content(self, tmp_path):
+        paths = ravdess(tmp_path, 3)
+        paths[2].write_bytes(paths[0].read_bytes())
+        contents = collected(tmp_path).contents
+        assert contents[0] == contents[2] != contents[1]
+
+    def test_of_every_sample_format_and_rate_are_used(self, tmp_path):
+        paths = ravdess(tmp_path, 6)
+        soundfile.write(paths[1], np.stack([noise(1)] * 2, 1), RATE)
+        soundfile.write(paths[2], noise(2), RATE, subtype="PCM_U8")
+        soundfile.write(paths[3], noise(3), RATE, subtype="PCM_24")
+        soundfile.write(paths[4], noise(4), RATE, subtype="FLOAT")
+        soundfile.write(paths[5], noise(5, 2400), 96_000)
+        one = collected(tmp_path)
+        assert len(one) == 6
+        assert all(one.window(index).shape == (800,) and one.window(index).any() for index in range(6))
+
+    def test_keep_their_key_until_a_clip_or_how_windows_are_cut_changes(self, tmp_path):
+        paths = ravdess(tmp_path, 3)
+        first = collected(tmp_path).key
+        assert collected(tmp_path).key == first
+        assert collected(tmp_path, emotions=tuple(reversed(EMOTIONS))).key == first  # a matter of labels alone
+        others = [
+            collected(tmp_path, fit="center").key,
+            collected(tmp_path, trim_db=30).key,
+            collected(tmp_path, Framing(RATE, 0.1, 256, 256)).key,
+            collected(tmp_path, Framing(8000, 0.1, 256, 256)).key,
+            collected(tmp_path, emotions=("calm", "sad", "neutral")) and collected(tmp_path, trim_db=None).key,
+        ]
+        soundfile.write(paths[1], noise(99), RATE)
+        assert len({first, *others, collected(tmp_path).key}) == 7
+
+    def test_of_synthetic_voices_need_no_folder(self, tmp_path):
+        voices = collected(tmp_path / "nowhere", corpora=(Synthetic(speakers=2, repetitions=1),))
+        assert len(voices) == 16
+
+
+class TestRefused:
+    def test_is_no_corpus_at_all_and_those_there_are_are_named(self, tmp_path):
+        message = refused(tmp_path, corpora=())
+        assert message.startswith("data.corpora is empty: name at least one of cremad, ravdess, synthetic")
+
+    def test_is_a_root_that_is_not_there(self, tmp_path):
+        message = refused(tmp_path / "input")
+        assert message.startswith(f"data.root: there is no folder {tmp_path / 'input'}. ")
+        assert "--experiment.data.root=FOLDER" in message
+
+    def test_is_a_root_that_is_a_file(self, tmp_path):
+        (tmp_path / "input").write_text("")
+        assert refused(tmp_path / "input").startswith(f"data.root: there is no folder {tmp_path / 'input'}. ")
+
+    def test_is_a_relative_root_that_is_not_there_and_its_whole_path_is_named(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert f"there is no folder {os.path.realpath(tmp_path)}/input." in refused("input")
+
+    def test_is_a_corpus_that_is_not_there(self, tmp_path):
+        ravdess(tmp_path, 3)
+        assert refused(tmp_path, corpora=(Ravdess(), CremaD())).startswith("cremad: no .wav or .flac under ")
+
+    def test_is_a_folder_without_files(self, tmp_path):
+        (tmp_path / FOLDER / "Actor_01").mkdir(parents=True)
+        assert refused(tmp_path).startswith(f"ravdess: no .wav or .flac under {tmp_path / FOLDER}/Actor_*.")
+
+    def test_are_emotions_that_no_clip_has(self, tmp_path):
+        ravdess(tmp_path, 8)  # all neutral
+        message = refused(tmp_path, emotions=("sad", "happy"))
+        assert message == f"no clip of ravdess under {tmp_path} has one of the emotions sad, happy."
+
+    def test_are_nothing_but_git_lfs_pointers_and_git_lfs_is_named(self, tmp_path):
+        for path in ravdess(tmp_path, 12):
+            path.write_bytes(POINTER)
+        message = refused(tmp_path)
+        assert message.startswith(
+            f"ravdess under {tmp_path}: 12 of 12 files cannot be used, more than 1%; 12 of them: a Git LFS pointer "
+            "instead of audio (run `git lfs pull` where it was cloned): "
+        )
+        assert " and 9 more. " in message
+
+    def test_is_more_than_one_damaged_file_in_a_hundred(self, tmp_path):
+        paths = ravdess(tmp_path, 120)
+        paths[5].write_bytes(b"")
+        paths[7].write_text("no sound")
+        message = refused(tmp_path)
+        assert "2 of 120 files cannot be used, more than 1%; 1 of them: " in message
+        assert str(paths[5]) in message
+        assert message.endswith("Mend or remove these files, or fetch the corpus again.")
+
+    def test_is_the_damage_of_one_corpus_whatever_the_size_of_the_other(self, tmp_path):
+        ravdess(tmp_path, 200)
+        folder = tmp_path / "cremad/AudioWAV"
+        folder.mkdir(parents=True)
+        for sentence in ("DFA", "IEO"):
+            soundfile.write(folder / f"1001_{sentence}_SAD_XX.wav", noise(1), RATE)
+        (folder / "1001_DFA_ANG_XX.wav").write_bytes(b"")
+        message = refused(tmp_path, corpora=(Ravdess(), CremaD()))
+        assert message.startswith(f"cremad under {tmp_path}: 1 of 3 files cannot be used")
+
+
+def _nan(path):
+    samples = noise(0)
+    samples[7] = np.nan
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
+
+
+DAMAGE = {
+    "zero length": lambda path: path.write_bytes(b""),
+    "a Git LFS pointer": lambda path: path.write_bytes(POINTER),
+    "is cut short": lambda path: path.write_bytes(path.read_bytes()[:-10]),
+    "cannot be decoded: Format not recognised": lambda path: path.write_text("no sound"),
+    "holds samples that are no numbers": _nan,
+    "is silent": lambda path: soundfile.write(path, np.zeros(400), RATE),
+    "holds no samples": lambda path: soundfile.write(path, np.zeros(0), RATE),
+    "emotion code 09 is none of": lambda path: path.rename(path.with_name("03-01-09-01-01-01-01.wav")),
+    "its name is not seven two-digit codes": lambda path: path.rename(path.with_name("take 7.wav")),
+}
+
+
+class TestOneBadFileInAHundred:
+    @pytest.fixture(scope="class")
+    def hundred(self, tmp_path_factory):
+        """A hundred clips, of which each test spoils one and mends it again."""
+        root = tmp_path_factory.mktemp("hundred")
+        return root, ravdess(root, 100)
+
+    @pytest.mark.parametrize("reason", DAMAGE)
+    def test_is_left_out_counted_and_named(self, hundred, reason):
+        root, paths = hundred
+        bad, good = paths[42], paths[42].read_bytes()
+        before = set(root.rglob("*.wav"))
+        try:
+            DAMAGE[reason](bad)
+            found = collected(root)
+            assert len(found) == 99
+            assert bad not in [clip.path for clip in found.clips]
+            (item,) = found.left_out
+            assert item.damage
+            assert item.reason.startswith(reason)
+            (line,) = [line for line in describe(found) if line.startswith("left out")]
+            assert line.startswith(f"left out 1 (damaged): {reason}")
+            assert line.endswith(str(item.path))
+            # its neighbours keep their own audio
+            after = [clip.path for clip in found.clips].index(paths[43])
+            exact = soundfile.read(paths[43], dtype="int16")[0]
+            np.testing.assert_array_equal(found.window(after)[: len(exact)], exact)
+        finally:
+            for new in set(root.rglob("*.wav")) - before:
+                new.unlink()
+            bad.write_bytes(good)
+
+    def test_is_no_damage_where_it_is_a_song_or_there_twice(self, tmp_path):
+        paths = ravdess(tmp_path, 4)  # so few that any damage would be refused
+        paths[0].rename(paths[0].with_name("03-02-01-01-01-01-01.wav"))
+        soundfile.write(paths[1].with_suffix(".flac"), noise(1), RATE)
+        found = collected(tmp_path)
+        assert len(found) == 3
+        reasons = {line.split(": ")[0] + ": " + line.split(": ")[1] for line in describe(found)[1:]}
+        assert reasons == {
+            "left out 1 (not used): a song",
+            "left out 1 (not used): the same clip lies beside it in another format",
+        }
+
+
+@dataclass(frozen=True)
+class Vanishing(Corpus):
+    """Lists a hundred clips, of which one is deleted before anybody reads it."""
+
+    def load(self, root):
+        clips = tuple(Clip(path, "sad", path.stem, "vanishing") for path in sorted(root.glob("*.wav")))
+        clips[3].path.unlink(missing_ok=True)
+        return Listing(clips)
+
+
+class TestStrangeDisks:
+    def test_a_file_that_vanishes_after_it_was_listed_is_left_out_and_named(self, tmp_path, monkeypatch):
+        CORPORA.names()
+        monkeypatch.setattr(CORPORA, "_plugins", {**CORPORA._plugins, "vanishing": Vanishing})
+        for number in range(100):
+            soundfile.write(tmp_path / f"{number:03}.wav", noise(number), RATE)
+        found = collected(tmp_path, corpora=(Vanishing(),))
+        assert len(found) == 99
+        (item,) = found.left_out
+        assert item.path.name == "003.wav"
+        assert item.reason.startswith("cannot be decoded: ")
+        assert item.damage
+
+    def test_names_that_are_no_utf_8_are_used_printed_and_written(self, tmp_path):
+        root = tmp_path / os.fsdecode(b"caf\xe9")
+        try:
+            root.mkdir()
+        except OSError:
+            pytest.skip("this file system takes no such name")
+        paths = ravdess(root, 100)
+        bad = paths[42].with_name(os.fsdecode(b"caf\xe9.wav"))
+        paths[42].rename(bad)
+        found = collected(root)
+        assert len(found) == 99
+        text = "\n".join(describe(found))
+        assert "caf\\udce9.wav" in text
+        text.encode()  # a terminal takes it
+        data = Data(protocol="random", test=0.25)
+        records = to_records(split(data, found.clips, found.contents, 1), found.clips, found.contents)
+        run = Run(tmp_path / "run", Experiment())
+        write_json(run.split, records)
+        assert "caf\\\\udce9" in run.split.read_text(encoding="utf-8")
+
+    def test_damage_in_a_folder_whose_name_is_no_utf_8_is_refused_with_a_message_that_can_be_printed(self, tmp_path):
+        root = tmp_path / os.fsdecode(b"caf\xe9")
+        try:
+            root.mkdir()
+        except OSError:
+            pytest.skip("this file system takes no such name")
+        for path in ravdess(root, 2):
+            path.write_text("no sound")
+        message = refused(root)
+        assert "2 of 2 files cannot be used" in message
+        message.encode("utf-8", "backslashreplace")  # as standard error does
+
+
+def test_real_speech_is_used_whole(real_data):
+    one = collect(Data(corpora=(Ravdess(),), root=str(real_data)), Framing())
+    assert len(one) == 1080
+    assert one.left_out == ()
+    assert describe(one) == ["ravdess: 1,080 clips of 18 speakers, 8 emotions"]
+    loud = [np.abs(one.window(index).astype(np.int32)).max() for index in range(0, 1080, 54)]
+    assert min(loud) > 30

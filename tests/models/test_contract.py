@@ -1,0 +1,187 @@
+"""Every built-in model keeps the contract, and the check fails on a model that breaks any one promise of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from jax import Array
+
+from aersut.contracts import Model
+from aersut.export.quiet import quiet
+from aersut.models import CNN, CNN2D, CNNLSTM
+from aersut.models.network import Network
+from aersut.registry import MODELS
+from aersut.testing import check_export, check_model
+
+# what is left out repeats what is there: more layers of the same kind, wider ones
+SMALL = {
+    "cnn": CNN(filters=(8, 6), kernels=(5, 3), dense=16),
+    "cnn_lstm": CNNLSTM(filters=(8,), kernels=(3,), units=(8, 4), dense=16),
+    "cnn2d": CNN2D(filters=(4, 6)),
+}
+
+
+@pytest.fixture(autouse=True)
+def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MODELS, "_plugins", dict(MODELS._plugins))
+
+
+@pytest.mark.slow  # the eager gradient compiles hundreds of operators one by one, which no smaller network avoids
+@pytest.mark.parametrize("name", MODELS.names())
+def test_built_in(name: str) -> None:
+    check_model(SMALL.get(name) or MODELS[name](), frames=31)
+
+
+@pytest.mark.slow  # imports TensorFlow
+@pytest.mark.parametrize("name", MODELS.names())
+def test_built_in_in_litert(name: str) -> None:
+    with quiet():
+        check_export(SMALL.get(name) or MODELS[name](), frames=31)
+
+
+class _Net(Network):
+    """Mean over frames, dropout, dense; `variant` breaks something."""
+
+    def __init__(self, variant: str, channels: int, classes: int, rngs: nnx.Rngs) -> None:
+        self.variant = variant
+        weights = nnx.Rngs(7) if variant == "own rngs" else rngs
+        if variant == "unseeded":
+            weights = nnx.Rngs(int(np.random.default_rng().integers(2**31)))
+        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+        self.head = nnx.Linear(channels, classes, rngs=weights)
+        self.scale = nnx.Param(jnp.ones(channels))
+
+    def embed(self, features: Array) -> Array:
+        if self.variant == "skips frames":
+            features = features[:, 2:]
+        x = jnp.mean(features, axis=1) * self.scale[...]
+        if self.variant == "batch mean":
+            x = x - jnp.mean(x, axis=0)
+        if self.variant == "reads the tracer" and isinstance(features, jax.core.Tracer):
+            x = x * 1.001
+        if self.variant == "always drops":
+            return self.dropout(x, deterministic=False)
+        if self.variant == "never drops":
+            return self.dropout(x, deterministic=True)
+        x = self.dropout(x)
+        return x[..., None] if self.variant == "3-D" else x
+
+    def __call__(self, features: Array) -> Array:
+        if self.variant == "3-D":
+            return self.head(self.embed(features)[..., 0])
+        logits = self.head(self.embed(features))
+        if self.variant == "sorts":
+            logits = logits + 0 * jax.lax.linalg.cholesky(jnp.eye(2))[0, 0]
+        if self.variant == "raises":
+            raise TypeError("no such thing")
+        if self.variant == "half":
+            return logits.astype(jnp.float16)
+        return logits[:, 1:] if self.variant == "a class less" else logits
+
+
+def _model(variant: str, build: Callable[..., object] | None = None, can_export: bool = True) -> Model:
+    """Register a model under the name "example" that builds `_Net`."""
+
+    @MODELS.register("example")
+    @dataclass(frozen=True)
+    class Plugin(Model):
+        """A model."""
+
+        exportable = can_export
+
+        def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
+            return build(frames, channels, classes, rngs) if build else _Net(variant, channels, classes, rngs)
+
+    return Plugin()
+
+
+def _fails_when_short(error: type[Exception]) -> Callable[..., Network]:
+    def build(frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
+        if frames < 4:
+            raise error("too short")
+        return _Net("", channels, classes, rngs)
+
+    return build
+
+
+@pytest.mark.parametrize("build", [None, _fails_when_short(ValueError)])
+def test_a_sound_model_passes(build: Callable[..., Network] | None) -> None:
+    check_model(_model("", build), frames=6)
+
+
+@pytest.mark.parametrize(
+    ("variant", "promise"),
+    [
+        ("own rngs", "other rngs build other weights"),
+        ("unseeded", "equal rngs build equal weights"),
+        ("raises", r"takes f32\[batch, frames, channels\]"),
+        ("half", r"returns logits f32\[batch, classes\]"),
+        ("a class less", r"returns logits f32\[batch, classes\]"),
+        ("3-D", r"embed returns f32\[batch, width\]"),
+        ("always drops", "evaluation is deterministic"),
+        ("batch mean", "a clip's logits are its own"),
+        ("never drops", "dropout is random in training"),
+        ("reads the tracer", "gradients under jit and eager agree"),
+        ("skips frames", "too short raises ValueError in build.*1 frames"),
+    ],
+)
+def test_a_broken_model_is_named(variant: str, promise: str) -> None:
+    with pytest.raises(AssertionError, match=f"model 'example' breaks a promise.*{promise}"):
+        check_model(_model(variant), frames=6)
+
+
+@pytest.mark.parametrize(
+    ("build", "promise"),
+    [
+        (lambda frames, channels, classes, rngs: nnx.Linear(channels, classes, rngs=rngs), "returns a Network"),
+        (lambda *_: 1 / 0, "build makes a network.*ZeroDivisionError"),
+        (_fails_when_short(ZeroDivisionError), "too short raises ValueError in build.*ZeroDivisionError"),
+    ],
+)
+def test_a_broken_build_is_named(build: Callable[..., object], promise: str) -> None:
+    with pytest.raises(AssertionError, match=f"model 'example' breaks a promise.*{promise}"):
+        check_model(_model("", build), frames=6)
+
+
+@pytest.mark.slow  # imports TensorFlow
+@pytest.mark.parametrize(("variant", "promise"), [("sorts", "built-in operators"), ("reads the tracer", "agree")])
+def test_a_model_that_does_not_export_is_named(variant: str, promise: str) -> None:
+    with quiet(), pytest.raises(AssertionError, match=f"model 'example' breaks a promise.*{promise}"):
+        check_export(_model(variant), frames=6)
+
+
+def test_a_model_that_declares_that_it_does_not_export() -> None:
+    with pytest.raises(AssertionError, match="exportable = False"):
+        check_export(_model("", can_export=False), frames=6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CNN(filters=()), r"filters .*\(\)"),
+        (lambda: CNN(filters=(8, 8)), r"filters and kernels .*\(8, 8\) and \(5, 3, 3\)"),
+        (lambda: CNN(filters=(8, 0, 8)), r"filters .*\(8, 0, 8\)"),
+        (lambda: CNN(kernels=(5, 3, 0)), r"kernels .*\(5, 3, 0\)"),
+        (lambda: CNN(dense=0), "dense .* 0"),
+        (lambda: CNN(dropout=1.0), "dropout .* 1.0"),
+        (lambda: CNNLSTM(filters=(8,)), r"filters and kernels .*\(8,\)"),
+        (lambda: CNNLSTM(units=()), r"units .*\(\)"),
+        (lambda: CNNLSTM(units=(8, 0)), r"units .*\(8, 0\)"),
+        (lambda: CNNLSTM(dense=-1), "dense .* -1"),
+        (lambda: CNNLSTM(dropout=-0.1), "dropout .* -0.1"),
+        (lambda: CNN2D(filters=()), r"filters .*\(\)"),
+        (lambda: CNN2D(filters=(4, -1)), r"filters .*-1"),
+        (lambda: CNN2D(dropout=2.0), "dropout .* 2.0"),
+        (lambda: CNN().build(7, 13, 8, nnx.Rngs(0)), "7 frames .* at least 8"),
+        (lambda: CNNLSTM().build(7, 13, 8, nnx.Rngs(0)), "7 frames .* at least 8"),
+        (lambda: CNN2D().build(15, 64, 8, nnx.Rngs(0)), "15 frames .* at least 16"),
+        (lambda: CNN2D().build(130, 13, 8, nnx.Rngs(0)), "13 channels .* at least 16"),
+    ],
+)
+def test_bad_fields(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

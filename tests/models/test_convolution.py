@@ -1,0 +1,68 @@
+"""Convolution and pooling give XLA's own values and gradients, plainly, differentiated and under jit."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import Array
+
+from aersut.models.convolution import conv1d, max_pool1d
+
+rng = np.random.default_rng(0)
+X = jnp.asarray(rng.normal(size=(3, 11, 4)), jnp.float32)
+
+
+def _lax_conv(x: Array, kernel: Array) -> Array:
+    return jax.lax.conv_general_dilated(x, kernel, (1,), "SAME", dimension_numbers=("NHC", "HIO", "NHC"))
+
+
+def _lax_pool(x: Array) -> Array:
+    return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 1), (1, 2, 1), "VALID")
+
+
+def _agree(ours: Callable[..., Array], theirs: Callable[..., Array], *given: Array) -> None:
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=theirs(*given).shape), jnp.float32)
+
+    def both(function: Callable[..., Array]) -> tuple[Array, tuple[Array, ...]]:
+        value, pull = jax.vjp(function, *given)
+        return value, pull(weights)
+
+    expected, slopes = both(theirs)
+    for value, found in (both(ours), jax.jit(lambda: both(ours))()):
+        np.testing.assert_allclose(value, expected, rtol=0, atol=1e-5)
+        for one, other in zip(found, slopes, strict=True):
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(ours(*given), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 10, 11])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5])
+def test_convolution_is_laxs(size: int, frames: int) -> None:
+    kernel = jnp.asarray(rng.normal(size=(size, 4, 5)), jnp.float32)
+    _agree(conv1d, _lax_conv, X[:, :frames], kernel)
+
+
+def test_convolution_by_hand() -> None:
+    x, kernel = jnp.array([1.0, 2.0, 3.0])[None, :, None], jnp.array([10.0, 1.0])[:, None, None]
+    np.testing.assert_allclose(conv1d(x, kernel)[0, :, 0], [12, 23, 30])
+
+
+@pytest.mark.parametrize("frames", [2, 3, 10, 11])
+def test_pooling_is_laxs(frames: int) -> None:
+    _agree(max_pool1d, _lax_pool, X[:, :frames])
+
+
+def test_pooling_by_hand() -> None:
+    x = jnp.array([1.0, 5.0, 7.0, 2.0, 9.0])[None, :, None]
+    value, pull = jax.vjp(max_pool1d, x)
+    np.testing.assert_array_equal(value[0, :, 0], [5, 7])
+    np.testing.assert_array_equal(pull(jnp.array([10.0, 20.0])[None, :, None])[0][0, :, 0], [0, 10, 20, 0, 0])
+
+
+def test_of_two_equal_frames_one_has_the_gradient() -> None:
+    # rectified units are often both 0; the gradient must be passed on once, not twice and not never
+    _, pull = jax.vjp(max_pool1d, jnp.zeros((1, 4, 1)))
+    pairs = pull(jnp.ones((1, 2, 1)))[0].reshape(2, 2)
+    np.testing.assert_array_equal(np.sort(pairs, axis=1), [[0, 1], [0, 1]])
