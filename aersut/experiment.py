@@ -30,21 +30,24 @@ def names() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def load(source: str, overrides: Iterable[tuple[str, str]] = ()) -> Experiment:
+def load(source: str | Experiment, overrides: Iterable[tuple[str, str]] = ()) -> Experiment:
     """Load an experiment and apply `overrides`, pairs of a dotted key and its value as text.
 
     Args:
-        source: a name in `names()`, the path of a .py file with `get_config()`, or of a run's config.json.
+        source: a name in `names()`, the path of a .py file with `get_config()`, or of a run's config.json; or the
+            experiment itself.
 
     Raises:
         UserError: no such experiment, or a key or value that does not fit the schema.
     """
-    tree = _read(source)
+    tree = to_tree(source) if isinstance(source, Experiment) else _read(source)
     for key, value in overrides:
         override(tree, key, value)
     import_plugins(tree.get("plugins") or ())
     experiment = from_tree(tree)
-    return experiment if experiment.name else dataclasses.replace(experiment, name=Path(source).stem)
+    if experiment.name or isinstance(source, Experiment):
+        return experiment
+    return dataclasses.replace(experiment, name=Path(source).stem)
 
 
 def override(tree: dict[str, Any], key: str, text: str) -> None:

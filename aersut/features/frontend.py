@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from aersut.config import digest, to_tree
 from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.collection import Collection
 from aersut.data.table import Table
+from aersut.features import mel as mel_module
 from aersut.features import signal as signal_module
 from aersut.features.signal import Signal
 from aersut.paths import cache_dir, new_folder
@@ -120,7 +122,13 @@ class Frontend:
         plugins = {type(plugin) for plugin in (*self.features, *self.augment)}
         key = digest(
             [
-                *(collection.key, to_tree(self.framing), to_tree(self.features), augment, seed if augment else None),
+                *(
+                    collection.key,
+                    to_tree(self.framing),
+                    to_tree(self.features),
+                    augment,
+                    seed if used.shape[1] > 1 else None,
+                ),
                 *(used.shape, hashlib.sha256(used.tobytes()).hexdigest(), _sources(plugins)),
             ]
         )
@@ -207,5 +215,6 @@ def _blocks(items: Int[np.ndarray, "items 2"]) -> Iterator[Int[np.ndarray, "some
 
 def _sources(classes: set[type]) -> Sequence[str]:
     # an edited plugin must not be served from the cache, so the text of its module is part of the key
-    files = {inspect.getsourcefile(cls) for cls in classes} | {inspect.getsourcefile(signal_module)}
+    parts: list[Any] = [*classes, signal_module, mel_module]
+    files = {inspect.getsourcefile(part) for part in parts}
     return sorted(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files if file)

@@ -58,7 +58,7 @@ class TestAClip:
         put(tmp_path, *(f"{actor}_DFA_ANG_XX.wav" for actor in range(1001, 1092)))
         clips = CremaD().load(tmp_path).clips
         assert Counter(clip.sex for clip in clips) == {"male": 48, "female": 43}
-        assert tuple(clip.speaker for clip in clips) == CremaD.speakers
+        assert tuple(clip.speaker for clip in clips) == CremaD.all_speakers
         # the column "Sex" of the corpus's VideoDemographics.csv, 1001 to 1091, ten a group
         sexes = (
             """MFFFMFFFFF MFFMMMMFMF FMMFFMMFFF MMMMMMFMMM MMFMMFFMFM MFFFFFMFMF FMFMMMMMMM MFFFFFMFFM MFMFMMMMFM F"""

@@ -56,7 +56,7 @@ class TestAClip:
         put(tmp_path, *(f"03-01-01-01-01-01-{actor:02}.wav" for actor in range(1, 25)))
         clips = Ravdess().load(tmp_path).clips
         assert {int(clip.speaker) % 2: clip.sex for clip in clips} == {1: "male", 0: "female"}
-        assert tuple(clip.speaker for clip in clips) == Ravdess.speakers
+        assert tuple(clip.speaker for clip in clips) == Ravdess.all_speakers
 
     @pytest.mark.parametrize("suffix", [".wav", ".flac", ".WAV"])
     def test_is_a_wav_or_a_flac(self, tmp_path, suffix):
@@ -190,7 +190,7 @@ def test_real_speech_is_listed_whole(real_data):
     assert len(listing.clips) == 1080
     speakers = {clip.speaker: clip.sex for clip in listing.clips}
     assert len(speakers) == 18
-    assert set(speakers) < set(Ravdess.speakers)
+    assert set(speakers) < set(Ravdess.all_speakers)
     assert all(Counter(clip.speaker for clip in listing.clips)[speaker] == 60 for speaker in speakers)
     assert Counter(clip.emotion for clip in listing.clips) == {
         emotion: 72 if emotion == "neutral" else 144 for emotion in EMOTIONS

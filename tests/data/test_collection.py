@@ -214,13 +214,14 @@ DAMAGE = {
 }
 
 
-class TestOneBadFileInAHundred:
-    @pytest.fixture(scope="class")
-    def hundred(self, tmp_path_factory):
-        """A hundred clips, of which each test spoils one and mends it again."""
-        root = tmp_path_factory.mktemp("hundred")
-        return root, ravdess(root, 100)
+@pytest.fixture(scope="module")
+def hundred(tmp_path_factory):
+    """A hundred clips, of which each test spoils one and mends it again."""
+    root = tmp_path_factory.mktemp("hundred")
+    return root, ravdess(root, 100)
 
+
+class TestOneBadFileInAHundred:
     @pytest.mark.parametrize("reason", DAMAGE)
     def test_is_left_out_counted_and_named(self, hundred, reason):
         root, paths = hundred

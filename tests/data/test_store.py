@@ -1,6 +1,5 @@
 """The store: clips are decoded once, whoever asks and however often, and never served for other clips or settings."""
 
-import os
 import threading
 
 import numpy as np

@@ -1,0 +1,292 @@
+"""The frontend: cached features are found again, never stale; copies differ; scaling sees the training part alone."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aersut.augment import Example, Noise
+from aersut.config import Data, Experiment
+from aersut.contracts import Augmenter, Feature, Framing
+from aersut.corpora import Synthetic
+from aersut.data.collection import Collection, collect
+from aersut.data.table import Table
+from aersut.errors import UserError
+from aersut.features import MFCC, RMS, ZCR, Signal, mel
+from aersut.features.frontend import Frontend
+from aersut.registry import AUGMENTERS, FEATURES, import_file
+from aersut.run import make_frontend
+
+FRAMING = Framing(sample_rate=16_000, seconds=0.5, frame_length=512, hop_length=256)
+PLAIN = Frontend(FRAMING, (RMS(), ZCR()), (), classes=8)
+NOISY = replace(PLAIN, augment=(Noise(probability=1.0),))
+ONE, THREE = np.ones((16, 1), bool), np.ones((16, 3), bool)
+EVERY = np.argwhere(THREE)
+
+
+@pytest.fixture(scope="module")
+def collection() -> Collection:
+    return collect(Data(corpora=(Synthetic(speakers=2, repetitions=1),)), FRAMING)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collection: Collection) -> Path:
+    for registry in (FEATURES, AUGMENTERS):
+        monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
+    monkeypatch.setenv("AERSUT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "features"
+
+
+def _count(cache: Path) -> int:
+    return len([folder for folder in cache.iterdir() if not folder.name.startswith(".")])
+
+
+def test_what_is_cached_is_what_the_clips_hold(collection: Collection) -> None:
+    rows = PLAIN.cached(collection, ONE, seed=0).take(np.argwhere(ONE))
+    assert rows.shape == (16, *PLAIN.shape)
+    for clip in range(16):
+        samples = jnp.asarray(collection.window(clip), jnp.float32) / 32768
+        np.testing.assert_allclose(rows[clip], PLAIN.extract(samples), atol=1e-6)
+
+
+def test_the_cache_is_read_again(collection: Collection, cache: Path) -> None:
+    PLAIN.cached(collection, ONE, seed=0)
+    [folder] = cache.iterdir()
+    np.save(folder / "features.npy", np.full((16, 1, *PLAIN.shape), 7, np.float32))
+    np.testing.assert_array_equal(PLAIN.cached(collection, ONE, seed=0).take(EVERY[:1]), 7)
+    assert _count(cache) == 1
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(PLAIN, features=(RMS(),)),
+        replace(PLAIN, features=(ZCR(), RMS())),
+        replace(PLAIN, framing=replace(FRAMING, hop_length=255)),
+        replace(PLAIN, framing=replace(FRAMING, center=False)),
+        replace(PLAIN, features=(RMS(), ZCR(), MFCC(n_mels=20))),
+    ],
+)
+def test_another_configuration_is_computed_anew(changed: Frontend, collection: Collection, cache: Path) -> None:
+    PLAIN.cached(collection, ONE, seed=0)
+    assert changed.cached(collection, ONE, seed=0).shape[2:] == changed.shape
+    assert _count(cache) == 2
+
+
+def test_a_changed_field_of_a_plugin_is_seen(collection: Collection) -> None:
+    one, other = (replace(PLAIN, features=(MFCC(n_mels=20, fmax=top),)) for top in (4_000.0, 8_000.0))
+    first, second = (frontend.cached(collection, ONE, seed=0).take(EVERY[:1]) for frontend in (one, other))
+    assert np.abs(first - second).max() > 1
+
+
+def test_seed_and_augmenters_count_for_copies_alone(collection: Collection, cache: Path) -> None:
+    PLAIN.cached(collection, ONE, seed=0)
+    PLAIN.cached(collection, ONE, seed=1)
+    assert _count(cache) == 1
+    for frontend, seed in ((NOISY, 0), (NOISY, 1), (replace(PLAIN, augment=(Noise(snr_db=(0.0, 1.0)),)), 1)):
+        frontend.cached(collection, THREE, seed=seed)
+    assert _count(cache) == 4
+
+
+PLUGIN = '''
+from dataclasses import dataclass
+import jax.numpy as jnp
+from aersut.contracts import Feature
+from aersut.registry import FEATURES
+
+@FEATURES.register("constant")
+@dataclass(frozen=True)
+class Constant(Feature):
+    """A constant."""
+    channels = 1
+    def __call__(self, signal):
+        return jnp.full((signal.framing.frames, 1), 5.0)
+'''
+
+
+def test_an_edited_plugin_is_not_served_from_the_cache(collection: Collection, cache: Path, tmp_path: Path) -> None:
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN, encoding="utf-8")
+    import_file(file, "plugin")
+    frontend = replace(PLAIN, features=(FEATURES["constant"](),))
+    for _ in range(2):
+        frontend.cached(collection, ONE, seed=0)
+    assert _count(cache) == 1
+    file.write_text(PLUGIN.replace("5.0", "6.0"), encoding="utf-8")
+    frontend.cached(collection, ONE, seed=0)
+    assert _count(cache) == 2
+
+
+@pytest.mark.parametrize("frontend", [PLAIN, replace(PLAIN, features=(MFCC(n_mels=20),))])
+def test_an_edited_helper_of_the_features_is_seen(
+    frontend: Frontend, collection: Collection, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frontend.cached(collection, ONE, seed=0)
+    edited = tmp_path / "mel.py"
+    shutil.copy(mel.__file__, edited)
+    edited.write_text(edited.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    monkeypatch.setattr(mel, "__file__", str(edited))
+    frontend.cached(collection, ONE, seed=0)
+    assert _count(cache) == 2
+
+
+def test_copies_differ_from_the_clip_and_from_each_other(collection: Collection) -> None:
+    rows = NOISY.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, -1)
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (np.abs(rows[:, one] - rows[:, other]).max(axis=1) > 1e-5).all()
+    plain = PLAIN.cached(collection, ONE, seed=0).take(np.argwhere(ONE)).reshape(16, -1)
+    np.testing.assert_allclose(rows[:, 0], plain, atol=1e-6)
+
+
+def test_copies_are_reproducible_and_the_seeds(collection: Collection, cache: Path) -> None:
+    rows = NOISY.cached(collection, THREE, seed=0).take(EVERY)
+    shutil.rmtree(cache)
+    np.testing.assert_array_equal(NOISY.cached(collection, THREE, seed=0).take(EVERY), rows)
+    other = NOISY.cached(collection, THREE, seed=1).take(EVERY).reshape(16, 3, -1)
+    changed = np.abs(other - rows.reshape(16, 3, -1)).max(axis=2)
+    assert (changed[:, 0] < 1e-6).all()
+    assert (changed[:, 1:] > 1e-5).all()
+
+
+def test_a_copy_does_not_depend_on_which_others_are_made(collection: Collection) -> None:
+    some = THREE.copy()
+    some[::2, 1:] = False
+    rows = NOISY.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
+    fewer = NOISY.cached(collection, some, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
+    np.testing.assert_allclose(fewer[some], rows[some], atol=1e-6)
+    np.testing.assert_array_equal(fewer[~some], 0)
+
+
+def test_copies_of_random_windows_alone_are_the_seeds(collection: Collection) -> None:
+    cropped = collect(replace(collection.data, fit="random"), FRAMING)
+    one, other = (PLAIN.cached(cropped, THREE, seed=seed).take(EVERY).reshape(16, 3, -1) for seed in (0, 1))
+    np.testing.assert_allclose(one[:, 0], other[:, 0], atol=1e-6)
+    assert np.abs(one[:, 1:] - other[:, 1:]).max() > 1e-3
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(90, 2, 5, 2)) * [3, 0] + [-400, 0.1]
+    values[45:] += [50, 7]
+    np.save(tmp_path / "table.npy", values.astype(np.float32))
+    return Table(tmp_path / "table.npy")
+
+
+def test_scaling_is_fitted_on_the_training_items_alone(table: Table) -> None:
+    training = np.argwhere(np.ones((45, 2), bool))  # more than are read at once
+    frontend = PLAIN.fit_scaling(table, training)
+    values = table.take(training)[..., 0]
+    assert frontend.scaling.mean[0] == pytest.approx(values.mean(dtype=np.float64), rel=1e-6)
+    assert frontend.scaling.deviation[0] == pytest.approx(values.std(dtype=np.float64), rel=1e-5)
+    scaled = np.asarray(frontend.scaled(jnp.asarray(table.take(training))))[..., 0]
+    assert scaled.mean() == pytest.approx(0, abs=1e-4)
+    assert scaled.std() == pytest.approx(1, abs=1e-4)
+    held_out = np.asarray(frontend.scaled(jnp.asarray(table.take(np.array([[45, 0]])))))[..., 0]
+    assert held_out.mean() > 10
+
+
+def test_a_constant_channel_keeps_its_deviation(table: Table) -> None:
+    frontend = PLAIN.fit_scaling(table, np.argwhere(np.ones((45, 2), bool)))
+    assert frontend.scaling.deviation[1] == 1
+    scaled = np.asarray(frontend.scaled(jnp.asarray(table.take(EVERY))))
+    np.testing.assert_allclose(scaled[..., 1], 0, atol=1e-6)
+
+
+def test_without_scaling_features_stay_as_they_are() -> None:
+    np.testing.assert_array_equal(PLAIN.scaled(jnp.full((2, 2), 3.0)), 3)
+
+
+def _ramp() -> Feature:
+    @FEATURES.register("ramp")
+    @dataclass(frozen=True)
+    class Ramp(Feature):
+        """The frame's number and its negative."""
+
+        channels = 2
+        host = True
+
+        def __call__(self, signal: Signal) -> np.ndarray:
+            assert isinstance(signal.samples, np.ndarray)
+            ramp = np.arange(signal.framing.frames, dtype=np.float32)
+            return np.stack([ramp, -ramp], axis=1)
+
+    return Ramp()
+
+
+@pytest.mark.parametrize(
+    "order",
+    [("rms", "ramp", "zcr"), ("ramp", "rms", "zcr"), ("zcr", "rms", "ramp"), ("ramp",), ("ramp", "ramp", "rms")],
+)
+def test_host_features_stand_where_the_experiment_lists_them(order: tuple[str, ...], collection: Collection) -> None:
+    plugins = {"rms": RMS(), "zcr": ZCR(), "ramp": _ramp()}
+    rows = (
+        replace(PLAIN, features=tuple(plugins[name] for name in order)).cached(collection, ONE, seed=0).take(EVERY[:1])
+    )
+    samples = np.asarray(collection.window(0), np.float32) / 32768
+    expected = [np.asarray(plugins[name](Signal(samples, FRAMING))) for name in order]
+    np.testing.assert_allclose(rows[0], np.concatenate(expected, axis=1), atol=1e-6)
+
+
+def test_an_edge_above_nyquist_is_named() -> None:
+    features = (MFCC(fmax=9_000.0),)
+    with pytest.raises(ValueError, match=r"fmax 9000.* Nyquist frequency, 8000 Hz at 16000 Hz"):
+        replace(PLAIN, features=features)
+    with pytest.raises(UserError, match=r"experiment\.features: .*fmax 9000"):
+        make_frontend(Experiment(framing=FRAMING, features=features))
+
+
+def _batch() -> dict[str, jax.Array]:
+    audio = (3000 * jnp.sin(jnp.arange(FRAMING.samples) * 0.1)).astype(jnp.int16)
+    return {"audio": jnp.stack([audio] * 3), "label": jnp.array([1, 1, 4])}
+
+
+def test_training_inputs_are_the_clips_scaled_features_and_labels(table: Table) -> None:
+    frontend = PLAIN.fit_scaling(table, EVERY)
+    features, label = jax.jit(frontend.training_inputs)(jax.random.key(0), _batch())
+    expected = frontend.extract(_batch()["audio"][0].astype(jnp.float32) / 32768)
+    np.testing.assert_allclose(features[2], frontend.scaled(expected), atol=1e-4)
+    np.testing.assert_array_equal(label, np.eye(8)[[1, 1, 4]])
+    cached = frontend.training_inputs(jax.random.key(0), {"features": expected[None], "label": jnp.array([1])})
+    np.testing.assert_allclose(cached[0][0], features[0], atol=1e-4)
+
+
+def test_equal_clips_of_a_batch_are_augmented_differently_and_anew_with_each_key() -> None:
+    one, two = (jax.jit(NOISY.training_inputs)(jax.random.key(seed), _batch())[0] for seed in (0, 1))
+    for a, b in ((one[0], one[1]), (one[1], one[2]), (one[0], two[0])):
+        assert np.abs(a - b).max() > 1e-5
+
+
+def _plugin(name: str, chosen: str, change: Callable[[Example], Example]) -> Augmenter:
+    @AUGMENTERS.register(name)
+    @dataclass(frozen=True)
+    class Plugin(Augmenter):
+        """An augmenter."""
+
+        domain = chosen
+
+        def __call__(self, key: jax.Array, example: Example) -> Example:
+            return change(example)
+
+    return Plugin()
+
+
+def test_each_augmenter_sees_its_domain_in_order_and_labels_are_mixed() -> None:
+    plugins = (
+        _plugin("mix", "batch", lambda e: replace(e, values=e.values[::-1], label=(e.label + e.label[::-1]) / 2)),
+        _plugin("double", "features", lambda e: replace(e, values=2 * e.values)),
+        _plugin("one", "features", lambda e: replace(e, values=e.values + 1)),
+        _plugin("mute", "waveform", lambda e: replace(e, values=0 * e.values)),
+    )
+    frontend = replace(PLAIN, augment=plugins)
+    features, label = frontend.training_inputs(jax.random.key(0), _batch())
+    np.testing.assert_allclose(features, 1)  # of silence 0, doubled, plus 1
+    np.testing.assert_array_equal(label[0], np.eye(8)[[1, 4]].mean(axis=0))
+    given = jnp.arange(3.0)[:, None, None] * jnp.ones((3, *PLAIN.shape))
+    cached, _ = frontend.training_inputs(jax.random.key(0), {"features": given, "label": jnp.array([0, 1, 2])})
+    np.testing.assert_allclose(cached[:, 0, 0], [5, 3, 1])  # no waveform left to mute
