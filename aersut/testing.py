@@ -316,24 +316,25 @@ def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
     def loss(params: Any) -> Array:
         return sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(params))  # type: ignore[return-value]
 
-    def step(params: Any, state: Any) -> tuple[Any, Any]:
-        updates, state = transform.update(jax.grad(loss)(params), state, params)
-        return optax.apply_updates(params, updates), state
+    def run(transform: optax.GradientTransformation) -> tuple[Any, Any]:
+        @jax.jit
+        def step(params: Any, state: Any) -> tuple[Any, Any]:
+            updates, state = transform.update(jax.grad(loss)(params), state, params)
+            return optax.apply_updates(params, updates), state
 
-    def run(step: Callable[..., Any]) -> tuple[Any, Any]:
         params, state = begin, transform.init(begin)
         for _ in range(steps):
             params, state = step(params, state)
         return params, state
 
-    params, state = promise.holds("jax.jit traces its update", lambda: run(jax.jit(step)))
+    params, state = promise.holds("jax.jit traces its update", lambda: run(transform))
     kinds = [jax.tree.map(lambda x: (x.shape, x.dtype), tree) for tree in (transform.init(begin), state)]
     promise.that(kinds[0] == kinds[1], "its state keeps its shapes and dtypes", "else it cannot be restored")
     finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(params))
     promise.that(finite, "it is finite", f"the weights are not after {steps} steps down a quadratic")
     lower = bool(loss(params) < loss(begin))
     promise.that(lower, "it lowers the loss", f"{float(loss(begin)):g} became {float(loss(params)):g}: check the sign")
-    promise.that(_equal(params, run(jax.jit(step))[0]), "it is deterministic", "a second run differs")
+    promise.that(_equal(params, run(optimizer.build(steps))[0]), "it is deterministic", "a second run differs")
 
 
 class _Promise:
@@ -366,8 +367,8 @@ def _check_plugin(plugin: Plugin) -> _Promise:
     cls = type(plugin)
     registry = next((registry for registry in REGISTRIES if isinstance(plugin, registry.contract)), None)
     if registry is None:
-        raise AssertionError(f"{cls.__qualname__} is no plugin: derive it from one of the classes in aersut.contracts")
-    promise = _Promise(registry.kind, cls.__qualname__)
+        raise AssertionError(f"{cls.__name__} is no plugin: derive it from one of the classes in aersut.contracts")
+    promise = _Promise(registry.kind, cls.__name__)
     frozen = "__dataclass_params__" in vars(cls) and cls.__dataclass_params__.frozen  # type: ignore[attr-defined]
     promise.that(frozen, "it is a frozen dataclass", "put @dataclass(frozen=True) over the class itself")
     promise.name = promise.holds("it is registered", lambda: registry.name_of(plugin))

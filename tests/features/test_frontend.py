@@ -1,21 +1,18 @@
-"""The frontend: cached features are found again, never stale; copies differ; scaling sees the training part alone."""
+"""The frontend's cache: features are found again and never stale; copies differ; host features stand in their place."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aersut.augment import Example, Noise
+from aersut.augment import TimeShift
 from aersut.config import Data, Experiment
-from aersut.contracts import Augmenter, Feature, Framing
+from aersut.contracts import Feature, Framing
 from aersut.corpora import Synthetic
 from aersut.data.collection import Collection, collect
-from aersut.data.table import Table
 from aersut.errors import UserError
 from aersut.features import MFCC, RMS, ZCR, Signal, mel
 from aersut.features.frontend import Frontend
@@ -24,7 +21,7 @@ from aersut.run import make_frontend
 
 FRAMING = Framing(sample_rate=16_000, seconds=0.5, frame_length=512, hop_length=256)
 PLAIN = Frontend(FRAMING, (RMS(), ZCR()), (), classes=8)
-NOISY = replace(PLAIN, augment=(Noise(probability=1.0),))
+SHIFTED = replace(PLAIN, augment=(TimeShift(probability=1.0),))
 ONE, THREE = np.ones((16, 1), bool), np.ones((16, 3), bool)
 EVERY = np.argwhere(THREE)
 
@@ -88,7 +85,7 @@ def test_seed_and_augmenters_count_for_copies_alone(collection: Collection, cach
     PLAIN.cached(collection, ONE, seed=0)
     PLAIN.cached(collection, ONE, seed=1)
     assert _count(cache) == 1
-    for frontend, seed in ((NOISY, 0), (NOISY, 1), (replace(PLAIN, augment=(Noise(snr_db=(0.0, 1.0)),)), 1)):
+    for frontend, seed in ((SHIFTED, 0), (SHIFTED, 1), (replace(PLAIN, augment=(TimeShift(seconds=0.1),)), 1)):
         frontend.cached(collection, THREE, seed=seed)
     assert _count(cache) == 4
 
@@ -136,7 +133,7 @@ def test_an_edited_helper_of_the_features_is_seen(
 
 
 def test_copies_differ_from_the_clip_and_from_each_other(collection: Collection) -> None:
-    rows = NOISY.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, -1)
+    rows = SHIFTED.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, -1)
     for one, other in ((0, 1), (0, 2), (1, 2)):
         assert (np.abs(rows[:, one] - rows[:, other]).max(axis=1) > 1e-5).all()
     plain = PLAIN.cached(collection, ONE, seed=0).take(np.argwhere(ONE)).reshape(16, -1)
@@ -144,10 +141,10 @@ def test_copies_differ_from_the_clip_and_from_each_other(collection: Collection)
 
 
 def test_copies_are_reproducible_and_the_seeds(collection: Collection, cache: Path) -> None:
-    rows = NOISY.cached(collection, THREE, seed=0).take(EVERY)
+    rows = SHIFTED.cached(collection, THREE, seed=0).take(EVERY)
     shutil.rmtree(cache)
-    np.testing.assert_array_equal(NOISY.cached(collection, THREE, seed=0).take(EVERY), rows)
-    other = NOISY.cached(collection, THREE, seed=1).take(EVERY).reshape(16, 3, -1)
+    np.testing.assert_array_equal(SHIFTED.cached(collection, THREE, seed=0).take(EVERY), rows)
+    other = SHIFTED.cached(collection, THREE, seed=1).take(EVERY).reshape(16, 3, -1)
     changed = np.abs(other - rows.reshape(16, 3, -1)).max(axis=2)
     assert (changed[:, 0] < 1e-6).all()
     assert (changed[:, 1:] > 1e-5).all()
@@ -156,8 +153,8 @@ def test_copies_are_reproducible_and_the_seeds(collection: Collection, cache: Pa
 def test_a_copy_does_not_depend_on_which_others_are_made(collection: Collection) -> None:
     some = THREE.copy()
     some[::2, 1:] = False
-    rows = NOISY.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
-    fewer = NOISY.cached(collection, some, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
+    rows = SHIFTED.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
+    fewer = SHIFTED.cached(collection, some, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
     np.testing.assert_allclose(fewer[some], rows[some], atol=1e-6)
     np.testing.assert_array_equal(fewer[~some], 0)
 
@@ -167,39 +164,6 @@ def test_copies_of_random_windows_alone_are_the_seeds(collection: Collection) ->
     one, other = (PLAIN.cached(cropped, THREE, seed=seed).take(EVERY).reshape(16, 3, -1) for seed in (0, 1))
     np.testing.assert_allclose(one[:, 0], other[:, 0], atol=1e-6)
     assert np.abs(one[:, 1:] - other[:, 1:]).max() > 1e-3
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Table:
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(90, 2, 5, 2)) * [3, 0] + [-400, 0.1]
-    values[45:] += [50, 7]
-    np.save(tmp_path / "table.npy", values.astype(np.float32))
-    return Table(tmp_path / "table.npy")
-
-
-def test_scaling_is_fitted_on_the_training_items_alone(table: Table) -> None:
-    training = np.argwhere(np.ones((45, 2), bool))  # more than are read at once
-    frontend = PLAIN.fit_scaling(table, training)
-    values = table.take(training)[..., 0]
-    assert frontend.scaling.mean[0] == pytest.approx(values.mean(dtype=np.float64), rel=1e-6)
-    assert frontend.scaling.deviation[0] == pytest.approx(values.std(dtype=np.float64), rel=1e-5)
-    scaled = np.asarray(frontend.scaled(jnp.asarray(table.take(training))))[..., 0]
-    assert scaled.mean() == pytest.approx(0, abs=1e-4)
-    assert scaled.std() == pytest.approx(1, abs=1e-4)
-    held_out = np.asarray(frontend.scaled(jnp.asarray(table.take(np.array([[45, 0]])))))[..., 0]
-    assert held_out.mean() > 10
-
-
-def test_a_constant_channel_keeps_its_deviation(table: Table) -> None:
-    frontend = PLAIN.fit_scaling(table, np.argwhere(np.ones((45, 2), bool)))
-    assert frontend.scaling.deviation[1] == 1
-    scaled = np.asarray(frontend.scaled(jnp.asarray(table.take(EVERY))))
-    np.testing.assert_allclose(scaled[..., 1], 0, atol=1e-6)
-
-
-def test_without_scaling_features_stay_as_they_are() -> None:
-    np.testing.assert_array_equal(PLAIN.scaled(jnp.full((2, 2), 3.0)), 3)
 
 
 def _ramp() -> Feature:
@@ -239,54 +203,3 @@ def test_an_edge_above_nyquist_is_named() -> None:
         replace(PLAIN, features=features)
     with pytest.raises(UserError, match=r"experiment\.features: .*fmax 9000"):
         make_frontend(Experiment(framing=FRAMING, features=features))
-
-
-def _batch() -> dict[str, jax.Array]:
-    audio = (3000 * jnp.sin(jnp.arange(FRAMING.samples) * 0.1)).astype(jnp.int16)
-    return {"audio": jnp.stack([audio] * 3), "label": jnp.array([1, 1, 4])}
-
-
-def test_training_inputs_are_the_clips_scaled_features_and_labels(table: Table) -> None:
-    frontend = PLAIN.fit_scaling(table, EVERY)
-    features, label = jax.jit(frontend.training_inputs)(jax.random.key(0), _batch())
-    expected = frontend.extract(_batch()["audio"][0].astype(jnp.float32) / 32768)
-    np.testing.assert_allclose(features[2], frontend.scaled(expected), atol=1e-4)
-    np.testing.assert_array_equal(label, np.eye(8)[[1, 1, 4]])
-    cached = frontend.training_inputs(jax.random.key(0), {"features": expected[None], "label": jnp.array([1])})
-    np.testing.assert_allclose(cached[0][0], features[0], atol=1e-4)
-
-
-def test_equal_clips_of_a_batch_are_augmented_differently_and_anew_with_each_key() -> None:
-    one, two = (jax.jit(NOISY.training_inputs)(jax.random.key(seed), _batch())[0] for seed in (0, 1))
-    for a, b in ((one[0], one[1]), (one[1], one[2]), (one[0], two[0])):
-        assert np.abs(a - b).max() > 1e-5
-
-
-def _plugin(name: str, chosen: str, change: Callable[[Example], Example]) -> Augmenter:
-    @AUGMENTERS.register(name)
-    @dataclass(frozen=True)
-    class Plugin(Augmenter):
-        """An augmenter."""
-
-        domain = chosen
-
-        def __call__(self, key: jax.Array, example: Example) -> Example:
-            return change(example)
-
-    return Plugin()
-
-
-def test_each_augmenter_sees_its_domain_in_order_and_labels_are_mixed() -> None:
-    plugins = (
-        _plugin("mix", "batch", lambda e: replace(e, values=e.values[::-1], label=(e.label + e.label[::-1]) / 2)),
-        _plugin("double", "features", lambda e: replace(e, values=2 * e.values)),
-        _plugin("one", "features", lambda e: replace(e, values=e.values + 1)),
-        _plugin("mute", "waveform", lambda e: replace(e, values=0 * e.values)),
-    )
-    frontend = replace(PLAIN, augment=plugins)
-    features, label = frontend.training_inputs(jax.random.key(0), _batch())
-    np.testing.assert_allclose(features, 1)  # of silence 0, doubled, plus 1
-    np.testing.assert_array_equal(label[0], np.eye(8)[[1, 4]].mean(axis=0))
-    given = jnp.arange(3.0)[:, None, None] * jnp.ones((3, *PLAIN.shape))
-    cached, _ = frontend.training_inputs(jax.random.key(0), {"features": given, "label": jnp.array([0, 1, 2])})
-    np.testing.assert_allclose(cached[:, 0, 0], [5, 3, 1])  # no waveform left to mute

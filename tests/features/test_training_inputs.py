@@ -1,0 +1,113 @@
+"""What the network reads: scaling fitted on the training part alone, and augmented training inputs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aersut.augment import Example, TimeShift
+from aersut.contracts import Augmenter, Framing
+from aersut.data.table import Table
+from aersut.features import RMS, ZCR
+from aersut.features.frontend import Frontend
+from aersut.registry import AUGMENTERS
+
+FRAMING = Framing(sample_rate=16_000, seconds=0.5, frame_length=512, hop_length=256)
+PLAIN = Frontend(FRAMING, (RMS(), ZCR()), (), classes=8)
+SHIFTED = replace(PLAIN, augment=(TimeShift(probability=1.0),))
+EVERY = np.argwhere(np.ones((90, 2), bool))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(90, 2, 5, 2)) * [3, 0] + [-400, 0.1]
+    values[45:] += [50, 7]
+    np.save(tmp_path / "table.npy", values.astype(np.float32))
+    return Table(tmp_path / "table.npy")
+
+
+def test_scaling_is_fitted_on_the_training_items_alone(table: Table) -> None:
+    training = np.argwhere(np.ones((45, 2), bool))  # more than are read at once
+    frontend = PLAIN.fit_scaling(table, training)
+    values = table.take(training)[..., 0]
+    assert frontend.scaling.mean[0] == pytest.approx(values.mean(dtype=np.float64), rel=1e-6)
+    assert frontend.scaling.deviation[0] == pytest.approx(values.std(dtype=np.float64), rel=1e-5)
+    scaled = np.asarray(frontend.scaled(jnp.asarray(table.take(training))))[..., 0]
+    assert scaled.mean() == pytest.approx(0, abs=1e-4)
+    assert scaled.std() == pytest.approx(1, abs=1e-4)
+    held_out = np.asarray(frontend.scaled(jnp.asarray(table.take(np.array([[45, 0]])))))[..., 0]
+    assert held_out.mean() > 10
+
+
+def test_a_constant_channel_keeps_its_deviation(table: Table) -> None:
+    training = np.argwhere(np.ones((45, 2), bool))
+    frontend = PLAIN.fit_scaling(table, training)
+    assert frontend.scaling.deviation[1] == 1
+    scaled = np.asarray(frontend.scaled(jnp.asarray(table.take(training))))
+    np.testing.assert_allclose(scaled[..., 1], 0, atol=1e-6)
+
+
+def test_without_scaling_features_stay_as_they_are() -> None:
+    np.testing.assert_array_equal(PLAIN.scaled(jnp.full((2, 2), 3.0)), 3)
+
+
+def _batch() -> dict[str, jax.Array]:
+    audio = (3000 * jnp.sin(jnp.arange(FRAMING.samples) * 0.1)).astype(jnp.int16)
+    return {"audio": jnp.stack([audio] * 3), "label": jnp.array([1, 1, 4])}
+
+
+def test_training_inputs_are_the_clips_scaled_features_and_labels(table: Table) -> None:
+    frontend = PLAIN.fit_scaling(table, EVERY)
+    features, label = jax.jit(frontend.training_inputs)(jax.random.key(0), _batch())
+    expected = frontend.extract(_batch()["audio"][0].astype(jnp.float32) / 32768)
+    np.testing.assert_allclose(features[2], frontend.scaled(expected), atol=1e-4)
+    np.testing.assert_array_equal(label, np.eye(8)[[1, 1, 4]])
+    cached = frontend.training_inputs(jax.random.key(0), {"features": expected[None], "label": jnp.array([1])})
+    np.testing.assert_allclose(cached[0][0], features[0], atol=1e-4)
+
+
+def test_equal_clips_of_a_batch_are_augmented_differently_and_anew_with_each_key() -> None:
+    one, two = (jax.jit(SHIFTED.training_inputs)(jax.random.key(seed), _batch())[0] for seed in (0, 1))
+    for a, b in ((one[0], one[1]), (one[1], one[2]), (one[0], two[0])):
+        assert np.abs(a - b).max() > 1e-5
+
+
+@pytest.fixture
+def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AUGMENTERS, "_plugins", dict(AUGMENTERS._plugins))
+
+
+def _plugin(name: str, chosen: str, change: Callable[[Example], Example]) -> Augmenter:
+    @AUGMENTERS.register(name)
+    @dataclass(frozen=True)
+    class Plugin(Augmenter):
+        """An augmenter."""
+
+        domain = chosen
+
+        def __call__(self, key: jax.Array, example: Example) -> Example:
+            return change(example)
+
+    return Plugin()
+
+
+@pytest.mark.usefixtures("_registry")
+def test_each_augmenter_sees_its_domain_in_order_and_labels_are_mixed() -> None:
+    plugins = (
+        _plugin("mix", "batch", lambda e: replace(e, values=e.values[::-1], label=(e.label + e.label[::-1]) / 2)),
+        _plugin("double", "features", lambda e: replace(e, values=2 * e.values)),
+        _plugin("one", "features", lambda e: replace(e, values=e.values + 1)),
+        _plugin("mute", "waveform", lambda e: replace(e, values=0 * e.values)),
+    )
+    frontend = replace(PLAIN, augment=plugins)
+    features, label = frontend.training_inputs(jax.random.key(0), _batch())
+    np.testing.assert_allclose(features, 1)  # of silence 0, doubled, plus 1
+    np.testing.assert_array_equal(label[0], np.eye(8)[[1, 4]].mean(axis=0))
+    given = jnp.arange(3.0)[:, None, None] * jnp.ones((3, *PLAIN.shape))
+    cached, _ = frontend.training_inputs(jax.random.key(0), {"features": given, "label": jnp.array([0, 1, 2])})
+    np.testing.assert_allclose(cached[:, 0, 0], [5, 3, 1])  # no waveform left to mute

@@ -1,0 +1,212 @@
+"""The checks that plugin authors run: what all plugins promise, and optimizers.
+
+Corpora: test_testing_corpora.py; features, augmenters and models: features/test_contract.py and the like.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from aersut.contracts import Feature, Optimizer
+from aersut.features import Signal
+from aersut.registry import CORPORA, FEATURES, OPTIMIZERS
+from aersut.testing import check_feature, check_optimizer
+from aersut.training.optimizers import Adam, AdamW
+
+
+@pytest.fixture(autouse=True)
+def _registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    for registry in (CORPORA, FEATURES, OPTIMIZERS):
+        monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
+
+
+@dataclass(frozen=True)
+class _Peak(Feature):
+    """The largest sample of each frame."""
+
+    channels = 1
+
+    def __call__(self, signal: Signal) -> jax.Array:
+        return jnp.max(signal.frames(), axis=1, keepdims=True)
+
+
+def _unregistered() -> Feature:
+    return _Peak()
+
+
+def _not_frozen() -> Feature:
+    @dataclass
+    class Loose(Feature):
+        """A feature."""
+
+        channels = 1
+        __call__ = _Peak.__call__
+
+    FEATURES._plugins["loose"] = Loose
+    return Loose()
+
+
+def _dataclass_forgotten() -> Feature:
+    @FEATURES.register("forgotten")
+    class Forgotten(_Peak):
+        """A feature whose own fields are none."""
+
+        power: float = 2.0
+
+    return Forgotten()
+
+
+def _without_docstring() -> Feature:
+    @FEATURES.register("nameless")
+    @dataclass(frozen=True)
+    class Nameless(Feature):
+        power: float = 2.0
+        channels = 1
+        __call__ = _Peak.__call__
+
+    return Nameless()
+
+
+def _with_an_array() -> Feature:
+    @FEATURES.register("weighted")
+    @dataclass(frozen=True)
+    class Weighted(_Peak):
+        """A feature with a field that is no JSON."""
+
+        weights: Any = field(default_factory=lambda: np.ones(3))
+
+    return Weighted()
+
+
+def _with_a_changing_field() -> Feature:
+    @FEATURES.register("changing")
+    @dataclass(frozen=True)
+    class Changing(_Peak):
+        """A feature that stores another value than it is given."""
+
+        percent: float = 50.0
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "percent", self.percent / 100)
+
+    return Changing()
+
+
+def _with_a_required_argument_of_another_type() -> Feature:
+    @FEATURES.register("mistyped")
+    @dataclass(frozen=True)
+    class Mistyped(_Peak):
+        """A feature whose default is not of its field's type."""
+
+        bands: int = 2.5  # type: ignore[assignment]
+
+    return Mistyped()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (_unregistered, "feature '_Peak' .*it is registered.*decorate its class"),
+        (_not_frozen, "'Loose' .*frozen dataclass"),
+        (_dataclass_forgotten, "'Forgotten' .*frozen dataclass"),
+        (_without_docstring, "feature 'nameless' .*docstring"),
+        (_with_an_array, "feature 'weighted' .*survives config.json.*ndarray"),
+        (_with_a_changing_field, "feature 'changing' .*survives config.json.*0.005"),
+        (_with_a_required_argument_of_another_type, "feature 'mistyped' .*survives config.json.*integer"),
+        (lambda: SimpleNamespace(channels=1), "SimpleNamespace is no plugin"),
+    ],
+)
+def test_a_broken_plugin_is_named(make: Callable[[], Any], message: str) -> None:
+    with pytest.raises(AssertionError, match=f"(?s){message}"):
+        check_feature(make())
+
+
+def test_a_plugin_with_fields_passes() -> None:
+    @FEATURES.register("scaled")
+    @dataclass(frozen=True)
+    class Scaled(_Peak):
+        """A feature with fields of all kinds."""
+
+        factor: float = 3.0
+        bands: tuple[int, ...] = (1, 2)
+        top: float | None = None
+        kind: str = "a"
+
+    check_feature(Scaled(factor=0.5, bands=(), top=2.0, kind="b"))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS.names())
+def test_built_in_optimizers_keep_the_contract(name: str) -> None:
+    check_optimizer(OPTIMIZERS[name]())
+
+
+def _optimizer(transform: Callable[[], Any]) -> Optimizer:
+    @OPTIMIZERS.register("example")
+    @dataclass(frozen=True)
+    class Example(Optimizer):
+        """An optimizer."""
+
+        def build(self, steps: int) -> optax.GradientTransformation:
+            return transform()
+
+    return Example()
+
+
+def _random_step() -> optax.GradientTransformation:
+    return optax.sgd(float(np.random.default_rng().uniform(0.1, 0.2)))
+
+
+def _growing() -> optax.GradientTransformation:
+    def update(updates: Any, state: jax.Array, params: Any) -> tuple[Any, jax.Array]:
+        return jax.tree.map(lambda g: -0.1 * g, updates), jnp.append(state, 0.0)
+
+    return optax.GradientTransformation(lambda params: jnp.zeros(1), update)
+
+
+@pytest.mark.parametrize(
+    ("transform", "promise"),
+    [
+        (lambda: 1 / 0, "build makes .*ZeroDivisionError"),
+        (
+            lambda: optax.GradientTransformation(lambda p: (), lambda g, s, p: (float(g["bias"][0]), s)),
+            "jax.jit traces",
+        ),
+        (_growing, "state keeps its shapes"),
+        (lambda: optax.sgd(1e3), "it is finite"),
+        (lambda: optax.scale(1e-3), "lowers the loss"),
+        (lambda: optax.sgd(0.0), "lowers the loss"),
+        (_random_step, "it is deterministic"),
+    ],
+)
+def test_a_broken_optimizer_is_named(transform: Callable[[], Any], promise: str) -> None:
+    with pytest.raises(AssertionError, match=f"optimizer 'example' breaks a promise.*{promise}"):
+        check_optimizer(_optimizer(transform))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Adam(learning_rate=0.0), "learning_rate .* 0.0"),
+        (lambda: AdamW(learning_rate=-1.0), "learning_rate .* -1.0"),
+        (lambda: AdamW(weight_decay=-0.1), "weight_decay .* -0.1"),
+    ],
+)
+def test_bad_fields_of_optimizers(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_message_says_what_to_do() -> None:
+    with pytest.raises(AssertionError) as error:
+        check_feature(_without_docstring())
+    assert str(error.value) == (
+        "feature 'nameless' breaks a promise of its contract, "
+        '"its docstring begins with a line for --list": write one'
+    )
