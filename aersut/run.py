@@ -1,6 +1,7 @@
 """A run: its folder, and everything that training, evaluation and export need of its experiment."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,13 @@ def _agree(run: Run, records: dict[str, Any]) -> None:
         write_json(run.split, records)
         return
     before = json.loads(run.split.read_text(encoding="utf-8"))
-    known = {(clip["content"], *clip["parts"]) for clip in before["clips"]}
-    now = {(clip["content"], *clip["parts"]) for clip in records["clips"]}
+    known, now = (
+        Counter((clip["content"], clip["emotion"], *clip["parts"]) for clip in side["clips"])
+        for side in (before, records)
+    )
     if known != now:
         raise UserError(
-            f"the data is not what run {run.folder} began with: {len(known - now)} clips are gone or in another part, "
-            f"{len(now - known)} are new. Restore the data, or start another run with another --workdir."
+            f"the data is not what run {run.folder} began with: {(known - now).total()} clips are gone, of another "
+            f"emotion or in another part, {(now - known).total()} are new. Restore the data, or start another run with "
+            "another --workdir."
         )

@@ -128,18 +128,21 @@ def test_a_broken_plugin_is_named(make: Callable[[], Any], message: str) -> None
         check_feature(make())
 
 
-def test_a_plugin_with_fields_passes() -> None:
-    @FEATURES.register("scaled")
+def test_fields_of_all_kinds_pass() -> None:
+    @OPTIMIZERS.register("example")
     @dataclass(frozen=True)
-    class Scaled(_Peak):
-        """A feature with fields of all kinds."""
+    class Example(Optimizer):
+        """An optimizer with fields of all kinds."""
 
-        factor: float = 3.0
+        learning_rate: float = 3.0
         bands: tuple[int, ...] = (1, 2)
         top: float | None = None
         kind: str = "a"
 
-    check_feature(Scaled(factor=0.5, bands=(), top=2.0, kind="b"))
+        def build(self, steps: int) -> optax.GradientTransformation:
+            return optax.sgd(self.learning_rate)
+
+    check_optimizer(Example(learning_rate=0.1, bands=(), top=2.0, kind="b"))
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS.names())
@@ -163,11 +166,11 @@ def _random_step() -> optax.GradientTransformation:
     return optax.sgd(float(np.random.default_rng().uniform(0.1, 0.2)))
 
 
-def _growing() -> optax.GradientTransformation:
+def _turning() -> optax.GradientTransformation:
     def update(updates: Any, state: jax.Array, params: Any) -> tuple[Any, jax.Array]:
-        return jax.tree.map(lambda g: -0.1 * g, updates), jnp.append(state, 0.0)
+        return jax.tree.map(lambda g: -0.1 * g, updates), state * 0.5
 
-    return optax.GradientTransformation(lambda params: jnp.zeros(1), update)
+    return optax.GradientTransformation(lambda params: jnp.zeros(1, jnp.int32), update)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def _growing() -> optax.GradientTransformation:
             lambda: optax.GradientTransformation(lambda p: (), lambda g, s, p: (float(g["bias"][0]), s)),
             "jax.jit traces",
         ),
-        (_growing, "state keeps its shapes"),
+        (_turning, "state keeps its shapes"),
         (lambda: optax.sgd(1e3), "it is finite"),
         (lambda: optax.scale(1e-3), "lowers the loss"),
         (lambda: optax.sgd(0.0), "lowers the loss"),

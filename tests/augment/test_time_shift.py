@@ -11,7 +11,9 @@ from aersut.augment import Example, TimeShift
 def _all(augmenter: TimeShift, values: list[float], sample_rate: int = 10) -> set[tuple[float, ...]]:
     example = Example(jnp.array(values), jnp.eye(2)[0], sample_rate)
     keys = jax.random.split(jax.random.key(0), 300)
-    return {tuple(row) for row in np.asarray(jax.vmap(lambda key: augmenter(key, example).values)(keys)).tolist()}
+    return {
+        tuple(row) for row in np.asarray(jax.jit(jax.vmap(lambda key: augmenter(key, example).values))(keys)).tolist()
+    }
 
 
 def test_every_shift_up_to_the_largest_occurs_and_none_beyond() -> None:
@@ -44,6 +46,6 @@ def test_shifts_are_as_likely_either_way() -> None:
     example = Example(jnp.zeros(101).at[50].set(1.0), jnp.eye(2)[0], 100)
     keys = jax.random.split(jax.random.key(1), 2000)
     shift = TimeShift(seconds=0.2, probability=1.0)
-    places = np.argmax(jax.vmap(lambda key: shift(key, example).values)(keys), axis=1) - 50
+    places = np.argmax(jax.jit(jax.vmap(lambda key: shift(key, example).values))(keys), axis=1) - 50
     assert abs(places.mean()) < 1
     assert places.std() == pytest.approx(np.sqrt((41**2 - 1) / 12), rel=0.05)

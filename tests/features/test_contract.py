@@ -69,7 +69,6 @@ def _host(signal: Signal) -> np.ndarray:
 @pytest.mark.parametrize(
     ("function", "declared"),
     [
-        (_peak, {}),
         (_neighbours, {"context": (1, 1)}),
         (lambda signal: _peak(signal) / (1e-3 + jnp.max(_peak(signal))), {"whole_utterance": True}),
         (_host, {"host": True}),

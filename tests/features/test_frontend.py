@@ -31,6 +31,11 @@ def collection() -> Collection:
     return collect(Data(corpora=(Synthetic(speakers=2, repetitions=1),)), FRAMING)
 
 
+@pytest.fixture(scope="module")
+def copies(collection: Collection) -> np.ndarray:
+    return SHIFTED.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collection: Collection) -> Path:
     for registry in (FEATURES, AUGMENTERS):
@@ -62,11 +67,8 @@ def test_the_cache_is_read_again(collection: Collection, cache: Path) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        replace(PLAIN, features=(RMS(),)),
         replace(PLAIN, features=(ZCR(), RMS())),
-        replace(PLAIN, framing=replace(FRAMING, hop_length=255)),
         replace(PLAIN, framing=replace(FRAMING, center=False)),
-        replace(PLAIN, features=(RMS(), ZCR(), MFCC(n_mels=20))),
     ],
 )
 def test_another_configuration_is_computed_anew(changed: Frontend, collection: Collection, cache: Path) -> None:
@@ -81,13 +83,10 @@ def test_a_changed_field_of_a_plugin_is_seen(collection: Collection) -> None:
     assert np.abs(first - second).max() > 1
 
 
-def test_seed_and_augmenters_count_for_copies_alone(collection: Collection, cache: Path) -> None:
+def test_the_seed_counts_for_copies_alone(collection: Collection, cache: Path) -> None:
     PLAIN.cached(collection, ONE, seed=0)
     PLAIN.cached(collection, ONE, seed=1)
     assert _count(cache) == 1
-    for frontend, seed in ((SHIFTED, 0), (SHIFTED, 1), (replace(PLAIN, augment=(TimeShift(seconds=0.1),)), 1)):
-        frontend.cached(collection, THREE, seed=seed)
-    assert _count(cache) == 4
 
 
 PLUGIN = '''
@@ -119,43 +118,39 @@ def test_an_edited_plugin_is_not_served_from_the_cache(collection: Collection, c
     assert _count(cache) == 2
 
 
-@pytest.mark.parametrize("frontend", [PLAIN, replace(PLAIN, features=(MFCC(n_mels=20),))])
 def test_an_edited_helper_of_the_features_is_seen(
-    frontend: Frontend, collection: Collection, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    collection: Collection, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frontend.cached(collection, ONE, seed=0)
+    PLAIN.cached(collection, ONE, seed=0)
     edited = tmp_path / "mel.py"
     shutil.copy(mel.__file__, edited)
     edited.write_text(edited.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
     monkeypatch.setattr(mel, "__file__", str(edited))
-    frontend.cached(collection, ONE, seed=0)
+    PLAIN.cached(collection, ONE, seed=0)
     assert _count(cache) == 2
 
 
-def test_copies_differ_from_the_clip_and_from_each_other(collection: Collection) -> None:
-    rows = SHIFTED.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, -1)
+def test_copies_differ_from_the_clip_and_from_each_other(copies: np.ndarray, collection: Collection) -> None:
     for one, other in ((0, 1), (0, 2), (1, 2)):
-        assert (np.abs(rows[:, one] - rows[:, other]).max(axis=1) > 1e-5).all()
-    plain = PLAIN.cached(collection, ONE, seed=0).take(np.argwhere(ONE)).reshape(16, -1)
-    np.testing.assert_allclose(rows[:, 0], plain, atol=1e-6)
+        assert (np.abs(copies[:, one] - copies[:, other]).max(axis=(1, 2)) > 1e-5).all()
+    plain = PLAIN.cached(collection, ONE, seed=0).take(np.argwhere(ONE))
+    np.testing.assert_allclose(copies[:, 0], plain, atol=1e-6)
 
 
-def test_copies_are_reproducible_and_the_seeds(collection: Collection, cache: Path) -> None:
-    rows = SHIFTED.cached(collection, THREE, seed=0).take(EVERY)
-    shutil.rmtree(cache)
-    np.testing.assert_array_equal(SHIFTED.cached(collection, THREE, seed=0).take(EVERY), rows)
-    other = SHIFTED.cached(collection, THREE, seed=1).take(EVERY).reshape(16, 3, -1)
-    changed = np.abs(other - rows.reshape(16, 3, -1)).max(axis=2)
-    assert (changed[:, 0] < 1e-6).all()
-    assert (changed[:, 1:] > 1e-5).all()
+def test_copies_are_the_augmenters_and_the_seeds(copies: np.ndarray, collection: Collection, cache: Path) -> None:
+    for frontend, seed in ((SHIFTED, 1), (replace(PLAIN, augment=(TimeShift(seconds=0.1, probability=1.0),)), 0)):
+        other = frontend.cached(collection, THREE, seed=seed).take(EVERY).reshape(copies.shape)
+        changed = np.abs(other - copies).max(axis=(2, 3))
+        assert (changed[:, 0] < 1e-6).all()
+        assert (changed[:, 1:] > 1e-5).mean() > 0.9
+    assert _count(cache) == 2
 
 
-def test_a_copy_does_not_depend_on_which_others_are_made(collection: Collection) -> None:
+def test_copies_are_reproducible_whichever_others_are_made(copies: np.ndarray, collection: Collection) -> None:
     some = THREE.copy()
     some[::2, 1:] = False
-    rows = SHIFTED.cached(collection, THREE, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
-    fewer = SHIFTED.cached(collection, some, seed=0).take(EVERY).reshape(16, 3, *PLAIN.shape)
-    np.testing.assert_allclose(fewer[some], rows[some], atol=1e-6)
+    fewer = SHIFTED.cached(collection, some, seed=0).take(EVERY).reshape(copies.shape)
+    np.testing.assert_array_equal(fewer[some], copies[some])
     np.testing.assert_array_equal(fewer[~some], 0)
 
 

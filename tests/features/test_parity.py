@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-import jax
 import jax.numpy as jnp
 import librosa
 import numpy as np
@@ -53,14 +52,14 @@ def maker() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def speech(real_data: Path) -> list[np.ndarray]:
-    """Three seconds each of an original 48 kHz recording and of others, of different emotions."""
-    files = sorted(file for file in real_data.rglob("03-01-*") if file.name.startswith(CLIPS))[::5]
-    assert len(files) >= 5
-    return [fit(decode(file, 16_000), 48_000, "start") for file in files[:5]]
+    """Three seconds each of a few recordings."""
+    files = sorted(file for file in real_data.rglob("03-01-*") if file.name.startswith(CLIPS))[::9]
+    assert len(files) >= 3
+    return [fit(decode(file, 16_000), 48_000, "start") for file in files[:3]]
 
 
 def _ours(feature: Feature, framing: Framing, samples: np.ndarray) -> np.ndarray:
-    return np.asarray(jax.jit(lambda x: feature(Signal(x, framing)))(jnp.asarray(samples)))
+    return np.asarray(feature(Signal(jnp.asarray(samples), framing)))
 
 
 def _agree(rows: np.ndarray, expected: np.ndarray, tolerance: float) -> None:

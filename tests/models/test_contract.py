@@ -19,9 +19,9 @@ from aersut.testing import check_export, check_model
 
 # what is left out repeats what is there: more layers of the same kind, wider ones
 SMALL = {
-    "cnn": CNN(filters=(8, 6), kernels=(5, 3), dense=16),
+    "cnn": CNN(filters=(8, 6), kernels=(3, 3), dense=16),
     "cnn_lstm": CNNLSTM(filters=(8,), kernels=(3,), units=(8, 4), dense=16),
-    "cnn2d": CNN2D(filters=(4, 6)),
+    "cnn2d": CNN2D(filters=(4,)),
 }
 
 
@@ -108,9 +108,8 @@ def _fails_when_short(error: type[Exception]) -> Callable[..., Network]:
     return build
 
 
-@pytest.mark.parametrize("build", [None, _fails_when_short(ValueError)])
-def test_a_sound_model_passes(build: Callable[..., Network] | None) -> None:
-    check_model(_model("", build), frames=6)
+def test_a_sound_model_passes() -> None:
+    check_model(_model("", _fails_when_short(ValueError)), frames=6)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,101 @@
+"""The order of the house: a room knows only the rooms before it, and the heavy libraries stay in theirs."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "aersut"
+ORDER = (
+    *("errors", "paths", "contracts", "registry", "config", "experiment", "corpora", "data", "augment", "features"),
+    *("models", "metrics", "run", "training", "evaluation", "export", "cli"),
+)
+ABOVE_ALL = ("testing",)
+"""What plugin authors import in their tests; nothing else imports it."""
+HOMES = {
+    "tensorflow": ("export/",),
+    "orbax": ("training/checkpoints.py",),
+    "matplotlib": ("evaluation/",),
+    "jinja2": ("evaluation/",),
+}
+"""Where alone a library may be imported, even within a function."""
+MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def statements(node: ast.AST, everywhere: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Import statements under a node: those that run when the module is imported, or all of them."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif everywhere or not (is_type_checking(child) or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)):
+            yield from statements(child, everywhere)
+
+
+def imported(text: str, everywhere: bool = False) -> set[str]:
+    """The dotted names that a module imports."""
+    names: set[str] = set()
+    for statement in statements(ast.parse(text), everywhere):
+        if isinstance(statement, ast.Import):
+            names |= {alias.name for alias in statement.names}
+        else:
+            assert statement.level == 0, "imports are absolute"
+            names |= {f"{statement.module}.{alias.name}" for alias in statement.names}
+    return names
+
+
+def room(name: str) -> str:
+    """The part of the package that a file or a dotted name belongs to."""
+    return name.removeprefix("aersut.").replace("/", ".").split(".")[0]
+
+
+def test_every_part_of_the_package_has_its_place_in_the_order():
+    rooms = {room(name) for name in MODULES} - {"__init__", "__main__"}
+    assert rooms <= {*ORDER, *ABOVE_ALL}, "say in ORDER where the new one stands"
+    assert set(ORDER) <= rooms, "ORDER names what is gone"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_stands_before_it(module):
+    own = room(module)
+    names = {room(name) for name in imported((PACKAGE / module).read_text()) if name.startswith("aersut.")}
+    if own == "__init__":
+        assert names == set(), "importing aersut imports nothing"
+        return
+    before = ORDER if own in ABOVE_ALL else ORDER[: ORDER.index(own)]
+    assert names - {own} <= set(before)
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_heavy_library_is_imported_in_its_room_alone(library):
+    users = {
+        module
+        for module in MODULES
+        if any(name.split(".")[0] == library for name in imported((PACKAGE / module).read_text(), everywhere=True))
+    }
+    assert users, f"nothing imports {library}: take it off HOMES"
+    assert all(user.startswith(HOMES[library]) for user in users)
+
+
+def test_this_test_sees_what_runs_at_import_and_what_does_not():
+    text = """
+from typing import TYPE_CHECKING
+import numpy as np, orbax.checkpoint
+if TYPE_CHECKING:
+    import jax
+try:
+    from aersut.data import store
+except ImportError:
+    pass
+class A:
+    import json
+    def f(self):
+        import tensorflow as tf
+"""
+    assert imported(text) == {"typing.TYPE_CHECKING", "numpy", "orbax.checkpoint", "aersut.data.store", "json"}
+    assert imported(text, everywhere=True) >= {"jax", "tensorflow"}
+    assert room("aersut.data.store") == room("data/store.py") == "data"

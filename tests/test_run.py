@@ -1,0 +1,223 @@
+"""A run's folder: found again by the same command, never mixed up with another run, never with other data."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from aersut import experiment
+from aersut.augment import Noise
+from aersut.config import Data, Experiment, digest, to_tree
+from aersut.contracts import Framing
+from aersut.corpora import Ravdess, Synthetic
+from aersut.data.splits import PARTS
+from aersut.errors import UserError
+from aersut.features import MFCC, RMS, ZCR
+from aersut.run import Run, describe, make_frontend, open_run, prepare, start
+
+FOLDER = "ravdess-emotional-speech-audio/audio_speech_actors_01-24"
+RATE = 16_000
+
+
+def start_refused(one, folder):
+    with pytest.raises(UserError) as caught:
+        start(one, folder)
+    return str(caught.value)
+
+
+def open_refused(folder):
+    with pytest.raises(UserError) as caught:
+        open_run(folder)
+    return str(caught.value)
+
+
+class TestStarting:
+    def test_makes_a_folder_named_after_the_experiment_and_its_configuration(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        one = Experiment(name="mine")
+        run = start(one)
+        assert run.folder.resolve() == (tmp_path / "runs" / "mine" / digest(to_tree(one))).resolve()
+        assert json.loads(run.config.read_text()) == json.loads(json.dumps(to_tree(one)))
+        assert open_run(run.folder) == run
+
+    def test_finds_the_same_folder_for_the_same_experiment_and_another_for_another(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        one = start(Experiment(name="mine"))
+        written = one.config.stat().st_mtime_ns
+        assert start(Experiment(name="mine")) == one
+        assert one.config.stat().st_mtime_ns == written
+        others = [Experiment(name="mine", seed=1), Experiment(name="other"), Experiment(name="mine", epochs=1)]
+        assert len({one.folder, *(start(other).folder for other in others)}) == 4
+
+    def test_leaves_a_config_json_from_which_alone_it_can_be_started_again(self, tmp_path):
+        one = Experiment(name="mine", features=(ZCR(), RMS()), augment=(Noise(),), epochs=3)
+        run = start(one, tmp_path / "run")
+        shutil.copy(run.config, tmp_path / "elsewhere.json")
+        again = experiment.load(str(tmp_path / "elsewhere.json"))
+        assert again == one
+        assert start(again, tmp_path / "run") == run
+
+    def test_takes_an_empty_folder(self, tmp_path):
+        assert start(Experiment(), tmp_path).config.exists()
+
+    def test_checks_the_types_that_a_dataclass_does_not(self, tmp_path):
+        assert "experiment.epochs" in start_refused(Experiment(epochs=2.5), tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+    def test_in_the_folder_of_another_experiment_is_refused_and_the_differences_are_named(self, tmp_path):
+        start(Experiment(name="mine"), tmp_path / "run")
+        message = start_refused(Experiment(name="mine", epochs=40, seed=3), tmp_path / "run")
+        assert message == (
+            f"run folder {tmp_path / 'run'} holds another experiment; its configuration / the one asked for differ in: "
+            "experiment.epochs: 120 / 40; experiment.seed: 0 / 3. Choose another --workdir or leave it out."
+        )
+        many = Experiment(name="mine", epochs=40, seed=3, batch_size=1, scaling="none")
+        assert start_refused(many, tmp_path / "run").count("experiment.") == 3
+        assert " …. Choose another" in start_refused(many, tmp_path / "run")
+
+    def test_goes_on_with_a_run_whose_config_is_older_than_a_field(self, tmp_path):
+        run = start(Experiment(name="mine"), tmp_path / "run")
+        tree = json.loads(run.config.read_text())
+        del tree["scaling"], tree["data"]["trim_db"], tree["model"]["dropout"]
+        run.config.write_text(json.dumps(tree))
+        assert start(Experiment(name="mine"), tmp_path / "run") == run
+
+    def test_in_a_folder_with_something_else_is_refused_and_nothing_is_touched(self, tmp_path):
+        (tmp_path / "thesis.tex").write_text("x")
+        message = start_refused(Experiment(), tmp_path)
+        assert (
+            message == f"folder {tmp_path} is not empty and no run (it has no config.json). Choose another --workdir."
+        )
+        assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+    @pytest.mark.parametrize("place", ["file", "file/run"])
+    def test_where_no_folder_can_be_is_refused(self, tmp_path, place):
+        (tmp_path / "file").write_text("x")
+        message = start_refused(Experiment(), tmp_path / place)
+        assert message.startswith(f"run folder {tmp_path / place} cannot be written: ")
+        assert message.endswith("Choose another --workdir.")
+
+
+class TestOpening:
+    def test_a_folder_that_is_no_run_is_refused(self, tmp_path):
+        message = f"{tmp_path} is no run folder: there is no config.json in it. Name one with --workdir."
+        assert open_refused(tmp_path) == message
+        assert "is no run folder" in open_refused(tmp_path / "nowhere")
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (b'{"epochs": 1', "config.json cannot be read: "),
+            (b"\xff\xfe", "config.json cannot be read: "),
+            (b"[]", "config.json is not the configuration of a run: expected an object."),
+            (b'{"epoch": 1}', "experiment.epoch: there is no such key. Did you mean 'epochs'?"),
+            (b'{"model": "transformer"}', "experiment.model: unknown model 'transformer'."),
+            (b'{"plugins": ["gone.py"]}', "gone.py does not exist."),
+        ],
+    )
+    def test_a_config_json_that_cannot_be_used_is_named(self, tmp_path, content, message):
+        (tmp_path / "config.json").write_bytes(content)
+        assert message in open_refused(tmp_path)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A root with RAVDESS's names: 4 actors, 8 emotions, one short clip each."""
+    for actor in range(1, 5):
+        folder = tmp_path / "input" / FOLDER / f"Actor_{actor:02}"
+        folder.mkdir(parents=True)
+        for code in range(1, 9):
+            noise = 0.3 * np.random.default_rng([actor, code]).uniform(-1, 1, 3200)
+            soundfile.write(folder / f"03-01-{code:02}-01-01-01-{actor:02}.wav", noise, RATE)
+    return tmp_path / "input"
+
+
+def small(root, **fields):
+    """An experiment on these clips that asks for little."""
+    return Experiment(
+        data=Data(corpora=(Ravdess(),), root=str(root), protocol="random", test=0.25, validation=0.25),
+        framing=Framing(sample_rate=RATE, seconds=0.2, frame_length=400, hop_length=400),
+        features=(ZCR(),),
+        **fields,
+    )
+
+
+def clip(root, actor=1, code=1):
+    return root / FOLDER / f"Actor_{actor:02}" / f"03-01-{code:02}-01-01-01-{actor:02}.wav"
+
+
+class TestPreparing:
+    def test_writes_who_is_in_which_part(self, root, tmp_path):
+        run = start(small(root), tmp_path / "run")
+        prepared = prepare(run)
+        records = json.loads(run.split.read_text())
+        assert len(records["clips"]) == 32
+        counts = {part: sum(one["parts"] == [part] for one in records["clips"]) for part in PARTS}
+        assert counts == {"train": 16, "validation": 8, "test": 8}
+        assert {part: len(prepared.split.items(part)) for part in PARTS} == counts
+        assert describe(prepared).startswith("protocol random: 16 train, 8 validation, 8 test items; ")
+
+    def test_gives_features_scaled_by_the_training_part_alone(self, root, tmp_path):
+        prepared = prepare(start(small(root), tmp_path / "run"))
+        train = prepared.features(prepared.split.items("train"))
+        assert train.shape == (16, *prepared.frontend.shape)
+        np.testing.assert_allclose(prepared.frontend.scaling.mean, train.mean((0, 1)), rtol=1e-5)
+        np.testing.assert_allclose(prepared.frontend.scaling.deviation, train.std((0, 1)), rtol=1e-4)
+        assert prepared.labels.tolist() == list(prepared.collection.labels)
+
+    def test_a_second_time_finds_the_split_as_it_was_and_leaves_it_alone(self, root, tmp_path):
+        run = start(small(root), tmp_path / "run")
+        first = prepare(run)
+        written = run.split.stat().st_mtime_ns
+        again = prepare(open_run(run.folder))
+        assert run.split.stat().st_mtime_ns == written
+        np.testing.assert_array_equal(again.split.parts, first.split.parts)
+        np.testing.assert_array_equal(
+            again.features(again.split.items("train")), first.features(first.split.items("train"))
+        )
+
+    @pytest.mark.parametrize("change", ["removed", "added", "another recording", "another emotion", "a copy removed"])
+    def test_refuses_data_that_is_not_what_the_run_began_with(self, root, tmp_path, change):
+        if change == "a copy removed":
+            shutil.copy(clip(root), clip(root).with_name("03-01-01-01-01-02-01.wav"))
+        run = start(small(root), tmp_path / "run")
+        prepare(run)
+        before = run.split.read_bytes()
+        if change == "removed":
+            clip(root).unlink()
+        elif change == "added":
+            soundfile.write(clip(root).with_name("03-01-01-01-01-02-01.wav"), np.full(3200, 0.1), RATE)
+        elif change == "another recording":
+            soundfile.write(clip(root), np.full(3200, 0.1), RATE)
+        elif change == "another emotion":
+            one, other = clip(root, code=1), clip(root, code=2)
+            one.rename(root / "aside")
+            other.rename(one)
+            (root / "aside").rename(other)
+        else:
+            clip(root).with_name("03-01-01-01-01-02-01.wav").unlink()
+        with pytest.raises(UserError) as caught:
+            prepare(run)
+        message = str(caught.value)
+        assert message.startswith(f"the data is not what run {run.folder} began with: ")
+        assert "Restore the data, or start another run with another --workdir." in message
+        assert run.split.read_bytes() == before
+
+    def test_counts_what_is_gone_and_what_is_new(self, root, tmp_path):
+        run = start(small(root), tmp_path / "run")
+        prepare(run)
+        soundfile.write(clip(root), np.full(3200, 0.1), RATE)
+        with pytest.raises(UserError, match="1 clips are gone, of another emotion or in another part, 1 are new"):
+            prepare(run)
+
+    def test_a_feature_that_the_framing_does_not_allow_is_named(self):
+        with pytest.raises(UserError, match=r"experiment\.features: .*fmax"):
+            make_frontend(Experiment(features=(MFCC(fmax=20_000.0),), framing=Framing(sample_rate=16_000)))
+
+
+def test_a_run_with_any_synthetic_speech_is_synthetic(tmp_path):
+    mixed = Data(corpora=(Ravdess(), Synthetic()))
+    assert Run(tmp_path, Experiment(data=mixed)).synthetic
+    assert not Run(tmp_path, Experiment(data=Data(corpora=(Ravdess(),)))).synthetic
