@@ -23,6 +23,7 @@ USAGE = """Train, evaluate and export emotion networks.
   python launch.py --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=NAMES
                                                               judge a run on other speech
   python launch.py --mode=data --experiment=NAME              what is on disk, and what is wrong with it
+  python launch.py --mode=data --download=ravdess,cremad      download corpora into input/ first
   python launch.py --list                                     experiments, and plugins of every kind
 
 KEY is a dotted path into the experiment: epochs, optimizer.learning_rate, data.root, features.0.n_mfcc. Lists are
@@ -38,6 +39,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum("mode", "all", MODES, "Which step to take.")
 flags.DEFINE_string("workdir", None, "Run folder; by default runs/<experiment>/<digest of the configuration>.")
 flags.DEFINE_bool("json", False, "With --mode=data: print one JSON object instead of a table.")
+flags.DEFINE_list("download", [], "With --mode=data: corpora to download into data.root first: ravdess, cremad.")
 flags.DEFINE_bool("list", False, "Print the experiments and the plugins, and stop.")
 
 
@@ -115,8 +117,8 @@ def _dispatch(arguments: Arguments) -> int:
         raise UserError("--evaluate.root and --evaluate.corpora go with --mode=evaluate.")
     if FLAGS.mode == "data":
         return _data(arguments)
-    if FLAGS.json:
-        raise UserError("--json goes with --mode=data.")
+    if FLAGS.json or FLAGS.download:
+        raise UserError("--json and --download go with --mode=data.")
     run = _open(arguments)
     modes: dict[str, Callable[[Run], object]] = {
         "all": _all,
@@ -150,11 +152,17 @@ def _open(arguments: Arguments) -> "Run":
 
 def _data(arguments: Arguments) -> int:
     from aersut import experiment
+    from aersut.config import Data, Experiment
+    from aersut.data.download import download
     from aersut.data.survey import as_json, survey, table
+    from aersut.registry import CORPORA
 
-    if FLAGS.experiment is None:
-        raise UserError("which corpora? --experiment=NAME.")
-    asked = experiment.load(FLAGS.experiment, arguments.experiment)
+    if FLAGS.experiment is None and not FLAGS.download:
+        raise UserError("which corpora? --experiment=NAME, or --download=NAMES.")
+    downloaded = Experiment(data=Data(corpora=tuple(CORPORA[name]() for name in FLAGS.download)))
+    asked = experiment.load(FLAGS.experiment or downloaded, arguments.experiment)
+    for name in FLAGS.download:
+        download(name, Path(asked.data.root).expanduser())
     surveys = survey(asked.data, asked.framing)
     print(json.dumps(as_json(surveys), indent=2) if FLAGS.json else table(surveys))
     return 2 if any(one.spoils for one in surveys) else 0

@@ -186,6 +186,29 @@ def test_finds_a_plugin_module_by_its_dotted_path_in_the_working_directory(launc
     assert launch(f"--experiment={tiny}", "--mode=train", *overrides).status == 0
 
 
+class TestData:
+    def test_is_a_table_or_json_of_what_is_there_and_what_is_wrong(self, launch, tmp_path):
+        Synthetic(speakers=2, repetitions=1).write(tmp_path, "ravdess")
+        arguments = ("--mode=data", "--experiment=cnn_combined", f"--experiment.data.root={tmp_path}")
+        outcome = launch(*arguments, "--experiment.data.corpora=ravdess")
+        assert outcome.status == 0
+        assert "22 of 24 speakers are missing: 3, 4, 5" in outcome.out
+        outcome = launch(*arguments, "--json")
+        assert outcome.status == 2  # CREMA-D is not there
+        found = json.loads(outcome.out)
+        assert (found["ravdess"]["clips"], found["ravdess"]["speakers"], found["ravdess"]["left_out"]) == (16, 2, {})
+        assert found["ravdess"]["emotions"]["calm"] == 2
+        assert "cremad/AudioWAV" in found["cremad"]["spoils"][0]
+
+    def test_downloads_nothing_over_a_corpus_that_is_there(self, launch, tmp_path):
+        Synthetic(speakers=2, repetitions=1).write(tmp_path, "ravdess")
+        before = files(tmp_path)
+        outcome = launch("--mode=data", "--download=ravdess", f"--experiment.data.root={tmp_path}")
+        assert outcome.status == 0
+        assert "16" in outcome.out
+        assert files(tmp_path) == before
+
+
 MISTAKES = {
     "unknown experiment": (["--experiment=quickstrat"], ["quickstrat", "Did you mean 'quickstart'"]),
     "no experiment": ([], ["--experiment=NAME"]),
@@ -210,6 +233,8 @@ MISTAKES = {
     "unknown mode": (["--experiment=quickstart", "--mode=trian"], ["trian", "train"]),
     "no value": (["--experiment=quickstart", "--experiment.epochs"], ["--experiment.epochs=VALUE"]),
     "stray word": (["train"], ["'train'", "--"]),
+    "download of an unknown corpus": (["--mode=data", "--download=ravdes"], ["ravdes", "'ravdess'"]),
+    "download in another mode": (["--experiment=quickstart", "--download=ravdess"], ["--mode=data"]),
     "no run": (["--mode=evaluate", "--workdir=nowhere"], ["nowhere", "config.json"]),
     "evaluate elsewhere, misspelt": (["--mode=evaluate", "--workdir=x", "--evaluate.rot=y"], ["evaluate.rot"]),
     "no data": (["--experiment=cnn_combined", "--experiment.data.root=nowhere"], ["data.root", "nowhere"]),
