@@ -158,6 +158,8 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if {"/", "\\"} & set(self.name) or self.name.startswith("."):
+            raise ValueError(f"name is that of a folder, without slashes or a dot at its start, got {self.name!r}")
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

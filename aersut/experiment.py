@@ -1,6 +1,5 @@
 """Find an experiment by name, path or config.json, apply the command line's overrides, and check the result."""
 
-import dataclasses
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,9 +44,9 @@ def load(source: str | Experiment, overrides: Iterable[tuple[str, str]] = ()) ->
         override(tree, key, value)
     import_plugins(tree.get("plugins") or ())
     experiment = from_tree(tree)
-    if experiment.name or isinstance(source, Experiment):
-        return experiment
-    return dataclasses.replace(experiment, name=Path(source).stem)
+    if experiment.name or isinstance(source, Experiment) or source.endswith(".json"):
+        return experiment  # a run's config.json says everything, and a name of its own would make it another run's
+    return from_tree({**to_tree(experiment), "name": Path(source).stem})
 
 
 def override(tree: dict[str, Any], key: str, text: str) -> None:

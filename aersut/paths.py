@@ -26,9 +26,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(aside, 0o666 & ~umask)  # mkstemp's 0600 would hide results from the user's group
+        _open_up(Path(aside), 0o666)
         os.replace(aside, path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)
@@ -45,6 +43,13 @@ def write_json(path: Path, tree: Any) -> None:
     write_text(path, json.dumps(tree, indent=2, allow_nan=False) + "\n")
 
 
+def _open_up(path: Path, most: int) -> None:
+    """Give a temporary file or folder, which is its maker's alone, the mode that it would have had otherwise."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(most & ~umask)
+
+
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Yield a folder aside that becomes `path` when the block ends well, and vanishes when it does not.
@@ -55,6 +60,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
+        _open_up(aside, 0o777)
         yield aside
         try:
             os.rename(aside, path)

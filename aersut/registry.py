@@ -1,6 +1,5 @@
 """Plugins by name: one registry per kind, filled by decorators, entry points and the experiment's own modules."""
 
-import dataclasses
 import importlib
 import importlib.util
 import inspect
@@ -46,7 +45,8 @@ class Registry(Generic[T]):
                 )
             if not issubclass(cls, self.contract):
                 raise UserError(f"{where}: expected a subclass of aersut.contracts.{self.contract.__name__}.")
-            if not (dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen):  # type: ignore[attr-defined]
+            own = vars(cls).get("__dataclass_params__")  # not a base's, whose fields would hide this class's
+            if own is None or not own.frozen:
                 raise UserError(
                     f"{where}: expected a frozen dataclass; put @dataclass(frozen=True) under the decorator."
                 )

@@ -81,7 +81,8 @@ def start(experiment: Experiment, folder: Path | None = None) -> Run:
             )
         return run
     try:
-        if run.folder.exists() and any(run.folder.iterdir()):
+        # what begins with a dot may be a config.json whose writing was interrupted
+        if run.folder.exists() and any(not path.name.startswith(".") for path in run.folder.iterdir()):
             raise UserError(
                 f"folder {run.folder} is not empty and no run (it has no config.json). Choose another --workdir."
             )

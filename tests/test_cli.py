@@ -235,6 +235,7 @@ MISTAKES = {
     "stray word": (["train"], ["'train'", "--"]),
     "download of an unknown corpus": (["--mode=data", "--download=ravdes"], ["ravdes", "'ravdess'"]),
     "download in another mode": (["--experiment=quickstart", "--download=ravdess"], ["--mode=data"]),
+    "a name that is a path": (["--experiment=quickstart", "--experiment.name=../x"], ["experiment", "name", "../x"]),
     "no run": (["--mode=evaluate", "--workdir=nowhere"], ["nowhere", "config.json"]),
     "evaluate elsewhere, misspelt": (["--mode=evaluate", "--workdir=x", "--evaluate.rot=y"], ["evaluate.rot"]),
     "no data": (["--experiment=cnn_combined", "--experiment.data.root=nowhere"], ["data.root", "nowhere"]),

@@ -119,3 +119,10 @@ class TestAFolder:
         with pytest.raises(OSError, match="folder"), new_folder(tmp_path / "folder") as aside:
             Path(aside, "one").write_text("1")
         assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_a_new_folder_is_as_open_as_any_other(tmp_path):
+    (tmp_path / "plain").mkdir()
+    with new_folder(tmp_path / "made"):
+        pass
+    assert (tmp_path / "made").stat().st_mode == (tmp_path / "plain").stat().st_mode

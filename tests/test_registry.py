@@ -164,3 +164,18 @@ def test_importing_the_registries_imports_nothing_heavy():
     code = f"import sys, aersut.registry; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_plugin_that_inherits_its_dataclass_is_refused():
+    @dataclass(frozen=True)
+    class Base(Feature):
+        channels = 1
+
+        def __call__(self, signal):
+            return signal.frames()[:, :1]
+
+    class Forgotten(Base):
+        width: int = 3  # no field without a decorator of its own, so it would be ignored without a word
+
+    with pytest.raises(UserError, match="put @dataclass"):
+        FEATURES.register("forgotten")(Forgotten)

@@ -221,3 +221,13 @@ def test_a_run_with_any_synthetic_speech_is_synthetic(tmp_path):
     mixed = Data(corpora=(Ravdess(), Synthetic()))
     assert Run(tmp_path, Experiment(data=mixed)).synthetic
     assert not Run(tmp_path, Experiment(data=Data(corpora=(Ravdess(),)))).synthetic
+
+
+def test_a_nameless_experiment_goes_on_from_its_own_config(tmp_path):
+    run = start(Experiment(), tmp_path / "run")
+    assert start(experiment.load(str(run.config)), run.folder).experiment == run.experiment
+
+
+def test_a_config_whose_writing_was_killed_does_not_block_the_folder(tmp_path):
+    (tmp_path / ".config.json.x1y2").write_text("{")
+    assert start(Experiment(), tmp_path).config.exists()

@@ -54,8 +54,7 @@ def _not_frozen() -> Feature:
 
 
 def _dataclass_forgotten() -> Feature:
-    @FEATURES.register("forgotten")
-    class Forgotten(_Peak):
+    class Forgotten(_Peak):  # checked before it is registered, which would refuse it too
         """A feature whose own fields are none."""
 
         power: float = 2.0

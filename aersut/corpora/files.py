@@ -16,7 +16,7 @@ class NoCounterpart(Exception):  # noqa: N818  (no error: a sorting)
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """All .wav and .flac files under `folder`, sorted by path; hidden ones are passed over.
+    """All .wav and .flac files under `folder`, sorted by path; hidden files and folders are passed over.
 
     Raises:
         UserError: a folder cannot be read.
@@ -27,7 +27,7 @@ def audio_files(folder: Path) -> list[Path]:
 
     files = []
     for parent, folders, names in os.walk(folder, onerror=stop):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [Path(parent, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
     return sorted(files)
 

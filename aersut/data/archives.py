@@ -61,7 +61,6 @@ def unpack(archive: Path, target: Path, wanted: str, largest: int) -> int:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with zip_file.open(member) as packed, path.open("xb") as file:
                         shutil.copyfileobj(packed, file)
-                shutil.copymode(target.parent, aside)  # mkdtemp's 0700 would hide the corpus from the user's group
             return len(members)
     except UNREADABLE as error:
         raise UserError(f"{archive.name}: no zip that can be unpacked ({error}). Nothing was unpacked.") from error

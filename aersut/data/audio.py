@@ -132,5 +132,6 @@ def _missing_bytes(path: Path) -> int:
     if len(head) < 12 or head[:4] != b"RIFF":
         return 0
     promised = 8 + int(struct.unpack("<I", head[4:8])[0])
-    streamed = promised in (8, 8 + 0xFFFFFFFF)  # written to a pipe: the writer did not know the size
+    # written to a pipe, the size was not known: 0, or as much as fits into 31 (sox) or 32 bits
+    streamed = promised == 8 or promised >= 0x7FFF0000
     return 0 if streamed else max(0, promised - size)

@@ -238,7 +238,6 @@ def _fetch_clips(web: Web, media: str, archive: Path, source: Source, target: Pa
     with new_folder(target) as aside:
         for name in pointers:
             _place(folder / name, aside / name)
-        shutil.copymode(target.parent, aside)
     return len(pointers)
 
 

@@ -146,3 +146,11 @@ class TestLeftOut:
 def test_the_loader_keeps_the_contract_of_a_corpus(tmp_path):
     Synthetic(speakers=2, repetitions=2).write(tmp_path, "cremad", sample_rate=16_000)
     check_corpus(CremaD(), tmp_path)
+
+
+def test_a_hidden_folder_of_an_interrupted_download_is_passed_over(tmp_path):
+    Synthetic(speakers=1, repetitions=1).write(tmp_path, "cremad")
+    folder = tmp_path / "cremad/AudioWAV"
+    (folder / ".aside").mkdir()
+    (folder / "1001_IEO_ANG_LO.wav").rename(folder / ".aside/1001_IEO_ANG_LO.wav")
+    assert "angry" not in {clip.emotion for clip in CremaD().load(tmp_path).clips}

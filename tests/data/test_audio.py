@@ -244,3 +244,13 @@ class TestSixteenBits:
 
 def test_full_scale_is_what_a_16_bit_file_can_reach():
     assert 32766 / 32768 >= audio.FULL_SCALE > 32765 / 32768
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF024, 0xFFFFFFFF])
+def test_a_wav_from_a_pipe_whose_header_knows_no_size_is_read(size, tmp_path):
+    path = tmp_path / "piped.wav"
+    soundfile.write(path, np.full(800, 0.5), 16_000)
+    content = bytearray(path.read_bytes())
+    content[4:8] = size.to_bytes(4, "little")
+    path.write_bytes(content)
+    assert len(read(path).samples) == 800
