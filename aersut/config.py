@@ -116,6 +116,9 @@ class Data:
             raise ValueError(f"emotions must be two or more different ones, got {', '.join(self.emotions) or 'none'}")
         if self.trim_db is not None and self.trim_db <= 0:
             raise ValueError(f"trim_db must be above 0, or none, got {self.trim_db}")
+        names = [CORPORA.name_of(corpus) for corpus in self.corpora]
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"corpora holds '{repeated[0]}' twice; its speakers could not be told apart")
         given = (self.train_speakers, self.validation_speakers, self.test_speakers)
         if self.protocol == "given" and any(given) and not all(given):
             raise ValueError(

@@ -34,7 +34,7 @@ class CremaD(Corpus):
     def load(self, root: Path) -> Listing:
         for place in PLACES:
             folder = root / place
-            files = audio_files(folder) if place != "." and folder.is_dir() else _own_files(folder)
+            files = _own_files(folder) if place == "." else audio_files(folder)
             if files:
                 return list_clips(files, _parse)
         raise UserError(
@@ -45,7 +45,7 @@ class CremaD(Corpus):
 
 def _own_files(folder: Path) -> list[Path]:
     # a root may hold other corpora too, so only files of CREMA-D's own pattern count there
-    return [path for path in audio_files(folder) if re.match(r"1\d{3}_[A-Z]{3}_", path.name)] if folder.is_dir() else []
+    return [path for path in audio_files(folder) if re.match(r"1\d{3}_[A-Z]{3}_", path.name)]
 
 
 def _parse(path: Path) -> Clip:

@@ -1,7 +1,7 @@
 """What the readers of file-named corpora share: walk a folder, and tell a clip from what must be left out."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 
 from aersut.contracts import Clip, LeftOut, Listing
@@ -16,14 +16,18 @@ class NoCounterpart(Exception):  # noqa: N818  (no error: a sorting)
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """All .wav and .flac files under `folder`, sorted by path; hidden files and folders are passed over.
+    """All .wav and .flac files under `folder`, sorted by path; none where it is not there.
+
+    Hidden files and folders are passed over.
 
     Raises:
         UserError: a folder cannot be read.
     """
 
     def stop(error: OSError) -> None:
-        raise UserError(f"folder {error.filename} cannot be read: {error.strerror}. Give yourself the permission.")
+        if not isinstance(error, FileNotFoundError):
+            remedy = "Give yourself the permission."
+            raise UserError(f"folder {error.filename} cannot be read: {error.strerror}. {remedy}")
 
     files = []
     for parent, folders, names in os.walk(folder, onerror=stop):
@@ -32,24 +36,43 @@ def audio_files(folder: Path) -> list[Path]:
     return sorted(files)
 
 
-def list_clips(files: Iterable[Path], parse: Callable[[Path], Clip]) -> Listing:
+def files_of(corpus: str, root: Path, how_to_get_it: str) -> list[Path]:
+    """The audio files at any depth of the folder of `root` that is named after the corpus.
+
+    Raises:
+        UserError: there are none, or a folder cannot be read.
+    """
+    if files := audio_files(root / corpus):
+        return files
+    raise UserError(f"{corpus}: no .wav or .flac under {root / corpus}. {how_to_get_it}")
+
+
+def beside(clip: Clip) -> Hashable:
+    """Two files are the same clip where they differ in their suffix only."""
+    return clip.path.with_suffix("")
+
+
+def list_clips(
+    files: Iterable[Path], parse: Callable[[Path], Clip], same: Callable[[Clip], Hashable] = beside
+) -> Listing:
     """Turn files into clips with `parse(path)`, which raises `ValueError` for a name off the corpus's scheme.
 
-    Files that are no audio by their first bytes are left out here already; the rest shows when they are decoded.
+    Of several files that `same` calls one clip, the first is taken. Files that are no audio by their first bytes are
+    left out here already; the rest shows when they are decoded.
     """
     clips: list[Clip] = []
     left_out: list[LeftOut] = []
-    taken: set[Path] = set()
+    taken: set[Hashable] = set()
     for path in files:
         try:
-            if path.with_suffix("") in taken:
-                raise NoCounterpart("the same clip lies beside it in another format")
             clip = parse(path)
+            if same(clip) in taken:
+                raise NoCounterpart("the same clip is there in another folder or format")
             if problem := _problem(path):
                 left_out.append(LeftOut(path, problem))
                 continue
             clips.append(clip)
-            taken.add(path.with_suffix(""))
+            taken.add(same(clip))
         except NoCounterpart as reason:
             left_out.append(LeftOut(path, str(reason), damage=False))
         except ValueError as reason:

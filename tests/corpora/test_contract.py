@@ -6,10 +6,22 @@ from aersut.corpora import Synthetic
 from aersut.registry import CORPORA
 from aersut.testing import check_corpus
 
+NAMES = {
+    "emodb": ("emodb/wav/03a01Fa.wav", "emodb/wav/03a01La.wav"),
+    "savee": ("savee/DC_a01.wav", "savee/DC/a01.wav"),
+    "tess": ("tess/OAF_fear/OAF_back_fear.wav", "tess/x/OAF_back_fear.wav", "tess/OAF_fear/readme.wav"),
+    "manifest": ("a.wav",),
+}
 
-@pytest.mark.parametrize("name", ["cremad", "ravdess", "synthetic"])
-def test_keeps_the_contract(name, tmp_path):
-    if name != "synthetic":
+
+@pytest.mark.parametrize("name", CORPORA.names())
+def test_keeps_the_contract(name, tmp_path, speak):
+    if name == "synthetic":
+        check_corpus(Synthetic(speakers=2, repetitions=1), tmp_path)
+        return
+    if name in NAMES:
+        speak(*NAMES[name])
+        (tmp_path / "manifest.csv").write_text("path,emotion,speaker\na.wav,sad,1\ngone.wav,sad,1\n")
+    else:
         Synthetic(speakers=2, repetitions=1).write(tmp_path, name)
-    corpus = Synthetic(speakers=2, repetitions=1) if name == "synthetic" else CORPORA[name]()
-    check_corpus(corpus, tmp_path)
+    check_corpus(CORPORA[name](), tmp_path)

@@ -149,7 +149,7 @@ class TestLeftOut:
         listing = Ravdess().load(tmp_path)
         assert len(listing.clips) == 1
         (item,) = listing.left_out
-        assert item.reason == "the same clip lies beside it in another format"
+        assert item.reason == "the same clip is there in another folder or format"
         assert not item.damage
 
     def test_a_format_that_is_no_audio_does_not_stand_in_the_way_of_the_other(self, tmp_path):

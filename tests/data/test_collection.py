@@ -138,7 +138,7 @@ class TestClips:
 class TestRefused:
     def test_is_no_corpus_at_all_and_those_there_are_are_named(self, tmp_path):
         message = refused(tmp_path, corpora=())
-        assert message.startswith("data.corpora is empty: name at least one of cremad, ravdess, synthetic")
+        assert message.startswith("data.corpora is empty: name at least one of cremad, emodb, manifest, ravdess, ")
 
     def test_is_a_root_that_is_not_there(self, tmp_path):
         message = refused(tmp_path / "input")
@@ -244,7 +244,7 @@ class TestOneBadFileInAHundred:
         reasons = {line.split(": ")[0] + ": " + line.split(": ")[1] for line in describe(found)[1:]}
         assert reasons == {
             "left out 1 (not used): a song",
-            "left out 1 (not used): the same clip lies beside it in another format",
+            "left out 1 (not used): the same clip is there in another folder or format",
         }
 
 

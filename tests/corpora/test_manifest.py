@@ -1,0 +1,201 @@
+"""A user's own CSV: what it may look like, and what is said where it is wrong."""
+
+import codecs
+import json
+
+import pytest
+
+from aersut.contracts import EMOTIONS, Clip
+from aersut.corpora import Manifest
+from aersut.errors import UserError
+
+
+@pytest.fixture
+def listing(tmp_path):
+    """Write manifest.csv and load it."""
+
+    def load(text, name="manifest.csv", encoding="utf-8"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        return Manifest(name).load(tmp_path)
+
+    return load
+
+
+@pytest.fixture
+def refused(listing):
+    """The message with which a manifest is refused."""
+
+    def message(text, **options):
+        with pytest.raises(UserError) as caught:
+            listing(text, **options)
+        return str(caught.value)
+
+    return message
+
+
+class TestARow:
+    def test_of_three_columns_is_a_clip(self, listing, speak):
+        (path,) = speak("a.wav")
+        assert listing("path,emotion,speaker\na.wav,happy,anna\n").clips == (Clip(path, "happy", "anna", "manifest"),)
+
+    def test_of_all_columns_in_any_order_is_a_clip(self, listing, speak):
+        (path,) = speak("sounds/a.flac")
+        text = "part,Speaker,room,sex, intensity ,text,EMOTION,path\nval,7,kitchen,F,loud,hello,Fearful,sounds/a.flac\n"
+        clip = Clip(path, "fear", "7", "manifest", "female", "hello", "loud", "validation")
+        assert listing(text).clips == (clip,)
+
+    @pytest.mark.parametrize(
+        ("word", "emotion"),
+        [
+            *((emotion, emotion) for emotion in EMOTIONS),
+            *(("Anger", "angry"), ("ANG", "angry"), ("joy", "happy"), ("HAP", "happy"), ("sadness", "sad")),
+            *(("fearful", "fear"), ("Surprised", "surprise"), ("NEU", "neutral"), ("disgusted", "disgust")),
+        ],
+    )
+    def test_may_name_the_emotion_in_the_usual_ways(self, listing, speak, word, emotion):
+        speak("a.wav")
+        assert [clip.emotion for clip in listing(f"path,emotion,speaker\na.wav,{word},1\n").clips] == [emotion]
+
+    @pytest.mark.parametrize(
+        ("word", "part"),
+        [
+            *(("train", "train"), ("Training", "train"), ("dev", "validation"), ("val", "validation"), ("", "")),
+            *(("validation", "validation"), ("TEST", "test"), ("eval", "test")),
+        ],
+    )
+    def test_may_name_the_part_in_the_usual_ways(self, listing, speak, word, part):
+        speak("a.wav")
+        assert [clip.part for clip in listing(f"path,emotion,speaker,part\na.wav,sad,1,{word}\n").clips] == [part]
+
+    def test_without_a_known_sex_has_none(self, listing, speak):
+        speak("a.wav")
+        assert [clip.sex for clip in listing("path,emotion,speaker,sex\na.wav,sad,1,?\n").clips] == [""]
+
+    def test_keeps_the_manifests_order(self, listing, speak):
+        paths = speak("b.wav", "a.wav")
+        assert [clip.path for clip in listing("path,emotion,speaker\nb.wav,sad,1\na.wav,sad,1\n").clips] == paths
+
+    def test_may_name_any_file_that_libsndfile_reads(self, listing, speak):
+        paths = speak("a.ogg", "a.wav")
+        assert [clip.path for clip in listing("path,emotion,speaker\na.ogg,sad,1\na.wav,sad,1\n").clips] == paths
+
+    def test_may_name_a_file_anywhere(self, listing, speak, tmp_path):
+        paths = speak("a.wav")
+        assert [clip.path for clip in listing(f"path,emotion,speaker\n{paths[0]},sad,1\n").clips] == paths
+        beside = listing("path,emotion,speaker\n../a.wav,sad,1\n", name="lists/mine.csv").clips
+        assert [clip.path.resolve() for clip in beside] == paths
+
+
+class TestTheFile:
+    @pytest.mark.parametrize("separator", [",", ";", "\t"])
+    def test_may_separate_by(self, listing, speak, separator):
+        speak("a.wav")
+        text = "path,emotion,speaker\na.wav,sad,1\n".replace(",", separator)
+        assert [clip.speaker for clip in listing(text).clips] == ["1"]
+
+    def test_may_come_from_windows(self, listing, speak):
+        (path,) = speak("sounds/ä.wav")
+        text = 'path,emotion,speaker,text\r\n"sounds\\ä.wav",sad,1,"oh, well"\r\n\r\n,,,\r\n'
+        (clip,) = listing(codecs.BOM_UTF8.decode() + text).clips
+        assert (clip.path, clip.text) == (path, "oh, well")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "has no column 'path'. Its first line must name the columns, at least path, emotion, speaker."),
+            ("path,emotoin,speaker\n", "has no column 'emotion'. Did you mean 'emotoin'?"),
+            ("path,emotion\na.wav,sad\n", "has no column 'speaker'"),
+            ("path,emotion,speaker\na.wav,sad,\n", "line 2: no speaker. Every row needs path, emotion, speaker."),
+            ("path,emotion,speaker\na.wav,sad\n", "line 2: no speaker"),
+            ("path,emotion,speaker\n\n,sad,1\n", "line 3: no path"),
+            ("path,emotion,speaker,text\na.wav,sad,1,oh, well\n", "line 2: 5 cells, but 4 columns; quote a cell"),
+            ("path,emotion,speaker,part\na.wav,sad,1,tset\n", "line 2: part 'tset' is none of train, validation"),
+            ('path,emotion,speaker\na.wav,"' + "x" * 200_000 + '",1\n', "field larger than field limit"),
+        ],
+    )
+    def test_is_refused_where_it_says_too_little(self, refused, tmp_path, text, message):
+        said = refused(text)
+        assert said.startswith(f"manifest: {tmp_path / 'manifest.csv'}")
+        assert message in said
+
+    def test_is_refused_where_it_is_no_text(self, refused):
+        assert "is no UTF-8 text" in refused("path,emotion,speaker\nä.wav,sad,1\n", encoding="latin-1")
+
+    def test_that_is_not_there_is_asked_for(self, tmp_path):
+        with pytest.raises(UserError) as caught:
+            Manifest().load(tmp_path)
+        assert f"{tmp_path / 'manifest.csv'} cannot be read: No such file" in str(caught.value)
+        assert "--experiment.data.corpora.0.path=FILE" in str(caught.value)
+
+
+class TestLeftOut:
+    def test_as_damage_is_a_word_that_is_no_emotion(self, listing, speak):
+        speak("a.wav")
+        (item,) = listing("path,emotion,speaker\na.wav,angyr,1\n").left_out
+        assert item.damage
+        assert item.reason == (
+            "emotion 'angyr' is none of neutral, calm, happy, sad, angry, fear, disgust, surprise. "
+            "Did you mean 'angry'?"
+        )
+
+    def test_and_no_damage_is_an_emotion_without_counterpart(self, listing, speak):
+        speak("a.wav")
+        (item,) = listing("path,emotion,speaker\na.wav,Boredom,1\n").left_out
+        assert (item.reason, item.damage) == ("boredom, which is none of the eight emotions", False)
+
+    @pytest.mark.parametrize(("name", "error"), [("gone.wav", "No such file or directory"), (".", "Is a directory")])
+    def test_as_damage_is_what_is_no_file(self, listing, name, error):
+        (item,) = listing(f"path,emotion,speaker\n{name},sad,1\n").left_out
+        assert (item.reason, item.damage) == (f"cannot be read: {error}", True)
+
+    def test_as_damage_is_a_file_with_two_labels(self, listing, speak):
+        speak("a.wav", "b.wav")
+        found = listing("path,emotion,speaker\na.wav,sad,1\nb.wav,sad,1\nb.wav,sad,1\na.wav,calm,1\n")
+        assert [clip.path.name for clip in found.clips] == ["b.wav"]  # listed twice alike: one clip
+        assert [(item.path.name, item.reason) for item in found.left_out] == [
+            ("a.wav", "is listed twice, each time otherwise")
+        ]
+
+
+def test_its_parts_are_the_split_on_the_command_line(launch, speak, tmp_path):
+    """A whole run on a manifest, from the terminal."""
+    rows = ["path,emotion,speaker,part"]
+    for speaker, part in enumerate(("train", "train", "dev", "test")):
+        for emotion in ("angry", "sad"):
+            for take in range(4):
+                name = f"{speaker}{emotion}{take}.wav"
+                speak(name)
+                rows.append(f"{name},{emotion},{speaker},{part}")
+    (tmp_path / "mine.csv").write_text("\n".join(rows))
+    options = [f"--experiment={tmp_path / 'own.py'}", f"--workdir={tmp_path / 'run'}", "--mode=train"]
+    (tmp_path / "own.py").write_text(
+        f"""
+from aersut.config import Data, Experiment
+from aersut.contracts import Framing
+from aersut.corpora import Manifest
+from aersut.models import CNN
+
+def get_config():
+    return Experiment(
+        data=Data(corpora=(Manifest("mine.csv"),), root={str(tmp_path)!r}, protocol="given"),
+        framing=Framing(sample_rate=8_000, seconds=0.5, frame_length=256, hop_length=128),
+        model=CNN(filters=(4,), kernels=(3,), dense=8),
+        epochs=1,
+        batch_size=4,
+    )
+"""
+    )
+    ran = launch(*options)
+    assert (ran.status, ran.err.count("error")) == (0, 0), ran.err
+    records = json.loads((tmp_path / "run" / "split.json").read_text())
+    text = json.dumps(records)
+    assert all(part in text for part in ("train", "validation", "test"))
+    speakers = {(clip["speaker"], *clip["parts"]) for clip in records["clips"]}
+    assert speakers == {("0", "train"), ("1", "train"), ("2", "validation"), ("3", "test")}
+
+
+def test_two_manifests_are_refused(launch):
+    ran = launch("--mode=data", "--experiment=cnn_combined", "--experiment.data.corpora=manifest,manifest")
+    assert ran.status == 2
+    assert "corpora holds 'manifest' twice" in ran.err

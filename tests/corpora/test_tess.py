@@ -1,0 +1,100 @@
+"""TESS with its quirks: a misspelt name, a file of another rate, a download that holds everything twice."""
+
+import pytest
+
+from aersut.config import Data
+from aersut.contracts import Framing
+from aersut.corpora import Tess
+from aersut.data.survey import as_json, survey
+from aersut.errors import UserError
+
+KAGGLE = "tess/TESS Toronto emotional speech set data"
+
+
+def test_a_clip_says_what_its_name_says(tmp_path, speak):
+    (path,) = speak(f"{KAGGLE}/OAF_fear/OAF_back_fear.wav", sample_rate=24_414)
+    (clip,) = Tess().load(tmp_path).clips
+    assert clip.path == path
+    assert (clip.emotion, clip.speaker, clip.corpus, clip.sex, clip.text) == ("fear", "OAF", "tess", "female", "back")
+    assert (clip.intensity, clip.part) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("folder", "code", "emotion"),
+    [
+        ("YAF_angry", "angry", "angry"),
+        ("YAF_disgust", "disgust", "disgust"),
+        ("YAF_fear", "fear", "fear"),
+        ("YAF_happy", "happy", "happy"),
+        ("YAF_neutral", "neutral", "neutral"),
+        ("YAF_pleasant_surprised", "ps", "surprise"),
+        ("YAF_sad", "sad", "sad"),
+    ],
+)
+def test_the_emotion_is_that_of_the_file_not_of_the_folder(tmp_path, speak, folder, code, emotion):
+    speak(f"tess/{folder}/YAF_back_{code}.wav")
+    (clip,) = Tess().load(tmp_path).clips
+    assert (clip.emotion, clip.speaker) == (emotion, "YAF")
+
+
+def test_the_misspelt_name_is_the_older_womans(tmp_path, speak):
+    speak("tess/OAF_neutral/OA_bite_neutral.wav")
+    (clip,) = Tess().load(tmp_path).clips
+    assert (clip.speaker, clip.text, clip.emotion) == ("OAF", "bite", "neutral")
+
+
+@pytest.mark.parametrize("folder", ["tess", "tess/OAF_sad", f"{KAGGLE}/OAF_sad", "tess/a/b/c"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_is_found_at_any_depth_in_both_formats(tmp_path, speak, folder, suffix):
+    paths = speak(f"{folder}/OAF_back_sad{suffix}")
+    assert [clip.path for clip in Tess().load(tmp_path).clips] == paths
+
+
+def test_the_second_copy_in_kaggles_download_is_no_second_clip(tmp_path, speak):
+    speak(
+        "tess/OAF_sad/OAF_back_sad.wav",
+        "tess/OAF_neutral/OA_bite_neutral.wav",
+        f"{KAGGLE}/OAF_sad/OAF_back_sad.wav",
+        f"{KAGGLE}/OAF_neutral/OAF_bite_neutral.wav",  # one copy may have the name mended
+    )
+    listing = Tess().load(tmp_path)
+    assert len(listing.clips) == 2
+    assert {(item.reason, item.damage) for item in listing.left_out} == {
+        ("the same clip is there in another folder or format", False)
+    }
+    assert len(listing.left_out) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("MAF_back_fear.wav", "speaker MAF is none of OAF, YAF, OA"),
+        ("OAF_back_bored.wav", "emotion code bored is none of angry, disgust, fear, happy, neutral, ps, sad"),
+        ("OAF_back.wav", "its name is not of the form OAF_back_fear"),
+        ("OAF_back_fear (1).wav", "its name is not of the form OAF_back_fear"),
+    ],
+)
+def test_a_name_off_the_scheme_is_damage(tmp_path, speak, name, reason):
+    speak("tess/OAF_back_sad.wav", f"tess/{name}")
+    listing = Tess().load(tmp_path)
+    assert len(listing.clips) == 1
+    assert [(item.path.name, item.reason, item.damage) for item in listing.left_out] == [(name, reason, True)]
+
+
+def test_nowhere_says_where_it_was_looked_for_and_how_to_get_it(tmp_path):
+    with pytest.raises(
+        UserError, match=r"^tess: no \.wav or \.flac under .*/tess\. Download TESS .*unpack it there\.$"
+    ):
+        Tess().load(tmp_path)
+
+
+def test_the_file_of_another_rate_is_read_and_named(tmp_path, speak):
+    speak("tess/OAF_fear/OAF_back_fear.wav", "tess/OAF_fear/OAF_bar_fear.wav", sample_rate=24_414)
+    speak("tess/OAF_fear/OAF_food_fear.wav", sample_rate=96_000)
+    framing = Framing(sample_rate=16_000, seconds=0.05, frame_length=256, hop_length=256)
+    (found,) = survey(Data(corpora=(Tess(),), root=str(tmp_path)), framing)
+    assert as_json([found])["tess"]["clips"] == 3
+    assert "sample rates differ: 24,414 Hz (2 clips), 96,000 Hz (1 clips); all are resampled" in found.notes
+    lengths = [len(found.found.store[entry]) for entry in range(3)]
+    assert max(lengths) - min(lengths) <= 2  # a tenth of a second each, whatever the rate
+    assert any(note.startswith("1 of 2 speakers are missing: YAF") for note in found.notes)
