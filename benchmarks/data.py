@@ -4,8 +4,9 @@
 
 Two peers run in the same process tree, alternating with ours, medians are printed:
 
-- building the store from 48 kHz .wav files (Actor_01 of RAVDESS, as often as it takes), against a plain loop of
-  `librosa.load(path, sr=22050)` over the same files;
+- building the store from 48 kHz .wav files (Actor_01 of RAVDESS, as often as it takes), hashing and trimming included,
+  against a plain loop of `librosa.load(path, sr=22050)` over the same files; each in a process of its own, for the
+  store changes how the process keeps its memory;
 - feeding batches of 32 cached features (130 × 13), against the usual grain chain, example by example, over the same
   array in memory.
 
@@ -34,7 +35,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one object, figure name → number")
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--decode", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.decode:
+        way, folder = arguments.decode
+        print({"ours": decode_ours, "librosa": decode_librosa}[way](sorted(Path(folder).glob("*.wav"))))
+        return
     if arguments.memory_of:
         print(memory_of_an_epoch(arguments.memory_of))
         return
@@ -61,38 +67,48 @@ def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
 
 
 def store(speech: Path, folder: Path, repeats: int) -> dict[str, float]:
-    import librosa
     import soundfile
-
-    from aersut.data.store import fingerprints, open_store
 
     originals = [path for path in sorted(speech.rglob("*.wav")) if soundfile.info(path).samplerate == 48_000]
     if not originals:
         sys.exit(f"no 48 kHz .wav file under {speech}")
-    paths = []
-    for number in range(-(-240 // len(originals))):  # 240 files or more: copies, each read from its own place
+    copies = folder / "copies"
+    copies.mkdir()
+    for number in range(-(-1_440 // len(originals))):  # as many files as RAVDESS has, each read from its own place
         for path in originals:
-            paths.append(folder / f"{number}-{path.name}")
-            shutil.copy(path, paths[-1])
+            shutil.copy(path, copies / f"{number}-{path.name}")
 
-    def ours() -> float:
-        begin = time.perf_counter()
-        place = Path(tempfile.mkdtemp(dir=folder))
-        open_store(paths, fingerprints(paths), 22_050, 40.0, place)
-        return len(paths) / (time.perf_counter() - begin)
+    def rate(way: str) -> float:
+        command = [sys.executable, __file__, f"--speech={speech}", "--decode", way, str(copies)]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
-    def theirs() -> float:
-        begin = time.perf_counter()
-        for path in paths:
-            librosa.load(path, sr=22_050)
-        return len(paths) / (time.perf_counter() - begin)
-
-    rates = alternate(repeats, ours=ours, librosa=theirs)
+    rates = alternate(repeats, ours=lambda: rate("ours"), librosa=lambda: rate("librosa"))
     return {
         "store_clips_per_s": rates["ours"],
         "librosa_load_clips_per_s": rates["librosa"],
         "store_vs_librosa": rates["ours"] / rates["librosa"],
     }
+
+
+def decode_ours(paths: list[Path]) -> float:
+    from aersut.data.store import open_store
+
+    with tempfile.TemporaryDirectory() as place:
+        open_store(paths[:20], 22_050, 40.0, Path(place))
+        begin = time.perf_counter()
+        open_store(paths, 22_050, 40.0, Path(place))
+        return len(paths) / (time.perf_counter() - begin)
+
+
+def decode_librosa(paths: list[Path]) -> float:
+    import librosa
+
+    for path in paths[:20]:
+        librosa.load(path, sr=22_050)
+    begin = time.perf_counter()
+    for path in paths:
+        librosa.load(path, sr=22_050)
+    return len(paths) / (time.perf_counter() - begin)
 
 
 def feeding(repeats: int, folder: Path) -> dict[str, float]:

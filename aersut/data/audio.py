@@ -1,5 +1,6 @@
 """One clip: decode it, trim its silence, fit it to a window."""
 
+import dataclasses
 import os
 import struct
 from dataclasses import dataclass
@@ -24,32 +25,41 @@ class ClipError(ValueError):
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound file as it is: mono samples in [-1, 1] at its own sample rate in Hz."""
+    """Mono samples in [-1, 1].
+
+    Attributes:
+        samples: the sound.
+        sample_rate: in Hz.
+        clipped: the share of the file's samples at full scale, 0 to 1.
+    """
 
     samples: Float[np.ndarray, " samples"]
     sample_rate: int
+    clipped: float = 0.0
 
     @property
     def seconds(self) -> float:
         """How long it is."""
         return len(self.samples) / self.sample_rate
 
-    @property
-    def clipped(self) -> float:
-        """The share of samples at full scale, 0 to 1."""
-        return float(np.mean(np.abs(self.samples) >= FULL_SCALE))
-
 
 def read(path: Path) -> Recording:
-    """Read a sound file with soundfile; channels are averaged.
+    """Read a sound file with soundfile, at its own sample rate; channels are averaged.
 
     Raises:
         ClipError: the file cannot be read, is cut short, silent or empty, or holds samples that are no numbers.
     """
     name = os.fsencode(path) if os.name == "posix" else str(path)  # soundfile cannot encode a name that is no UTF-8
     try:
-        samples, sample_rate = soundfile.read(name, dtype="float32", always_2d=True)
         missing = _missing_bytes(path)
+    except OSError as error:
+        raise ClipError(f"cannot be read: {error.strerror}") from None
+    try:
+        with soundfile.SoundFile(name) as file:
+            sample_rate = file.samplerate
+            # 16 bits become the same floats as soundfile's own, in a third of the time
+            sixteen = file.subtype == "PCM_16"
+            samples = file.read(dtype="int16" if sixteen else "float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, ValueError) as error:
         reason = str(error).removeprefix(f"Error opening {name!r}: ")
         raise ClipError(f"cannot be decoded: {reason}") from None
@@ -57,47 +67,67 @@ def read(path: Path) -> Recording:
         raise ClipError(f"is cut short: its header promises {missing:,} bytes more")
     if not samples.size:
         raise ClipError("holds no samples")
-    if not np.isfinite(samples).all():
+    peak = _peak(samples)
+    if not np.isfinite(peak):
         raise ClipError("holds samples that are no numbers (NaN or infinity)")
-    mono = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
-    if np.abs(mono).max() < SILENCE:
+    if sixteen:
+        samples, peak = samples * np.float32(1 / 32768), peak / 32768
+    mono = samples[:, 0]
+    if samples.shape[1] > 1:
+        mono = samples.mean(axis=1)
+        peak = _peak(mono)
+    if peak < SILENCE:
         raise ClipError("is silent: no sample reaches -80 dB of full scale")
-    return Recording(mono, sample_rate)
+    return Recording(mono, sample_rate, float(np.mean(np.abs(mono) >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0)
 
 
-def decode(path: Path, sample_rate: int) -> Float[np.ndarray, " samples"]:
-    """`read`, resampled to `sample_rate` Hz by soxr at high quality."""
-    return resample(read(path), sample_rate)
+def decode(path: Path, sample_rate: int, trim_db: float | None = None) -> Float[np.ndarray, " samples"]:
+    """`read`, `trim` unless `trim_db` is None, and `resample` to `sample_rate` Hz."""
+    recording = read(path)
+    return resample(recording if trim_db is None else trim(recording, trim_db), sample_rate)
+
+
+def trim(recording: Recording, top_db: float) -> Recording:
+    """Cut the silence at both ends that lies more than `top_db` under the loudest frame.
+
+    Equal to `librosa.effects.trim`, which the runner for exported models has to do without, with a hop of 512 / 22,050
+    s and frames of four hops: librosa's defaults at its default sample rate. At other rates the frames are as long in
+    seconds, so that what is cut does not depend on the file's rate. It comes before resampling, which then has less to
+    do. A silent recording is kept whole.
+    """
+    samples = recording.samples
+    hop = max(1, round(recording.sample_rate * 512 / 22_050))
+    whole = len(samples) // hop
+    blocks, rest = samples[: whole * hop].reshape(whole, hop), samples[whole * hop :]
+    energy = np.zeros(whole + 4)  # of each hop, in the middle of the half a frame of zeros that librosa pads with
+    energy[2 : whole + 2] = np.einsum("ij,ij->i", blocks, blocks)
+    energy[whole + 2] = rest @ rest
+    # librosa has this floor too
+    power = np.maximum((energy[:-3] + energy[1:-2] + energy[2:-1] + energy[3:]) / (4 * hop), 1e-10)
+    loud = np.flatnonzero(power > power.max() * 10 ** (-top_db / 10))
+    if not len(loud):
+        return recording
+    return dataclasses.replace(recording, samples=samples[loud[0] * hop : (loud[-1] + 1) * hop])
 
 
 def resample(recording: Recording, sample_rate: int) -> Float[np.ndarray, " samples"]:
-    """The recording's samples at another rate in Hz."""
+    """The recording's samples at another rate in Hz, by soxr at high quality.
+
+    Raises:
+        ClipError: it is so short that no sample is left.
+    """
     if recording.sample_rate == sample_rate:
         return recording.samples
-    return soxr.resample(recording.samples, recording.sample_rate, sample_rate)
-
-
-def trim(samples: Float[np.ndarray, " samples"], top_db: float) -> Float[np.ndarray, " kept"]:
-    """Cut the silence at both ends that lies more than `top_db` under the loudest frame.
-
-    Equal to `librosa.effects.trim` with its defaults (frames of 2,048 samples every 512, padded with zeros), which the
-    runner for exported models has to do without. A silent clip is kept whole.
-    """
-    frame, hop = 2048, 512
-    padded = np.pad(samples, frame // 2)
-    power = np.concatenate([[0.0], np.cumsum(np.square(padded, dtype=np.float64))])
-    starts = np.arange(0, len(padded) - frame + 1, hop)
-    # differences of a running sum leave rounding noise where it is silent, hence the floor that librosa has too (1e-10)
-    power = np.maximum((power[starts + frame] - power[starts]) / frame, 1e-10)
-    loud = np.flatnonzero(power > power.max() * 10 ** (-top_db / 10))
-    if not len(loud):
-        return samples
-    return samples[loud[0] * hop : min(len(samples), (loud[-1] + 1) * hop)]
+    samples = soxr.resample(recording.samples, recording.sample_rate, sample_rate)
+    if not len(samples):
+        raise ClipError(f"is too short: {len(recording.samples)} samples, of which none is left at {sample_rate} Hz")
+    return samples
 
 
 def to_int16(samples: Float[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
     """Quantize samples in [-1, 1] to 16 bits, clipping what resampling has pushed over."""
-    return np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
+    scaled = samples * np.float32(32768)
+    return np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16)
 
 
 def fit(
@@ -122,6 +152,11 @@ def fit(
     if surplus >= 0:
         return samples[before : before + length]
     return np.pad(samples, (before, -surplus - before))
+
+
+def _peak(samples: Shaped[np.ndarray, "..."]) -> float:
+    """The largest magnitude; NaN where there is one. Two passes without a copy beat one over `np.abs`."""
+    return max(float(samples.max()), -float(samples.min()))
 
 
 def _missing_bytes(path: Path) -> int:

@@ -12,7 +12,7 @@ from jaxtyping import Int16
 from aersut.config import Data, digest
 from aersut.contracts import Clip, Corpus, Framing, LeftOut
 from aersut.data.audio import fit
-from aersut.data.store import Facts, Store, fingerprints, open_store
+from aersut.data.store import Facts, Store, open_store
 from aersut.errors import UserError
 from aersut.registry import CORPORA
 
@@ -105,12 +105,11 @@ def find(corpus: Corpus, data: Data, framing: Framing) -> Found:
     except OSError as error:
         raise UserError(f"{name}: {error.filename} cannot be read: {error.strerror}.") from None
     paths = [clip.path for clip in listing.clips]
-    contents = fingerprints(paths)
-    store = open_store(paths, contents, framing.sample_rate, data.trim_db)
+    store = open_store(paths, framing.sample_rate, data.trim_db)
     return Found(
         name=name,
         clips=tuple(listing.clips[row] for row in store.rows),
-        contents=tuple(contents[row] for row in store.rows),
+        contents=tuple(store.contents),
         left_out=(*listing.left_out, *(LeftOut(paths[row], reason) for row, reason in store.failures.items())),
         store=store,
     )

@@ -7,8 +7,9 @@ import pytest
 import soundfile
 
 from aersut.data import store
-from aersut.data.audio import decode, to_int16, trim
-from aersut.data.store import Facts, fingerprints, open_store
+from aersut.data.audio import decode, to_int16
+from aersut.data.store import Facts, open_store
+from aersut.errors import UserError
 
 RATE = 16_000
 
@@ -27,7 +28,7 @@ def clips(tmp_path):
 
 
 def opened(paths, under, sample_rate=RATE, trim_db=40.0):
-    return open_store(paths, fingerprints(paths), sample_rate, trim_db, under)
+    return open_store(paths, sample_rate, trim_db, under)
 
 
 class TestItHolds:
@@ -39,10 +40,8 @@ class TestItHolds:
         assert one.rows == [0, 1, 2, 3, 4]
         assert one.failures == {}
         for index, path in enumerate(clips):
-            samples = decode(path, sample_rate)
-            expected = to_int16(samples if trim_db is None else trim(samples, trim_db))
             assert one[index].dtype == np.int16
-            np.testing.assert_array_equal(one[index], expected)
+            np.testing.assert_array_equal(one[index], to_int16(decode(path, sample_rate, trim_db)))
 
     def test_what_each_file_was_before(self, tmp_path):
         soundfile.write(tmp_path / "a.wav", np.tile([1.0, 0.5, 0.5, 0.5], 12_000), 48_000, subtype="PCM_16")
@@ -58,7 +57,7 @@ class TestItHolds:
             1: "cannot be decoded: Format not recognised.",
             3: "is cut short: its header promises 100 bytes more",
         }
-        np.testing.assert_array_equal(one[1], to_int16(trim(decode(clips[2], RATE), 40)))
+        np.testing.assert_array_equal(one[1], to_int16(decode(clips[2], RATE, 40)))
         assert len(one.facts) == 3
 
     def test_nothing_where_no_clip_can_be_decoded_or_there_is_none(self, clips, tmp_path):
@@ -82,22 +81,36 @@ class TestItHolds:
         for index in range(5):
             np.testing.assert_array_equal(several[index], expected[index])
 
+    def test_shards_without_a_clip_stand_in_nobodys_way(self, clips, tmp_path, monkeypatch):
+        monkeypatch.setattr(store, "CLIPS_PER_SHARD", 2)
+        for path in clips[2:4]:
+            path.write_text("no sound")
+        one = opened(clips, tmp_path / "stores")
+        assert one.rows == [0, 1, 4]
+        np.testing.assert_array_equal(one[2], to_int16(decode(clips[4], RATE, 40)))
+
     @pytest.mark.parametrize("length", [1, 2, 10])
-    def test_clips_of_a_few_samples(self, tmp_path, length):
+    def test_clips_of_a_few_samples_or_the_reason_why_not(self, tmp_path, length):
         soundfile.write(tmp_path / "a.wav", np.full(length, 0.5), 48_000)
         one = opened([tmp_path / "a.wav"], tmp_path / "stores")
-        assert len(one) == 1
-        assert len(one[0]) <= length
+        if length == 1:
+            assert one.failures == {0: "is too short: 1 samples, of which none is left at 16000 Hz"}
+        else:
+            assert 1 <= len(one[0]) <= length
+
+    def test_a_hash_of_each_clip_that_is_equal_for_byte_identical_files_only(self, clips, tmp_path):
+        clips[1].write_bytes(clips[0].read_bytes())
+        found = opened(clips, tmp_path / "stores").contents
+        assert found[0] == found[1]
+        assert len(set(found)) == 4
 
 
 class TestTheNextTime:
-    def test_nothing_is_decoded_again(self, clips, tmp_path):
-        contents = fingerprints(clips)
-        first = open_store(clips, contents, RATE, 40.0, tmp_path / "stores")
+    def test_nothing_is_decoded_again(self, clips, tmp_path, monkeypatch):
+        first = opened(clips, tmp_path / "stores")
         samples = [first[index] for index in range(5)]
-        for path in clips:
-            path.unlink()
-        again = open_store(clips, contents, RATE, 40.0, tmp_path / "stores")
+        monkeypatch.setattr(store, "read", None)
+        again = opened(clips, tmp_path / "stores")
         assert again.key == first.key
         assert again.facts == first.facts
         for index in range(5):
@@ -159,19 +172,50 @@ class TestInterrupted:
         assert len(list((tmp_path / "stores").iterdir())) == 1
 
 
-class TestFingerprints:
-    def test_are_equal_for_byte_identical_files_only(self, clips, tmp_path):
-        clips[1].write_bytes(clips[0].read_bytes())
-        found = fingerprints(clips)
-        assert found[0] == found[1]
-        assert len(set(found)) == 4
+class TestAFileThatChanges:
+    """Between the hash that names the store and the decoding of what goes into it."""
 
-    def test_of_a_file_that_is_gone_is_empty(self, clips, tmp_path):
-        clips[1].unlink()
-        assert [bool(one) for one in fingerprints(clips)] == [True, False, True, True, True]
+    @pytest.fixture
+    def meanwhile(self, monkeypatch):
+        """Let something happen, so many times, just before a file is decoded."""
+
+        def arrange(path, happening, times=1):
+            left = iter(range(times))
+
+            def read(asked, original=store.read):
+                if asked == path and next(left, None) is not None:
+                    happening()
+                return original(asked)
+
+            monkeypatch.setattr(store, "read", read)
+
+        return arrange
+
+    def test_by_vanishing_is_left_out_under_a_key_of_its_own(self, clips, tmp_path, meanwhile):
+        good = clips[2].read_bytes()
+        meanwhile(clips[2], clips[2].unlink)
+        one = opened(clips, tmp_path / "stores")
+        assert one.failures == {2: "cannot be read: No such file or directory"}
+        clips[2].write_bytes(good)  # it is back, and nobody remembers that it had gone
+        assert opened(clips, tmp_path / "stores").failures == {}
+
+    def test_once_is_read_again(self, clips, tmp_path, meanwhile):
+        good = clips[2].read_bytes()
+        clips[2].write_bytes(good[:-100])  # half copied, at first
+        meanwhile(clips[2], lambda: clips[2].write_bytes(good[:-50]))
+        one = opened(clips, tmp_path / "stores")
+        assert one.failures == {2: "is cut short: its header promises 50 bytes more"}
+
+    def test_again_and_again_is_named(self, clips, tmp_path, meanwhile):
+        sizes = iter(range(50, 100))
+        good = clips[2].read_bytes()
+        meanwhile(clips[2], lambda: clips[2].write_bytes(good[: -next(sizes)]), times=50)
+        with pytest.raises(UserError, match=r"2\.wav changes while it is read\. Wait until"):
+            opened(clips, tmp_path / "stores")
+        assert list((tmp_path / "stores").iterdir()) == []
 
 
 def test_the_store_is_in_the_users_cache_unless_said_otherwise(clips, tmp_path, monkeypatch):
     monkeypatch.setenv("AERSUT_CACHE", str(tmp_path / "cache"))
-    one = open_store(clips, fingerprints(clips), RATE, None)
+    one = open_store(clips, RATE, None)
     assert [path.name for path in (tmp_path / "cache" / "store").iterdir()] == [one.key]
