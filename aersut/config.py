@@ -140,7 +140,8 @@ class Experiment:
         augmented_copies: 0 augments on the fly, inside the training step; k adds k augmented versions of each training
             clip, computed once and cached.
         sampling: "shuffle" shows each training example once an epoch; "balanced" draws each class equally often.
-        scaling: "standard" gives each channel mean 0 and deviation 1 over the training part; "none" leaves it.
+        scaling: "standard" gives each channel mean 0 and deviation 1 over the training part, "utterance" over each clip
+            by itself (which needs the whole clip, and takes loudness away); "none" leaves it.
         seed: of the weights, the data order, dropout and augmentation.
     """
 
@@ -153,7 +154,7 @@ class Experiment:
     augment: tuple[Annotated[Augmenter, Named(AUGMENTERS)], ...] = ()
     augmented_copies: int = 0
     sampling: Literal["shuffle", "balanced"] = "shuffle"
-    scaling: Literal["standard", "none"] = "standard"
+    scaling: Literal["standard", "utterance", "none"] = "standard"
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
     optimizer: Annotated[Optimizer, Named(OPTIMIZERS)] = field(default_factory=lambda: OPTIMIZERS["adam"]())
     epochs: int = 120

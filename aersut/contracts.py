@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     import jax
+    import numpy as np
     import optax
     from flax import nnx
     from jaxtyping import Array, Float
@@ -80,6 +81,10 @@ class Plugin(abc.ABC):  # noqa: B024  (the contracts below add what is abstract)
     """A frozen dataclass whose fields are its configuration, checked in `__post_init__` by raising `ValueError`."""
 
     __pydantic_config__: ClassVar = STRICT
+
+    def fingerprint(self) -> str:
+        """What its results depend on beside its fields, such as the contents of files; caches are keyed by it."""
+        return ""
 
 
 class Corpus(Plugin):
@@ -160,7 +165,7 @@ class Feature(Plugin):
     host: bool = False
 
     @abc.abstractmethod
-    def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:
+    def __call__(self, signal: Signal) -> Float[Array | np.ndarray, "frames channels"]:
         """Describe each frame of `signal`; the frames are those of `signal.framing`."""
 
     def check(self, framing: Framing) -> None:

@@ -137,7 +137,13 @@ class Prepared:
 def make_frontend(experiment: Experiment) -> Frontend:
     """The experiment's frontend, without scaling."""
     try:
-        return Frontend(experiment.framing, experiment.features, experiment.augment, len(experiment.data.emotions))
+        return Frontend(
+            experiment.framing,
+            experiment.features,
+            experiment.augment,
+            len(experiment.data.emotions),
+            per_utterance=experiment.scaling == "utterance",
+        )
     except ValueError as error:
         raise UserError(f"experiment.features: {error}") from None
 

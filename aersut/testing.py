@@ -121,7 +121,7 @@ def _check_traced(
     promise: "_Promise", feature: Feature, framing: Framing, samples: Array, rows: np.ndarray, hard: dict[str, Array]
 ) -> dict[str, np.ndarray]:
     def call(x: Array) -> Array:
-        return feature(Signal(x, framing))
+        return jnp.asarray(feature(Signal(x, framing)))
 
     compiled = jax.jit(call)
     jitted = promise.holds("jax.jit traces it (or it declares host = True)", lambda: compiled(samples))

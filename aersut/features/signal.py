@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from aersut.contracts import Framing
-from aersut.features import mel
+from aersut.contracts import Feature, Framing
+from aersut.features import matrices
+
+Pad = Literal["constant", "edge"]
 
 
 class Signal:
@@ -35,9 +37,7 @@ class Signal:
         before = jnp.concatenate([jnp.zeros(1, self.samples.dtype), self.samples[:-1]])
         return self.samples - pre_emphasis * before
 
-    def frames(
-        self, pre_emphasis: float = 0.0, pad: Literal["constant", "edge"] = "constant"
-    ) -> Float[Array, "frames frame_length"]:
+    def frames(self, pre_emphasis: float = 0.0, pad: Pad = "constant") -> Float[Array, "frames frame_length"]:
         """Overlapping frames, not windowed; `pad` is what centring puts around the samples, as in `numpy.pad`."""
         return self._once(("frames", pre_emphasis, pad), lambda: self._cut(self.emphasized(pre_emphasis), pad))
 
@@ -45,43 +45,77 @@ class Signal:
         """Power spectrum |rfft|² of the frames under a periodic Hann window, as `abs(librosa.stft(y)) ** 2`."""
 
         def compute() -> Array:
-            window = jnp.asarray(mel.hann(self.framing.frame_length))
+            window = jnp.asarray(matrices.hann(self.framing.frame_length))
             spectrum = jnp.fft.rfft(self.frames(pre_emphasis) * window)
             return jnp.square(spectrum.real) + jnp.square(spectrum.imag)
 
         return self._once(("power", pre_emphasis), compute)
 
-    def mel(
-        self, n_mels: int, fmin: float = 0.0, fmax: float | None = None, pre_emphasis: float = 0.0
-    ) -> Float[Array, "frames n_mels"]:
-        """Power in Slaney mel bands, as `librosa.feature.melspectrogram`; fmin and fmax in Hz."""
+    def magnitude(self, pre_emphasis: float = 0.0) -> Float[Array, "frames bins"]:
+        """The root of `power`, with a gradient that is finite in silence."""
 
         def compute() -> Array:
-            filters = mel.filters(self.framing.sample_rate, self.framing.frame_length, n_mels, fmin, fmax)
+            power = self.power(pre_emphasis)
+            return jnp.where(power > 0, jnp.sqrt(jnp.where(power > 0, power, 1.0)), 0.0)
+
+        return self._once(("magnitude", pre_emphasis), compute)
+
+    def mel(
+        self, n_mels: int, fmin: float = 0.0, fmax: float | None = None, pre_emphasis: float = 0.0, htk: bool = False
+    ) -> Float[Array, "frames n_mels"]:
+        """Power in mel bands, as `librosa.feature.melspectrogram`; fmin and fmax in Hz."""
+
+        def compute() -> Array:
+            filters = matrices.filters(self.framing.sample_rate, self.framing.frame_length, n_mels, fmin, fmax, htk)
             return self.power(pre_emphasis) @ jnp.asarray(filters.T)
 
-        return self._once(("mel", n_mels, fmin, fmax, pre_emphasis), compute)
+        return self._once(("mel", n_mels, fmin, fmax, pre_emphasis, htk), compute)
+
+    def feature(self, feature: Feature) -> Float[Array, "frames channels"]:
+        """The output of a feature, for another one that builds on it."""
+        return self._once(("feature", feature), lambda: jnp.asarray(feature(self)))
+
+    def sums(self, values: Float[Array, " samples"], pad: Pad = "constant") -> Float[Array, " frames"]:
+        """What `values`, one per sample, add up to in each frame: each hop is added up once, not in every frame."""
+        rows, count = self._hops(values, pad)
+        whole, rest = divmod(self.framing.frame_length, self.framing.hop_length)
+        hops = jnp.sum(rows, axis=1)
+        total = sum((hops[i : i + count] for i in range(whole)), jnp.zeros(count))
+        return total + jnp.sum(rows[whole : whole + count, :rest], axis=1) if rest else total
+
+    def starts(self, values: Float[Array, " samples"], pad: Pad = "constant") -> Float[Array, " frames"]:
+        """The one of `values`, one per sample, with which each frame begins."""
+        rows, count = self._hops(values, pad)
+        return rows[:count, 0]
 
     def _once(self, what: tuple[object, ...], compute: Callable[[], Array]) -> Array:
         if what not in self._known:
             self._known[what] = compute()
         return self._known[what]
 
-    def _cut(self, samples: Array, pad: str) -> Array:
+    def _cut(self, samples: Array, pad: Pad) -> Array:
+        rows, count = self._hops(samples, pad)
+        hops = math.ceil(self.framing.frame_length / self.framing.hop_length)
+        frames = jnp.concatenate([rows[i : i + count] for i in range(hops)], axis=1)
+        return frames[:, : self.framing.frame_length]
+
+    def _hops(self, samples: Array, pad: Pad) -> tuple[Float[Array, "hops hop_length"], int]:
         # whole hops side by side instead of a gather: faster on every backend, and TensorFlow Lite has the operators
         framing = self.framing
         if framing.center:
             samples = jnp.pad(samples, framing.frame_length // 2, mode=pad)
         count = 1 + (len(samples) - framing.frame_length) // framing.hop_length
-        hops_per_frame = math.ceil(framing.frame_length / framing.hop_length)
-        hops = count - 1 + hops_per_frame
+        hops = count - 1 + math.ceil(framing.frame_length / framing.hop_length)
         needed = hops * framing.hop_length
         samples = jnp.pad(samples, (0, max(0, needed - len(samples))))[:needed]
-        rows = samples.reshape(hops, framing.hop_length)
-        frames = jnp.concatenate([rows[i : i + count] for i in range(hops_per_frame)], axis=1)
-        return frames[:, : framing.frame_length]
+        return samples.reshape(hops, framing.hop_length), count
 
 
-def decibels(power: Float[Array, "..."], floor: float = 1e-10) -> Float[Array, "..."]:
-    """10 · log10 of power, not under `floor`: `librosa.power_to_db(power, top_db=None)`."""
-    return (10 / np.log(10)).astype(np.float32) * jnp.log(jnp.maximum(power, floor))
+def decibels(power: Float[Array, "..."], top_db: float | None = None) -> Float[Array, "..."]:
+    """10 · log10 of power, not under 1e-10: `librosa.power_to_db(power, top_db=top_db)`.
+
+    Args:
+        top_db: nothing is more than this under the largest value, which takes the whole utterance to know.
+    """
+    levels = (10 / np.log(10)).astype(np.float32) * jnp.log(jnp.maximum(power, 1e-10))
+    return levels if top_db is None else jnp.maximum(levels, jnp.max(levels) - top_db)

@@ -21,8 +21,9 @@ class ZCR(Feature):
     channels = 1
 
     def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:
-        negative = (
-            signal.frames(pad="edge") < -1e-10
-        )  # librosa's threshold: smaller values count as zero, zero as positive
-        crossings = negative[:, 1:] != negative[:, :-1]
-        return jnp.sum(crossings, axis=1, keepdims=True, dtype=jnp.float32) / signal.framing.frame_length
+        # librosa's threshold: smaller values count as zero, zero as positive; and it repeats the first and last sample
+        # around the clip, where nothing can cross
+        negative = signal.samples < -1e-10
+        crossings = jnp.pad(negative[1:] != negative[:-1], (1, 0)).astype(jnp.float32)
+        inside = signal.sums(crossings) - signal.starts(crossings)
+        return inside[:, None] / signal.framing.frame_length

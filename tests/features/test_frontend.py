@@ -14,7 +14,7 @@ from aersut.contracts import Feature, Framing
 from aersut.corpora import Synthetic
 from aersut.data.collection import Collection, collect
 from aersut.errors import UserError
-from aersut.features import MFCC, RMS, ZCR, Signal, mel
+from aersut.features import MFCC, RMS, ZCR, Signal, matrices
 from aersut.features.frontend import Frontend
 from aersut.registry import AUGMENTERS, FEATURES, import_file
 from aersut.run import make_frontend
@@ -122,10 +122,10 @@ def test_an_edited_helper_of_the_features_is_seen(
     collection: Collection, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     PLAIN.cached(collection, ONE, seed=0)
-    edited = tmp_path / "mel.py"
-    shutil.copy(mel.__file__, edited)
+    edited = tmp_path / "matrices.py"
+    shutil.copy(matrices.__file__, edited)
     edited.write_text(edited.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
-    monkeypatch.setattr(mel, "__file__", str(edited))
+    monkeypatch.setattr(matrices, "__file__", str(edited))
     PLAIN.cached(collection, ONE, seed=0)
     assert _count(cache) == 2
 

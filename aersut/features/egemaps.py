@@ -1,0 +1,53 @@
+"""openSMILE's eGeMAPS, an example of a feature that JAX cannot trace."""
+
+import functools
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from aersut.contracts import Feature, Framing
+from aersut.features.signal import Signal
+from aersut.registry import FEATURES
+
+STEP = 0.01
+"""Seconds between openSMILE's rows."""
+
+
+@FEATURES.register("egemaps")
+@dataclass(frozen=True)
+class EGeMAPS(Feature):
+    """The 25 low-level descriptors of eGeMAPS v02 (Eyben et al. 2016), by openSMILE, on the host.
+
+    openSMILE has frames of its own, every 10 ms; each of ours gets the row nearest to its middle. It is the package
+    `opensmile` that computes them (`pip install 'aersut[opensmile]'`), free for research, not for products.
+    """
+
+    channels = 25
+    whole_utterance = True  # openSMILE smooths along time
+    host = True
+
+    def check(self, framing: Framing) -> None:
+        if importlib.util.find_spec("opensmile") is None:
+            raise ValueError("egemaps needs the package opensmile: pip install 'aersut[opensmile]'")
+        if framing.seconds < 0.1:
+            raise ValueError(f"egemaps needs windows of 0.1 s or more, got {framing.seconds} s")
+
+    def __call__(self, signal: Signal) -> Float[np.ndarray, "frames channels"]:
+        framing = signal.framing
+        rows = _smile().process_signal(np.asarray(signal.samples, np.float32), framing.sample_rate).to_numpy(np.float32)
+        first = 0 if framing.center else framing.frame_length / 2
+        middles = (first + framing.hop_length * np.arange(framing.frames)) / framing.sample_rate
+        nearest = np.clip(np.rint(middles / STEP), 0, len(rows) - 1).astype(int)
+        return np.nan_to_num(rows[nearest])
+
+
+@functools.cache
+def _smile() -> Any:
+    import opensmile
+
+    return opensmile.Smile(
+        feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.LowLevelDescriptors
+    )

@@ -1,0 +1,68 @@
+"""How far every feature is from librosa's on real speech.
+
+    python benchmarks/parity.py --speech FOLDER [--clips 50] [--json]
+
+Prints, for each feature (in several configurations), the largest difference and the 99th percentile over the clips, and
+how many values are within the tolerance that its docstring states. The references are those of the tests
+(tests/golden/references.py). Clips are cut to 3 s at 16 kHz.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "golden"))
+from references import CASES, RATE, Case
+
+from aersut.corpora.files import audio_files
+from aersut.data.audio import decode, fit
+from aersut.features import Signal
+
+
+def speech(folder: Path, count: int) -> list[np.ndarray]:
+    """Three seconds each of `count` recordings, spread over the folder."""
+    files = audio_files(folder)
+    if len(files) < count:
+        sys.exit(f"{folder} holds {len(files)} sound files, fewer than {count}")
+    chosen = [files[place] for place in np.linspace(0, len(files) - 1, count).astype(int)]
+    return [fit(decode(file, RATE, 40.0), 3 * RATE, "start") for file in chosen]
+
+
+def measure(case: Case, clips: list[np.ndarray]) -> np.ndarray:
+    """The differences from librosa over all clips, flat, in the tolerance's unit."""
+    framing = replace(case.framing, seconds=3.0)
+    ours = jax.jit(lambda samples: case.feature(Signal(samples, framing)))
+    return np.concatenate(
+        [case.differences(np.asarray(ours(jnp.asarray(y))), case.reference(y)).ravel() for y in clips]
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=Path, required=True, help="a folder with sound files somewhere below")
+    parser.add_argument("--clips", type=int, default=50)
+    parser.add_argument("--json", action="store_true", help="one object, feature → largest difference")
+    arguments = parser.parse_args()
+    clips = speech(arguments.speech, arguments.clips)
+    found = {name: measure(case, clips) for name, case in CASES.items()}
+    if arguments.json:
+        print(json.dumps({name: float(differences.max()) for name, differences in found.items()}))
+        return
+    print(f"{'feature':40}{'largest':>12}{'99 %':>12}{'tolerance':>12}{'within':>10}")
+    for name, differences in found.items():
+        case, within = CASES[name], np.mean(differences <= CASES[name].tolerance)
+        unit = " (relative)" if case.relative else ""
+        print(
+            f"{name + unit:40}{differences.max():12.1e}{np.quantile(differences, 0.99):12.1e}"
+            f"{case.tolerance:12.0e}{within:10.2%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
