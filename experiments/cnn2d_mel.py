@@ -9,7 +9,7 @@ Runtime: not measured over a whole run yet.
     python launch.py --experiment=cnn2d_mel
 """
 
-from aersut.augment import Noise, TimeShift
+from aersut.augment import Noise, PitchShift, TimeShift, TimeStretch
 from aersut.config import Data, Experiment
 from aersut.contracts import Framing
 from aersut.corpora import CremaD, Ravdess
@@ -23,7 +23,7 @@ def get_config() -> Experiment:
         data=Data(corpora=(Ravdess(), CremaD()), root="input", protocol="speaker"),
         framing=Framing(sample_rate=22_050, seconds=3.0, frame_length=2048, hop_length=512),
         features=(LogMel(n_mels=64),),
-        augment=(Noise(probability=1.0), TimeShift()),
+        augment=(Noise(probability=1.0), TimeStretch(), PitchShift(), TimeShift()),
         augmented_copies=2,
         model=CNN2D(filters=(16, 32, 64, 128), dropout=0.3),
         optimizer=Adam(learning_rate=1e-3),

@@ -13,7 +13,7 @@ Runtime: about 5 s an epoch on those on 2 cores.
     python launch.py --experiment=cnn_combined --experiment.data.corpora=ravdess --experiment.data.root=FOLDER
 """
 
-from aersut.augment import Noise, TimeShift
+from aersut.augment import Noise, PitchShift, TimeShift, TimeStretch
 from aersut.config import Data, Experiment
 from aersut.contracts import Framing
 from aersut.corpora import CremaD, Ravdess
@@ -27,7 +27,7 @@ def get_config() -> Experiment:
         data=Data(corpora=(Ravdess(), CremaD()), root="input", protocol="speaker"),
         framing=Framing(sample_rate=22_050, seconds=3.0, frame_length=2048, hop_length=512),
         features=(MFCC(n_mfcc=13, pre_emphasis=0.97),),
-        augment=(Noise(probability=1.0), TimeShift()),
+        augment=(Noise(probability=1.0), TimeStretch(), PitchShift(), TimeShift()),
         augmented_copies=2,
         model=CNN(filters=(256, 128, 64), kernels=(5, 3, 3), dense=1024, dropout=0.5),
         optimizer=Adam(learning_rate=1e-5),

@@ -1,7 +1,27 @@
 """Augmenters: random changes of an example that keep its shape and its emotion."""
 
+from aersut.augment.background import Background
+from aersut.augment.band_limit import BandLimit
 from aersut.augment.example import Example
+from aersut.augment.gain import Gain
+from aersut.augment.mixup import Mixup
 from aersut.augment.noise import Noise
+from aersut.augment.pitch_shift import PitchShift
+from aersut.augment.reverb import Reverb
+from aersut.augment.spec_augment import SpecAugment
 from aersut.augment.time_shift import TimeShift
+from aersut.augment.time_stretch import TimeStretch
 
-__all__ = ["Example", "Noise", "TimeShift"]
+__all__ = [
+    "Background",
+    "BandLimit",
+    "Example",
+    "Gain",
+    "Mixup",
+    "Noise",
+    "PitchShift",
+    "Reverb",
+    "SpecAugment",
+    "TimeShift",
+    "TimeStretch",
+]

@@ -1,11 +1,11 @@
 """Additive Gaussian noise."""
 
-import dataclasses
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
+from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
@@ -25,10 +25,8 @@ class Noise(Augmenter):
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.snr_db[0] > self.snr_db[1]:
-            raise ValueError(f"snr_db must go from low to high, got {self.snr_db}")
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability must be between 0 and 1, got {self.probability}")
+        check_range("snr_db", self.snr_db)
+        check_probability(self.probability)
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, level, noise = jax.random.split(key, 3)
@@ -36,6 +34,4 @@ class Noise(Augmenter):
         power = jnp.mean(jnp.square(example.values))
         deviation = jnp.sqrt(power * 10 ** (-ratio / 10))
         noisy = example.values + deviation * jax.random.normal(noise, example.values.shape)
-        return dataclasses.replace(
-            example, values=jnp.where(jax.random.uniform(chance) < self.probability, noisy, example.values)
-        )
+        return sometimes(chance, self.probability, example, noisy)

@@ -1,11 +1,11 @@
 """A shift in time."""
 
-import dataclasses
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
+from aersut.augment.chance import check_probability, sometimes
 from aersut.augment.example import Example
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
@@ -27,14 +27,12 @@ class TimeShift(Augmenter):
     def __post_init__(self) -> None:
         if self.seconds <= 0:
             raise ValueError(f"seconds must be above 0, got {self.seconds}")
-        if not 0 <= self.probability <= 1:
-            raise ValueError(f"probability must be between 0 and 1, got {self.probability}")
+        check_probability(self.probability)
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
         (samples,) = example.values.shape
         most = min(samples, round(self.seconds * example.sample_rate))
         shift = jax.random.randint(amount, (), -most, most + 1)
-        shift = jnp.where(jax.random.uniform(chance) < self.probability, shift, 0)
-        padded = jnp.pad(example.values, most)
-        return dataclasses.replace(example, values=jax.lax.dynamic_slice(padded, (most - shift,), (samples,)))
+        shifted = jax.lax.dynamic_slice(jnp.pad(example.values, most), (most - shift,), (samples,))
+        return sometimes(chance, self.probability, example, shifted)

@@ -4,10 +4,11 @@ It owns the cache of its output, too. Training, evaluation and export all use th
 second implementation to drift.
 """
 
-import functools
 import hashlib
 import inspect
+import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,28 +173,20 @@ class Frontend:
 
     def _compute(self, path: Path, collection: Collection, used: Bool[np.ndarray, "clips versions"], seed: int) -> None:
         table = np.lib.format.open_memmap(path, "w+", np.float32, (*used.shape, *self.shape))
-        plain = jax.jit(self.transformed)
-        augmented = jax.jit(lambda audio, keys: self.transformed(audio, keys))
+        plain, augmented = jax.jit(self.transformed), jax.jit(lambda audio, keys: self.transformed(audio, keys))
 
-        def keys(rows: Int[np.ndarray, "some 2"]) -> jax.Array:
-            key = jax.random.key(seed)
-            return jax.vmap(lambda place, version: jax.random.fold_in(jax.random.fold_in(key, place), version))(*rows.T)
-
-        def finish(rows: Int[np.ndarray, "some 2"], changed: Array, columns: Array) -> None:
+        def fill(rows: Int[np.ndarray, "some 2"]) -> None:
+            full = np.resize(rows, (BATCH, 2))  # one compiled shape; the repeated rows are dropped again
+            audio = _to_float(np.stack([_window(collection, clip, version, seed) for clip, version in full]))
+            changed, columns = augmented(audio, _keys(seed, full)) if rows[0, 1] else plain(audio)
             host = self._on_host(np.asarray(changed)[: len(rows)])
             table[rows[:, 0], rows[:, 1]] = self._in_order(np.asarray(columns)[: len(rows)], host)
 
-        waiting: Callable[[], None] = lambda: None  # noqa: E731  (what is under way while the next is handed over)
-        originals, copies = (
-            np.argwhere(used & ((np.arange(used.shape[1]) > 0) == is_copy)) for is_copy in (False, True)
-        )
-        for rows, is_copy in [*((r, False) for r in _blocks(originals)), *((r, True) for r in _blocks(copies))]:
-            full = np.resize(rows, (BATCH, 2))  # one compiled shape; the repeated rows are dropped again
-            audio = _to_float(np.stack([_window(collection, clip, version, seed) for clip, version in full]))
-            results = augmented(audio, keys(full)) if is_copy else plain(audio)
-            waiting()
-            waiting = functools.partial(finish, rows, *results)
-        waiting()
+        versions = np.arange(used.shape[1])
+        blocks = [*_blocks(np.argwhere(used & (versions == 0))), *_blocks(np.argwhere(used & (versions > 0)))]
+        # XLA leaves cores idle between its operations, on a CPU
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            list(pool.map(fill, blocks))
         table.flush()
 
     def _on_host(self, audio: Float[np.ndarray, "clips samples"]) -> list[Float[np.ndarray, "clips frames some"]]:
@@ -218,6 +211,12 @@ class Frontend:
 def _window(collection: Collection, clip: int, version: int, seed: int) -> Int16[np.ndarray, " samples"]:
     # only copies are cropped at random, each in a way of its own; the clip itself is what evaluation sees
     return collection.window(clip, np.random.default_rng([seed, clip, version]) if version else None)
+
+
+def _keys(seed: int, rows: Int[np.ndarray, "some 2"]) -> jax.Array:
+    """The key of each (clip, version), which depends on nothing else."""
+    key = jax.random.key(seed)
+    return jax.vmap(lambda clip, version: jax.random.fold_in(jax.random.fold_in(key, clip), version))(*rows.T)
 
 
 def _to_float(audio: Array | np.ndarray) -> Array:

@@ -67,7 +67,10 @@ class Signal:
 
         def compute() -> Array:
             filters = matrices.filters(self.framing.sample_rate, self.framing.frame_length, n_mels, fmin, fmax, htk)
-            return self.power(pre_emphasis) @ jnp.asarray(filters.T)
+            power = self.power(pre_emphasis)
+            # neighbouring bands share few of all bins, so that their products are smaller than that of the whole matrix
+            groups = [filters[first : first + 32] for first in range(0, n_mels, 32)]
+            return jnp.concatenate([_product(power, group) for group in groups], axis=1)
 
         return self._once(("mel", n_mels, fmin, fmax, pre_emphasis, htk), compute)
 
@@ -109,6 +112,12 @@ class Signal:
         needed = hops * framing.hop_length
         samples = jnp.pad(samples, (0, max(0, needed - len(samples))))[:needed]
         return samples.reshape(hops, framing.hop_length), count
+
+
+def _product(power: Array, filters: np.ndarray) -> Array:
+    used = np.flatnonzero(filters.any(axis=0))
+    bins = slice(used[0], used[-1] + 1) if len(used) else slice(0, 1)
+    return power[:, bins] @ jnp.asarray(filters[:, bins].T)
 
 
 def decibels(power: Float[Array, "..."], top_db: float | None = None) -> Float[Array, "..."]:

@@ -3,11 +3,13 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import soundfile
 
 from aersut.augment import Example, Noise, TimeShift
 from aersut.contracts import Augmenter
@@ -20,9 +22,22 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AUGMENTERS, "_plugins", dict(AUGMENTERS._plugins))
 
 
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Augmenter]:
+    """Build an augmenter by name, with recordings where it needs some."""
+
+    def build(name: str, **fields: object) -> Augmenter:
+        if name == "background":
+            soundfile.write(tmp_path / "hum.wav", 0.1 * np.random.default_rng(0).standard_normal(20_000), 16_000)
+            fields["folder"] = str(tmp_path)
+        return AUGMENTERS[name](**fields)
+
+    return build
+
+
 @pytest.mark.parametrize("name", AUGMENTERS.names())
-def test_built_in(name: str) -> None:
-    check_augmenter(AUGMENTERS[name]())
+def test_built_in(name: str, make: Callable[..., Augmenter]) -> None:
+    check_augmenter(make(name))
 
 
 def _augmenter(function: Callable[[jax.Array, Example], Example], chosen: str = "waveform") -> Augmenter:
@@ -135,11 +150,13 @@ def test_bad_fields(make: Callable[[], object], message: str) -> None:
 
 @pytest.mark.parametrize("name", AUGMENTERS.names())
 @pytest.mark.parametrize(("probability", "least", "most"), [(0.0, 0.0, 0.0), (0.25, 0.17, 0.33)])
-def test_probability_of_a_change(name: str, probability: float, least: float, most: float) -> None:
+def test_probability_of_a_change(
+    name: str, probability: float, least: float, most: float, make: Callable[..., Augmenter]
+) -> None:
     fields = {field.name for field in dataclasses.fields(AUGMENTERS[name])}
     if "probability" not in fields:
         pytest.skip(f"{name} has no probability")
-    augmenter = AUGMENTERS[name](probability=probability)
+    augmenter = make(name, probability=probability)
     shape = {"waveform": (4000,), "features": (50, 13), "batch": (4, 50, 13)}[augmenter.domain]
     example = Example(jnp.sin(jnp.arange(np.prod(shape), dtype=jnp.float32)).reshape(shape), jnp.eye(8)[0], 8_000)
     keys = jax.random.split(jax.random.key(3), 400)

@@ -1,0 +1,83 @@
+"""Recorded background noise."""
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int16
+
+from aersut.augment.chance import check_probability, check_range, sometimes
+from aersut.augment.example import Example
+from aersut.contracts import Augmenter
+from aersut.corpora.files import audio_files
+from aersut.data.audio import ClipError, decode, to_int16
+from aersut.errors import UserError
+from aersut.registry import AUGMENTERS
+
+MOST = 300
+"""Seconds of background that are kept in memory; what goes beyond is left out."""
+
+
+@AUGMENTERS.register("background")
+@dataclass(frozen=True)
+class Background(Augmenter):
+    """Mixes in a random stretch of the recordings in a folder, at a random signal-to-noise ratio.
+
+    The .wav and .flac files at any depth of the folder, five minutes of them at most, are decoded once and kept one
+    after the other. Where the stretch is silent, nothing changes.
+
+    Attributes:
+        folder: of the recordings.
+        snr_db: lowest and highest ratio in dB, drawn uniformly; over the power of the whole window.
+        probability: of a change at all.
+    """
+
+    folder: str = "input/background"
+    snr_db: tuple[float, float] = (5.0, 20.0)
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("snr_db", self.snr_db)
+        check_probability(self.probability)
+
+    def fingerprint(self) -> str:
+        hasher = hashlib.sha256()
+        for file in _files(self.folder):
+            hasher.update(file.read_bytes())
+        return hasher.hexdigest()
+
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        chance, level, start = jax.random.split(key, 3)
+        samples = len(example.values)
+        recordings = _recordings(self.folder, example.sample_rate)
+        recordings = np.resize(recordings, max(samples, len(recordings)))
+        begin = jax.random.randint(start, (), 0, len(recordings) - samples + 1)
+        noise = jax.lax.dynamic_slice(jnp.asarray(recordings), (begin,), (samples,)).astype(jnp.float32)
+        ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
+        wanted = jnp.mean(jnp.square(example.values)) * 10 ** (-ratio / 10)
+        power = jnp.mean(jnp.square(noise))
+        scale = jnp.sqrt(jnp.where(power > 0, wanted / jnp.where(power > 0, power, 1.0), 0.0))
+        return sometimes(chance, self.probability, example, example.values + scale * noise)
+
+
+def _files(folder: str) -> list[Path]:
+    if files := audio_files(Path(folder).expanduser()):
+        return files
+    raise UserError(f"augmenter background: no .wav or .flac under {folder}. Put recordings there, or set its folder.")
+
+
+@functools.lru_cache(maxsize=4)
+def _recordings(folder: str, sample_rate: int) -> Int16[np.ndarray, " samples"]:
+    parts: list[np.ndarray] = []
+    for file in _files(folder):
+        try:
+            parts.append(to_int16(decode(file, sample_rate)))
+        except ClipError as error:
+            raise UserError(f"augmenter background: {file} {error}. Remove it.") from None
+        if sum(map(len, parts)) >= MOST * sample_rate:
+            break
+    return np.concatenate(parts)[: MOST * sample_rate]

@@ -1,0 +1,55 @@
+"""A narrow channel: a telephone, a small microphone."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.fft
+
+from aersut.augment.chance import check_probability, check_range, sometimes
+from aersut.augment.example import Example
+from aersut.contracts import Augmenter
+from aersut.registry import AUGMENTERS
+
+
+@AUGMENTERS.register("band_limit")
+@dataclass(frozen=True)
+class BandLimit(Augmenter):
+    """Keeps a band of the spectrum, with the magnitude of Butterworth filters and no change of phase.
+
+    A telephone passes 300 to 3,400 Hz; a microphone of a few millimetres loses the lows and, in its housing, the highs.
+
+    Attributes:
+        low: lowest and highest lower edge in Hz, drawn uniformly on a logarithmic scale.
+        high: lowest and highest upper edge in Hz, likewise; at or above half the sample rate it takes little away.
+        order: of the filters: 6 dB an octave each.
+        probability: of a change at all.
+    """
+
+    low: tuple[float, float] = (50.0, 400.0)
+    high: tuple[float, float] = (3_000.0, 8_000.0)
+    order: int = 4
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("low", self.low, above=0)
+        check_range("high", self.high, above=self.low[1])
+        if self.order < 1:
+            raise ValueError(f"order must be at least 1, got {self.order}")
+        check_probability(self.probability)
+
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        chance, *draws = jax.random.split(key, 3)
+        samples = len(example.values)
+        size = scipy.fft.next_fast_len(samples + example.sample_rate // 10, real=True)  # so that nothing wraps around
+        hertz = np.fft.rfftfreq(size, 1 / example.sample_rate)
+        low, high = (
+            jnp.exp(jax.random.uniform(draw, minval=np.log(edges[0]), maxval=np.log(edges[1])))
+            for draw, edges in zip(draws, (self.low, self.high), strict=True)
+        )
+        steep = 2 * self.order
+        with_low = (hertz / low) ** steep
+        kept = jnp.sqrt(with_low / (1 + with_low) / (1 + (hertz / high) ** steep))
+        limited = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * kept, size)[:samples]
+        return sometimes(chance, self.probability, example, limited)

@@ -1,0 +1,29 @@
+"""What augmenters share: a change now and then, by a random amount."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from aersut.augment.example import Example
+
+
+def sometimes(key: jax.Array, probability: float, example: Example, changed: Float[Array, "..."]) -> Example:
+    """The example with its values changed, or, with what is left of the probability, as it is."""
+    values = jnp.where(jax.random.uniform(key) < probability, changed, example.values)
+    return dataclasses.replace(example, values=values)
+
+
+def check_probability(probability: float) -> None:
+    """Raise `ValueError` for what is none."""
+    if not 0 <= probability <= 1:
+        raise ValueError(f"probability must be between 0 and 1, got {probability}")
+
+
+def check_range(name: str, limits: tuple[float, float], above: float | None = None) -> None:
+    """Raise `ValueError` where a range does not rise, or does not lie above a bound."""
+    if not limits[0] <= limits[1]:
+        raise ValueError(f"{name} must go from low to high, got {limits}")
+    if above is not None and limits[0] <= above:
+        raise ValueError(f"{name} must lie above {above:g}, got {limits}")

@@ -1,0 +1,33 @@
+"""Another loudness."""
+
+from dataclasses import dataclass
+
+import jax
+
+from aersut.augment.chance import check_probability, check_range, sometimes
+from aersut.augment.example import Example
+from aersut.contracts import Augmenter
+from aersut.registry import AUGMENTERS
+
+
+@AUGMENTERS.register("gain")
+@dataclass(frozen=True)
+class Gain(Augmenter):
+    """Makes the clip louder or softer. Nothing is clipped: samples may leave [-1, 1].
+
+    Attributes:
+        db: lowest and highest gain in dB, drawn uniformly.
+        probability: of a change at all.
+    """
+
+    db: tuple[float, float] = (-6.0, 6.0)
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("db", self.db)
+        check_probability(self.probability)
+
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        chance, amount = jax.random.split(key)
+        gain = 10 ** (jax.random.uniform(amount, minval=self.db[0], maxval=self.db[1]) / 20)
+        return sometimes(chance, self.probability, example, gain * example.values)

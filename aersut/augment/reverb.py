@@ -1,0 +1,50 @@
+"""A room."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import scipy.fft
+
+from aersut.augment.chance import check_probability, check_range, sometimes
+from aersut.augment.example import Example
+from aersut.contracts import Augmenter
+from aersut.registry import AUGMENTERS
+
+
+@AUGMENTERS.register("reverb")
+@dataclass(frozen=True)
+class Reverb(Augmenter):
+    """Convolves with a synthetic impulse response: the direct sound, then noise that decays exponentially.
+
+    Late reverberation is well described by that (Polack 1988); early reflections are not modelled. The direct sound
+    stays where and as loud as it is.
+
+    Attributes:
+        seconds: lowest and highest reverberation time (60 dB), drawn uniformly.
+        direct_db: lowest and highest ratio of direct to reverberant energy in dB, drawn uniformly.
+        probability: of a change at all.
+    """
+
+    seconds: tuple[float, float] = (0.1, 0.6)
+    direct_db: tuple[float, float] = (0.0, 15.0)
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("seconds", self.seconds, above=0)
+        check_range("direct_db", self.direct_db)
+        check_probability(self.probability)
+
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        chance, time, ratio, noise = jax.random.split(key, 4)
+        samples = len(example.values)
+        length = min(samples, round(self.seconds[1] * example.sample_rate))
+        seconds = jax.random.uniform(time, minval=self.seconds[0], maxval=self.seconds[1])
+        decay = 10 ** (-3 * jnp.arange(1, length + 1) / (seconds * example.sample_rate))
+        tail = decay * jax.random.normal(noise, (length,))
+        level = 10 ** (-jax.random.uniform(ratio, minval=self.direct_db[0], maxval=self.direct_db[1]) / 20)
+        tail = tail * level * jax.lax.rsqrt(jnp.sum(jnp.square(tail)))
+        size = scipy.fft.next_fast_len(samples + length, real=True)
+        echo = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * jnp.fft.rfft(tail, size), size)
+        late = jnp.pad(echo[: samples - 1], (1, 0))  # the tail begins a sample after the direct sound
+        return sometimes(chance, self.probability, example, example.values + late)

@@ -1,0 +1,60 @@
+"""Masks over time and channels."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from aersut.augment.example import Example
+from aersut.contracts import Augmenter
+from aersut.registry import AUGMENTERS
+
+
+@AUGMENTERS.register("spec_augment")
+@dataclass(frozen=True)
+class SpecAugment(Augmenter):
+    """Masks stretches of frames and of channels (Park et al. 2019), without warping.
+
+    What is masked gets its channel's mean over the clip, as features are not scaled yet. Neighbouring channels are
+    masked together, which is meant for spectrograms. A mask as wide as all there is does not occur: a width is at most
+    half of it.
+
+    Attributes:
+        time_masks, time_width: how many masks over frames, and the widest; each is 0 to `time_width` frames wide.
+        channel_masks, channel_width: likewise over channels.
+    """
+
+    domain: ClassVar[Literal["waveform", "features", "batch"]] = "features"
+    time_masks: int = 2
+    time_width: int = 20
+    channel_masks: int = 2
+    channel_width: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("time_masks", "channel_masks"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        for name in ("time_width", "channel_width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        frames, channels = example.values.shape
+        over_time, over_channels = jax.random.split(key)
+        time = _masked(over_time, frames, self.time_masks, self.time_width)
+        channel = _masked(over_channels, channels, self.channel_masks, self.channel_width)
+        mean = jnp.mean(example.values, axis=0, keepdims=True)
+        masked = time[:, None] | channel[None, :]
+        return dataclasses.replace(example, values=jnp.where(masked, mean, example.values))
+
+
+def _masked(key: jax.Array, size: int, masks: int, width: int) -> Bool[Array, " size"]:
+    widest = min(width, size // 2)
+    for_width, for_begin = jax.random.split(key)
+    widths = jax.random.randint(for_width, (masks, 1), 0, widest + 1)
+    begins = jnp.floor(jax.random.uniform(for_begin, (masks, 1)) * (size - widths + 1)).astype(jnp.int32)
+    places = jnp.arange(size)
+    return jnp.any((places >= begins) & (places < begins + widths), axis=0)
