@@ -30,7 +30,7 @@ from aersut.paths import cache_dir, new_folder
 
 T = TypeVar("T")
 BATCH = 64  # clips that are handed over together
-BLOCK = 4  # clips that a CPU transforms together: what they need in between stays in its cache
+BLOCK = 2  # clips that a CPU transforms together: what they need in between stays in its cache
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,221 @@
+"""How fast features and augmentation are, against librosa and audiomentations doing the same work.
+
+    python benchmarks/frontend.py --speech FOLDER [--repeats 5] [--json]
+
+- The paper's features: 13 MFCC with deltas and delta-deltas, ZCR and RMS of 3 s at 22,050 Hz.
+- The paper's augmentation: noise, time stretch, pitch shift and time shift, each of them every time.
+- Both on the fly, against the training step of `cnn` that they would be part of.
+
+Ours works as in `Frontend.cached`: batches of 64, handed over by two threads. Peers run clip by clip in the same
+process, alternating with ours; medians are printed, in ms a clip. librosa in two processes is reported beside it.
+
+audiomentations is no dependency of AERSUT: `pip install audiomentations`.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+RATE, SAMPLES, CLIPS = 22_050, 66_150, 256
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=Path, required=True, help="a folder with sound files somewhere below")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    arguments = parser.parse_args()
+    clips = speech(arguments.speech)
+    figures = {
+        **features(clips, arguments.repeats),
+        **augmentation(clips, arguments.repeats),
+        **on_the_fly(clips, arguments.repeats),
+    }
+    if arguments.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:40}{value:10.2f}")
+
+
+def speech(folder: Path) -> np.ndarray:
+    from aersut.corpora.files import audio_files
+    from aersut.data.audio import decode, fit
+
+    files = audio_files(folder)
+    if not files:
+        sys.exit(f"no .wav or .flac under {folder}")
+    chosen = [files[place] for place in np.linspace(0, len(files) - 1, CLIPS).astype(int)]
+    return np.stack([fit(decode(file, RATE, 40.0), SAMPLES, "start") for file in chosen])
+
+
+def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
+    """The median of what each way returns, over rounds in which each runs once; the first round warms up."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats + 1):
+        for name, way in ways.items():
+            taken[name].append(way())
+    return {name: statistics.median(values[1:]) for name, values in taken.items()}
+
+
+def each(function: Callable[[np.ndarray], object], clips: np.ndarray) -> float:
+    """Milliseconds a clip of a loop."""
+    begin = time.perf_counter()
+    for clip in clips:
+        function(clip)
+    return 1000 * (time.perf_counter() - begin) / len(clips)
+
+
+def batched(function: Callable[..., object], *stacks: np.ndarray) -> float:
+    """Milliseconds a clip of a jitted function, in batches from two threads."""
+    import jax
+
+    batches = [tuple(stack[first : first + 64] for stack in stacks) for first in range(0, CLIPS, 64)]
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda batch: jax.block_until_ready(function(*batch)), batches))
+    return 1000 * (time.perf_counter() - begin) / CLIPS
+
+
+def librosa_features(clip: np.ndarray) -> np.ndarray:
+    import librosa
+
+    mfcc = librosa.feature.mfcc(y=clip, sr=RATE, n_mfcc=13)
+    slopes = [librosa.feature.delta(mfcc, order=order) for order in (1, 2)]
+    return np.concatenate([mfcc, *slopes, librosa.feature.zero_crossing_rate(clip), librosa.feature.rms(y=clip)])
+
+
+def features(clips: np.ndarray, repeats: int) -> dict[str, float]:
+    import jax
+
+    from aersut.contracts import Framing
+    from aersut.features import MFCC, RMS, ZCR, Delta, DeltaDelta
+    from aersut.features.frontend import Frontend
+
+    frontend = Frontend(Framing(), (MFCC(), Delta(), DeltaDelta(), ZCR(), RMS()), (), classes=8)
+    ours = jax.jit(lambda audio: frontend.transformed(audio)[1])
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # two processes on two cores: more threads would be in each other's way
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+
+        def two_processes() -> float:
+            begin = time.perf_counter()
+            list(pool.map(librosa_features, clips, chunksize=16))
+            return 1000 * (time.perf_counter() - begin) / len(clips)
+
+        taken = alternate(
+            repeats,
+            ours=lambda: batched(ours, clips),
+            librosa=lambda: each(librosa_features, clips[:128]),
+            two=two_processes,
+        )
+    return {
+        "features_ms": taken["ours"],
+        "librosa_features_ms": taken["librosa"],
+        "librosa_features_two_processes_ms": taken["two"],
+        "features_vs_librosa": taken["librosa"] / taken["ours"],
+        "features_vs_librosa_two_processes": taken["two"] / taken["ours"],
+    }
+
+
+def augmentation(clips: np.ndarray, repeats: int) -> dict[str, float]:
+    import audiomentations
+    import jax
+    import librosa
+
+    from aersut.contracts import Framing
+    from aersut.features.frontend import Frontend
+
+    frontend = Frontend(Framing(), (), papers(), classes=8)
+    ours = jax.jit(lambda audio, keys: frontend.transformed(audio, keys)[0])
+    keys = jax.random.split(jax.random.key(0), CLIPS)
+    rng = np.random.default_rng(0)
+
+    def with_librosa(clip: np.ndarray) -> np.ndarray:
+        deviation = np.sqrt(np.mean(np.square(clip)) * 10 ** (-rng.uniform(10, 30) / 10))
+        clip = clip + deviation * rng.standard_normal(len(clip), np.float32)
+        clip = librosa.effects.time_stretch(clip, rate=rng.uniform(0.8, 1.2))
+        clip = librosa.effects.pitch_shift(
+            librosa.util.fix_length(clip, size=SAMPLES), sr=RATE, n_steps=rng.uniform(-3, 3)
+        )
+        return np.roll(clip, rng.integers(-6615, 6615))
+
+    chain = audiomentations.Compose(
+        [
+            audiomentations.AddGaussianSNR(min_snr_db=10, max_snr_db=30, p=1.0),
+            audiomentations.TimeStretch(0.8, 1.2, leave_length_unchanged=True, p=1.0),
+            audiomentations.PitchShift(-3, 3, p=1.0),
+            audiomentations.Shift(-0.1, 0.1, p=1.0),
+        ]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # audiomentations warns of clips that it had to make softer
+        taken = alternate(
+            repeats,
+            ours=lambda: batched(ours, clips, keys),
+            librosa=lambda: each(with_librosa, clips[:32]),
+            audiomentations=lambda: each(lambda clip: chain(clip, RATE), clips[:32]),
+        )
+    return {
+        "augmentation_ms": taken["ours"],
+        "librosa_augmentation_ms": taken["librosa"],
+        "audiomentations_augmentation_ms": taken["audiomentations"],
+        "augmentation_vs_peer": min(taken["librosa"], taken["audiomentations"]) / taken["ours"],
+    }
+
+
+def on_the_fly(clips: np.ndarray, repeats: int) -> dict[str, float]:
+    import jax
+    from flax import nnx
+
+    from aersut.contracts import Framing
+    from aersut.data.audio import to_int16
+    from aersut.features import MFCC
+    from aersut.features.frontend import Frontend
+    from aersut.models import CNN
+    from aersut.training.optimizers import Adam
+    from aersut.training.state import create
+    from aersut.training.step import make_train_step
+
+    frontend = Frontend(Framing(), (MFCC(pre_emphasis=0.97),), papers(), classes=8)
+    optimizer = Adam().build(1000)
+    graphs, state = create(CNN().build(*frontend.shape, 8, nnx.Rngs(0)), optimizer)
+    step = make_train_step(graphs, optimizer, frontend, jax.random.key(0))
+    label = np.arange(32, dtype=np.int32) % 8
+    audio = {"audio": np.stack([to_int16(clip) for clip in clips[:32]]), "label": label}
+    cached = {"features": np.asarray(frontend.transformed(clips[:32])[1]), "label": label}
+
+    def run(batch: dict[str, np.ndarray]) -> float:
+        nonlocal state
+        begin = time.perf_counter()
+        for _ in range(5):
+            state, latest = step(state, batch)
+        jax.block_until_ready(latest)
+        return 1000 * (time.perf_counter() - begin) / 5 / len(label)
+
+    taken = alternate(repeats, cached=lambda: run(cached), audio=lambda: run(audio))
+    return {
+        "cnn_step_ms": taken["cached"],
+        "cnn_step_on_the_fly_ms": taken["audio"],
+        "on_the_fly_vs_step": (taken["audio"] - taken["cached"]) / taken["cached"],
+    }
+
+
+def papers():
+    from aersut.augment import Noise, PitchShift, TimeShift, TimeStretch
+
+    every = {"probability": 1.0}
+    return (Noise(**every), TimeStretch(**every), PitchShift(**every), TimeShift(**every))
+
+
+if __name__ == "__main__":
+    main()
