@@ -186,6 +186,15 @@ def check_augmenter(augmenter: Augmenter) -> None:
         one = dataclasses.replace(example, values=extreme)
         for key in keys:
             _check_example(promise, name, call(key, one), one)
+
+    def total(values: Array, key: Array) -> Array:
+        return jnp.sum(augmenter(key, dataclasses.replace(example, values=values)).values)
+
+    slope = jax.jit(jax.grad(total))
+    for name, extreme in {"noise": values, **extremes}.items():
+        steep = promise.holds("jax.grad goes through it", functools.partial(slope, extreme, keys[0]))
+        advice = f"not on {name}: roots and divisions need a where on both sides"
+        promise.that(bool(jnp.isfinite(steep).all()), "its gradient is finite", advice)
     if augmenter.domain == "batch":
         return
     many = jax.tree.map(lambda x: jnp.broadcast_to(x, (len(keys), *x.shape)), example)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int16
 
-from aersut.augment.chance import check_probability, check_range, sometimes
+from aersut.augment.chance import check_probability, check_range, root, sometimes
 from aersut.augment.example import Example
 from aersut.contracts import Augmenter
 from aersut.corpora.files import audio_files
@@ -60,7 +60,7 @@ class Background(Augmenter):
         ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
         wanted = jnp.mean(jnp.square(example.values)) * 10 ** (-ratio / 10)
         power = jnp.mean(jnp.square(noise))
-        scale = jnp.sqrt(jnp.where(power > 0, wanted / jnp.where(power > 0, power, 1.0), 0.0))
+        scale = root(jnp.where(power > 0, wanted / jnp.where(power > 0, power, 1.0), 0.0))
         return sometimes(chance, self.probability, example, example.values + scale * noise)
 
 

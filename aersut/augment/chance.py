@@ -15,6 +15,11 @@ def sometimes(key: jax.Array, probability: float, example: Example, changed: Flo
     return dataclasses.replace(example, values=values)
 
 
+def root(value: Float[Array, ""]) -> Float[Array, ""]:
+    """The square root, with a gradient that is finite at 0."""
+    return jnp.where(value > 0, jnp.sqrt(jnp.where(value > 0, value, 1.0)), 0.0)
+
+
 def check_probability(probability: float) -> None:
     """Raise `ValueError` for what is none."""
     if not 0 <= probability <= 1:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from aersut.augment.chance import check_probability, check_range, sometimes
+from aersut.augment.chance import check_probability, check_range, root, sometimes
 from aersut.augment.example import Example
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
@@ -32,6 +32,6 @@ class Noise(Augmenter):
         chance, level, noise = jax.random.split(key, 3)
         ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
         power = jnp.mean(jnp.square(example.values))
-        deviation = jnp.sqrt(power * 10 ** (-ratio / 10))
+        deviation = root(power * 10 ** (-ratio / 10))
         noisy = example.values + deviation * jax.random.normal(noise, example.values.shape)
         return sometimes(chance, self.probability, example, noisy)

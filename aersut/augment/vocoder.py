@@ -16,7 +16,7 @@ from jaxtyping import Array, Complex, Float
 
 FRAME = 2048
 HOP = FRAME // 4
-TINY = 1e-30
+TINY = 1e-20
 """Power from which on a cell of the spectrum has a phase; that of silence is 0, as in numpy."""
 
 
@@ -32,10 +32,11 @@ def stretch(samples: Float[Array, " samples"], rate: Float[Array, ""], length: i
     place = jnp.minimum(jnp.floor(steps), last).astype(jnp.int32)
     share = (steps - place)[:, None]
     power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
-    inverse = jax.lax.rsqrt(jnp.maximum(power, TINY))
+    sound = power > TINY
+    inverse = jnp.where(sound, jax.lax.rsqrt(jnp.where(sound, power, 1.0)), 0.0)  # with a finite gradient
     magnitude = power * inverse
+    unit = jnp.where(sound, spectrum * inverse, 1.0)
     # what follows the last frame is silence, whose phase is 0
-    unit = jnp.where(power > TINY, spectrum * inverse, 1.0)
     advance = jnp.concatenate([unit[1:] * jnp.conj(unit[:-1]), jnp.conj(unit[-1:])])
     after = jnp.where((place < last)[:, None], magnitude[jnp.minimum(place + 1, last)], 0.0)
     level = jnp.where((steps <= last)[:, None] | (share < 1), (1 - share) * magnitude[place] + share * after, 0.0)

@@ -121,6 +121,11 @@ def _then(change: Callable[[Example], dict[str, object]]) -> Callable[[jax.Array
         ),
         (_then(lambda e: {"values": jnp.arctanh(e.values)}), "waveform", "finite.*full scale"),
         (lambda key, e: _gain(key, e) if float(e.values[0]) else e, "waveform", "jax.jit traces it"),
+        (
+            _then(lambda e: {"values": e.values + 0 * jnp.sqrt(jnp.sum(jnp.square(e.values)))}),
+            "waveform",
+            "gradient is finite.*silence",
+        ),
         (_unlike_when_traced, "waveform", "jit and eager agree"),
         (_unlike_in_vmap, "waveform", "vmap and single calls agree"),
     ],

@@ -1,0 +1,60 @@
+"""Voices to change, and an independent ear."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import pytest
+
+from aersut.augment import Example
+from aersut.contracts import Augmenter
+
+RATE = 22_050
+
+
+@pytest.fixture(scope="session")
+def sung() -> np.ndarray:
+    """A sung note: ten harmonics of 220 Hz for one second, then silence; f32[66150] at 22,050 Hz."""
+    times = np.arange(RATE) / RATE
+    note = sum(np.sin(2 * np.pi * 220 * k * times) / k for k in range(1, 11))
+    fade = np.minimum(1, np.minimum(times, 1 - times) / 0.02)
+    return np.pad(0.2 * note * fade, (0, 2 * RATE)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def apply() -> Callable[..., np.ndarray]:
+    """Apply an augmenter to samples, under one key or several."""
+
+    def change(augmenter: Augmenter, samples: np.ndarray, keys: int = 0, sample_rate: int = RATE) -> np.ndarray:
+        example = Example(jnp.asarray(samples), jnp.eye(8)[3], sample_rate)
+        if not keys:
+            return np.asarray(jax.jit(lambda key: augmenter(key, example).values)(jax.random.key(0)))
+        many = jax.random.split(jax.random.key(0), keys)
+        return np.asarray(jax.jit(jax.vmap(lambda key: augmenter(key, example).values))(many))
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def pitch() -> Callable[[np.ndarray], float]:
+    """The median fundamental frequency in semitones, of the frames that are loud, by librosa's YIN."""
+
+    def hear(samples: np.ndarray) -> float:
+        f0 = librosa.yin(samples, fmin=65, fmax=600, sr=RATE)
+        loud = librosa.feature.rms(y=samples)[0]
+        return float(12 * np.log2(np.median(f0[loud > 0.3 * loud.max()])))
+
+    return hear
+
+
+@pytest.fixture(scope="session")
+def seconds() -> Callable[[np.ndarray], float]:
+    """How long there is sound, within 20 dB of the loudest."""
+
+    def hear(samples: np.ndarray) -> float:
+        loud = np.flatnonzero(np.abs(samples) > 0.1 * np.abs(samples).max())
+        return float(loud[-1] - loud[0]) / RATE
+
+    return hear

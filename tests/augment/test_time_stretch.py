@@ -1,0 +1,81 @@
+"""The tempo changes and the pitch does not, as with librosa's phase vocoder."""
+
+import jax
+import jax.numpy as jnp
+import librosa
+import numpy as np
+import pytest
+
+from aersut.augment import TimeStretch
+from aersut.augment.vocoder import stretch
+from aersut.data.audio import decode, fit
+
+RATE = 22_050
+
+RATES = (0.8, 0.93, 1.0, 1.1, 1.2)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_is_librosas_phase_vocoder(sung, rate):
+    # in double precision, for librosa adds up angles of thousands of turns, which single precision cannot hold
+    expected = librosa.effects.time_stretch(sung.astype(np.float64), rate=rate)
+    ours = np.asarray(stretch(jnp.asarray(sung), jnp.float32(rate), len(sung)))
+    whole = min(len(expected), len(sung)) - 1024
+    np.testing.assert_allclose(ours[:whole], expected[:whole], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_keeps_the_pitch_and_changes_the_duration(sung, apply, rate, pitch, seconds):
+    changed = apply(TimeStretch(rate=(rate, rate), probability=1.0), sung)
+    assert abs(pitch(changed) - pitch(sung)) < 0.10  # ten cents
+    assert seconds(changed) == pytest.approx(seconds(sung) / rate, abs=0.05)
+
+
+@pytest.mark.parametrize("rate", [0.8, 1.2])
+def test_of_real_speech_keeps_the_pitch_as_well_as_librosa_does(real_data, apply, rate, pitch, seconds):
+    files = sorted(real_data.rglob("03-01-05-01-01-01-0[1-5].*"))[:3]
+    assert files
+    for file in files:
+        speech = fit(decode(file, RATE, 40.0), 3 * RATE, "start")
+        changed = apply(TimeStretch(rate=(rate, rate), probability=1.0), speech)
+        theirs = librosa.effects.time_stretch(speech, rate=rate)[: 3 * RATE]
+        assert abs(pitch(changed) - pitch(theirs)) < 0.10
+        assert seconds(changed) == pytest.approx(seconds(theirs), abs=0.05)
+        ours, other = (librosa.feature.melspectrogram(y=y[:60_000], sr=RATE) for y in (changed, theirs))
+        frames = min(ours.shape[1], other.shape[1])
+        close = librosa.power_to_db(ours[:, :frames]) - librosa.power_to_db(other[:, :frames])
+        assert np.median(np.abs(close)) < 0.5  # dB
+
+
+def test_rates_are_drawn_over_the_range(sung, apply, seconds):
+    found = [seconds(sung) / seconds(one) for one in apply(TimeStretch(rate=(0.8, 1.2), probability=1.0), sung, 24)]
+    assert 0.77 < min(found) < 0.9
+    assert 1.1 < max(found) < 1.23
+
+
+def test_what_has_no_room_is_lost_and_what_is_free_is_silent(apply):
+    full = 0.3 * np.sin(2 * np.pi * 300 / RATE * np.arange(RATE)).astype(np.float32)
+    slower, faster = (apply(TimeStretch(rate=(rate, rate), probability=1.0), full) for rate in (0.8, 1.2))
+    assert slower.shape == faster.shape == full.shape
+    assert np.abs(slower[-2000:]).max() > 0.2
+    assert np.abs(faster[round(RATE / 1.2) + 2048 :]).max() < 1e-3
+
+
+@pytest.mark.parametrize("length", [1, 100, 2047, 5000])
+def test_any_length_will_do(length):
+    samples = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, length), jnp.float32)
+    changed = stretch(samples, jnp.float32(0.9), length)
+    assert changed.shape == (length,)
+    assert bool(jnp.isfinite(changed).all())
+
+
+def test_has_a_finite_gradient_in_silence(sung):
+    slope = jax.grad(lambda y: jnp.sum(jnp.square(stretch(y, jnp.float32(1.1), 8000))))
+    for samples in (jnp.zeros(8000), jnp.asarray(sung[:8000])):
+        assert bool(jnp.isfinite(slope(samples)).all())
+
+
+@pytest.mark.parametrize("rate", [(0.0, 1.0), (-1.0, 1.0), (1.2, 0.8), (float("nan"), 1.0)])
+def test_a_rate_that_is_none_is_refused(rate):
+    with pytest.raises(ValueError, match="rate must"):
+        TimeStretch(rate=rate)
