@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from aersut.errors import UserError
 
@@ -24,6 +24,7 @@ USAGE = """Train, evaluate and export emotion networks.
                                                               judge a run on other speech
   python launch.py --mode=data --experiment=NAME              what is on disk, and what is wrong with it
   python launch.py --mode=data --download=ravdess,cremad      download corpora into input/ first
+  python launch.py --mode=show --experiment=NAME --clip=FILE  a picture of one clip's features and augmentations
   python launch.py --list                                     experiments, and plugins of every kind
 
 KEY is a dotted path into the experiment: epochs, optimizer.learning_rate, data.root, features.0.n_mfcc. Lists are
@@ -31,7 +32,7 @@ comma lists (--experiment.data.corpora=ravdess,cremad), plugins go by name (--ex
 The same command finds the same run folder, goes on where it stopped, and says so when there is nothing left to do.
 """
 
-MODES = ("all", "data", "train", "evaluate", "export", "report")
+MODES = ("all", "data", "train", "evaluate", "export", "report", "show")
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "experiment", None, "Name of an experiment, path of a .py file with get_config(), or a run's config.json."
@@ -40,6 +41,8 @@ flags.DEFINE_enum("mode", "all", MODES, "Which step to take.")
 flags.DEFINE_string("workdir", None, "Run folder; by default runs/<experiment>/<digest of the configuration>.")
 flags.DEFINE_bool("json", False, "With --mode=data: print one JSON object instead of a table.")
 flags.DEFINE_list("download", [], "With --mode=data: corpora to download into data.root first: ravdess, cremad.")
+flags.DEFINE_string("clip", None, "With --mode=show: the sound file to draw.")
+flags.DEFINE_string("output", None, "With --mode=show: the PNG file; by default it is named after clip and experiment.")
 flags.DEFINE_bool("list", False, "Print the experiments and the plugins, and stop.")
 
 
@@ -110,6 +113,7 @@ def _run(arguments: Arguments) -> int:
 
 def _dispatch(arguments: Arguments) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before any library that brings TensorFlow's runtime
+    logging.set_verbosity(logging.WARNING)  # JAX tells each backend that it does not find, Orbax each step of each save
     if FLAGS.list:
         _list()
         return 0
@@ -119,6 +123,11 @@ def _dispatch(arguments: Arguments) -> int:
         return _data(arguments)
     if FLAGS.json or FLAGS.download:
         raise UserError("--json and --download go with --mode=data.")
+    if FLAGS.mode == "show":
+        _show(arguments)
+        return 0
+    if FLAGS.clip or FLAGS.output:
+        raise UserError("--clip and --output go with --mode=show.")
     run = _open(arguments)
     modes: dict[str, Callable[[Run], object]] = {
         "all": _all,
@@ -132,12 +141,9 @@ def _dispatch(arguments: Arguments) -> int:
 
 
 def _open(arguments: Arguments) -> "Run":
-    from absl import logging
-
     from aersut import experiment, run
     from aersut.config import Experiment
 
-    logging.set_verbosity(logging.WARNING)  # Orbax tells each step of each save
     folder = Path(FLAGS.workdir) if FLAGS.workdir else None
     if FLAGS.experiment is None:
         if folder is None:
@@ -166,6 +172,17 @@ def _data(arguments: Arguments) -> int:
     surveys = survey(asked.data, asked.framing)
     print(json.dumps(as_json(surveys), indent=2) if FLAGS.json else table(surveys))
     return 2 if any(one.spoils for one in surveys) else 0
+
+
+def _show(arguments: Arguments) -> None:
+    from aersut import experiment
+    from aersut.evaluation.show import show
+
+    if FLAGS.experiment is None or not FLAGS.clip:
+        raise UserError("--mode=show needs --experiment=NAME and --clip=FILE.")
+    asked, clip = experiment.load(FLAGS.experiment, arguments.experiment), Path(FLAGS.clip)
+    output = Path(FLAGS.output or f"{clip.stem}-{asked.name}.png")
+    print(f"picture {show(asked, clip, output)}")
 
 
 def _all(run: "Run") -> None:

@@ -98,7 +98,3 @@ def test_a_broken_corpus_is_named(listing: Callable[[list[Clip], Path], Any], pr
 
 def test_a_sound_corpus_passes(root: Path) -> None:
     check_corpus(_corpus(_each()), root)
-
-
-def test_no_built_in_corpus_is_forgotten_here() -> None:
-    assert set(CORPORA.names()) == {"synthetic", "ravdess", "cremad"}

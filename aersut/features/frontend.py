@@ -102,7 +102,7 @@ class Frontend:
         def one(samples: Array, key: jax.Array | None) -> tuple[Array, Array | None]:
             if key is not None:
                 example = Example(samples, jnp.zeros(self.classes), self.framing.sample_rate)
-                samples = self.changed(key, example, "waveform").values
+                samples = quantized(self.changed(key, example, "waveform").values)
             return samples, device.extract(samples) if device.features else None
 
         changed, columns = _each(one, audio, keys)
@@ -206,6 +206,14 @@ class Frontend:
                 parts.append(columns[:, :, begin : begin + feature.channels])
                 begin += feature.channels
         return np.concatenate(parts, axis=2)
+
+
+def quantized(samples: Float[Array, "*clips samples"]) -> Float[Array, "*clips samples"]:
+    """Samples on the grid of 16 bits that recordings are on, clipped where these would be.
+
+    What a Fourier transform there and back leaves of silence, 1e-9, would have zero crossings and a pitch.
+    """
+    return jnp.clip(jnp.rint(samples * 32768), -32768, 32767) / 32768
 
 
 def _window(collection: Collection, clip: int, version: int, seed: int) -> Int16[np.ndarray, " samples"]:

@@ -22,12 +22,12 @@ class Signal:
         framing: the experiment's.
     """
 
-    def __init__(self, samples: Float[Array, " samples"], framing: Framing) -> None:
+    def __init__(self, samples: Float[Array | np.ndarray, " samples"], framing: Framing) -> None:
         self.samples = samples
         self.framing = framing
         self._known: dict[tuple[object, ...], Array] = {}
 
-    def emphasized(self, pre_emphasis: float = 0.0) -> Float[Array, " samples"]:
+    def emphasized(self, pre_emphasis: float = 0.0) -> Float[Array | np.ndarray, " samples"]:
         """y[n] = x[n] - pre_emphasis · x[n - 1], with silence before the first sample.
 
         `librosa.effects.preemphasis(x, coef=pre_emphasis, zi=[0])`, to 1e-7.
@@ -96,13 +96,13 @@ class Signal:
             self._known[what] = compute()
         return self._known[what]
 
-    def _cut(self, samples: Array, pad: Pad) -> Array:
+    def _cut(self, samples: Array | np.ndarray, pad: Pad) -> Array:
         rows, count = self._hops(samples, pad)
         hops = math.ceil(self.framing.frame_length / self.framing.hop_length)
         frames = jnp.concatenate([rows[i : i + count] for i in range(hops)], axis=1)
         return frames[:, : self.framing.frame_length]
 
-    def _hops(self, samples: Array, pad: Pad) -> tuple[Float[Array, "hops hop_length"], int]:
+    def _hops(self, samples: Array | np.ndarray, pad: Pad) -> tuple[Float[Array, "hops hop_length"], int]:
         # whole hops side by side instead of a gather: faster on every backend, and TensorFlow Lite has the operators
         framing = self.framing
         if framing.center:
