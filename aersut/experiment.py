@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from aersut.config import Experiment, from_tree, to_tree
+from aersut.config import REGISTRIES, Experiment, from_tree, to_tree
 from aersut.errors import UserError, nearest
 from aersut.registry import describe, import_file, import_plugins
 
@@ -74,8 +74,18 @@ def override(tree: dict[str, Any], key: str, text: str) -> None:
         else:
             # a plugin that an earlier override named is still text: open it up, so that its fields can be set
             if isinstance(node[index], str):
-                node[index] = {"name": node[index]}
+                node[index] = _opened(node[index])
             node = node[index]
+
+
+def _opened(name: str) -> dict[str, Any]:
+    """The tree of a plugin with its defaults, which say where a list is meant; of its name alone where it has none."""
+    plugins = [registry[name] for registry in REGISTRIES if name in registry.names()]
+    try:
+        (plugin,) = plugins
+        return dict(to_tree(plugin()))
+    except (TypeError, ValueError):
+        return {"name": name}
 
 
 def _parse(text: str, present: Any) -> Any:

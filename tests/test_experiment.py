@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from aersut import experiment
-from aersut.augment import Noise, TimeShift
+from aersut.augment import Gain, Noise, TimeShift
 from aersut.config import Data, Experiment, to_tree
 from aersut.corpora import CremaD, Ravdess, Synthetic
 from aersut.errors import UserError
@@ -269,3 +269,8 @@ class Mine(Feature):
         message = refused(("plugins", "mine.py"))
         assert "feature 'mfcc'" in message
         assert "the name is taken by aersut.features.mfcc.MFCC; choose another." in message
+
+
+def test_a_list_in_a_plugin_that_the_command_line_names_is_a_comma_list(tiny):
+    asked = experiment.load(tiny, [("augment", "gain"), ("augment.0.db", "-12, 3.5")])
+    assert asked.augment == (Gain(db=(-12.0, 3.5)),)

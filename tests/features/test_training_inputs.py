@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aersut.augment import Example, TimeShift
+from aersut.augment import Example, Gain, TimeShift
 from aersut.contracts import Augmenter, Framing
 from aersut.data.table import Table
 from aersut.features import RMS, ZCR
@@ -111,3 +111,22 @@ def test_each_augmenter_sees_its_domain_in_order_and_labels_are_mixed() -> None:
     given = jnp.arange(3.0)[:, None, None] * jnp.ones((3, *PLAIN.shape))
     cached, _ = frontend.training_inputs(jax.random.key(0), {"features": given, "label": jnp.array([0, 1, 2])})
     np.testing.assert_allclose(cached[:, 0, 0], [5, 3, 1])  # no waveform left to mute
+
+
+def test_per_utterance_scaling_takes_each_clips_own_level_and_range_away() -> None:
+    frontend = replace(PLAIN, per_utterance=True)
+    rows = np.random.default_rng(0).standard_normal((3, 20, 2)).astype(np.float32) * [[[5, 0]]] + [[[7, 3]]]
+    scaled = np.asarray(frontend.scaled(jnp.asarray(rows, jnp.float32)))
+    np.testing.assert_allclose(scaled[..., 0].mean(axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled[..., 0].std(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(scaled[..., 1], 0, atol=1e-5)  # what never changes stays finite
+
+
+def test_augmented_windows_are_on_the_grid_of_recordings() -> None:
+    frontend = replace(PLAIN, augment=(Gain(db=(3.0, 3.0), probability=1.0),))
+    audio = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (2, FRAMING.samples)), jnp.float32)
+    changed, _ = frontend.transformed(audio, jax.random.split(jax.random.key(0), 2))
+    steps = np.asarray(changed) * 32768
+    np.testing.assert_array_equal(steps, np.rint(steps))
+    assert steps.max() == 32767
+    assert steps.min() == -32768

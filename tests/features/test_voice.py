@@ -1,0 +1,87 @@
+"""f0 and voicing on sounds whose pitch is known, eGeMAPS as openSMILE gives it, and what both refuse."""
+
+import importlib.util
+
+import jax.numpy as jnp
+import numpy as np
+import opensmile
+import pytest
+
+from aersut.contracts import Framing
+from aersut.features import F0, EGeMAPS, LogMel, Signal, SpectralCentroid, SpectralFlatness, matrices
+
+FRAMING = Framing(sample_rate=16_000, seconds=1.0, frame_length=1024, hop_length=256)
+
+
+def harmonics(hertz, seconds=1.0):
+    """A voice without noise: ten harmonics."""
+    times = np.arange(round(16_000 * seconds)) / 16_000
+    return 0.2 * sum(np.sin(2 * np.pi * hertz * k * times) / k for k in range(1, 11)).astype(np.float32)
+
+
+@pytest.mark.parametrize("hertz", [80.0, 123.4, 220.0, 441.0])
+def test_f0_of_a_voice_is_its_pitch_and_it_is_voiced(hertz):
+    rows = np.asarray(F0()(Signal(jnp.asarray(harmonics(hertz)), FRAMING)))[3:-3]
+    assert np.abs(12 * np.log2(rows[:, 0] / hertz)).max() < 0.1  # ten cents
+    # librosa's difference function tapers with the lag, so that even a periodic frame is not at 1
+    assert rows[:, 1].min() > 0.7
+
+
+def test_noise_is_hardly_voiced_and_silence_not_at_all():
+    hiss = np.random.default_rng(0).uniform(-0.3, 0.3, 16_000).astype(np.float32)
+    assert np.asarray(F0()(Signal(jnp.asarray(hiss), FRAMING)))[:, 1].mean() < 0.35
+    silent = np.asarray(F0()(Signal(jnp.zeros(16_000), FRAMING)))
+    assert (silent[:, 1] == 0).all()
+    assert np.isfinite(silent).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: F0(fmin=0.0), "fmin and fmax must rise from above 0, got 0.0"),
+        (lambda: F0(fmin=300.0, fmax=200.0), "fmin and fmax must rise"),
+        (lambda: F0(threshold=1.5), "threshold must be between 0 and 1, got 1.5"),
+        (lambda: F0(fmax=9_000.0).check(FRAMING), "fmax 9000.0 lies above the Nyquist frequency, 8000 Hz"),
+        (lambda: F0(fmin=10.0).check(FRAMING), "a frame of 1024 samples is shorter than a period of fmin, 10.0 Hz"),
+        (lambda: EGeMAPS().check(Framing(16_000, 0.05, 512, 160)), "egemaps needs windows of 0.1 s or more"),
+        (lambda: LogMel(top_db=0.0), "top_db must be above 0, or none, got 0.0"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_egemaps_is_opensmiles_row_nearest_to_each_frames_middle():
+    voice = harmonics(150.0)
+    rows = EGeMAPS()(Signal(voice, FRAMING))
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.LowLevelDescriptors)
+    table = smile.process_signal(voice, 16_000)
+    assert rows.shape == (FRAMING.frames, 25)
+    for frame in (0, 10, 30):
+        row = min(round(frame * 256 / 16_000 / 0.01), len(table) - 1)
+        np.testing.assert_allclose(rows[frame], table.to_numpy(np.float32)[row], rtol=1e-5)
+    pitch = rows[10:50, list(table.columns).index("F0semitoneFrom27.5Hz_sma3nz")]
+    assert np.abs(pitch - 12 * np.log2(150 / 27.5)).max() < 0.2
+
+
+def test_egemaps_without_opensmile_says_what_to_install(monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "opensmile" else found(name))
+    with pytest.raises(ValueError, match=r"pip install 'aersut\[opensmile\]'"):
+        EGeMAPS().check(FRAMING)
+
+
+def test_a_tone_is_not_flat_and_noise_is():
+    tone = 0.3 * np.sin(2 * np.pi * 1000 / 16_000 * np.arange(16_000)).astype(np.float32)
+    hiss = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+    flat = [float(jnp.mean(SpectralFlatness()(Signal(jnp.asarray(x), FRAMING))[4:-4])) for x in (tone, hiss)]
+    assert flat[0] < 0.01
+    assert 0.4 < flat[1] < 0.7
+    middle = np.asarray(SpectralCentroid()(Signal(jnp.asarray(tone), FRAMING)))[4:-4]
+    np.testing.assert_allclose(middle, 1000, atol=5)
+
+
+def test_empty_mel_bands_are_warned_of_as_librosa_does():
+    with pytest.warns(UserWarning, match=r"\d+ of 128 mel bands are empty.*62\.5 Hz: use fewer bands or a longer fr"):
+        matrices.filters(16_000, 256, 128, 0.0, None)
