@@ -13,7 +13,7 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("gain")
 @dataclass(frozen=True)
 class Gain(Augmenter):
-    """Makes the clip louder or softer. Nothing is clipped: samples may leave [-1, 1].
+    """Makes the clip louder or softer. What leaves [-1, 1] is clipped once all augmenters are through, as a recorder would.
 
     Attributes:
         db: lowest and highest gain in dB, drawn uniformly.
