@@ -13,7 +13,9 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("gain")
 @dataclass(frozen=True)
 class Gain(Augmenter):
-    """Makes the clip louder or softer. What leaves [-1, 1] is clipped once all augmenters are through, as a recorder would.
+    """Makes the clip louder or softer.
+
+    What leaves [-1, 1] is clipped when all augmenters are through, as by a recorder.
 
     Attributes:
         db: lowest and highest gain in dB, drawn uniformly.

@@ -1,7 +1,6 @@
 """Features agree with librosa, on a golden signal and on real speech, to the tolerance that their docstrings state."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -12,16 +11,14 @@ import scipy.fft
 import scipy.signal
 
 from aersut.contracts import Framing
-from aersut.data.audio import decode, fit
 from aersut.features import Signal, matrices
 from aersut.features.signal import decibels
 from aersut.registry import FEATURES
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-sys.path.insert(0, str(GOLDEN))
+sys.path[:0] = [str(GOLDEN), str(GOLDEN.parents[1] / "benchmarks")]
+import parity  # noqa: E402  (the command that prints the table; here it is asserted)
 from references import CASES, CENTERED, UNEVEN, Case  # noqa: E402
-
-CLIPS = ("03-01-01-01-01-01-", "03-01-05-02-02-02-", "03-01-04-01-02-01-")
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +29,10 @@ def golden() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def speech(real_data: Path) -> list[np.ndarray]:
-    """Three seconds each of a few recordings."""
-    files = sorted(file for file in real_data.rglob("03-01-*") if file.name.startswith(CLIPS))[::9]
-    assert len(files) >= 3
-    return [fit(decode(file, 16_000), 48_000, "start") for file in files[:3]]
+    return parity.speech(real_data, 50)
 
 
-def _agree(case: Case, framing: Framing, samples: np.ndarray, expected: np.ndarray) -> None:
-    rows = np.asarray(case.feature(Signal(jnp.asarray(samples), framing)))
-    assert rows.shape == (framing.frames, case.feature.channels)
-    differences = case.differences(rows, expected)
+def _agree(case: Case, differences: np.ndarray) -> None:
     assert np.mean(differences <= case.tolerance) >= case.share, differences.max()
     # the largest differences are float32's rounding in the quietest bands of loud frames; most values are far closer
     assert np.median(differences) <= case.tolerance / 20
@@ -59,14 +50,14 @@ def test_every_feature_that_librosa_has_is_compared() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_golden_values(name: str, golden: dict[str, np.ndarray]) -> None:
     case = CASES[name]
-    _agree(case, case.framing, golden["signal"].astype(np.float32) / 32768, golden[name])
+    rows = np.asarray(case.feature(Signal(jnp.asarray(golden["signal"].astype(np.float32) / 32768), case.framing)))
+    assert rows.shape == (case.framing.frames, case.feature.channels)
+    _agree(case, case.differences(rows, golden[name]))
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_real_speech(name: str, speech: list[np.ndarray]) -> None:
-    case = CASES[name]
-    for samples in speech:
-        _agree(case, replace(case.framing, seconds=3.0), samples, case.reference(samples))
+    _agree(CASES[name], parity.measure(CASES[name], speech))
 
 
 def test_emphasis_takes_the_sample_before_with_silence_at_the_start() -> None:
