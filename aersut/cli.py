@@ -207,11 +207,12 @@ def _epoch_of(result: Path) -> int | None:
 
 
 def _train(run: "Run") -> None:
+    from aersut.training import records
     from aersut.training.loop import train
 
     print(f"run folder {run.folder}")
     if not train(run):
-        print(f"training was finished: {run.experiment.epochs} epochs")
+        print(f"training was finished: {len(records.read(run.records))} epochs")
 
 
 def _evaluate(run: "Run", elsewhere: dict[str, str]) -> None:

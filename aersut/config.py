@@ -131,6 +131,28 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """Cross-entropy, and how it may differ from it.
+
+    Attributes:
+        label_smoothing: share of each label that is spread evenly over all classes (Szegedy et al. 2016).
+        class_weights: weigh rare classes more, so that each counts as much as any other.
+        focal: exponent of 1 - p that makes examples count less the surer they are (Lin et al. 2017); 0 for none.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    label_smoothing: float = 0.0
+    class_weights: bool = False
+    focal: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be from 0 to below 1, got {self.label_smoothing}")
+        if not self.focal >= 0:
+            raise ValueError(f"focal must be 0 or more, got {self.focal}")
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Everything about a run. Every field has a default, so that an experiment elsewhere survives a new field.
 
@@ -142,6 +164,9 @@ class Experiment:
         sampling: "shuffle" shows each training example once an epoch; "balanced" draws each class equally often.
         scaling: "standard" gives each channel mean 0 and deviation 1 over the training part, "utterance" over each clip
             by itself (which needs the whole clip, and takes loudness away); "none" leaves it.
+        ema: decay of a moving average of the weights, which is what is evaluated and exported (0.999 is usual); 0 for
+            none. It begins as a plain average, so that it forgets the first weights.
+        patience: epochs without a better validation UAR after which training stops early; None for never.
         seed: of the weights, the data order, dropout and augmentation.
     """
 
@@ -157,7 +182,10 @@ class Experiment:
     scaling: Literal["standard", "utterance", "none"] = "standard"
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
     optimizer: Annotated[Optimizer, Named(OPTIMIZERS)] = field(default_factory=lambda: OPTIMIZERS["adam"]())
+    loss: Loss = field(default_factory=Loss)
+    ema: float = 0.0
     epochs: int = 120
+    patience: int | None = None
     batch_size: int = 32
     seed: int = 0
 
@@ -167,6 +195,10 @@ class Experiment:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is a decay from 0 (none) to below 1, got {self.ema}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1 epoch, or none, got {self.patience}")
         if self.augmented_copies < 0:
             raise ValueError(f"augmented_copies must be 0 (on the fly) or more, got {self.augmented_copies}")
         on_waveform = any(augmenter.domain == "waveform" for augmenter in self.augment)

@@ -204,5 +204,5 @@ class Optimizer(Plugin):
     """The configuration of an optimizer with its schedule."""
 
     @abc.abstractmethod
-    def build(self, steps: int) -> optax.GradientTransformation:
-        """Return the Optax transformation for a run of `steps` steps."""
+    def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
+        """Return the Optax transformation for a run of `steps` steps; its `update` is told the loss as `value`."""

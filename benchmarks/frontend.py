@@ -187,7 +187,7 @@ def on_the_fly(clips: np.ndarray, repeats: int) -> dict[str, float]:
     from aersut.training.step import make_train_step
 
     frontend = Frontend(Framing(), (MFCC(pre_emphasis=0.97),), papers(), classes=8)
-    optimizer = Adam().build(1000)
+    optimizer = Adam().build(1000, 100)
     graphs, state = create(CNN().build(*frontend.shape, 8, nnx.Rngs(0)), optimizer)
     step = make_train_step(graphs, optimizer, frontend, jax.random.key(0))
     label = np.arange(32, dtype=np.int32) % 8

@@ -138,7 +138,7 @@ def test_fields_of_all_kinds_pass() -> None:
         top: float | None = None
         kind: str = "a"
 
-        def build(self, steps: int) -> optax.GradientTransformation:
+        def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
             return optax.sgd(self.learning_rate)
 
     check_optimizer(Example(learning_rate=0.1, bands=(), top=2.0, kind="b"))
@@ -155,7 +155,7 @@ def _optimizer(transform: Callable[[], Any]) -> Optimizer:
     class Example(Optimizer):
         """An optimizer."""
 
-        def build(self, steps: int) -> optax.GradientTransformation:
+        def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
             return transform()
 
     return Example()

@@ -18,7 +18,7 @@ def to_float32(graphs: Graphs, state: TrainState, shape: tuple[int, int]) -> byt
 
     def probabilities(features: Float[Array, "batch frames channels"]) -> Float[Array, "batch classes"]:
         # merged in here: a network from outside would belong to another trace
-        network = nnx.merge(graphs.evaluation, state.params, state.rest, copy=True)
+        network = nnx.merge(graphs.evaluation, state.weights, state.rest, copy=True)
         return jax.nn.softmax(network(features))
 
     signature = [tf.TensorSpec((1, *shape), tf.float32, name="features")]

@@ -120,7 +120,7 @@ def check_export(model: Model, frames: int = 130, channels: int = 13, classes: i
 def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
     """Check that an optimizer lowers a quadratic loss within `steps`, the length of the run that it is built for."""
     promise = check_plugin(optimizer)
-    transform = promise.holds("build makes an optax.GradientTransformation", lambda: optimizer.build(steps))
+    transform = promise.holds("build makes an optax.GradientTransformation", lambda: optimizer.build(steps, 10))
     begin = {"matrix": noise(12).reshape(3, 4) + 1, "bias": jnp.ones(4)}
 
     def loss(params: Any) -> Array:
@@ -129,7 +129,8 @@ def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
     def run(transform: optax.GradientTransformation) -> tuple[Any, Any]:
         @jax.jit
         def step(params: Any, state: Any) -> tuple[Any, Any]:
-            updates, state = transform.update(jax.grad(loss)(params), state, params)
+            value, gradient = jax.value_and_grad(loss)(params)
+            updates, state = optax.with_extra_args_support(transform).update(gradient, state, params, value=value)
             return optax.apply_updates(params, updates), state
 
         params, state = begin, transform.init(begin)
@@ -144,7 +145,7 @@ def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
     promise.that(finite, "it is finite", f"the weights are not after {steps} steps down a quadratic")
     lower = bool(loss(params) < loss(begin))
     promise.that(lower, "it lowers the loss", f"{float(loss(begin)):g} became {float(loss(params)):g}: check the sign")
-    promise.that(equal(params, run(optimizer.build(steps))[0]), "it is deterministic", "a second run differs")
+    promise.that(equal(params, run(optimizer.build(steps, 10))[0]), "it is deterministic", "a second run differs")
 
 
 def rngs(seed: int) -> nnx.Rngs:

@@ -41,7 +41,7 @@ class Forward:
             padded = np.resize(
                 batch, (BATCH, *batch.shape[1:])
             )  # one compiled shape; what is repeated is dropped again
-            logits.append(np.asarray(self._forward(state.params, state.rest, jnp.asarray(padded)))[: len(batch)])
+            logits.append(np.asarray(self._forward(state.weights, state.rest, jnp.asarray(padded)))[: len(batch)])
         return np.concatenate(logits)
 
 

@@ -1,11 +1,11 @@
 """The training, told from top to bottom."""
 
 import time
-from typing import Any
 
 import grain
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from aersut import metrics
 from aersut.data import collection
@@ -15,9 +15,10 @@ from aersut.run import Prepared, Run, build_network, describe, prepare
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward, cross_entropy
+from aersut.training.loss import class_weights
 from aersut.training.progress import Progress
 from aersut.training.state import TrainState, create
-from aersut.training.step import Step, make_train_step
+from aersut.training.step import Figures, Step, make_train_step
 
 
 def train(run: Run) -> bool:
@@ -31,46 +32,50 @@ def train(run: Run) -> bool:
     experiment = run.experiment
     with Checkpoints(run.checkpoints) as checkpoints:
         done = checkpoints.last
-        if done >= experiment.epochs:
+        records.cut(run.records, done)
+        if done >= experiment.epochs or records.exhausted(run.records, experiment.patience):
             return False
         prepared = prepare(run)
         _tell(prepared)
         steps = _steps(run, prepared)
 
-        optimizer = experiment.optimizer.build(steps * experiment.epochs)
-        graphs, state = create(build_network(experiment, prepared.frontend), optimizer)
+        optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
+        network = build_network(experiment, prepared.frontend)
+        graphs, state = create(network, optimizer, averaged=experiment.ema > 0)
         balanced = experiment.sampling == "balanced"
         batches = training_batches(_source(run, prepared), experiment.batch_size, experiment.seed, balanced)
         if done:
             state = checkpoints.restore(done, state, batches).state
             print(f"going on after epoch {done} of {experiment.epochs}")
-        records.cut(run.records, done)
 
         key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
-        step = make_train_step(graphs, optimizer, prepared.frontend, key)
+        weights = _class_weights(run, prepared)
+        step = make_train_step(graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema)
         forward = Forward(graphs, prepared.frontend)
         with Progress(steps * experiment.epochs, steps * done, experiment.batch_size) as progress:
             for epoch in range(done + 1, experiment.epochs + 1):
                 state, figures = _one_epoch(step, state, batches, steps, progress)
                 record = {"epoch": epoch, "step": steps * epoch, **figures, **_validate(prepared, forward, state)}
-                _refuse_nan(record)
                 records.append(run.records, record)
                 checkpoints.save(epoch, state, batches, prepared.frontend.scaling, record["validation_uar"])
                 progress.epoch(record, experiment.epochs)
+                if records.exhausted(run.records, experiment.patience):
+                    progress.note(f"stopped early: no better validation UAR for {experiment.patience} epochs")
+                    break
     return True
 
 
 def _one_epoch(
     step: Step, state: TrainState, batches: grain.DatasetIterator[Batch], steps: int, progress: Progress
 ) -> tuple[TrainState, dict[str, float]]:
-    begin = time.perf_counter()
+    begin, first = time.perf_counter(), int(state.step)
     figures = []
     for number in range(steps):
         state, latest = step(state, next(batches))
         figures.append(latest)
         if number:  # read one step late, so that the next one is under way meanwhile
-            progress.step(float(figures[-2]["loss"]), float(figures[-2]["accuracy"]))
-    progress.step(float(figures[-1]["loss"]), float(figures[-1]["accuracy"]))
+            _watch(figures[-2], first + number, progress)
+    _watch(figures[-1], first + steps, progress)
     return state, {
         "train_loss": float(np.mean([figure["loss"] for figure in figures])),
         "train_accuracy": float(np.mean([figure["accuracy"] for figure in figures])),
@@ -83,20 +88,32 @@ def _validate(prepared: Prepared, forward: Forward, state: TrainState) -> dict[s
     labels = prepared.labels[items[:, 0]]
     logits = forward(state, prepared.features(items))
     counts = metrics.confusion(labels, logits.argmax(1), logits.shape[1])
+    loss = cross_entropy(logits, labels)
+    _refuse_nan("the validation loss", loss, int(state.step))
     return {
-        "validation_loss": cross_entropy(logits, labels),
+        "validation_loss": loss,
         "validation_wa": metrics.wa(counts),
         "validation_uar": metrics.uar(counts),
     }
 
 
-def _refuse_nan(record: dict[str, Any]) -> None:
-    for name in ("train_loss", "validation_loss"):
-        if not np.isfinite(record[name]):
-            raise UserError(
-                f"{name} became {record[name]} in epoch {record['epoch']}; the checkpoint of the epoch before is kept. "
-                "Lower experiment.optimizer.learning_rate and start another run."
-            )
+def _watch(figures: Figures, number: int, progress: Progress) -> None:
+    loss = float(figures["loss"])
+    _refuse_nan("the loss", loss, number)
+    progress.step(loss, float(figures["accuracy"]))
+
+
+def _refuse_nan(name: str, loss: float, number: int) -> None:
+    if not np.isfinite(loss):
+        raise UserError(
+            f"{name} became {loss} in step {number}; the checkpoint of the epoch before is kept. Lower "
+            "experiment.optimizer.learning_rate, or set clip_norm or warmup beside it, and start another run."
+        )
+
+
+def _class_weights(run: Run, prepared: Prepared) -> Float[np.ndarray, " classes"] | None:
+    labels = prepared.labels[prepared.split.items("train")[:, 0]]
+    return class_weights(labels, prepared.frontend.classes) if run.experiment.loss.class_weights else None
 
 
 def _steps(run: Run, prepared: Prepared) -> int:

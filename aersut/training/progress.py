@@ -55,5 +55,9 @@ class Progress:
             f" validation loss {record['validation_loss']:.4f}, UAR {record['validation_uar']:.3f};"
             f" {record['clips_per_second']:,.0f} clips/s"
         )
+        self.note(line)
+
+    def note(self, line: str) -> None:
+        """Print a line, without tearing the bar."""
         self._bar.write(line, file=sys.stdout)
         sys.stdout.flush()

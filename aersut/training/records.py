@@ -33,6 +33,12 @@ def append(path: Path, record: dict[str, Any]) -> None:
 
 def cut(path: Path, epoch: int) -> None:
     """Drop what was recorded after the checkpoint that a run goes on from."""
-    kept = [record for record in read(path) if record["epoch"] <= epoch]
-    if path.exists() or kept:
-        write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+    kept = "".join(json.dumps(record) + "\n" for record in read(path) if record["epoch"] <= epoch)
+    if path.exists() and path.read_text(encoding="utf-8") != kept:
+        write_text(path, kept)
+
+
+def exhausted(path: Path, patience: int | None) -> bool:
+    """Whether the best validation UAR is `patience` epochs old, so that training stops early."""
+    scores = [record["validation_uar"] for record in read(path)]
+    return patience is not None and len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])

@@ -22,12 +22,19 @@ class TrainState:
         params: what the optimizer changes.
         rest: what the network itself changes: BatchNorm's averages, dropout's keys.
         opt_state: the optimizer's moments.
+        average: the moving average of `params`, where there is one.
     """
 
     step: Int[Array, ""]
     params: nnx.State[Any, Any]
     rest: nnx.State[Any, Any]
     opt_state: optax.OptState
+    average: nnx.State[Any, Any] | None = None
+
+    @property
+    def weights(self) -> nnx.State[Any, Any]:
+        """What is evaluated and exported."""
+        return self.params if self.average is None else self.average
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,18 @@ class Graphs:
     evaluation: nnx.GraphDef[Network]
 
 
-def create(network: Network, optimizer: optax.GradientTransformation) -> tuple[Graphs, TrainState]:
-    """Split a freshly built network into its static part and the state of step 0."""
+def create(
+    network: Network, optimizer: optax.GradientTransformation, averaged: bool = False
+) -> tuple[Graphs, TrainState]:
+    """Split a freshly built network into its static part and the state of step 0.
+
+    Args:
+        averaged: whether there is to be a moving average of the weights.
+    """
     training = nnx.graphdef(network)
     params, rest = nnx.state(network, nnx.Param), nnx.state(network, nnx.Not(nnx.Param))
     still: Any = {"deterministic": True, "use_running_average": True}
     evaluation = nnx.graphdef(nnx.view(network, raise_if_not_found=False, **still))
-    state = TrainState(jnp.zeros((), jnp.int32), params, rest, optimizer.init(params))
+    average = jax.tree.map(jnp.copy, params) if averaged else None  # a buffer of its own: the step gives params away
+    state = TrainState(jnp.zeros((), jnp.int32), params, rest, optimizer.init(params), average)
     return Graphs(training, evaluation), state

@@ -42,7 +42,8 @@ def load(run: Run) -> Trained:
     """
     epoch = best_epoch(run)
     frontend = make_frontend(run.experiment)
-    graphs, like = create(build_network(run.experiment, frontend), run.experiment.optimizer.build(1))
+    optimizer = run.experiment.optimizer.build(1, 1)  # of the same state, however many steps
+    graphs, like = create(build_network(run.experiment, frontend), optimizer, averaged=run.experiment.ema > 0)
     with Checkpoints(run.checkpoints) as checkpoints:
         restored = checkpoints.restore(epoch, like)
     frontend = replace(frontend, scaling=restored.scaling)
