@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from absl import app, flags, logging
 
 from aersut.errors import UserError
+from aersut.paths import cache_dir
 
 if TYPE_CHECKING:
     from aersut.run import Run
@@ -113,6 +115,9 @@ def _run(arguments: Arguments) -> int:
 
 def _dispatch(arguments: Arguments) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before any library that brings TensorFlow's runtime
+    # compiled functions are kept, by machine, for a CPU's may not run on another
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "jax" / platform.node()))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
     logging.set_verbosity(logging.WARNING)  # JAX tells each backend that it does not find, Orbax each step of each save
     if FLAGS.list:
         _list()

@@ -1,7 +1,10 @@
 """The training, told from top to bottom."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 
+import filelock
 import grain
 import jax
 import numpy as np
@@ -27,10 +30,10 @@ def train(run: Run) -> bool:
     Each epoch ends with a line in `metrics.jsonl` and a checkpoint of everything that the next one starts from.
 
     Raises:
-        UserError: the data or the configuration cannot be trained on, or the loss is no number.
+        UserError: the data or the configuration cannot be trained on, the loss is no number, or another process trains.
     """
     experiment = run.experiment
-    with Checkpoints(run.checkpoints) as checkpoints:
+    with _alone(run), Checkpoints(run.checkpoints) as checkpoints:
         done = checkpoints.last
         records.cut(run.records, done)
         if done >= experiment.epochs or records.exhausted(run.records, experiment.patience):
@@ -63,6 +66,18 @@ def train(run: Run) -> bool:
                     progress.note(f"stopped early: no better validation UAR for {experiment.patience} epochs")
                     break
     return True
+
+
+@contextlib.contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Hold the run folder's lock; the system takes it from a process that dies."""
+    try:
+        with filelock.FileLock(run.folder / ".lock", blocking=False):
+            yield
+    except filelock.Timeout:
+        raise UserError(
+            f"run folder {run.folder} is being trained in by another process. Wait for it, or choose another --workdir."
+        ) from None
 
 
 def _one_epoch(

@@ -1,6 +1,7 @@
 """A run that is killed goes on, and ends as if nothing had happened."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -51,6 +52,8 @@ def weights(folder):
 def test_a_killed_run_ends_bit_for_bit_like_an_undisturbed_one(tiny, tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
     subprocess.run(command(tiny, undisturbed), check=True, capture_output=True, timeout=300)
+    compiled = Path(os.environ["AERSUT_CACHE"], "jax")
+    assert any(compiled.rglob("*-cache")), "what is compiled is kept for the next process"
     reached = kill_after(2, tiny, killed)
     assert reached < EPOCHS
     assert kill_after(min(reached + 6, EPOCHS - 3), tiny, killed) < EPOCHS
