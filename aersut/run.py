@@ -46,6 +46,14 @@ class Run:
         return self.folder / "metrics.jsonl"
 
     @property
+    def sessions(self) -> Path:
+        return self.folder / "sessions.jsonl"
+
+    @property
+    def curves(self) -> Path:
+        return self.folder / "curves.png"
+
+    @property
     def evaluation(self) -> Path:
         return self.folder / "evaluation" / "metrics.json"
 

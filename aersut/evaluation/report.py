@@ -1,4 +1,7 @@
-"""The report of a run: one HTML file that says what was done, on what, and what came of it. Fetches nothing."""
+"""The report of a run: one HTML file that says what was done, on what, and what came of it. Fetches nothing.
+
+The learning curves lie beside it as a picture, too.
+"""
 
 import io
 import json
@@ -6,13 +9,15 @@ from typing import Any
 
 from aersut.config import to_tree
 from aersut.errors import UserError
-from aersut.paths import write_text
+from aersut.paths import write_bytes, write_text
 from aersut.run import Run
 from aersut.training import records
 
 
 def write_report(run: Run) -> str:
-    """Write `report.html` into the run folder and return its path; what the run has not made yet is left out.
+    """Write `report.html` and `curves.png` into the run folder; return the former's path.
+
+    What the run has not made yet is left out.
 
     Raises:
         UserError: the libraries that draw it are not installed.
@@ -26,16 +31,19 @@ def write_report(run: Run) -> str:
         loader=jinja2.PackageLoader("aersut.evaluation", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     epochs = records.read(run.records)
+    svg, png = _curves(epochs) if epochs else ("", b"")
     page = environment.get_template("report.html").render(
         name=run.experiment.name,
         folder=run.folder,
         synthetic=run.synthetic,
         evaluation=_read(run.evaluation),
         export=_read(run.export / "export.json"),
-        curves=_curves(epochs) if epochs else "",
+        curves=svg,
         epochs=len(epochs),
         configuration=_flat(to_tree(run.experiment)),
     )
+    if png:
+        write_bytes(run.curves, png)
     write_text(run.report, page)
     return str(run.report)
 
@@ -53,11 +61,9 @@ def _flat(tree: Any, at: str = "") -> list[tuple[str, str]]:
     return [(at, ", ".join(map(str, tree)) if isinstance(tree, list) else str(tree))]
 
 
-def _curves(epochs: list[dict[str, Any]]) -> str:
-    """Loss and UAR over the epochs as SVG; colours of Okabe and Ito, lines told apart by dashes too."""
+def _curves(epochs: list[dict[str, Any]]) -> tuple[str, bytes]:
+    """Loss and UAR over the epochs as SVG and PNG; colours of Okabe and Ito, lines told apart by dashes too."""
     import matplotlib
-
-    matplotlib.use("svg")
     from matplotlib.figure import Figure
 
     matplotlib.rcParams["svg.fonttype"] = "none"
@@ -76,7 +82,8 @@ def _curves(epochs: list[dict[str, Any]]) -> str:
     uar.set_title(f"best: {values[best]:.3f} in epoch {x[best]}", fontsize=10)
     for axes in (loss, uar):
         axes.spines[["top", "right"]].set_visible(False)
-    text = io.StringIO()
+    text, picture = io.StringIO(), io.BytesIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    figure.savefig(picture, format="png", dpi=120)
     svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+    return svg[svg.index("<svg") :], picture.getvalue()

@@ -17,6 +17,8 @@ from aersut.errors import UserError
 from aersut.run import Prepared, Run, build_network, describe, prepare
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
+from aersut.training.environment import environment
+from aersut.training.events import Events
 from aersut.training.forward import Forward, cross_entropy
 from aersut.training.loss import class_weights
 from aersut.training.progress import Progress
@@ -55,11 +57,16 @@ def train(run: Run) -> bool:
         weights = _class_weights(run, prepared)
         step = make_train_step(graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema)
         forward = Forward(graphs, prepared.frontend)
-        with Progress(steps * experiment.epochs, steps * done, experiment.batch_size) as progress:
+        records.append(run.sessions, {"after_epoch": done, "seed": experiment.seed, **environment()})
+        with (
+            Progress(steps * experiment.epochs, steps * done, experiment.batch_size) as progress,
+            Events(run.folder / "tensorboard", steps * done) as events,
+        ):
             for epoch in range(done + 1, experiment.epochs + 1):
                 state, figures = _one_epoch(step, state, batches, steps, progress)
                 record = {"epoch": epoch, "step": steps * epoch, **figures, **_validate(prepared, forward, state)}
                 records.append(run.records, record)
+                events.write(record)
                 checkpoints.save(epoch, state, batches, prepared.frontend.scaling, record["validation_uar"])
                 progress.epoch(record, experiment.epochs)
                 if records.exhausted(run.records, experiment.patience):

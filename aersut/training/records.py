@@ -24,7 +24,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
-    """Add one record, and have it on disk before the checkpoint of its epoch is."""
+    """Add one record, and have it on disk when this returns: before the checkpoint of its epoch is."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
         file.flush()

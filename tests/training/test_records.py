@@ -1,8 +1,14 @@
 """The metrics of each epoch survive a crash, and a resumed run records no epoch twice."""
 
 import json
+import os
+import platform
+import subprocess
+import sys
 
+import jax
 import pytest
+from tensorboardX.proto import event_pb2
 
 from aersut.training import records
 
@@ -68,3 +74,44 @@ def test_cutting_leaves_no_other_file_behind(path):
     records.append(path, epoch(1))
     records.cut(path, 1)
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_run_says_with_what_it_was_trained(finished):
+    [session] = [json.loads(line) for line in finished.sessions.read_text().splitlines()]
+    assert session["after_epoch"] == 0
+    assert session["seed"] == 0
+    assert session["packages"]["jax"] == jax.__version__
+    assert session["python"] == platform.python_version()
+    assert session["cores"] == os.cpu_count()
+    assert session["devices"]
+    assert session["processor"]
+
+
+def test_a_run_has_its_metrics_for_tensorboard(finished):
+    [file] = (finished.folder / "tensorboard").iterdir()
+    written = {}
+    for data in _records(file.read_bytes()):
+        event = event_pb2.Event.FromString(data)
+        for value in event.summary.value:
+            written.setdefault(value.tag, {})[event.step] = value.simple_value
+    for record in records.read(finished.records):
+        for name in ("train_loss", "validation_uar"):
+            assert written[name][record["step"]] == pytest.approx(record[name], rel=1e-5)
+
+
+def _records(content):
+    """The records of a TFRecord file: length, its checksum, data, their checksum."""
+    while content:
+        length = int.from_bytes(content[:8], "little")
+        yield content[12 : 12 + length]
+        content = content[12 + length + 4 :]
+
+
+def test_training_does_not_import_tensorflow():
+    script = "import sys; import aersut.training.loop; print('tensorflow' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"
+
+
+def test_a_run_has_its_curves_as_a_picture(finished):
+    assert finished.curves.read_bytes().startswith(b"\x89PNG")
