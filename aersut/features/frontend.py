@@ -9,7 +9,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,16 +20,15 @@ from jaxtyping import Array, Bool, Float, Int, Int16
 
 from aersut.augment.example import Example
 from aersut.config import digest, to_tree
-from aersut.contracts import Augmenter, Feature, Framing
+from aersut.contracts import Augmenter, Feature, Framing, Plugin
 from aersut.data.collection import Collection
 from aersut.data.table import Table
-from aersut.features import matrices
-from aersut.features import signal as signal_module
 from aersut.features.signal import Signal
 from aersut.paths import cache_dir, new_folder
 
 T = TypeVar("T")
 BATCH = 64  # clips that are handed over together
+ROOMS = (Path(__file__).parent, Path(__file__).parents[1] / "augment")  # whose code the cached features come of
 BLOCK = 2  # clips that a CPU transforms together: what they need in between stays in its cache
 
 
@@ -148,7 +147,7 @@ class Frontend:
             [
                 *(collection.key, to_tree(self.framing), to_tree(self.features), to_tree(augment)),
                 *(seed if used.shape[1] > 1 else None, [plugin.fingerprint() for plugin in plugins]),
-                *(used.shape, hashlib.sha256(used.tobytes()).hexdigest(), _sources({type(one) for one in plugins})),
+                *(used.shape, hashlib.sha256(used.tobytes()).hexdigest(), _sources(plugins)),
             ]
         )
         folder = cache_dir() / "features" / key
@@ -248,8 +247,16 @@ def _blocks(items: Int[np.ndarray, "items 2"]) -> Iterator[Int[np.ndarray, "some
         yield items[begin : begin + BATCH]
 
 
-def _sources(classes: set[type]) -> Sequence[str]:
-    # an edited plugin must not be served from the cache, so the text of its module is part of the key
-    parts: list[Any] = [*classes, signal_module, matrices]
-    files = {inspect.getsourcefile(part) for part in parts}
-    return sorted(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files if file)
+def _sources(plugins: Sequence[Plugin]) -> list[str]:
+    # what other code has computed must not be served from the cache, so the text of all that takes part is in the key
+    classes = {cls for plugin in plugins for one in _nested(plugin) for cls in type(one).__mro__}
+    files = {inspect.getsourcefile(cls) for cls in classes if cls.__module__ != "builtins"}
+    files |= {str(file) for room in ROOMS for file in room.glob("*.py")}
+    return sorted({hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files if file})
+
+
+def _nested(plugin: Plugin) -> Iterator[Plugin]:
+    yield plugin
+    for field in fields(plugin):  # type: ignore[arg-type]
+        if isinstance(value := getattr(plugin, field.name), Plugin):
+            yield from _nested(value)

@@ -7,14 +7,16 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import soundfile
 
-from aersut.augment import TimeShift
+from aersut.augment import Background, TimeShift
 from aersut.config import Data, Experiment
 from aersut.contracts import Feature, Framing
 from aersut.corpora import Synthetic
 from aersut.data.collection import Collection, collect
 from aersut.errors import UserError
-from aersut.features import MFCC, RMS, ZCR, Signal, matrices
+from aersut.features import MFCC, RMS, ZCR, Delta, Signal
+from aersut.features import frontend as frontend_module
 from aersut.features.frontend import Frontend
 from aersut.registry import AUGMENTERS, FEATURES, import_file
 from aersut.run import make_frontend
@@ -118,15 +120,43 @@ def test_an_edited_plugin_is_not_served_from_the_cache(collection: Collection, c
     assert _count(cache) == 2
 
 
-def test_an_edited_helper_of_the_features_is_seen(
-    collection: Collection, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("room", [0, 1])
+def test_an_edited_helper_of_features_or_augmenters_is_seen(
+    room: int, collection: Collection, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     PLAIN.cached(collection, ONE, seed=0)
-    edited = tmp_path / "matrices.py"
-    shutil.copy(matrices.__file__, edited)
-    edited.write_text(edited.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
-    monkeypatch.setattr(matrices, "__file__", str(edited))
+    edited = tmp_path / "edited"
+    shutil.copytree(frontend_module.ROOMS[room], edited)
+    monkeypatch.setattr(
+        frontend_module, "ROOMS", tuple(edited if n == room else one for n, one in enumerate(frontend_module.ROOMS))
+    )
     PLAIN.cached(collection, ONE, seed=0)
+    assert _count(cache) == 1
+    helper = edited / ("matrices.py" if room == 0 else "vocoder.py")
+    helper.write_text(helper.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    PLAIN.cached(collection, ONE, seed=0)
+    assert _count(cache) == 2
+
+
+def test_an_edited_plugin_that_another_wraps_is_seen(collection: Collection, cache: Path, tmp_path: Path) -> None:
+    file = tmp_path / "plugin.py"
+    file.write_text(PLUGIN, encoding="utf-8")
+    import_file(file, "plugin")
+    frontend = replace(PLAIN, features=(Delta(of=FEATURES["constant"]()),))
+    frontend.cached(collection, ONE, seed=0)
+    file.write_text(PLUGIN.replace("5.0", "6.0"), encoding="utf-8")
+    frontend.cached(collection, ONE, seed=0)
+    assert _count(cache) == 2
+
+
+def test_another_background_recording_is_seen(collection: Collection, cache: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.full(1000, 0.1), 16_000)
+    frontend = replace(PLAIN, augment=(Background(str(tmp_path), probability=1.0),))
+    frontend.cached(collection, THREE, seed=0)
+    frontend.cached(collection, THREE, seed=0)
+    assert _count(cache) == 1
+    soundfile.write(tmp_path / "b.wav", np.full(1000, 0.2), 16_000)
+    frontend.cached(collection, THREE, seed=0)
     assert _count(cache) == 2
 
 
