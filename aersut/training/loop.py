@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 
 import filelock
-import grain
 import jax
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +16,7 @@ from aersut.errors import UserError
 from aersut.run import Prepared, Run, build_network, describe, prepare
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
+from aersut.training.devices import Devices
 from aersut.training.environment import environment
 from aersut.training.events import Events
 from aersut.training.forward import Forward, cross_entropy
@@ -43,10 +43,12 @@ def train(run: Run) -> bool:
         prepared = prepare(run)
         _tell(prepared)
         steps = _steps(run, prepared)
+        devices = Devices(experiment.batch_size)
 
         optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
         network = build_network(experiment, prepared.frontend)
         graphs, state = create(network, optimizer, averaged=experiment.ema > 0)
+        state = devices.everywhere(state)
         balanced = experiment.sampling == "balanced"
         batches = training_batches(_source(run, prepared), experiment.batch_size, experiment.seed, balanced)
         if done:
@@ -63,7 +65,7 @@ def train(run: Run) -> bool:
             Events(run.folder / "tensorboard", steps * done) as events,
         ):
             for epoch in range(done + 1, experiment.epochs + 1):
-                state, figures = _one_epoch(step, state, batches, steps, progress)
+                state, figures = _one_epoch(step, state, map(devices.divided, batches), steps, progress)
                 record = {"epoch": epoch, "step": steps * epoch, **figures, **_validate(prepared, forward, state)}
                 records.append(run.records, record)
                 events.write(record)
@@ -88,7 +90,7 @@ def _alone(run: Run) -> Iterator[None]:
 
 
 def _one_epoch(
-    step: Step, state: TrainState, batches: grain.DatasetIterator[Batch], steps: int, progress: Progress
+    step: Step, state: TrainState, batches: Iterator[Batch], steps: int, progress: Progress
 ) -> tuple[TrainState, dict[str, float]]:
     begin, first = time.perf_counter(), int(state.step)
     figures = []

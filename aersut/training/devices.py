@@ -1,0 +1,44 @@
+"""Training on every device that JAX sees: the batch is divided among them, the state is on each."""
+
+from typing import Any, TypeVar
+
+import jax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from aersut.data.pipeline import Batch
+from aersut.errors import UserError
+
+T = TypeVar("T")
+
+
+class Devices:
+    """Where the state and the batches go. On one device they stay as they are.
+
+    The step itself knows nothing of it: XLA divides what is computed of a batch that is divided, BatchNorm's statistics
+    and the loss being those of the whole batch.
+
+    Raises:
+        UserError: the batch cannot be divided evenly.
+    """
+
+    def __init__(self, batch_size: int) -> None:
+        devices = jax.devices()
+        if batch_size % len(devices):
+            raise UserError(
+                f"experiment.batch_size: {batch_size} cannot be divided among {len(devices)} devices; make it a "
+                f"multiple of {len(devices)}."
+            )
+        self._mesh = None
+        if len(devices) > 1:
+            self._mesh = jax.make_mesh((len(devices),), ("batch",), axis_types=(AxisType.Auto,), devices=devices)
+
+    def everywhere(self, tree: T) -> T:
+        """A copy of a pytree on each device."""
+        return self._place(tree, PartitionSpec())  # type: ignore[no-untyped-call]
+
+    def divided(self, batch: Batch) -> Any:
+        """Each device's share of a batch, in their order."""
+        return self._place(batch, PartitionSpec("batch"))  # type: ignore[no-untyped-call]
+
+    def _place(self, tree: T, spec: PartitionSpec) -> T:
+        return tree if self._mesh is None else jax.device_put(tree, NamedSharding(self._mesh, spec))
