@@ -16,15 +16,14 @@ Then the memory of one epoch over 100,000 generated clips of that size (676 MB),
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from common import alternate
 
 FRAMES, CHANNELS, BATCH, CLIPS = 130, 13, 32, 100_000
 
@@ -55,15 +54,6 @@ def main() -> None:
         return
     for name, value in figures.items():
         print(f"{name:32}{value:14,.2f}")
-
-
-def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
-    """The median of what each way returns, over rounds in which each runs once; the first round warms up."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats + 1):
-        for name, way in ways.items():
-            taken[name].append(way())
-    return {name: statistics.median(values[1:]) for name, values in taken.items()}
 
 
 def store(speech: Path, folder: Path, repeats: int) -> dict[str, float]:

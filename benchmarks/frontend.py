@@ -15,8 +15,6 @@ audiomentations is no dependency of AERSUT: `pip install audiomentations`.
 import argparse
 import json
 import os
-import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -25,6 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from common import alternate, speech
 
 RATE, SAMPLES, CLIPS = 22_050, 66_150, 256
 
@@ -35,7 +34,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="one object, figure name → number")
     arguments = parser.parse_args()
-    clips = speech(arguments.speech)
+    clips = speech(arguments.speech, CLIPS, RATE)
     figures = {
         **features(clips, arguments.repeats),
         **augmentation(clips, arguments.repeats),
@@ -46,26 +45,6 @@ def main() -> None:
         return
     for name, value in figures.items():
         print(f"{name:40}{value:10.2f}")
-
-
-def speech(folder: Path) -> np.ndarray:
-    from aersut.corpora.files import audio_files
-    from aersut.data.audio import decode, fit
-
-    files = audio_files(folder)
-    if not files:
-        sys.exit(f"no .wav or .flac under {folder}")
-    chosen = [files[place] for place in np.linspace(0, len(files) - 1, CLIPS).astype(int)]
-    return np.stack([fit(decode(file, RATE, 40.0), SAMPLES, "start") for file in chosen])
-
-
-def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
-    """The median of what each way returns, over rounds in which each runs once; the first round warms up."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats + 1):
-        for name, way in ways.items():
-            taken[name].append(way())
-    return {name: statistics.median(values[1:]) for name, values in taken.items()}
 
 
 def each(function: Callable[[np.ndarray], object], clips: np.ndarray) -> float:

@@ -18,23 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "golden"))
+from common import speech
 from references import CASES, RATE, Case
 
-from aersut.corpora.files import audio_files
-from aersut.data.audio import decode, fit
 from aersut.features import Signal
 
 
-def speech(folder: Path, count: int) -> list[np.ndarray]:
-    """Three seconds each of `count` recordings, spread over the folder."""
-    files = audio_files(folder)
-    if len(files) < count:
-        sys.exit(f"{folder} holds {len(files)} sound files, fewer than {count}")
-    chosen = [files[place] for place in np.linspace(0, len(files) - 1, count).astype(int)]
-    return [fit(decode(file, RATE, 40.0), 3 * RATE, "start") for file in chosen]
-
-
-def measure(case: Case, clips: list[np.ndarray]) -> np.ndarray:
+def measure(case: Case, clips: np.ndarray) -> np.ndarray:
     """The differences from librosa over all clips, flat, in the tolerance's unit."""
     framing = replace(case.framing, seconds=3.0)
     ours = jax.jit(lambda samples: case.feature(Signal(samples, framing)))
@@ -49,7 +39,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=50)
     parser.add_argument("--json", action="store_true", help="one object, feature → largest difference")
     arguments = parser.parse_args()
-    clips = speech(arguments.speech, arguments.clips)
+    clips = speech(arguments.speech, arguments.clips, RATE)
     found = {name: measure(case, clips) for name, case in CASES.items()}
     if arguments.json:
         print(json.dumps({name: float(differences.max()) for name, differences in found.items()}))

@@ -47,13 +47,17 @@ class Background(Augmenter):
     def fingerprint(self) -> str:
         hasher = hashlib.sha256()
         for file in _files(self.folder):
-            hasher.update(file.read_bytes())
+            try:
+                hasher.update(file.read_bytes())
+            except OSError as error:
+                raise UserError(f"augmenter background: {file} cannot be read: {error.strerror}. Remove it.") from None
         return hasher.hexdigest()
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, level, start = jax.random.split(key, 3)
         samples = len(example.values)
-        recordings = _recordings(self.folder, example.sample_rate)
+        files = tuple((file, file.stat().st_mtime_ns) for file in _files(self.folder))
+        recordings = _recordings(files, example.sample_rate)
         recordings = np.resize(recordings, max(samples, len(recordings)))
         begin = jax.random.randint(start, (), 0, len(recordings) - samples + 1)
         noise = jax.lax.dynamic_slice(jnp.asarray(recordings), (begin,), (samples,)).astype(jnp.float32)
@@ -71,9 +75,10 @@ def _files(folder: str) -> list[Path]:
 
 
 @functools.lru_cache(maxsize=4)
-def _recordings(folder: str, sample_rate: int) -> Int16[np.ndarray, " samples"]:
+def _recordings(files: tuple[tuple[Path, int], ...], sample_rate: int) -> Int16[np.ndarray, " samples"]:
+    # with the time of each file's last change, so that a changed one is read again
     parts: list[np.ndarray] = []
-    for file in _files(folder):
+    for file, _ in files:
         try:
             parts.append(to_int16(decode(file, sample_rate)))
         except ClipError as error:

@@ -22,7 +22,7 @@ from aersut.paths import new_folder
 
 LARGEST_RATIO = 20  # speech packs to about half, so a zip that unpacks to more than 20 times its size is no speech
 LARGEST_POINTER = 1024
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)  # what zipfile raises
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)  # what zipfile raises
 
 
 class NoSpaceError(UserError):

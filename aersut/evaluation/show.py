@@ -1,6 +1,7 @@
 """One clip as an experiment sees it: waveform, spectra and features, before and after each augmenter, as a picture."""
 
 import dataclasses
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from aersut.errors import UserError
 from aersut.features import MFCC, LogMel, Mel, Signal
 from aersut.features.frontend import quantized
 from aersut.features.signal import decibels
+from aersut.paths import write_bytes
 from aersut.registry import AUGMENTERS, FEATURES
 from aersut.run import make_frontend
 
@@ -52,7 +54,7 @@ def show(experiment: Experiment, clip: Path, output: Path) -> Path:
     Raises:
         UserError: the clip cannot be read, or the picture would replace another file.
     """
-    if output.exists() and MARK not in output.read_bytes()[:4096]:
+    if output.exists() and not (output.is_file() and MARK in output.read_bytes()[:4096]):
         raise UserError(f"{output} exists and is no picture of this mode; choose another --output.")
     frontend = make_frontend(experiment)
     framing = experiment.framing
@@ -65,7 +67,11 @@ def show(experiment: Experiment, clip: Path, output: Path) -> Path:
     views += [_view(experiment, one, samples) for one in frontend.augment if one.domain != "batch"]
     mixing = [AUGMENTERS.name_of(one) for one in frontend.augment if one.domain == "batch"]
     note = f" ({', '.join(mixing)} mixes a batch and is not shown)" if mixing else ""
-    _draw(views, experiment, f"{clip.name} in experiment {experiment.name}{note}", output)
+    picture = _draw(views, experiment, f"{clip.name} in experiment {experiment.name}{note}")
+    try:
+        write_bytes(output, picture)
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}. Choose another --output.") from None
     return output
 
 
@@ -98,7 +104,7 @@ def _example(values: jax.Array, experiment: Experiment) -> Example:
     return Example(values, jnp.eye(len(experiment.data.emotions))[0], experiment.framing.sample_rate)
 
 
-def _draw(views: list[View], experiment: Experiment, title: str, output: Path) -> None:
+def _draw(views: list[View], experiment: Experiment, title: str) -> bytes:
     from matplotlib.figure import Figure
 
     names = list(views[0].panels)
@@ -135,10 +141,9 @@ def _draw(views: list[View], experiment: Experiment, title: str, output: Path) -
     for axis in axes[-1]:
         axis.set_xlabel("time (s)")
     axes[0, 0].set_xlim(0, seconds)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    aside = output.with_name(f".{output.name}")
-    figure.savefig(aside, format="png", dpi=120, metadata={"Description": MARK.decode()})
-    aside.replace(output)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120, metadata={"Description": MARK.decode()})
+    return picture.getvalue()
 
 
 def _natural(name: str) -> bool:

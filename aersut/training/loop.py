@@ -80,13 +80,21 @@ def train(run: Run) -> bool:
 @contextlib.contextmanager
 def _alone(run: Run) -> Iterator[None]:
     """Hold the run folder's lock; the system takes it from a process that dies."""
+    lock = filelock.FileLock(run.folder / ".lock", blocking=False)
     try:
-        with filelock.FileLock(run.folder / ".lock", blocking=False):
-            yield
+        lock.acquire()
     except filelock.Timeout:
         raise UserError(
             f"run folder {run.folder} is being trained in by another process. Wait for it, or choose another --workdir."
         ) from None
+    except OSError as error:
+        raise UserError(
+            f"run folder {run.folder} cannot be written: {error.strerror}. Choose another --workdir."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _one_epoch(

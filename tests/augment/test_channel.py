@@ -103,8 +103,16 @@ class TestBackground:
         silence = np.zeros(3 * RATE)
         silence[-1] = 0.5  # a file of nothing else would be refused
         soundfile.write(tmp_path / "a.wav", silence, RATE)
-        changed = apply(Background(str(tmp_path), probability=1.0), VOICE, sample_rate=RATE)
-        assert np.isfinite(changed).all()
+        changed = apply(Background(str(tmp_path), probability=1.0), VOICE, 10, RATE)
+        np.testing.assert_array_equal(changed, np.broadcast_to(VOICE, changed.shape))
+
+    def test_is_that_of_its_files_as_they_are_now(self, tmp_path, apply):
+        heard = []
+        for hertz in (500, 3000):
+            soundfile.write(tmp_path / "a.wav", 0.3 * np.sin(2 * np.pi * hertz / RATE * np.arange(2 * RATE)), RATE)
+            added = apply(Background(str(tmp_path), probability=1.0), VOICE, sample_rate=RATE) - VOICE
+            heard.append(np.argmax(np.abs(np.fft.rfft(added))))
+        assert heard == [500, 3000]
 
     def test_knows_its_files_by_their_contents(self, folder):
         before = Background(str(folder)).fingerprint()

@@ -88,6 +88,13 @@ class TestWhereItIsWritten:
         assert "exists and is no picture of this mode" in ran.err
         assert (tmp_path / "mine.png").read_bytes() == b"a picture of my own"
 
+    def test_is_a_place_that_can_be_written(self, launch, tiny, clip, tmp_path):
+        for output in (tmp_path, clip / "in a file.png"):
+            ran = launch("--mode=show", f"--experiment={tiny}", f"--clip={clip}", f"--output={output}")
+            assert ran.status == 2
+            assert f"{output} " in ran.err
+            assert ran.err.strip().endswith("hoose another --output.")
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
