@@ -82,6 +82,7 @@ def _curves(epochs: list[dict[str, Any]]) -> tuple[str, bytes]:
     uar.set_title(f"best: {values[best]:.3f} in epoch {x[best]}", fontsize=10)
     for axes in (loss, uar):
         axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)  # there is no half an epoch
     text, picture = io.StringIO(), io.BytesIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     figure.savefig(picture, format="png", dpi=120)
