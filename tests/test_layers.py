@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "paths", "contracts", "registry", "config", "experiment", "corpora", "data", "augment", "features"),
-    *("models", "metrics", "run", "training", "evaluation", "export", "cli"),
+    *("models", "metrics", "run", "training", "evaluation", "export", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """What plugin authors import in their tests; nothing else imports it."""

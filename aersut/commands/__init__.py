@@ -1,0 +1,13 @@
+"""The modes of the command line, one module each. Whatever is heavy is imported when a mode runs."""
+
+from aersut.commands import data, evaluate, everything, export, report, show, train
+
+COMMANDS = {
+    "all": everything.COMMAND,
+    "data": data.COMMAND,
+    "train": train.COMMAND,
+    "evaluate": evaluate.COMMAND,
+    "export": export.COMMAND,
+    "report": report.COMMAND,
+    "show": show.COMMAND,
+}
