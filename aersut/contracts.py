@@ -193,7 +193,7 @@ class Model(Plugin):
 
     @abc.abstractmethod
     def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
-        """Build the network for inputs f32[batch, frames, channels] and logits f32[batch, classes].
+        """Build the network for inputs f32[batch, frames, channels] and logits f32[batch, classes]; traced by JAX.
 
         Raises:
             ValueError: the input is too short for the network.

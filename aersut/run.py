@@ -158,9 +158,13 @@ def make_frontend(experiment: Experiment) -> Frontend:
 
 def build_network(experiment: Experiment, frontend: Frontend) -> Network:
     """The experiment's network with its initial weights."""
-    rngs = nnx.Rngs(jax.random.key(experiment.seed))
-    try:
+
+    def build() -> Network:
+        rngs = nnx.Rngs(jax.random.key(experiment.seed))
         return experiment.model.build(*frontend.shape, frontend.classes, rngs)
+
+    try:
+        return nnx.jit(build)()  # one compilation, kept for the next process, in place of one per initializer
     except ValueError as error:
         raise UserError(f"experiment.model '{MODELS.name_of(experiment.model)}': {error}") from None
 

@@ -1,6 +1,7 @@
 """The features cache on disk: one array, of which any rows can be read without the rest coming into memory."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,9 @@ class Table:
             raise ValueError(f"{path} is no features cache: expected f32[clips, versions, frames, channels]")
         self._file = os.open(path, os.O_RDONLY)
 
-    def __del__(self) -> None:
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:  # at exit, os may be gone before the table is
         if hasattr(self, "_file"):
-            os.close(self._file)
+            close(self._file)
 
     def take(self, items: Int[np.ndarray, "items 2"]) -> Float[np.ndarray, "items frames channels"]:
         """The features of these (clip, version) pairs."""

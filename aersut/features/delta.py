@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.signal
 from jaxtyping import Array, Float
 
 from aersut.config import Named
@@ -81,6 +80,8 @@ class DeltaDelta(Delta):
 
 @functools.cache
 def _slopes(frames: int, width: int, order: int) -> Float[np.ndarray, "frames frames"]:
+    import scipy.signal  # half of the time that importing the features would take
+
     # the filter is linear, so its matrix is what it makes of the unit matrix
     matrix = scipy.signal.savgol_filter(np.eye(frames), width, polyorder=order, deriv=order, axis=0, mode="interp")
     return np.asarray(matrix, np.float32)

@@ -1,10 +1,11 @@
 """The forward pass over many examples."""
 
+import math
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
@@ -12,6 +13,7 @@ from jaxtyping import Array, Float
 from aersut.features.frontend import Frontend
 from aersut.training.state import Graphs, TrainState
 
+T = TypeVar("T")
 BATCH = 128
 
 
@@ -35,14 +37,25 @@ class Forward:
         self, state: TrainState, features: Float[np.ndarray, "clips frames channels"]
     ) -> Float[np.ndarray, "clips classes"]:
         """The logits of any number of clips."""
-        logits = []
-        for begin in range(0, len(features), BATCH):
-            batch = features[begin : begin + BATCH]
-            padded = np.resize(
-                batch, (BATCH, *batch.shape[1:])
-            )  # one compiled shape; what is repeated is dropped again
-            logits.append(np.asarray(self._forward(state.weights, state.rest, jnp.asarray(padded)))[: len(batch)])
-        return np.concatenate(logits)
+        replicas = _replicas((state.weights, state.rest))
+
+        def logits(number: int) -> np.ndarray:
+            batch = features[number * BATCH : (number + 1) * BATCH]
+            # one compiled shape; what is repeated is dropped again
+            padded = np.resize(batch, (BATCH, *batch.shape[1:]))
+            return np.asarray(self._forward(*replicas[number % len(replicas)], padded))[: len(batch)]
+
+        first = logits(0)  # threads that meet an untraced function would each trace it
+        # each device has a batch; a CPU has two, since XLA leaves a core idle in the small operations of a recurrence
+        with ThreadPoolExecutor(max(2, len(replicas))) as pool:
+            rest = pool.map(logits, range(1, math.ceil(len(features) / BATCH)))
+            return np.concatenate([first, *rest])
+
+
+def _replicas(tree: T) -> list[T]:
+    """The copy of a pytree that each device of this process has."""
+    count = len(jax.tree.leaves(tree)[0].addressable_shards)
+    return [jax.tree.map(lambda leaf, place=place: leaf.addressable_data(place), tree) for place in range(count)]
 
 
 def softmax(logits: Float[np.ndarray, "clips classes"]) -> Float[np.ndarray, "clips classes"]:
