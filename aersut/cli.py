@@ -1,5 +1,6 @@
 """The command line: which mode, with which flags; exit statuses (0 done, 2 a user's mistake, 130 interrupted)."""
 
+import errno
 import os
 import platform
 import sys
@@ -97,6 +98,13 @@ def _run(arguments: Arguments) -> int:
     except BrokenPipeError:  # `| head` has read enough; Python would complain once more when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" of {error.filename}" if error.filename else ""
+        remedy = "what was finished is kept. Make room, and give the same command again."
+        print(f"error: no space is left on the disk{where}; {remedy}", file=sys.stderr)
+        return 2
 
 
 def _dispatch(arguments: Arguments) -> int:

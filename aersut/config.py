@@ -164,6 +164,8 @@ class Experiment:
         sampling: "shuffle" shows each training example once an epoch; "balanced" draws each class equally often.
         scaling: "standard" gives each channel mean 0 and deviation 1 over the training part, "utterance" over each clip
             by itself (which needs the whole clip, and takes loudness away); "none" leaves it.
+        precision: of the training step's matmuls and activations; weights, losses and everything after training are in
+            float32. "bfloat16" is for accelerators that are faster with it.
         ema: decay of a moving average of the weights, which is what is evaluated and exported (0.999 is usual); 0 for
             none. It begins as a plain average, so that it forgets the first weights.
         patience: epochs without a better validation UAR after which training stops early; None for never.
@@ -183,6 +185,7 @@ class Experiment:
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
     optimizer: Annotated[Optimizer, Named(OPTIMIZERS)] = field(default_factory=lambda: OPTIMIZERS["adam"]())
     loss: Loss = field(default_factory=Loss)
+    precision: Literal["float32", "bfloat16"] = "float32"
     ema: float = 0.0
     epochs: int = 120
     patience: int | None = None

@@ -1,12 +1,24 @@
-"""--mode=train: train up to the last epoch, from where the run stopped."""
+"""--mode=train: train up to the last epoch, from where the run stopped, in one process or in several."""
 
 from typing import TYPE_CHECKING
 
+from absl import flags
+
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import open_run
+from aersut.commands.common import FLAGS, open_run
 
 if TYPE_CHECKING:
     from aersut.run import Run
+
+
+flags.DEFINE_string(
+    "coordinator",
+    None,
+    "With --mode=train: HOST:PORT at which the first of several processes listens, or auto under Slurm, Open MPI and "
+    "on Cloud TPU; by default JAX_COORDINATOR_ADDRESS of the environment, where it is set.",
+)
+flags.DEFINE_integer("processes", None, "With --mode=train: how many processes train together (JAX_NUM_PROCESSES).")
+flags.DEFINE_integer("process", None, "With --mode=train: which of them this is, from 0 (JAX_PROCESS_ID).")
 
 
 def train(run: "Run") -> None:
@@ -19,8 +31,14 @@ def train(run: "Run") -> None:
 
 
 def _run(arguments: Arguments) -> None:
+    from aersut.training.processes import join
+
+    join(FLAGS.coordinator, FLAGS.processes, FLAGS.process)
     train(open_run(arguments))
 
 
-USAGE = (("--mode=train --experiment=NAME", "train only, or go on where it stopped"),)
-COMMAND = Command(_run, USAGE)
+USAGE = (
+    ("--mode=train --experiment=NAME", "train only, or go on where it stopped"),
+    ("--mode=train … --coordinator=HOST:PORT --processes=COUNT --process=INDEX", "several processes train together"),
+)
+COMMAND = Command(_run, USAGE, flags=("coordinator", "processes", "process"))

@@ -20,8 +20,8 @@ class Source(Protocol):
     def labels(self) -> Int[np.ndarray, " examples"]:
         """The class of each example."""
 
-    def batch(self, examples: Int[np.ndarray, " batch"], rng: np.random.Generator) -> Batch:
-        """The examples at these places; `rng` is the batch's own."""
+    def batch(self, examples: Int[np.ndarray, " batch"], seeds: Int[np.ndarray, " batch"]) -> Batch:
+        """The examples at these places; a seed is the example's own, in this epoch."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class FeatureSource:
     items: Int[np.ndarray, "examples 2"]
     labels: Int[np.ndarray, " examples"]
 
-    def batch(self, examples: Int[np.ndarray, " batch"], rng: np.random.Generator) -> Batch:
+    def batch(self, examples: Int[np.ndarray, " batch"], seeds: Int[np.ndarray, " batch"]) -> Batch:
         return {"features": self.table.take(self.items[examples]), "label": self.labels[examples]}
 
 
@@ -56,8 +56,9 @@ class AudioSource:
     items: Int[np.ndarray, "examples 2"]
     labels: Int[np.ndarray, " examples"]
 
-    def batch(self, examples: Int[np.ndarray, " batch"], rng: np.random.Generator) -> Batch:
-        windows = [self.collection.window(clip, rng) for clip in self.items[examples, 0]]
+    def batch(self, examples: Int[np.ndarray, " batch"], seeds: Int[np.ndarray, " batch"]) -> Batch:
+        pairs = zip(self.items[examples, 0], seeds, strict=True)
+        windows = [self.collection.window(clip, np.random.default_rng(seed)) for clip, seed in pairs]
         return {"audio": np.stack(windows), "label": self.labels[examples]}
 
 
@@ -72,19 +73,24 @@ def training_batches(
     Args:
         batch_size: over all processes.
         balanced: draw each class equally often, the rare ones repeatedly.
-        shard: (index, count) of this process; each gets its share of every batch.
+        shard: (index, count) of this process; each gets its share of every batch, the first its beginning.
     """
     index, count = shard
+    size = batch_size // count
+    share = slice(index * size, (index + 1) * size)
+
+    def read(examples: Int[np.ndarray, " batch"], rng: np.random.Generator) -> Batch:
+        seeds = rng.integers(2**63, size=batch_size)  # of the whole batch, so that they are the same in any division
+        return source.batch(examples[share], seeds[share])
+
     if balanced:
         classes = [np.flatnonzero(source.labels == label) for label in np.unique(source.labels)]
         places = grain.MapDataset.mix(
             [grain.MapDataset.source(places).seed(seed + n).shuffle().repeat() for n, places in enumerate(classes)]
-        )[index::count]
+        )
     else:
-        # the remainder is cut before the shards are, so that all of them are equally long
         places = grain.MapDataset.range(len(source.labels)).seed(seed).shuffle()
-        places = places[: len(source.labels) // batch_size * batch_size][index::count]
-    batches = places.batch(batch_size // count, drop_remainder=True)
+    batches = places.batch(batch_size, drop_remainder=True)
     dataset = batches if balanced else batches.repeat()  # a mix of endless classes has no end already
-    dataset = dataset.seed(seed).random_map(source.batch)
+    dataset = dataset.seed(seed).random_map(read)
     return iter(dataset.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)))

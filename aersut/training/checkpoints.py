@@ -1,11 +1,14 @@
 """Checkpoints of a run: the best by validation UAR, and the last. The only module that knows Orbax."""
 
+import logging
 import types
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grain
+import jax
+import jax.numpy as jnp
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
@@ -16,6 +19,14 @@ from aersut.training.state import TrainState
 
 _policies = ocp.training.preservation_policies
 _METRIC = "validation_uar"
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # Orbax logs the traceback of what fails in the background, and raises it when it is asked for the next time
+    return "orbax" not in record.pathname
+
+
+logging.getLogger("absl").addFilter(_is_news)
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,11 @@ class Checkpoints:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
     ) -> None:
-        self._checkpointer.close()
+        try:
+            self._checkpointer.close()
+        except (OSError, ValueError) as failure:
+            if error is None:
+                raise self._unwritten(failure) from failure
 
     @property
     def last(self) -> int:
@@ -76,9 +91,17 @@ class Checkpoints:
         scaling: Scaling | None,
         validation_uar: float,
     ) -> None:
-        """Save in the background everything that the run goes on from, the data's position included."""
-        tree = {"state": state, "data": batches, "scaling": _scaling_tree(scaling)}
-        self._checkpointer.save_checkpointables_async(epoch, tree, metrics={_METRIC: validation_uar})
+        """Save in the background everything that the run goes on from, the data's position included.
+
+        Raises:
+            UserError: this one, or the one before, cannot be written.
+        """
+        # the position is that of the whole batches, so that any number of processes goes on from it
+        tree = {"state": state, "data": batches.get_state(), "scaling": _scaling_tree(scaling)}
+        try:
+            self._checkpointer.save_checkpointables_async(epoch, tree, metrics={_METRIC: validation_uar})
+        except (OSError, ValueError) as error:
+            raise self._unwritten(error) from error
 
     def restore(self, epoch: int, like: TrainState, batches: grain.DatasetIterator[Batch] | None = None) -> Restored:
         """Load the checkpoint of an epoch into the shape of `like`, and put `batches` where they were then.
@@ -86,17 +109,51 @@ class Checkpoints:
         Raises:
             UserError: the checkpoint is of another architecture, or cannot be read.
         """
-        wanted: dict[str, Any] = {"state": like, "scaling": None}
-        if batches is not None:
-            wanted["data"] = batches
+        refused = f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network"
+        if difference := self._difference(epoch, like):
+            raise UserError(f"{refused}: {difference}. Choose another --workdir.")
         try:
-            tree = self._checkpointer.load_checkpointables(epoch, wanted)
+            tree = self._checkpointer.load_checkpointables(epoch, {"state": like, "data": None, "scaling": None})
         except Exception as error:
-            raise UserError(
-                f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network: it is damaged, or "
-                f"of another architecture or version ({str(error)[:200]}). Choose another --workdir."
-            ) from error
+            reason = f"it is damaged, or of another version ({str(error)[:200]})"
+            raise UserError(f"{refused}: {reason}. Choose another --workdir.") from error
+        if batches is not None:
+            batches.set_state(tree["data"])
         return Restored(epoch, tree["state"], _to_scaling(tree["scaling"]))
+
+    def _unwritten(self, error: Exception) -> UserError:
+        # tensorstore tells of a full disk by a ValueError that names each of its layers
+        reason = "no space is left on the disk" if "No space left" in str(error) else str(error)[:200]
+        return UserError(
+            f"a checkpoint cannot be written into {self.folder}: {reason}. The last whole one is kept: make room, and "
+            "the same command goes on from there."
+        )
+
+    def _difference(self, epoch: int, like: TrainState) -> str:
+        """The first array in which a checkpoint and a state differ, or ""."""
+        try:
+            held = _shapes(self._checkpointer.checkpointables_metadata(epoch).metadata["state"])
+        except Exception:  # damaged, which loading it will tell
+            return ""
+        wanted = _shapes(like)
+        for name in [*wanted, *(name for name in held if name not in wanted)]:
+            there, here = held.get(name, "no such array"), wanted.get(name, "none")
+            if there != here:
+                return f"it is of another architecture: {name} is {there}, and {here} in the network"
+        return ""
+
+
+def _shapes(tree: Any) -> dict[str, str]:
+    """The type and shape of each array, by where it is; the same for a state and for what Orbax knows of one."""
+    leaves, _ = jax.tree.flatten_with_path(tree)
+    names = (".".join(jax.tree_util.keystr((key,), simple=True) for key in path) for path, _ in leaves)
+    return {name.removesuffix(".value"): _shape(leaf) for name, (_, leaf) in zip(names, leaves, strict=True)}
+
+
+def _shape(leaf: Any) -> str:
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)  # as which it is saved
+    return f"{leaf.dtype}{list(leaf.shape)}"
 
 
 def _scaling_tree(scaling: Scaling | None) -> dict[str, np.ndarray]:

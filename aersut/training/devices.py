@@ -1,5 +1,6 @@
-"""Training on every device that JAX sees: the batch is divided among them, the state is on each."""
+"""Training on every device of every process: the batch is divided among them, the state is on each."""
 
+import functools
 from typing import Any, TypeVar
 
 import jax
@@ -33,12 +34,18 @@ class Devices:
             self._mesh = jax.make_mesh((len(devices),), ("batch",), axis_types=(AxisType.Auto,), devices=devices)
 
     def everywhere(self, tree: T) -> T:
-        """A copy of a pytree on each device."""
-        return self._place(tree, PartitionSpec())  # type: ignore[no-untyped-call]
+        """A copy of a pytree on each device; every process has the same one."""
+        if self._mesh is None:
+            return tree
+        return jax.jit(lambda leaves: leaves, out_shardings=self._sharding())(tree)
 
     def divided(self, batch: Batch) -> Any:
-        """Each device's share of a batch, in their order."""
-        return self._place(batch, PartitionSpec("batch"))  # type: ignore[no-untyped-call]
+        """Each device's share of this process's share of a batch, in their order."""
+        if self._mesh is None:
+            return batch
+        place: Any = functools.partial(jax.make_array_from_process_local_data, self._sharding("batch"))
+        return {name: place(values) for name, values in batch.items()}
 
-    def _place(self, tree: T, spec: PartitionSpec) -> T:
-        return tree if self._mesh is None else jax.device_put(tree, NamedSharding(self._mesh, spec))
+    def _sharding(self, *axes: str) -> NamedSharding:
+        assert self._mesh is not None
+        return NamedSharding(self._mesh, PartitionSpec(*axes))  # type: ignore[no-untyped-call]

@@ -5,23 +5,22 @@ import time
 from collections.abc import Iterator
 
 import filelock
+import grain
 import jax
 import numpy as np
 from jaxtyping import Float
 
 from aersut import metrics
-from aersut.data import collection
 from aersut.data.pipeline import AudioSource, Batch, FeatureSource, Source, training_batches
 from aersut.errors import UserError
-from aersut.run import Prepared, Run, build_network, describe, prepare
+from aersut.run import Prepared, Run, build_network, prepare
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.devices import Devices
-from aersut.training.environment import environment
-from aersut.training.events import Events
 from aersut.training.forward import Forward, cross_entropy
+from aersut.training.journal import Journal
 from aersut.training.loss import class_weights
-from aersut.training.progress import Progress
+from aersut.training.processes import agree, leads, share
 from aersut.training.state import TrainState, create
 from aersut.training.step import Figures, Step, make_train_step
 
@@ -29,7 +28,8 @@ from aersut.training.step import Figures, Step, make_train_step
 def train(run: Run) -> bool:
     """Train the run's network up to its last epoch, from where it stopped; say whether there was anything to do.
 
-    Each epoch ends with a line in `metrics.jsonl` and a checkpoint of everything that the next one starts from.
+    Each epoch ends with a line in `metrics.jsonl` and a checkpoint of everything that the next one starts from. Of
+    several processes each computes its share of every batch, and the first one writes.
 
     Raises:
         UserError: the data or the configuration cannot be trained on, the loss is no number, or another process trains.
@@ -37,11 +37,10 @@ def train(run: Run) -> bool:
     experiment = run.experiment
     with _alone(run), Checkpoints(run.checkpoints) as checkpoints:
         done = checkpoints.last
-        records.cut(run.records, done)
-        if done >= experiment.epochs or records.exhausted(run.records, experiment.patience):
+        history = records.up_to(run.records, done)
+        if done >= experiment.epochs or records.exhausted(history, experiment.patience):
             return False
         prepared = prepare(run)
-        _tell(prepared)
         steps = _steps(run, prepared)
         devices = Devices(experiment.batch_size)
 
@@ -49,48 +48,44 @@ def train(run: Run) -> bool:
         network = build_network(experiment, prepared.frontend)
         graphs, state = create(network, optimizer, averaged=experiment.ema > 0)
         state = devices.everywhere(state)
-        balanced = experiment.sampling == "balanced"
-        batches = training_batches(_source(run, prepared), experiment.batch_size, experiment.seed, balanced)
+        batches = _batches(run, prepared)
         if done:
             state = checkpoints.restore(done, state, batches).state
-            print(f"going on after epoch {done} of {experiment.epochs}")
 
         key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
         weights = _class_weights(run, prepared)
-        step = make_train_step(graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema)
+        step = make_train_step(
+            graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema, experiment.precision
+        )
         forward = Forward(graphs, prepared.frontend)
-        records.append(run.sessions, {"after_epoch": done, "seed": experiment.seed, **environment()})
-        with (
-            Progress(steps * experiment.epochs, steps * done, experiment.batch_size) as progress,
-            Events(run.folder / "tensorboard", steps * done) as events,
-        ):
+        with Journal(run, steps, done) as journal:
+            journal.begin(prepared)
             for epoch in range(done + 1, experiment.epochs + 1):
-                state, figures = _one_epoch(step, state, map(devices.divided, batches), steps, progress)
+                state, figures = _one_epoch(step, state, map(devices.divided, batches), steps, journal)
                 record = {"epoch": epoch, "step": steps * epoch, **figures, **_validate(prepared, forward, state)}
-                records.append(run.records, record)
-                events.write(record)
+                history.append(record)
+                journal.record(record)
                 checkpoints.save(epoch, state, batches, prepared.frontend.scaling, record["validation_uar"])
-                progress.epoch(record, experiment.epochs)
-                if records.exhausted(run.records, experiment.patience):
-                    progress.note(f"stopped early: no better validation UAR for {experiment.patience} epochs")
+                if records.exhausted(history, experiment.patience):
+                    journal.note(f"stopped early: no better validation UAR for {experiment.patience} epochs")
                     break
     return True
 
 
 @contextlib.contextmanager
 def _alone(run: Run) -> Iterator[None]:
-    """Hold the run folder's lock; the system takes it from a process that dies."""
+    """Hold the run folder's lock in the leading process; the system takes it from one that dies."""
     lock = filelock.FileLock(run.folder / ".lock", blocking=False)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise UserError(
-            f"run folder {run.folder} is being trained in by another process. Wait for it, or choose another --workdir."
-        ) from None
-    except OSError as error:
-        raise UserError(
-            f"run folder {run.folder} cannot be written: {error.strerror}. Choose another --workdir."
-        ) from None
+    problem = ""
+    if leads():
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            problem = "is being trained in by another process. Wait for it, or choose another --workdir"
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror}. Choose another --workdir"
+    if agree(bool(problem)):
+        raise UserError(f"run folder {run.folder} {problem or 'cannot be had; the first process says why'}.")
     try:
         yield
     finally:
@@ -98,7 +93,7 @@ def _alone(run: Run) -> Iterator[None]:
 
 
 def _one_epoch(
-    step: Step, state: TrainState, batches: Iterator[Batch], steps: int, progress: Progress
+    step: Step, state: TrainState, batches: Iterator[Batch], steps: int, journal: Journal
 ) -> tuple[TrainState, dict[str, float]]:
     begin, first = time.perf_counter(), int(state.step)
     figures = []
@@ -106,12 +101,12 @@ def _one_epoch(
         state, latest = step(state, next(batches))
         figures.append(latest)
         if number:  # read one step late, so that the next one is under way meanwhile
-            _watch(figures[-2], first + number, progress)
-    _watch(figures[-1], first + steps, progress)
+            _watch(figures[-2], first + number, journal)
+    _watch(figures[-1], first + steps, journal)
     return state, {
         "train_loss": float(np.mean([figure["loss"] for figure in figures])),
         "train_accuracy": float(np.mean([figure["accuracy"] for figure in figures])),
-        "clips_per_second": round(steps * progress.batch_size / (time.perf_counter() - begin), 1),
+        "clips_per_second": round(steps * journal.batch_size / (time.perf_counter() - begin), 1),
     }
 
 
@@ -129,10 +124,10 @@ def _validate(prepared: Prepared, forward: Forward, state: TrainState) -> dict[s
     }
 
 
-def _watch(figures: Figures, number: int, progress: Progress) -> None:
+def _watch(figures: Figures, number: int, journal: Journal) -> None:
     loss = float(figures["loss"])
     _refuse_nan("the loss", loss, number)
-    progress.step(loss, float(figures["accuracy"]))
+    journal.step(loss, float(figures["accuracy"]))
 
 
 def _refuse_nan(name: str, loss: float, number: int) -> None:
@@ -157,17 +152,13 @@ def _steps(run: Run, prepared: Prepared) -> int:
     return items // batch_size
 
 
-def _source(run: Run, prepared: Prepared) -> Source:
+def _batches(run: Run, prepared: Prepared) -> grain.DatasetIterator[Batch]:
+    experiment = run.experiment
     items = prepared.split.items("train")
     labels = prepared.labels[items[:, 0]]
-    if run.experiment.on_the_fly:
-        return AudioSource(prepared.collection, items, labels)
-    return FeatureSource(prepared.table, items, labels)
-
-
-def _tell(prepared: Prepared) -> None:
-    for line in collection.describe(prepared.collection):
-        print(line)
-    print(describe(prepared))
-    if prepared.split.warning:
-        print(f"WARNING: {prepared.split.warning}")
+    source: Source = FeatureSource(prepared.table, items, labels)
+    if experiment.on_the_fly:
+        source = AudioSource(prepared.collection, items, labels)
+    return training_batches(
+        source, experiment.batch_size, experiment.seed, balanced=experiment.sampling == "balanced", shard=share()
+    )

@@ -18,14 +18,15 @@ class Progress:
         batch_size: clips in a step.
     """
 
-    def __init__(self, steps: int, first_step: int, batch_size: int) -> None:
+    def __init__(self, steps: int, first_step: int, batch_size: int, silent: bool = False) -> None:
         self.batch_size = batch_size
+        self._silent = silent
         self._shown = time.monotonic()
         self._bar = tqdm(
             total=steps,
             initial=first_step,
             file=sys.stderr,
-            disable=not sys.stderr.isatty(),
+            disable=silent or not sys.stderr.isatty(),
             dynamic_ncols=True,
             bar_format="{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} steps, {remaining} left{postfix}",
         )
@@ -59,5 +60,7 @@ class Progress:
 
     def note(self, line: str) -> None:
         """Print a line, without tearing the bar."""
+        if self._silent:
+            return
         self._bar.write(line, file=sys.stdout)
         sys.stdout.flush()

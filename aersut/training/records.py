@@ -31,14 +31,19 @@ def append(path: Path, record: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
+def up_to(path: Path, epoch: int) -> list[dict[str, Any]]:
+    """The records of a run as far as the checkpoint that it goes on from."""
+    return [record for record in read(path) if record["epoch"] <= epoch]
+
+
 def cut(path: Path, epoch: int) -> None:
     """Drop what was recorded after the checkpoint that a run goes on from."""
-    kept = "".join(json.dumps(record) + "\n" for record in read(path) if record["epoch"] <= epoch)
+    kept = "".join(json.dumps(record) + "\n" for record in up_to(path, epoch))
     if path.exists() and path.read_text(encoding="utf-8") != kept:
         write_text(path, kept)
 
 
-def exhausted(path: Path, patience: int | None) -> bool:
+def exhausted(records: list[dict[str, Any]], patience: int | None) -> bool:
     """Whether the best validation UAR is `patience` epochs old, so that training stops early."""
-    scores = [record["validation_uar"] for record in read(path)]
+    scores = [record["validation_uar"] for record in records]
     return patience is not None and len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])

@@ -27,6 +27,7 @@ def make_train_step(
     loss: Loss | None = None,
     class_weights: Float[np.ndarray, " classes"] | None = None,
     ema: float = 0.0,
+    precision: str = "float32",
 ) -> Step:
     """Return the jitted step (state, batch) → (state, {"loss", "accuracy"}); the state that it is given is used up.
 
@@ -34,7 +35,7 @@ def make_train_step(
 
     Args:
         class_weights: all 1 by default.
-        ema: see `Experiment`.
+        ema, precision: see `Experiment`.
     """
     optimizer = optax.with_extra_args_support(optimizer)
     weights = np.ones(frontend.classes, np.float32) if class_weights is None else class_weights
@@ -42,8 +43,10 @@ def make_train_step(
     def loss_of(
         params: nnx.State[Any, Any], rest: nnx.State[Any, Any], features: Array, target: Array
     ) -> tuple[Array, tuple[nnx.State[Any, Any], Array]]:
-        network = nnx.merge(graphs.training, params, rest, copy=True)
-        logits = network(features)
+        # the gradient of a cast is a cast: it comes back in the weights' own precision
+        cast = jax.tree.map(lambda leaf: leaf.astype(precision), params)
+        network = nnx.merge(graphs.training, cast, rest, copy=True)
+        logits = network(features.astype(precision)).astype(jnp.float32)
         mean = losses(logits, target, loss or Loss(), weights).mean()
         accuracy = jnp.mean(jnp.argmax(logits, axis=1) == jnp.argmax(target, axis=1))
         return mean, (nnx.state(network, nnx.Not(nnx.Param)), accuracy)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,14 +28,17 @@ def command(tiny, folder):
     ]
 
 
-def kill_after(epoch, tiny, folder):
-    """Start the training, kill it once it has recorded `epoch`, and return the last epoch that it recorded."""
+def kill(seconds, tiny, folder):
+    """Start the training, kill it so many seconds after it has begun to train, and return the last recorded epoch."""
+    sessions = folder / "sessions.jsonl"
+    before = len(sessions.read_text().splitlines()) if sessions.exists() else 0
     process = subprocess.Popen(command(tiny, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while len(records.read(folder / "metrics.jsonl")) < epoch:
+    while not sessions.exists() or len(sessions.read_text().splitlines()) == before:
         assert process.poll() is None, "the training ended before it could be killed"
-        assert time.monotonic() < deadline, "the training did not get as far as that"
+        assert time.monotonic() < deadline, "the training did not begin"
         time.sleep(0.01)
+    time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
     return len(records.read(folder / "metrics.jsonl"))
@@ -48,18 +52,27 @@ def weights(folder):
     return last, best.epoch, [np.asarray(leaf) for leaf in jax.tree.leaves((best.state.params, best.state.opt_state))]
 
 
-@pytest.mark.slow  # four real processes: nothing else shows that a kill loses nothing
-def test_a_killed_run_ends_bit_for_bit_like_an_undisturbed_one(tiny, tmp_path):
+@pytest.mark.slow  # seven real processes: nothing else shows that a kill at any moment loses nothing
+def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_undisturbed_one(tiny, tmp_path):
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    begin = time.monotonic()
     subprocess.run(command(tiny, undisturbed), check=True, capture_output=True, timeout=300)
     compiled = Path(os.environ["AERSUT_CACHE"], "jax")
     assert any(compiled.rglob("*-cache")), "what is compiled is kept for the next process"
-    reached = kill_after(2, tiny, killed)
-    assert reached < EPOCHS
-    assert kill_after(min(reached + 6, EPOCHS - 3), tiny, killed) < EPOCHS
+    # compiling, steps, saving and what lies between; a moment too late for one machine is too early for another
+    longest = (time.monotonic() - begin) / 4
+    rng = np.random.default_rng(int(time.time()))
+    reached = []
+    while len(reached) < 5:
+        moment = rng.uniform(0, longest)
+        print(f"killed {moment:.2f} s after it began")
+        reached.append(kill(moment, tiny, killed))
+        if reached[-1] == EPOCHS:  # that was its end: once more from the start, more briefly
+            shutil.rmtree(killed)
+            longest /= 2
+            reached.clear()
     done = subprocess.run(command(tiny, killed), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "going on after epoch" in done.stdout
 
     lines = [records.read(folder / "metrics.jsonl") for folder in (undisturbed, killed)]
     for record in (*lines[0], *lines[1]):
