@@ -1,17 +1,24 @@
 """How fast the paper's networks train and predict, against Keras on TensorFlow (and PyTorch, where it is installed).
 
-    python benchmarks/training.py [--repeats 3] [--json]
+    python benchmarks/training.py [--repeats 3] [--json] [--speech FOLDER --peer SCRIPT]
 
 The same architecture, batch 32, 13 × 130 generated features of 2,048 clips, Adam, the same cores; every measurement is
 a process of its own, ours and the peers' in turn, and medians are printed. Training includes feeding: ours through the
-grain pipeline from a file, Keras' `fit` and PyTorch from memory. Clips/s count the second and third epoch. first_step_s
-is the time from the process's start to the end of its first step, without a compilation cache and with one.
+grain pipeline from a file, Keras' `fit` and PyTorch from memory. Clips/s count the second and third epoch.
+
+floor_ms is what the step's matmuls take by themselves, in the same process; forward_ms, gradient_ms and step_ms say
+where the rest goes. first_step_s is the time from the start of launch.py to the line of an epoch of two steps, its validation
+included, without a compilation cache and with one. saving_share is the part of a training's time in which it waits for
+checkpoints. whole_job_* is everything from the files of --speech (RAVDESS) to an evaluated model, 40 epochs with 2
+augmented copies, against a script that does the same with librosa and Keras and takes the same folder.
 """
 
 import argparse
 import importlib.util
 import json
 import os
+import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -19,10 +26,9 @@ import tempfile
 import time
 from pathlib import Path
 
-BEGIN = time.perf_counter()
+import numpy as np
 
-import numpy as np  # noqa: E402  (what comes before the first step counts)
-
+ROOT = Path(__file__).parents[1]
 CLIPS, FRAMES, CHANNELS, CLASSES, BATCH = 2_048, 130, 13, 8, 32
 BLOCKS = ((256, 5), (128, 3), (64, 3))
 
@@ -31,17 +37,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--speech", type=Path, help="a data root with RAVDESS, for saving_share and the whole job")
+    parser.add_argument("--peer", type=Path, help="SCRIPT FOLDER --model cnn --epochs 40 does the whole job, too")
     parser.add_argument("--run", nargs=2, metavar=("WAY", "MODEL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         way, model = arguments.run
-        print(json.dumps({"ours": ours, "keras": keras, "torch": torch}[way](model)))
+        print(json.dumps({"ours": ours, "keras": keras, "torch": torch, "saving": waits}[way](model)))
         return
     ways = ["ours", "keras", *(["torch"] if importlib.util.find_spec("torch") else [])]
     figures = {}
     for model in ("cnn", "cnn_lstm"):
         figures |= measured(model, ways, arguments.repeats)
     figures |= first_step()
+    if arguments.speech:
+        figures["saving_share"] = saving(arguments.speech)
+    if arguments.speech and arguments.peer:
+        figures |= whole_job(arguments.speech, arguments.peer)
     if arguments.json:
         print(json.dumps(figures))
         return
@@ -61,7 +73,9 @@ def measured(model: str, ways: list[str], repeats: int) -> dict[str, float]:
     for way in ways[1:]:
         figures[f"{model}_vs_{way}"] = middle["ours"]["train"] / middle[way]["train"]
         figures[f"{model}_predict_vs_{way}"] = middle["ours"]["predict"] / middle[way]["predict"]
-    figures[f"{model}_peak_memory_mb"] = middle["ours"]["memory"]
+    for name in ("floor_ms", "forward_ms", "gradient_ms", "step_ms"):
+        figures[f"{model}_{name}"] = middle["ours"][name]
+    figures[f"{model}_floor_share"] = middle["ours"]["floor_ms"] / middle["ours"]["step_ms"]
     return figures
 
 
@@ -77,11 +91,66 @@ def child(way: str, model: str, **environment: str) -> dict[str, float]:
     return dict(json.loads(ran.stdout.splitlines()[-1]))
 
 
+def launch(*arguments: str, cache: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(ROOT / "launch.py"), *arguments]
+    return subprocess.Popen(command, env={**os.environ, "AERSUT_CACHE": cache}, stdout=subprocess.PIPE, text=True)
+
+
 def first_step() -> dict[str, float]:
+    def taken(number: int) -> float:
+        begin = time.perf_counter()
+        process = launch(*arguments, f"--workdir={folder}/{number}", cache=f"{folder}/cache")
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if line.startswith("epoch 1/"))
+        seconds = time.perf_counter() - begin
+        process.communicate()
+        assert line
+        return seconds
+
     with tempfile.TemporaryDirectory() as folder:
-        cache = {"JAX_COMPILATION_CACHE_DIR": folder, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1"}
-        cold, warm = (child("ours", "cnn", **cache)["first_step"] for _ in range(2))
-    return {"first_step_s": cold, "first_step_cached_s": warm}
+        arguments = [
+            *(
+                "--experiment=cnn_combined",
+                "--mode=train",
+                "--experiment.data.corpora=synthetic",
+                "--experiment.epochs=1",
+            ),
+            *("--experiment.data.corpora.0.speakers=10", "--experiment.data.corpora.0.repetitions=1"),
+            *("--experiment.augmented_copies=0", "--experiment.augment="),
+        ]
+        taken(0)  # decodes the clips and computes their features
+        shutil.rmtree(f"{folder}/cache/jax")
+        return {"first_step_s": taken(1), "first_step_cached_s": taken(2)}
+
+
+def saving(speech: Path) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        return child("saving", str(speech), AERSUT_CACHE=folder)["share"]
+
+
+def whole_job(speech: Path, peer: Path) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        arguments = [
+            *("--experiment=cnn_combined", f"--experiment.data.root={speech}", "--experiment.data.corpora=ravdess"),
+            *("--experiment.epochs=40", f"--workdir={folder}/run"),
+        ]
+        for mode in ("train", "evaluate"):
+            process = launch(*arguments, f"--mode={mode}", cache=f"{folder}/cache")
+            process.communicate()
+            assert process.returncode == 0
+        ours = time.perf_counter() - begin
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000  # none before it took more
+    begin = time.perf_counter()
+    command = [sys.executable, str(peer), str(speech), "--model", "cnn", "--protocol", "speaker", "--epochs", "40"]
+    subprocess.run(command, check=True, capture_output=True)
+    theirs = time.perf_counter() - begin
+    return {
+        "whole_job_s": ours,
+        "whole_job_peer_s": theirs,
+        "whole_job_vs_peer": theirs / ours,
+        "peak_memory_mb": memory,
+    }
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -92,10 +161,8 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def rate(epoch, predict, first: float) -> dict[str, float]:
+def rate(epoch, predict) -> dict[str, float]:
     """Clips/s of the two epochs after the first, and of the second prediction."""
-    import resource
-
     begin = time.perf_counter()
     epoch()
     epoch()
@@ -103,12 +170,9 @@ def rate(epoch, predict, first: float) -> dict[str, float]:
     predict()
     begin = time.perf_counter()
     predict()
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     return {
         "train": train,
         "predict": CLIPS / (time.perf_counter() - begin),
-        "first_step": first - BEGIN,
-        "memory": memory,
     }
 
 
@@ -143,11 +207,83 @@ def ours(name: str) -> dict[str, float]:
                 state, figures = step(state, next(batches))
             float(figures["loss"])
 
-        steps(1)
-        first = time.perf_counter()
-        steps(CLIPS // BATCH - 1)
+        steps(CLIPS // BATCH)
         forward = Forward(graphs, frontend)
-        return rate(lambda: steps(CLIPS // BATCH), lambda: forward(state, features), first)
+        figures = rate(lambda: steps(CLIPS // BATCH), lambda: forward(state, features))
+        return figures | parts(graphs, state, features, labels) | {"step_ms": 1000 * BATCH / figures["train"]}
+
+
+def parts(graphs, state, features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Milliseconds of the step's matmuls by themselves, of its forward pass, and of that with its gradient."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+    from flax import nnx
+
+    def loss(params, x, y):
+        network = nnx.merge(graphs.training, params, state.rest, copy=True)
+        return optax.softmax_cross_entropy_with_integer_labels(network(x), y).mean()
+
+    batch = jnp.asarray(features[:BATCH]), jnp.asarray(labels[:BATCH])
+    # a convolution is a product of its columns and its kernel; each weight has the product of the forward pass, and two
+    # of the same size in the backward pass, for its own gradient and for its input's (which the first does not need)
+    products, frames = [], FRAMES
+    for path, leaf in jax.tree.leaves_with_path(state.params):
+        name, shape = jax.tree_util.keystr(path), leaf.shape
+        if "kernel" not in name and "recurrent" not in name:
+            continue
+        rows = BATCH
+        if "blocks" in name:
+            rows, frames = BATCH * frames, frames // 2
+            shape = (shape[0] * shape[1], shape[2])
+        elif "lstms" in name:
+            rows = BATCH * (FRAMES >> len(BLOCKS))
+        first = shape[0] == CHANNELS * BLOCKS[0][1]
+        products += [(rows, *shape), (shape[0], rows, shape[1])] + ([] if first else [(rows, shape[1], shape[0])])
+    rng = np.random.default_rng(0)
+    pairs = [
+        tuple(jnp.asarray(rng.standard_normal(size, np.float32)) for size in ((m, k), (k, n))) for m, k, n in products
+    ]
+    multiply, forward, gradient = jax.jit(lambda a, b: a @ b), jax.jit(loss), jax.jit(jax.value_and_grad(loss))
+    return {
+        "floor_ms": sum(milliseconds(lambda pair=pair: multiply(*pair)) for pair in pairs),
+        "forward_ms": milliseconds(lambda: forward(state.params, *batch)),
+        "gradient_ms": milliseconds(lambda: gradient(state.params, *batch)),
+    }
+
+
+def milliseconds(function) -> float:
+    import jax
+
+    taken = []
+    for _ in range(20):
+        begin = time.perf_counter()
+        jax.block_until_ready(function())
+        taken.append(1000 * (time.perf_counter() - begin))
+    return statistics.median(taken[2:])
+
+
+def waits(speech: str) -> dict[str, float]:
+    """The share of a training of 10 epochs, after its first, in which it waits for its checkpoints."""
+    from aersut import experiment
+    from aersut.run import start
+    from aersut.training import loop
+    from aersut.training.checkpoints import Checkpoints
+
+    waited, real, ends = 0.0, Checkpoints.save, []
+
+    def save(*arguments, **named) -> None:
+        nonlocal waited
+        begin = time.perf_counter()
+        real(*arguments, **named)
+        ends.append(time.perf_counter())
+        waited += (ends[-1] - begin) if len(ends) > 1 else 0
+
+    Checkpoints.save = save
+    overrides = {"data.root": speech, "data.corpora": "ravdess", "epochs": "11"}
+    with tempfile.TemporaryDirectory() as folder:
+        loop.train(start(experiment.load("cnn_combined", overrides.items()), Path(folder) / "run"))
+    return {"share": waited / (ends[-1] - ends[0])}
 
 
 def keras(name: str) -> dict[str, float]:
@@ -173,14 +309,12 @@ def keras(name: str) -> dict[str, float]:
         [k.Input((FRAMES, CHANNELS)), *blocks, *head, layers.Dropout(0.5), layers.Dense(CLASSES, activation="softmax")]
     )
     model.compile(k.optimizers.Adam(1e-5), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.train_on_batch(features[:BATCH], labels[:BATCH])
-    first = time.perf_counter()
 
     def epoch() -> None:
         model.fit(features, labels, batch_size=BATCH, epochs=1, verbose=0, shuffle=True)
 
     epoch()
-    return rate(epoch, lambda: model.predict(features, batch_size=128, verbose=0), first)
+    return rate(epoch, lambda: model.predict(features, batch_size=128, verbose=0))
 
 
 def torch(name: str) -> dict[str, float]:
@@ -225,10 +359,8 @@ def torch(name: str) -> dict[str, float]:
             for batch in features.split(128):
                 model(batch)
 
-    steps(t.arange(BATCH))
-    first = time.perf_counter()
     steps(t.randperm(CLIPS))
-    return rate(lambda: steps(t.randperm(CLIPS)), predict, first)
+    return rate(lambda: steps(t.randperm(CLIPS)), predict)
 
 
 if __name__ == "__main__":
