@@ -8,9 +8,9 @@ grain pipeline from a file, Keras' `fit` and PyTorch from memory. Clips/s count 
 
 floor_ms is what the step's matmuls take by themselves, in the same process; forward_ms, gradient_ms and step_ms say
 where the rest goes. first_step_s is the time from the start of launch.py to the line of an epoch of two steps, its
-validation included, without a compilation cache and with one. saving_share is the part of a training's time in which it waits for
-checkpoints. whole_job_* is everything from the files of --speech (RAVDESS) to an evaluated model, 40 epochs with 2
-augmented copies, against a script that does the same with librosa and Keras and takes the same folder.
+validation included, without a compilation cache and with one. saving_share is the part of a training's time in which
+it waits for checkpoints. whole_job_* is everything from the files of --speech (RAVDESS) to an evaluated model, 40
+epochs with 2 augmented copies, against a script that does the same with librosa and Keras and takes the same folder.
 """
 
 import argparse
