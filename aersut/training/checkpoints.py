@@ -112,8 +112,9 @@ class Checkpoints:
         refused = f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network"
         if difference := self._difference(epoch, like):
             raise UserError(f"{refused}: {difference}. Choose another --workdir.")
+        wanted = {"state": like, "scaling": None, **({} if batches is None else {"data": None})}
         try:
-            tree = self._checkpointer.load_checkpointables(epoch, {"state": like, "data": None, "scaling": None})
+            tree = self._checkpointer.load_checkpointables(epoch, wanted)
         except Exception as error:
             reason = f"it is damaged, or of another version ({str(error)[:200]})"
             raise UserError(f"{refused}: {reason}. Choose another --workdir.") from error
