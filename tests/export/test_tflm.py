@@ -20,9 +20,7 @@ def test_it_gives_the_outputs_and_the_arena():
 
 
 def test_an_operator_that_it_lacks_is_named():
-    with pytest.raises(
-        UserError, match=r"model\.tflite does not run in .* Micro: it has no operator ATAN2"
-    ):
+    with pytest.raises(UserError, match=r"model\.tflite does not run in .* Micro: it has no operator ATAN2"):
         run_tflm(renamed(FILE, BuiltinOperator.SOFTMAX, BuiltinOperator.ATAN2), INPUTS, "model.tflite")
 
 
