@@ -14,7 +14,7 @@ from aersut.export.bridge import probabilities, to_tflite
 from aersut.export.context import Context, Part, described, origin, report
 from aersut.export.flatbuffer import describe, with_metadata
 from aersut.export.quantize import FORMATS, quantize
-from aersut.export.verify import check_loss, judge, latency_ms, loss, refuse_difference, run_litert, run_micro
+from aersut.export.verify import check_loss, compare, judge, latency_ms, loss, refuse_difference, run_litert, run_micro
 
 MICRO = ("float32", "int8")
 """The formats that boards take, which are verified there on the whole test part."""
@@ -36,16 +36,15 @@ def classifiers(context: Context) -> Mapping[str, bytes]:
     base = to_tflite(probabilities(trained.graphs, trained.state, fused=True), [(1, *trained.frontend.shape)])
     files = _quantized(context, base)
     outputs = {name: run_litert(file, context.test.features) for name, file in files.items()}
-    refuse_difference(judge(outputs["float32"], context.test.reference, context.test.labels))
+    _check_float32(context, outputs["float32"], "LiteRT")
+    _drop_int16x8(context, files, outputs)
     clip = context.test.features[0]
     latencies = {name: latency_ms(file, clip) for name, file in files.items()}  # before the cores are busy
     micro = _in_micro(context, files)
-    if "float32" in micro:
-        refuse_difference(
-            judge(micro["float32"][0], context.test.reference, context.test.labels), "TensorFlow Lite Micro"
-        )
+    if micro:
+        _check_float32(context, micro["float32"][0], "TensorFlow Lite Micro")
     _check_int8(context, files)
-    finished = {}
+    finished: dict[str, bytes] = {}
     for name, file in files.items():
         result = _report(context.test, file, outputs[name], latencies[name], micro.get(name))
         finished[file_name(name)] = shipped = with_metadata(file, _metadata(context, file, result))
@@ -66,6 +65,20 @@ def _quantized(context: Context, base: bytes) -> dict[str, bytes]:
                 raise
             context.notes.append(f"{file_name(name)} is left out: {error}")
     return files
+
+
+def _check_float32(context: Context, outputs: np.ndarray, where: str) -> None:
+    refuse_difference(compare(outputs, context.test.reference), where)
+
+
+def _drop_int16x8(context: Context, files: dict[str, bytes], outputs: Mapping[str, np.ndarray]) -> None:
+    """Leave out what is to be nearer to float32 than int8 and is not; some of TensorFlow's int16 kernels err."""
+    far = {name: compare(found, context.test.reference).difference for name, found in outputs.items()}
+    if "int16x8" in files and far["int16x8"] > max(far["int8"], 0.01):
+        del files["int16x8"]
+        context.notes.append(
+            f"{file_name('int16x8')} is left out: it is further from JAX than int8, by {far['int16x8']:.2g}."
+        )
 
 
 def _in_micro(context: Context, files: Mapping[str, bytes]) -> dict[str, Micro]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from jaxtyping import Float
 
 from aersut.errors import UserError
 from aersut.export.flatbuffer import TYPES
@@ -83,6 +84,29 @@ def shrink_weights(model: Any, dtype: Literal["float16", "int8"]) -> None:
                 graph.operators.insert(at, schema.OperatorT(opcodeIndex=code, inputs=[stored], outputs=[place]))
             operator.inputs[slot] = place
     graph.remove_unused()
+
+
+def cell_states(
+    graph: Graph, operator: Any, x: Float[np.ndarray, "batch frames inputs"]
+) -> Float[np.ndarray, "frames batch units"]:
+    """What an LSTM in float32 keeps in its cells after each frame, which no tensor of a file shows."""
+    kernel, recurrent, bias = (
+        np.concatenate([graph.constant(operator.inputs[slot]) for slot in slots])
+        for slots in (range(1, 5), range(5, 9), range(12, 16))
+    )
+    projected = np.swapaxes(x, 0, 1) @ kernel.T + bias
+    hidden, cell = (np.zeros((len(x), len(bias) // 4), np.float32) for _ in range(2))
+    states = []
+    for frame in projected:
+        i, f, g, o = np.split(frame + hidden @ recurrent.T, 4, axis=-1)
+        cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
+        hidden = _sigmoid(o) * np.tanh(cell)
+        states.append(cell)
+    return np.stack(states)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.5 * np.tanh(x / 2)
 
 
 def clear_states(model: Any) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import io
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from aersut.errors import UserError
 from aersut.export.flatbuffer import pack, unpack
 from aersut.export.lstm import clear_states, shrink_weights
+from aersut.export.ranges import with_ranges
 
 Stack = Float[np.ndarray, "clips *shape"]
 
@@ -49,19 +50,27 @@ def int8(file: bytes, calibration: Stack) -> bytes:
     """Everything in 8 bits, input and output too; the ranges of activations are those over `calibration`."""
     import tensorflow as tf
     from tensorflow.lite.python import convert
+    from tensorflow.lite.python.optimize import calibrator
 
-    ranges = _observer(file).calibrate(_samples(calibration))
-    return bytes(convert.mlir_quantize(ranges, fully_quantize=True, input_data_type=tf.int8, output_data_type=tf.int8))
+    observed = with_ranges(calibrator.add_intermediate_tensors(file), calibration)
+    return bytes(
+        convert.mlir_quantize(observed, fully_quantize=True, input_data_type=tf.int8, output_data_type=tf.int8)
+    )
 
 
 def int16x8(file: bytes, calibration: Stack) -> bytes:
     """Activations, input and output in 16 bits, weights in 8."""
     import tensorflow as tf
+    from tensorflow.lite.python.optimize import calibrator
 
+    quantizer = calibrator.Calibrator(calibrator.add_intermediate_tensors(file), [], [])
     try:
         return bytes(
-            _observer(file).calibrate_and_quantize(
-                _samples(calibration), tf.int16, tf.int16, False, activations_type=tf.int16, bias_type=tf.int64
+            quantizer.calibrate_and_quantize(
+                lambda: ([clip[None]] for clip in calibration),
+                *(tf.int16, tf.int16, False),
+                activations_type=tf.int16,
+                bias_type=tf.int64,
             )
         )
     except RuntimeError as error:
@@ -105,14 +114,3 @@ def _by_recipe(file: bytes, choose: Callable[[Any], None], weights: Any) -> byte
             model = unpack(bytes(tool.quantize().quantized_model))
     shrink_weights(model, weights)
     return pack(model)
-
-
-def _observer(file: bytes) -> Any:
-    # the halves of TFLiteConverter's own quantization, which begins with a .tflite file too, but does not take one
-    from tensorflow.lite.python.optimize import calibrator
-
-    return calibrator.Calibrator(calibrator.add_intermediate_tensors(file), [], [])
-
-
-def _samples(calibration: Stack) -> Callable[[], Iterator[list[np.ndarray]]]:
-    return lambda: ([clip[None]] for clip in calibration)

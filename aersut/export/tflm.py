@@ -76,6 +76,8 @@ def run_tflm(
 def _reason(said: str, status: int) -> str:
     if missing := re.search(r"Failed to get registration from op code (\w+)", said):
         return f"it has no operator {missing[1]}."
+    if refused := re.search(r"kernels/(\w+)\.cc:\d+ (.*)", said):
+        return f"its operator {refused[1].upper()} refuses it ({refused[2]})."
     if "No module named 'tflite_micro'" in said:
         return "it is not installed: pip install 'aersut[export]'."
     if "Failed to resize buffer" in said:

@@ -117,7 +117,7 @@ def judge(file: Probabilities, reference: Probabilities, labels: Int[np.ndarray,
     return Judgement(metrics.wa(counts), metrics.uar(counts), agreement.same, agreement.difference)
 
 
-def refuse_difference(agreement: Agreement | Judgement, where: str = "LiteRT") -> None:
+def refuse_difference(agreement: Agreement, where: str = "LiteRT") -> None:
     """Raise `UserError` where a float32 file does not do what JAX does."""
     if not agreement.difference <= TOLERANCE:
         raise UserError(
