@@ -66,7 +66,7 @@ def _absorbed(graph: Graph, source: Any, user: Any, result: int, kind: str) -> b
     weights = graph.constant(source.inputs[1])
     assert weights is not None
     channels = weights.shape[axis]
-    if values is None or values.size not in (1, channels) or values.shape[-1:] not in ((), (1,), (channels,)):
+    if values is None or not (values.size == 1 or values.size == channels == values.shape[-1]):
         return False
     if (kind == "SUB" and first != result) or graph.shape(user.outputs[0]) != graph.shape(result):
         return False

@@ -82,10 +82,13 @@ class Graph:
         return [operator for operator in self.operators if place in list(operator.inputs)]
 
     def redirect(self, before: int, after: int) -> None:
-        """Let whoever reads a tensor read another; the graph's outputs too."""
+        """Let whoever reads a tensor read another; the graph's outputs and signature too."""
         for operator in self.operators:
             operator.inputs = [after if place == before else place for place in operator.inputs]
         self.graph.outputs = [after if place == before else place for place in self.graph.outputs]
+        for signature in self.model.signatureDefs or []:
+            for entry in signature.outputs:
+                entry.tensorIndex = after if entry.tensorIndex == before else entry.tensorIndex
 
     def remove_unused(self) -> None:
         """Take out operators, tensors, buffers and operator codes that nothing needs; the signature follows."""
