@@ -2,6 +2,7 @@
 
 import functools
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -55,6 +56,13 @@ def test_int8_is_int8_throughout(name: str):
     assert not {"QUANTIZE", "DEQUANTIZE"} & set(about.operators)
     computed = {tensor.type for tensor in about.tensors if not tensor.constant and tensor.shape != (0,)}
     assert computed <= {"int8", "int16"}, "int16 is the LSTM's cells"
+
+
+def test_an_operator_that_boards_have_in_float_alone_is_named():
+    with quiet():
+        base = to_tflite(lambda x: jnp.exp(-jnp.abs(x)), [(1, FRAMES, CHANNELS)])
+    with pytest.raises(UserError, match=r"exp\.tflite does not run in TensorFlow Lite Micro: its operator EXP"):
+        run_micro(quantize(base, "int8", clips(5)), clips(1), "exp.tflite")
 
 
 def test_weights_are_stored_in_the_bits_of_the_format():
