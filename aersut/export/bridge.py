@@ -16,25 +16,28 @@ from aersut.models.network import FUSED_LSTM
 from aersut.training.state import Graphs, TrainState
 
 
-def to_tflite(function: Callable[..., Array], shapes: Sequence[tuple[int | None, ...]]) -> bytes:
-    """A JAX function of float32 arrays as a .tflite file in float32, before it is quantized.
+def to_tflite(
+    function: Callable[..., Array], shapes: Sequence[tuple[int | None, ...]], dtype: str = "float32"
+) -> bytes:
+    """A JAX function of arrays as a .tflite file in float32, before it is quantized.
 
     What BatchNorm computes is folded into the layer before it, and the LSTM is one operator.
 
     Args:
         shapes: of the inputs; None is a size that is left open, which needs a network that is not `fused`.
+        dtype: of the inputs.
 
     Raises:
         UserError: TensorFlow Lite has no operator for something in it, which is named.
     """
-    model = unpack(_convert(function, shapes))
+    model = unpack(_convert(function, shapes, dtype))
     fuse_lstms(model)
     fold(model)
     file = pack(model)
     foreign = sorted({name for name in describe(file).operators if name.startswith("STABLEHLO") or name not in CODES})
     if foreign:
         raise UserError(
-            f"TensorFlow Lite has no operator for what the model computes with {', '.join(foreign)}; write it in other "
+            f"TensorFlow Lite has no operator for what is computed with {', '.join(foreign)}; write it in other "
             "operators, or declare exportable = False."
         )
     return file
@@ -56,7 +59,7 @@ def probabilities(graphs: Graphs, state: TrainState, *, fused: bool) -> Callable
     return function
 
 
-def _convert(function: Callable[..., Array], shapes: Sequence[tuple[int | None, ...]]) -> bytes:
+def _convert(function: Callable[..., Array], shapes: Sequence[tuple[int | None, ...]], dtype: str) -> bytes:
     import tensorflow as tf
     from jax.experimental import jax2tf
 
@@ -67,7 +70,7 @@ def _convert(function: Callable[..., Array], shapes: Sequence[tuple[int | None, 
         polymorphic_shapes=open_sizes,
         native_serialization_disabled_checks=[jax2tf.DisabledSafetyCheck.custom_call(FUSED_LSTM)],
     )
-    signature = [tf.TensorSpec(shape, tf.float32, name=f"input_{place}") for place, shape in enumerate(shapes)]
+    signature = [tf.TensorSpec(shape, dtype, name=f"input_{place}") for place, shape in enumerate(shapes)]
     module = tf.Module()
     module.f = tf.function(converted, autograph=False, input_signature=signature)  # the converter needs a holder
     converter: Any = tf.lite.TFLiteConverter.from_concrete_functions([module.f.get_concrete_function()], module)
