@@ -21,11 +21,16 @@ class Options:
         calibration: training clips that int8 is calibrated with.
         max_uar_loss: of int8 against float32 on the validation part, 0 to 1; see `verify.check_loss`.
         micro: whether the float32 and the int8 file have to run in TensorFlow Lite Micro; else it is not asked.
+        waveform: whether there have to be files that take samples. None leaves them out, with a note, where a feature
+            forbids them; true is refused then.
+        stream: the same for what a microcontroller runs, frontend.tflite and the firmware.
     """
 
     calibration: int = 200
     max_uar_loss: float = 0.01
     micro: bool = True
+    waveform: bool | None = None
+    stream: bool | None = None
 
     def __post_init__(self) -> None:
         if self.calibration < 1:

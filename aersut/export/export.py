@@ -9,11 +9,13 @@ import numpy as np
 from jaxtyping import Int
 
 from aersut.errors import UserError
+from aersut.export.boards import boards
 from aersut.export.calibration import choose
 from aersut.export.card import documents
 from aersut.export.classifier import classifiers
 from aersut.export.context import Context, Options, Part, origin
 from aersut.export.quiet import quiet
+from aersut.export.waveform import waveforms
 from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.registry import MODELS
 from aersut.run import Prepared, Run, prepare
@@ -21,7 +23,7 @@ from aersut.training.forward import softmax
 from aersut.training.trained import Trained, load
 
 LIBRARIES = ("tensorflow", "ai_edge_quantizer", "tflite_micro")
-PRODUCERS: tuple[Callable[[Context], Mapping[str, bytes]], ...] = (classifiers, documents)
+PRODUCERS: tuple[Callable[[Context], Mapping[str, bytes]], ...] = (classifiers, waveforms, boards, documents)
 """Each makes some of the bundle's files, knowing those that the ones before it made."""
 
 
@@ -96,6 +98,11 @@ def table(result: dict[str, Any]) -> str:
     for name, file in result["files"].items():
         cells = (("-" if file[key] is None else text(file[key]), width) for _, key, width, text in COLUMNS)
         lines.append(f"{name:26}" + "".join(f"{cell:>{width}}" for cell, width in cells))
+    if stream := result.get("stream"):
+        lines.append(
+            f"{' → '.join(stream['files'])} in TensorFlow Lite Micro, from samples to emotions: WA {stream['wa']:.3f}, "
+            f"UAR {stream['uar']:.3f}, same as JAX {stream['same']:.1%} of {stream['clips']} clips"
+        )
     for name, npu in result.get("ethos", {}).items():
         lines.append(
             f"int8 on {name}, as Vela estimates: {npu['ms']:.2f} ms at {npu['clock_mhz']:.0f} MHz, "
