@@ -186,6 +186,7 @@ def test_a_stream_of_real_speech_gives_the_emotions_of_jax(
     assert stream["uar"] > 0.6
 
 
+@pytest.mark.slow  # a run and an export of its own, whose classifier is another one than elsewhere
 def test_deltas_and_scaling_by_utterance_are_in_the_classifier_of_the_ring(
     tiny: str, launch: Callable[..., Any], tmp_path: Path
 ):
@@ -218,6 +219,7 @@ class Peak(Feature):
 '''
 
 
+@pytest.mark.slow  # a run and three exports: bad input that the issue names, as a user meets it
 def test_a_feature_on_the_host_leaves_files_out_or_is_refused(tiny: str, launch: Callable[..., Any], tmp_path: Path):
     (tmp_path / "peak.py").write_text(HOST_FEATURE)
     run = tmp_path / "run"
