@@ -69,3 +69,26 @@ def new_folder(path: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder aside that takes the place of `path` when the block ends well, and vanishes when it does not.
+
+    What was in `path` before stays as it was until then, and is gone afterwards.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside, before = (Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")) for _ in range(2))
+    try:
+        _open_up(aside, 0o777)
+        yield aside
+        if path.exists():
+            os.rename(path, before / path.name)
+        os.rename(aside, path)
+    except BaseException:
+        if (before / path.name).exists() and not path.exists():
+            os.rename(before / path.name, path)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)

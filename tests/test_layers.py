@@ -16,6 +16,8 @@ ABOVE_ALL = ("testing",)
 HOMES = {
     "tensorflow": ("export/",),
     "orbax": ("training/checkpoints.py",),
+    "tflite_micro": ("export/tflm.py",),
+    "ai_edge_quantizer": ("export/quantize.py",),
     "matplotlib": ("evaluation/",),
     "jinja2": ("evaluation/",),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aersut.paths import cache_dir, new_folder, write_bytes, write_json, write_text
+from aersut.paths import cache_dir, new_folder, replaced_folder, write_bytes, write_json, write_text
 
 
 class TestTheCache:
@@ -126,3 +126,15 @@ def test_a_new_folder_is_as_open_as_any_other(tmp_path):
     with new_folder(tmp_path / "made"):
         pass
     assert (tmp_path / "made").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_folder_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "old").write_text("")
+    with pytest.raises(RuntimeError), replaced_folder(tmp_path / "export") as folder:
+        (folder / "half").write_text("")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.rglob("*")] == ["export", "old"]
+    with replaced_folder(tmp_path / "export") as folder:
+        (folder / "new").write_text("")
+    assert [path.name for path in tmp_path.rglob("*")] == ["export", "new"]

@@ -1,79 +1,112 @@
-"""Export a run: convert the best checkpoint, verify the file on the test part, and write both beside each other."""
+"""Export a run: convert the best checkpoint, verify every file, and write them all as one bundle."""
 
-from dataclasses import asdict
+import importlib.util
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Int
 
-from aersut import metrics
-from aersut.config import to_tree
 from aersut.errors import UserError
-from aersut.export.bridge import to_float32
+from aersut.export.boards import boards
+from aersut.export.calibration import choose
+from aersut.export.card import documents
+from aersut.export.classifier import classifiers
+from aersut.export.context import Context, Options, Part, origin
 from aersut.export.quiet import quiet
-from aersut.export.verify import compare, refuse_difference, run_litert
-from aersut.paths import write_bytes, write_json
+from aersut.export.waveform import waveforms
+from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.registry import MODELS
-from aersut.run import Run, prepare
+from aersut.run import Prepared, Run, prepare
 from aersut.training.forward import softmax
-from aersut.training.trained import load
+from aersut.training.trained import Trained, load
+
+LIBRARIES = ("tensorflow", "ai_edge_quantizer", "tflite_micro")
+PRODUCERS: tuple[Callable[[Context], Mapping[str, bytes]], ...] = (classifiers, waveforms, boards, documents)
+"""Each makes some of the bundle's files, knowing those that the ones before it made."""
 
 
-def export(run: Run) -> dict[str, Any]:
-    """Write `export/model_float32.tflite` and `export/export.json`; return what the latter holds.
+def export(run: Run, options: Options | None = None) -> dict[str, Any]:
+    """Write the bundle `export/` anew, and return what its export.json holds.
+
+    An older bundle stays until the new one is whole.
 
     Raises:
-        UserError: the model cannot be exported, or the file does not agree with JAX on the test part.
+        UserError: the model cannot be exported, or a file does not do what it should; nothing is written then.
     """
-    experiment = run.experiment
-    if not experiment.model.exportable:
-        raise UserError(f"model '{MODELS.name_of(experiment.model)}' declares that it cannot be exported.")
-    trained = load(run)
-    prepared = prepare(run)
-    items = prepared.split.items("test")
-    features, labels = prepared.features(items), prepared.labels[items[:, 0]]
-    scaled = np.asarray(trained.frontend.scaled(jnp.asarray(features)))
+    if missing := [name for name in LIBRARIES if importlib.util.find_spec(name) is None]:
+        raise UserError(f"the export needs {missing[0]}: pip install 'aersut[export]'.")
+    if not run.experiment.model.exportable:
+        raise UserError(f"model '{MODELS.name_of(run.experiment.model)}' declares that it cannot be exported.")
+    context = _context(run, options or Options())
     with quiet():
-        model = to_float32(trained.graphs, trained.state, trained.frontend.shape)
-        probabilities = run_litert(model, scaled)
-    agreement = compare(probabilities, softmax(trained.forward(trained.state, features)))
-    refuse_difference(agreement)
-    counts = metrics.confusion(labels, probabilities.argmax(1), len(experiment.data.emotions))
-    scaling = trained.frontend.scaling
-    result = {
-        "labels": list(experiment.data.emotions),
-        "framing": to_tree(experiment.framing),
-        "features": to_tree(experiment.features),
-        "scaling": None
-        if scaling is None
-        else {"mean": np.asarray(scaling.mean).tolist(), "deviation": np.asarray(scaling.deviation).tolist()},
-        "epoch": trained.epoch,
-        "protocol": prepared.split.protocol,
-        "leaks": prepared.split.leaks,
-        "synthetic": run.synthetic,
-        "files": {
-            "model_float32.tflite": {
-                "bytes": len(model),
-                "input": ["features, scaled", [1, *trained.frontend.shape], "float32"],
-                "output": ["probabilities", [1, trained.frontend.classes], "float32"],
-                "clips": len(items),
-                "wa": metrics.wa(counts),
-                "uar": metrics.uar(counts),
-                **asdict(agreement),
-            }
-        },
-    }
-    write_bytes(run.export / "model_float32.tflite", model)
-    write_json(run.export / "export.json", result)
+        for produce in PRODUCERS:
+            context.files.update(produce(context))
+    result = _result(context)
+    with replaced_folder(run.export) as folder:
+        for name, content in context.files.items():
+            write_bytes(folder / name, content)
+        write_json(folder / "export.json", result)
     return result
 
 
+def _context(run: Run, options: Options) -> Context:
+    trained, prepared = load(run), prepare(run)
+    training, validation, test = (prepared.split.items(part) for part in ("train", "validation", "test"))
+    chosen = choose(training, prepared.labels, run.experiment.data.emotions, options.calibration, run.experiment.seed)
+    one, two, three = (_part(trained, prepared, items) for items in (chosen, validation, test))
+    return Context(run, trained, prepared, options, calibration=one, validation=two, test=three)
+
+
+def _part(trained: Trained, prepared: Prepared, items: Int[np.ndarray, "clips 2"]) -> Part:
+    features = prepared.features(items)
+    return Part(
+        items=items,
+        labels=prepared.labels[items[:, 0]],
+        features=np.asarray(trained.frontend.scaled(jnp.asarray(features))),
+        reference=softmax(trained.forward(trained.state, features)),
+    )
+
+
+def _result(context: Context) -> dict[str, Any]:
+    clips = context.prepared.collection.clips
+    return {
+        **origin(context),
+        "files": context.reports,
+        "calibration": [str(clips[clip].path) for clip, _ in context.calibration.items],
+        "notes": context.notes,
+        **context.about,
+    }
+
+
+COLUMNS: tuple[tuple[str, str, int, Callable[[Any], str]], ...] = (
+    ("size", "bytes", 10, lambda value: f"{value / 1000:,.0f} KB"),
+    ("arena", "arena", 10, lambda value: f"{value / 1000:,.0f} KB"),
+    ("latency", "latency_ms", 11, lambda value: f"{value:.2f} ms"),
+    ("WA", "wa", 8, lambda value: f"{value:.3f}"),
+    ("UAR", "uar", 8, lambda value: f"{value:.3f}"),
+    ("same as JAX", "same", 13, lambda value: f"{value:.1%}"),
+    ("largest difference", "difference", 20, lambda value: f"{value:.1e}"),
+)
+"""Of the table: heading, key of a file's report, width, and how a value is written."""
+
+
 def table(result: dict[str, Any]) -> str:
-    """The exported files as text."""
-    lines = [f"{'exported file':24}{'size':>10}{'UAR':>8}{'WA':>8}{'same as JAX':>13}{'largest difference':>20}"]
+    """What was exported, and what it is worth, as text."""
+    lines = [f"{'exported file':26}" + "".join(f"{heading:>{width}}" for heading, _, width, _ in COLUMNS)]
     for name, file in result["files"].items():
+        cells = (("-" if file[key] is None else text(file[key]), width) for _, key, width, text in COLUMNS)
+        lines.append(f"{name:26}" + "".join(f"{cell:>{width}}" for cell, width in cells))
+    if stream := result.get("stream"):
         lines.append(
-            f"{name:24}{file['bytes'] / 1000:>7,.0f} KB{file['uar']:8.3f}{file['wa']:8.3f}"
-            f"{file['same']:13.1%}{file['difference']:20.1e}"
+            f"{' → '.join(stream['files'])} in TensorFlow Lite Micro, from samples to emotions: WA {stream['wa']:.3f}, "
+            f"UAR {stream['uar']:.3f}, same as JAX {stream['same']:.1%} of {stream['clips']} clips"
         )
-    return "\n".join(lines)
+    for name, npu in result.get("ethos", {}).items():
+        lines.append(
+            f"int8 on {name}, as Vela estimates: {npu['ms']:.2f} ms at {npu['clock_mhz']:.0f} MHz, "
+            f"{npu['sram_bytes'] / 1000:,.0f} KB of SRAM, {npu['flash_bytes'] / 1000:,.0f} KB of flash, "
+            f"{npu['npu']:.0%} of operators on the NPU"
+        )
+    return "\n".join([*lines, *result["notes"]])

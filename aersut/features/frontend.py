@@ -72,6 +72,10 @@ class Frontend:
         """Columns of all features together."""
         return sum(feature.channels for feature in self.features)
 
+    def only(self, features: tuple[Feature, ...]) -> "Frontend":
+        """The frontend of some of its features, unscaled; of all of them, itself."""
+        return self if features == self.features else replace(self, features=features, scaling=None)
+
     @property
     def shape(self) -> tuple[int, int]:
         """(frames, channels) of one clip."""

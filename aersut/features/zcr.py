@@ -24,6 +24,6 @@ class ZCR(Feature):
         # librosa's threshold: smaller values count as zero, zero as positive; and it repeats the first and last sample
         # around the clip, where nothing can cross
         negative = signal.samples < -1e-10
-        crossings = jnp.pad(negative[1:] != negative[:-1], (1, 0)).astype(jnp.float32)
+        crossings = jnp.pad((negative[1:] != negative[:-1]).astype(jnp.float32), (1, 0))
         inside = signal.sums(crossings) - signal.starts(crossings)
         return inside[:, None] / signal.framing.frame_length

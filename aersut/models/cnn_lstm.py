@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
+import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -56,4 +57,4 @@ class _CNNLSTM(Network):
         x = self.stack(features)
         for lstm in self.lstms:
             x = lstm(x)
-        return self.dropout(nnx.relu(self.hidden(x[:, -1])))
+        return self.dropout(nnx.relu(self.hidden(jax.lax.index_in_dim(x, -1, axis=1, keepdims=False))))

@@ -50,7 +50,7 @@ def max_pool1d(x: Float[Array, "batch frames channels"]) -> Float[Array, "batch 
     Pooled as an image of width 1, which TensorFlow Lite has an operator for; over one axis it has none.
     """
     window = (1, 2, 1, 1)
-    return jax.lax.reduce_window(x[:, :, None, :], -jnp.inf, jax.lax.max, window, window, "VALID")[:, :, 0, :]
+    return jax.lax.reduce_window(x[:, :, None, :], -jnp.inf, jax.lax.max, window, window, "VALID").squeeze(2)
 
 
 def _pool_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:

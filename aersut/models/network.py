@@ -1,7 +1,7 @@
 """The layers that the architectures share. All of them become built-in operators of TensorFlow Lite."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import jax
@@ -10,6 +10,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.models.convolution import conv1d, max_pool1d
+
+FUSED_LSTM = "custom_call.aersut_lstm"
+"""(x, kernel, recurrent, bias) → outputs; TensorFlow's converter keeps what is named custom_call.SOMETHING."""
 
 
 class Network(nnx.Module):
@@ -50,16 +53,28 @@ class LSTM(nnx.Module):
 
     The input's part of all gates is one matmul over all frames, so that the scan has the recurrent one only.
     The forget gate's bias starts at 1 (Jozefowicz et al. 2015).
+
+    Attributes:
+        fused: it is one operator, `FUSED_LSTM`, which the export puts TensorFlow Lite's own LSTM in place of. Set by
+            `nnx.view(network, fused=True)`; such a network can be traced, but not run.
     """
 
     def __init__(self, inputs: int, units: int, *, rngs: nnx.Rngs) -> None:
         self.units = units
+        self.fused = False
         self.kernel = nnx.Param(nnx.initializers.glorot_uniform()(rngs.params(), (inputs, 4 * units)))
         self.recurrent = nnx.Param(nnx.initializers.orthogonal()(rngs.params(), (units, 4 * units)))
         self.bias = nnx.Param(jnp.zeros(4 * units).at[units : 2 * units].set(1.0))
 
+    def set_view(self, fused: bool | None = None) -> None:
+        """What `nnx.view` calls."""
+        if fused is not None:
+            self.fused = fused
+
     def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch frames units"]:
         recurrent = self.recurrent[...]
+        if self.fused:
+            return _fused_lstm(x, self.kernel[...], recurrent, self.bias[...])
 
         def step(carry: tuple[Array, Array], projected: Array) -> tuple[tuple[Array, Array], Array]:
             hidden, cell = carry
@@ -72,6 +87,15 @@ class LSTM(nnx.Module):
         zeros = jnp.zeros((x.shape[0], self.units), x.dtype)
         _, outputs = jax.lax.scan(step, (zeros, zeros), jnp.swapaxes(projected, 0, 1))
         return jnp.swapaxes(outputs, 0, 1)
+
+
+def _fused_lstm(x: Array, kernel: Array, recurrent: Array, bias: Array) -> Array:
+    outputs = jax.ShapeDtypeStruct((*x.shape[:2], len(recurrent)), x.dtype)  # type: ignore[no-untyped-call]
+    # version 1 of custom calls is the one that the converter knows
+    operator: Callable[..., Array] = jax.ffi.ffi_call(
+        FUSED_LSTM, outputs, custom_call_api_version=1, legacy_backend_config=""
+    )
+    return operator(x, kernel, recurrent, bias)
 
 
 class ConvStack(nnx.Module):

@@ -159,10 +159,11 @@ def _shape(leaf: Any) -> str:
 
 def _scaling_tree(scaling: Scaling | None) -> dict[str, np.ndarray]:
     if scaling is None:
-        return {"mean": np.zeros(0, np.float32), "deviation": np.zeros(0, np.float32)}
+        none = np.full(1, np.nan, np.float32)  # Orbax saves neither None nor an array of no values
+        return {"mean": none, "deviation": none}
     return {"mean": np.asarray(scaling.mean), "deviation": np.asarray(scaling.deviation)}
 
 
 def _to_scaling(tree: dict[str, np.ndarray]) -> Scaling | None:
     mean, deviation = np.asarray(tree["mean"]), np.asarray(tree["deviation"])
-    return Scaling(mean, deviation) if len(mean) else None
+    return None if np.isnan(mean).all() else Scaling(mean, deviation)

@@ -1,0 +1,94 @@
+"""The LSTM layer becomes TensorFlow Lite's own operator, which begins every clip with a cleared state."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from jax import Array
+
+from aersut.errors import UserError
+from aersut.export.bridge import probabilities, to_tflite
+from aersut.export.flatbuffer import describe, unpack
+from aersut.export.graph import Graph
+from aersut.export.lstm import LSTM as OPERATOR
+from aersut.export.lstm import cell_states
+from aersut.export.quantize import quantize
+from aersut.export.quiet import quiet
+from aersut.export.verify import run_litert, run_micro
+from aersut.models.network import LSTM, Network
+from aersut.training.state import create
+
+
+class _Layer(Network):
+    """One LSTM; `variant` calls it in a way that cannot be exported."""
+
+    def __init__(self, variant: str = "") -> None:
+        self.variant = variant
+        self.lstm = LSTM(3, 4, rngs=nnx.Rngs(0))
+        self.head = nnx.Linear(4, 2, rngs=nnx.Rngs(1))
+
+    def embed(self, features: Array) -> Array:
+        if self.variant == "in a loop":
+            return jax.lax.scan(lambda x, _: (x, self.lstm(x)[:, -1].squeeze()), features, length=2)[1].sum(0)[None]
+        if self.variant == "computed weights":
+            self.lstm.bias[...] = self.lstm.bias[...] + features.mean()
+        return self.lstm(features)[:, -1]
+
+
+def _file(variant: str = "") -> bytes:
+    graphs, state = create(_Layer(variant), optax.identity())
+    with quiet():
+        return to_tflite(probabilities(graphs, state, fused=True), [(1, 6, 3)])
+
+
+CLIPS = 3 * np.random.default_rng(0).normal(size=(12, 6, 3)).astype(np.float32)
+
+
+def test_it_is_one_operator():
+    assert (
+        describe(_file()).operators == (OPERATOR, "SLICE", "FULLY_CONNECTED", "SOFTMAX")
+        or describe(_file()).operators.count(OPERATOR) == 1
+    )
+    assert "WHILE" not in describe(_file()).operators
+
+
+@pytest.mark.parametrize("number_format", ["float32", "float16", "dynamic", "int8"])
+def test_nothing_is_left_over_from_the_clip_before(number_format: str):
+    file = quantize(_file(), number_format, CLIPS)
+    twice = np.concatenate([CLIPS, CLIPS[::-1]])
+    with quiet():
+        outputs = run_litert(file, twice)
+    np.testing.assert_array_equal(outputs[:12], outputs[12:][::-1])
+    if number_format in ("float32", "int8"):
+        outputs, _ = run_micro(file, twice)
+        np.testing.assert_array_equal(outputs[:12], outputs[12:][::-1])
+
+
+def test_cell_states_are_those_of_the_layer():
+    model = unpack(_file())
+    graph = Graph(model)
+    [operator] = [one for one in graph.operators if graph.name(one) == OPERATOR]
+    layer = _Layer().lstm
+
+    def step(carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
+        hidden, cell = carry
+        i, f, g, o = np.split(x @ layer.kernel[...] + layer.bias[...] + hidden @ layer.recurrent[...], 4, -1)
+        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jax.numpy.tanh(g)
+        return (jax.nn.sigmoid(o) * jax.numpy.tanh(cell), cell), cell
+
+    carry = (np.zeros((12, 4)), np.zeros((12, 4)))
+    expected = []
+    for frame in np.swapaxes(CLIPS, 0, 1):
+        carry, cell = step(carry, frame)
+        expected.append(cell)
+    np.testing.assert_allclose(cell_states(graph, operator, CLIPS), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [("in a loop", "inside a loop"), ("computed weights", "weights are computed from the input")],
+)
+def test_what_cannot_be_one_operator_is_named(variant: str, message: str):
+    with pytest.raises(UserError, match=message):
+        _file(variant)
