@@ -66,8 +66,8 @@ def trained(model: Model, frames: int = FRAMES, channels: int = CHANNELS) -> tup
             part.scale[...] = jnp.asarray(rng.uniform(0.5, 2, size), jnp.float32)
             part.bias[...] = jnp.asarray(rng.normal(0, 0.3, size), jnp.float32)
     graphs, state = create(network, optax.identity())
-    logits = nnx.merge(graphs.evaluation, state.params, state.rest, copy=True)(clips(20, frames, channels))
-    network.head.kernel[...] *= 1.5 / jnp.std(logits)
+    logits = jax.jit(lambda x: nnx.merge(graphs.evaluation, state.params, state.rest, copy=True)(x))
+    network.head.kernel[...] *= 1.5 / jnp.std(logits(clips(20, frames, channels)))
     return create(network, optax.identity())
 
 

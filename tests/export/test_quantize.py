@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def converted(name: str) -> tuple[bytes, np.ndarray]:
     graphs, state = trained(small(name))
     with quiet():
         base = to_tflite(probabilities(graphs, state, fused=True), [(1, FRAMES, CHANNELS)])
-    return base, np.asarray(probabilities(graphs, state, fused=False)(clips(20)))
+    return base, np.asarray(jax.jit(probabilities(graphs, state, fused=False))(clips(20)))
 
 
 @pytest.mark.parametrize("number_format", FORMATS)
@@ -110,4 +111,4 @@ def test_a_batch_of_any_size(name: str):
         interpreter.set_tensor(into, clips(count))
         interpreter.invoke()
         assert interpreter.get_tensor(out).shape == (count, CLASSES)
-        np.testing.assert_allclose(interpreter.get_tensor(out), function(clips(count)), atol=1e-5)
+        np.testing.assert_allclose(interpreter.get_tensor(out), jax.jit(function)(clips(count)), atol=1e-5)
