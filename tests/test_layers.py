@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "paths", "contracts", "registry", "config", "experiment", "corpora", "data", "augment", "features"),
-    *("models", "metrics", "run", "training", "evaluation", "export", "commands", "cli"),
+    *("models", "metrics", "run", "training", "evaluation", "export", "sweep", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """What plugin authors import in their tests; nothing else imports it."""
@@ -18,7 +18,9 @@ HOMES = {
     "orbax": ("training/checkpoints.py",),
     "tflite_micro": ("export/tflm.py",),
     "ai_edge_quantizer": ("export/quantize.py",),
-    "matplotlib": ("evaluation/",),
+    "matplotlib": ("evaluation/", "sweep/plots.py"),
+    "optuna": ("sweep/",),
+    "sqlalchemy": ("sweep/study.py",),
     "jinja2": ("evaluation/",),
 }
 """Where alone a library may be imported, even within a function."""

@@ -1,6 +1,6 @@
 """The modes of the command line, one module each. Whatever is heavy is imported when a mode runs."""
 
-from aersut.commands import data, evaluate, everything, export, report, show, train
+from aersut.commands import data, evaluate, everything, export, report, show, sweep, train
 
 COMMANDS = {
     "all": everything.COMMAND,
@@ -10,4 +10,5 @@ COMMANDS = {
     "export": export.COMMAND,
     "report": report.COMMAND,
     "show": show.COMMAND,
+    "sweep": sweep.COMMAND,
 }

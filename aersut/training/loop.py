@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import filelock
 import grain
@@ -25,11 +26,15 @@ from aersut.training.state import TrainState, create
 from aersut.training.step import Figures, Step, make_train_step
 
 
-def train(run: Run) -> bool:
+def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> bool:
     """Train the run's network up to its last epoch, from where it stopped; say whether there was anything to do.
 
     Each epoch ends with a line in `metrics.jsonl` and a checkpoint of everything that the next one starts from. Of
     several processes each computes its share of every batch, and the first one writes.
+
+    Args:
+        on_epoch: told each epoch's record once its checkpoint is under way; what it raises ends the training, and the
+            run can go on later.
 
     Raises:
         UserError: the data or the configuration cannot be trained on, the loss is no number, or another process trains.
@@ -66,6 +71,8 @@ def train(run: Run) -> bool:
                 history.append(record)
                 journal.record(record)
                 checkpoints.save(epoch, state, batches, prepared.frontend.scaling, record["validation_uar"])
+                if on_epoch is not None:
+                    on_epoch(record)
                 if records.exhausted(history, experiment.patience):
                     journal.note(f"stopped early: no better validation UAR for {experiment.patience} epochs")
                     break

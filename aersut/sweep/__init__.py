@@ -1,0 +1,1 @@
+"""Search over the leaves of an experiment, on Optuna: spaces, studies, workers, results."""

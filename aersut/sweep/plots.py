@@ -1,0 +1,229 @@
+"""Pictures of a sweep and of a learning-rate range test; colours of Okabe and Ito."""
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from aersut.errors import UserError
+from aersut.paths import write_bytes
+from aersut.sweep.results import Results, spread
+from aersut.sweep.space import Choice, Range, short
+from aersut.sweep.trial import overrides_of
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#999999"
+DECADES = 30.0
+"""Numbers further apart than this factor are drawn on a logarithmic axis."""
+
+
+def draw(found: Results) -> list[Path]:
+    """Draw what there is to see, into the sweep's folder: return the pictures' paths."""
+    pictures = {"parameters.png": _parameters}
+    if len(found.plan.space) > 1:
+        pictures["parallel.png"] = _parallel
+    if len(found.plan.sweep.objectives) > 1:
+        pictures["pareto.png"] = _pareto
+    paths = []
+    for name, picture in pictures.items():
+        if found.done:
+            write_bytes(found.plan.folder / name, _png(picture(found)))
+            paths.append(found.plan.folder / name)
+    return paths
+
+
+def draw_range(
+    rates: Float[np.ndarray, " steps"],
+    losses: Float[np.ndarray, " steps"],
+    smooth: Float[np.ndarray, " steps"],
+    suggested: tuple[float, float],
+    title: str,
+    output: Path,
+) -> None:
+    """Draw a learning-rate range test: the loss of each step, smoothed, over its rate, and the suggested range."""
+    figure = _figure(7, 4)
+    axes = figure.subplots()
+    axes.plot(rates, losses, ".", color=GREY, markersize=3, label="each step")
+    axes.plot(rates, smooth, color=BLUE, label="smoothed")
+    axes.axvspan(*suggested, color=ORANGE, alpha=0.15, label=f"suggested: {suggested[0]:.1e} to {suggested[1]:.1e}")
+    begin = losses[: max(1, len(losses) // 4)]  # what follows the best rate may be any number
+    axes.set(xscale="log", xlabel="learning rate", ylabel="training loss (nats)")
+    axes.set_ylim(losses.min() * 0.9, begin.max() * 1.1)
+    axes.set_title(title, fontsize=10)
+    axes.legend(frameon=False, loc="lower left", fontsize=8)
+    _plain(axes)
+    write_bytes(output, _png(figure))
+
+
+def _parameters(found: Results) -> Any:
+    """A panel for each key: what each trial reached over it, its runs, and their spread."""
+    space = found.plan.space
+    columns = min(3, len(space))
+    lines = math.ceil(len(space) / columns)
+    figure = _figure(max(6.0, 3.6 * columns), 3.8 * lines)
+    panels = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
+    for axes, (key, one) in zip(panels, space.items(), strict=False):
+        x = _places(found, key, one, axes)
+        means = np.array([trial.values[0] for trial in found.done])
+        for place, trial in zip(x, found.done, strict=True):
+            scores = [run["uar"] for run in trial.user_attrs.get("runs") or [] if "uar" in run]
+            if len(scores) > 1:
+                axes.plot([place] * len(scores), scores, ".", color=GREY, markersize=7)
+        errors = np.array([spread(trial) or 0.0 for trial in found.done])
+        order = np.argsort(x)
+        joined = "-" if len(space) == 1 and not _categorical(one) else ""
+        axes.errorbar(
+            x[order], means[order], yerr=errors[order] if errors.any() else None, fmt=f"o{joined}", color=BLUE,
+            markersize=5, linewidth=1.2, capsize=3,
+        )  # fmt: skip
+        best = found.done[0]
+        axes.plot(x[0], best.values[0], "o", color=ORANGE, markersize=8, zorder=3)
+        axes.set_xlabel(key)
+        _plain(axes)
+    for axes in panels[len(space) :]:
+        axes.set_visible(False)
+    for place in range(0, len(space), columns):
+        panels[place].set_ylabel("validation UAR")
+    best = found.done[0]
+    runs = len(found.plan.runs)
+    spreads = f"; mean ± deviation of {runs} runs, each a grey dot" if runs > 1 else ""
+    title = f"{found.plan.experiment.name}: best {best.values[0]:.3f} in trial {best.number} (orange){spreads}"
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _parallel(found: Results) -> Any:
+    """Each trial a line through its values, from poor (light) to good (dark), the best orange."""
+    space = found.plan.space
+    figure = _figure(max(7.0, 2.2 * (len(space) + 1) + 0.8), 4.4)
+    axes = figure.subplots()
+    names = [*space, "validation UAR"]
+    columns, ticks = [], []
+    for key, one in space.items():
+        values, labels = _positions(found, key, one)
+        columns.append(values)
+        ticks.append(labels)
+    scores = np.array([trial.values[0] for trial in found.done])
+    low, high = scores.min(), scores.max()
+    height = (scores - low) / (high - low) if high > low else np.full(len(scores), 0.5)
+    columns.append(height)
+    ends = [(0.0, f"{low:.3f}"), (1.0, f"{high:.3f}")] if high > low else [(0.5, f"{low:.3f}")]
+    ticks.append(ends)
+    from matplotlib import colormaps
+
+    shades = colormaps["Blues"](0.25 + 0.7 * height)
+    for place in range(len(found.done) - 1, -1, -1):
+        line = [column[place] for column in columns]
+        best = place == 0
+        axes.plot(line, color=ORANGE if best else shades[place], linewidth=2.4 if best else 1.2)
+    for place, labels in enumerate(ticks):
+        axes.axvline(place, color="black", linewidth=0.8)
+        for y, label in labels:
+            axes.annotate(
+                label, (place, y), xytext=(4, 0), textcoords="offset points", fontsize=8, va="center",
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.5},
+            )  # fmt: skip
+    axes.set_xticks(range(len(names)), names)
+    axes.set(xlim=(-0.1, len(names) - 0.7), ylim=(-0.06, 1.06), yticks=[])
+    axes.spines[:].set_visible(False)
+    axes.set_title(
+        f"{len(found.done)} trials of {found.plan.experiment.name}; orange: trial {found.done[0].number}", fontsize=10
+    )
+    return figure
+
+
+def _pareto(found: Results) -> Any:
+    """The two objectives of each trial, and the front."""
+    name = found.plan.sweep.objectives[1]
+    figure = _figure(6.5, 4.2)
+    axes = figure.subplots()
+    points = {trial.number: (trial.values[1] / 1000, trial.values[0]) for trial in found.done}
+    rest = [point for number, point in points.items() if number not in found.front]
+    front = sorted((points[number], number) for number in found.front)
+    if rest:
+        axes.plot(*zip(*rest, strict=True), "o", color=GREY, label="other trials")
+    axes.plot(
+        *zip(*(point for point, _ in front), strict=True),
+        "o-",
+        color=ORANGE,
+        drawstyle="steps-post",
+        label="Pareto front",
+    )
+    for point, number in front:
+        axes.annotate(str(number), point, xytext=(5, 5), textcoords="offset points", fontsize=8)
+    what = {"size": "int8 file (KB)", "arena": "arena of the int8 file (KB)"}[name]
+    axes.set(xlabel=what, ylabel="validation UAR", title="")
+    axes.set_title(f"{found.plan.experiment.name}: {len(found.done)} trials, the front's by number", fontsize=10)
+    axes.legend(frameon=False)
+    axes.margins(0.08)
+    _plain(axes)
+    return figure
+
+
+def _categorical(one: Range | Choice) -> bool:
+    return isinstance(one, Choice) and one.numbers is None
+
+
+def _logarithmic(one: Range | Choice) -> bool:
+    if isinstance(one, Range):
+        return one.log
+    return one.numbers is not None and min(one.numbers) > 0 and max(one.numbers) / min(one.numbers) >= DECADES
+
+
+def _values(found: Results, key: str, one: Range | Choice) -> Float[np.ndarray, " trials"]:
+    """Each finished trial's value of a key, or the place of a choice that is no number."""
+    texts = [dict(overrides_of(found.plan, trial))[key] for trial in found.done]
+    if isinstance(one, Choice) and one.numbers is None:
+        return np.array([one.values.index(text) for text in texts], float)
+    return np.array([float(text) for text in texts])
+
+
+def _places(found: Results, key: str, one: Range | Choice, axes: Any) -> Float[np.ndarray, " trials"]:
+    """The same, with the axis prepared for it."""
+    values = _values(found, key, one)
+    if _logarithmic(one):
+        axes.set_xscale("log")
+    if isinstance(one, Choice) and one.numbers is None:
+        long = max(map(len, one.values)) > 8
+        axes.set_xticks(
+            range(len(one.values)), one.values, rotation=20 if long else 0, ha="right" if long else "center"
+        )
+        axes.set_xlim(-0.5, len(one.values) - 0.5)
+    return values
+
+
+def _positions(
+    found: Results, key: str, one: Range | Choice
+) -> tuple[Float[np.ndarray, " trials"], list[tuple[float, str]]]:
+    """A key's values from 0 to 1 over its whole range, and labels to put beside them."""
+    values = _values(found, key, one)
+    if isinstance(one, Range):
+        marks = {one.low: short(one.text(one.low)), one.high: short(one.text(one.high))}
+    else:
+        numbers = one.numbers or tuple(map(float, range(len(one.values))))
+        marks = dict(zip(numbers, map(short, one.values), strict=True))
+    scale = np.log if _logarithmic(one) else np.asarray
+    low, high = scale(min(marks)), scale(max(marks))
+    return (scale(values) - low) / (high - low), [
+        (float((scale(mark) - low) / (high - low)), label) for mark, label in marks.items()
+    ]
+
+
+def _figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UserError("pictures need matplotlib: pip install 'aersut[report]'.") from None
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _plain(axes: Any) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _png(figure: Any) -> bytes:
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()

@@ -1,0 +1,161 @@
+"""A worker: one process that runs trial after trial of a study, until there are as many as were asked for.
+
+Workers know nothing of each other: who runs what, and whose trial is to be taken up, they learn from the study's
+database. So the same command on another machine is one more worker.
+"""
+
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import optuna
+from absl import logging
+from optuna.storages import fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+
+from aersut.config import Experiment, from_tree, to_tree
+from aersut.errors import UserError
+from aersut.registry import import_plugins
+from aersut.sweep.plan import Plan
+from aersut.sweep.space import short
+from aersut.sweep.study import SURPLUS, again, counted, database, open_study
+from aersut.sweep.trial import TrialError, attempt, drop_checkpoints, overrides_of, reason
+
+DEFAULT_WORKERS = 1
+"""Of one machine."""
+HOPELESS = 3
+"""After so many failed trials, and none that did not fail, a sweep stops."""
+POLL = 1.0
+"""Seconds between two looks at the trials of other workers, where there is nothing else to do."""
+
+
+def sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry: bool = False) -> None:
+    """Run a sweep up to its last trial, with so many processes of this machine.
+
+    Args:
+        timeout: seconds after which no trial is begun.
+        retry: take the failed trials up again first.
+
+    Raises:
+        UserError: the database does not answer, or every trial fails.
+    """
+    alone = workers == 1 and not plan.storage
+    study = open_study(plan, plan.experiment.seed if alone else None)
+    if retry:
+        with database(plan):
+            for trial in counted(study):
+                if trial.state == TrialState.FAIL:
+                    again(study, trial)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with _others(plan, workers - 1, timeout):
+        _work(plan, study, deadline)
+
+
+def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> None:
+    waits = False
+    while deadline is None or time.monotonic() < deadline:
+        with database(plan):
+            trials = counted(study)
+            states = [trial.state for trial in trials]
+            _refuse_hopeless(trials)
+            if len(trials) < plan.trials or TrialState.WAITING in states:
+                waits = False
+                _one_trial(plan, study)
+            elif TrialState.RUNNING in states:
+                # not done yet: a worker may die, and its trial is then taken up by those who are still there
+                if not waits:
+                    print(f"waiting for {states.count(TrialState.RUNNING)} trials of other workers", flush=True)
+                waits = True
+                time.sleep(POLL)
+                fail_stale_trials(study)
+            else:
+                return
+
+
+def _one_trial(plan: Plan, study: optuna.Study) -> None:
+    mine: list[int] = []
+
+    def objective(trial: optuna.Trial) -> tuple[float, ...]:
+        mine.append(trial.number)
+        return attempt(plan, study, trial)
+
+    try:
+        study.optimize(objective, n_trials=1, catch=(TrialError,))
+    except KeyboardInterrupt:
+        for trial in _of(study, mine):
+            if trial.state == TrialState.FAIL:
+                again(study, trial)
+        raise
+    except ValueError:
+        # the others took this worker for dead (a laptop that slept), and its trial up: it is theirs now
+        if not any(trial.state == TrialState.FAIL for trial in _of(study, mine)):
+            raise
+    for trial in _of(study, mine):
+        if SURPLUS not in trial.user_attrs:
+            print(line(plan, trial), flush=True)
+    drop_checkpoints(plan, study)
+
+
+def _of(study: optuna.Study, numbers: list[int]) -> list[FrozenTrial]:
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.number in numbers]
+
+
+def line(plan: Plan, trial: FrozenTrial) -> str:
+    """One finished trial, for the terminal."""
+    what = ", ".join(f"{key}={short(value)}" for key, value in overrides_of(plan, trial))
+    outcome = {
+        TrialState.COMPLETE: f"validation UAR {(trial.values or [0])[0]:.3f}",
+        TrialState.PRUNED: f"given up after {len(trial.intermediate_values)} epochs",
+        TrialState.FAIL: f"FAILED: {reason(trial)}",
+    }.get(trial.state, trial.state.name.lower())
+    return f"trial {trial.number:<4}{outcome}  {what}  ({trial.user_attrs.get('seconds', 0):.1f} s)"
+
+
+def _refuse_hopeless(trials: list[FrozenTrial]) -> None:
+    failed = [trial for trial in trials if trial.state == TrialState.FAIL]
+    if len(failed) >= HOPELESS and not {trial.state for trial in trials} & {TrialState.COMPLETE, TrialState.PRUNED}:
+        raise UserError(
+            f"all of {len(failed)} trials failed, the last with: {reason(failed[-1])} Mend that, and give the same "
+            "command with --retry."
+        )
+
+
+@contextlib.contextmanager
+def _others(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
+    """So many more workers beside this process; they end by themselves, or with it when it is interrupted."""
+    # a plugin of a file is known here under a name that another process does not know: it gets the tree
+    bare = dataclasses.replace(plan, experiment=Experiment())
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_other, args=(bare, to_tree(plan.experiment), timeout)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    try:
+        yield
+    except BaseException:
+        for process in processes:
+            if process.is_alive() and process.pid:
+                os.kill(process.pid, signal.SIGINT)
+        raise
+    finally:
+        for process in processes:
+            process.join()
+
+
+def _other(bare: Plan, tree: dict[str, Any], timeout: float | None) -> None:
+    """The body of another worker's process."""
+    logging.set_verbosity(logging.WARNING)
+    try:
+        import_plugins(tree.get("plugins") or ())
+        plan = dataclasses.replace(bare, experiment=from_tree(tree))
+        _work(plan, open_study(plan), None if timeout is None else time.monotonic() + timeout)
+    except UserError as error:
+        print(f"error: a worker stopped: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
