@@ -16,23 +16,43 @@ if TYPE_CHECKING:
 
 PROGRAM = ("trials", "seeds", "folds", "sampler", "pruner", "objectives")
 """The flags that stand for the fields of a sweep file."""
-flags.DEFINE_string("sweep", None, "What is varied: a .py file with get_sweep(), or its name in experiments/sweeps.")
-flags.DEFINE_integer("trials", None, "Combinations to try in all; by default the whole grid, or 20.", lower_bound=1)
-flags.DEFINE_list("seeds", None, "Train each combination with each of these seeds; the mean counts.")
-flags.DEFINE_list("folds", None, "Likewise, with each of these folds.")
-flags.DEFINE_enum("sampler", None, ["grid", "random", "tpe"], "By default grid for lists, tpe for ranges.")
-flags.DEFINE_enum("pruner", None, ["none", "median", "hyperband"], "Which trials are given up early.")
-flags.DEFINE_list("objectives", None, "uar; or uar,size or uar,arena (of the int8 file), for the Pareto front.")
-flags.DEFINE_integer("workers", None, "Processes on this machine that train at once.", lower_bound=1)
-flags.DEFINE_float("timeout", None, "Seconds after which no trial is begun.", lower_bound=0)
-flags.DEFINE_string("storage", None, "postgresql://…: the database that workers on many machines share.")
-flags.DEFINE_string("study", None, "Name of the sweep in it; by default the experiment's, with a digest.")
-flags.DEFINE_integer("keep", None, "Keep the checkpoints of so many of the best trials only.", lower_bound=1)
-flags.DEFINE_bool("retry", False, "Take failed trials up again.")
-flags.DEFINE_integer("heartbeat", 10, "A worker that is silent for six times so many seconds is dead.", lower_bound=1)
-flags.DEFINE_bool("status", False, "Only say what has been found so far.")
-flags.DEFINE_integer("trial", None, "Which trial the commands and --write are about; by default the best.")
-flags.DEFINE_string("write", None, "Write that trial's configuration as an experiment file.")
+flags.DEFINE_string(
+    "sweep", None, "With --mode=sweep: what is varied: a .py file with get_sweep(), or its name in experiments/sweeps."
+)
+flags.DEFINE_integer(
+    "trials", None, "With --mode=sweep: combinations to try in all; by default the whole grid, or 20.", lower_bound=1
+)
+flags.DEFINE_list("seeds", None, "With --mode=sweep: train each combination with each of these seeds; the mean counts.")
+flags.DEFINE_list("folds", None, "With --mode=sweep: likewise, with each of these folds.")
+flags.DEFINE_enum(
+    "sampler", None, ["grid", "random", "tpe"], "With --mode=sweep: by default grid for lists, tpe for ranges."
+)
+flags.DEFINE_enum(
+    "pruner", None, ["none", "median", "hyperband"], "With --mode=sweep: which trials are given up early."
+)
+flags.DEFINE_list(
+    "objectives", None, "With --mode=sweep: uar; or uar,size or uar,arena (of the int8 file), for the Pareto front."
+)
+flags.DEFINE_integer("workers", None, "With --mode=sweep: processes on this machine that train at once.", lower_bound=1)
+flags.DEFINE_float("timeout", None, "With --mode=sweep: seconds after which no trial is begun.", lower_bound=0)
+flags.DEFINE_string(
+    "storage", None, "With --mode=sweep: postgresql://…: the database that workers on many machines share."
+)
+flags.DEFINE_string(
+    "study", None, "With --mode=sweep: name of the sweep in it; by default the experiment's, with a digest."
+)
+flags.DEFINE_integer(
+    "keep", None, "With --mode=sweep: keep the checkpoints of so many of the best trials only.", lower_bound=1
+)
+flags.DEFINE_bool("retry", False, "With --mode=sweep: take failed trials up again.")
+flags.DEFINE_integer(
+    "heartbeat", 10, "With --mode=sweep: a worker that is silent for six times so many seconds is dead.", lower_bound=1
+)
+flags.DEFINE_bool("status", False, "With --mode=sweep: only say what has been found so far.")
+flags.DEFINE_integer(
+    "trial", None, "With --mode=sweep: which trial the commands and --write are about; by default the best."
+)
+flags.DEFINE_string("write", None, "With --mode=sweep: write that trial's configuration as an experiment file.")
 
 
 def _run(arguments: Arguments) -> None:

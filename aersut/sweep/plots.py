@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from aersut.errors import UserError
 from aersut.paths import write_bytes
+from aersut.sweep.lr_range import RangeTest
 from aersut.sweep.results import Results, spread
 from aersut.sweep.space import Choice, Range, short
 from aersut.sweep.trial import overrides_of
@@ -34,23 +35,17 @@ def draw(found: Results) -> list[Path]:
     return paths
 
 
-def draw_range(
-    rates: Float[np.ndarray, " steps"],
-    losses: Float[np.ndarray, " steps"],
-    smooth: Float[np.ndarray, " steps"],
-    suggested: tuple[float, float],
-    title: str,
-    output: Path,
-) -> None:
+def draw_range(test: RangeTest, title: str, output: Path) -> None:
     """Draw a learning-rate range test: the loss of each step, smoothed, over its rate, and the suggested range."""
     figure = _figure(7, 4)
     axes = figure.subplots()
-    axes.plot(rates, losses, ".", color=GREY, markersize=3, label="each step")
-    axes.plot(rates, smooth, color=BLUE, label="smoothed")
-    axes.axvspan(*suggested, color=ORANGE, alpha=0.15, label=f"suggested: {suggested[0]:.1e} to {suggested[1]:.1e}")
-    begin = losses[: max(1, len(losses) // 4)]  # what follows the best rate may be any number
+    axes.plot(test.rates, test.losses, ".", color=GREY, markersize=3, label="each step")
+    axes.plot(test.rates, test.smooth, color=BLUE, label="smoothed")
+    low, high = test.suggested
+    axes.axvspan(low, high, color=ORANGE, alpha=0.15, label=f"suggested: {low:.1e} to {high:.1e}")
+    begin = test.losses[: max(1, len(test.losses) // 4)]  # what follows the best rate may be any number
     axes.set(xscale="log", xlabel="learning rate", ylabel="training loss (nats)")
-    axes.set_ylim(losses.min() * 0.9, begin.max() * 1.1)
+    axes.set_ylim(test.losses.min() * 0.9, begin.max() * 1.1)
     axes.set_title(title, fontsize=10)
     axes.legend(frameon=False, loc="lower left", fontsize=8)
     _plain(axes)

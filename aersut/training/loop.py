@@ -46,19 +46,19 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
         if done >= experiment.epochs or records.exhausted(history, experiment.patience):
             return False
         prepared = prepare(run)
-        steps = _steps(run, prepared)
+        steps = steps_per_epoch(run, prepared)
         devices = Devices(experiment.batch_size)
 
         optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
         network = build_network(experiment, prepared.frontend)
         graphs, state = create(network, optimizer, averaged=experiment.ema > 0)
         state = devices.everywhere(state)
-        batches = _batches(run, prepared)
+        batches = batches_of(run, prepared)
         if done:
             state = checkpoints.restore(done, state, batches).state
 
         key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
-        weights = _class_weights(run, prepared)
+        weights = weights_of_classes(run, prepared)
         step = make_train_step(
             graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema, experiment.precision
         )
@@ -145,12 +145,18 @@ def _refuse_nan(name: str, loss: float, number: int) -> None:
         )
 
 
-def _class_weights(run: Run, prepared: Prepared) -> Float[np.ndarray, " classes"] | None:
+def weights_of_classes(run: Run, prepared: Prepared) -> Float[np.ndarray, " classes"] | None:
+    """What each class counts in the loss; None where all count alike."""
     labels = prepared.labels[prepared.split.items("train")[:, 0]]
     return class_weights(labels, prepared.frontend.classes) if run.experiment.loss.class_weights else None
 
 
-def _steps(run: Run, prepared: Prepared) -> int:
+def steps_per_epoch(run: Run, prepared: Prepared) -> int:
+    """Whole batches in the training part.
+
+    Raises:
+        UserError: there is none.
+    """
     items, batch_size = len(prepared.split.items("train")), run.experiment.batch_size
     if batch_size > items:
         raise UserError(
@@ -159,7 +165,8 @@ def _steps(run: Run, prepared: Prepared) -> int:
     return items // batch_size
 
 
-def _batches(run: Run, prepared: Prepared) -> grain.DatasetIterator[Batch]:
+def batches_of(run: Run, prepared: Prepared) -> grain.DatasetIterator[Batch]:
+    """This process's share of the training batches, without end."""
     experiment = run.experiment
     items = prepared.split.items("train")
     labels = prepared.labels[items[:, 0]]
