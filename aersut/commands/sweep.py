@@ -65,7 +65,8 @@ def _run(arguments: Arguments) -> None:
         print(f"sweep {plan.name} in {plan.folder}: {plan.trials} trials, {plan.sampler}")
         for key, one in plan.space.items():
             print(f"  {key} = {one}")
-        worker.sweep(plan, FLAGS.workers or DEFAULT_WORKERS, FLAGS.timeout, FLAGS.retry)
+        if not worker.sweep(plan, FLAGS.workers or DEFAULT_WORKERS, FLAGS.timeout, FLAGS.retry):
+            print("time is up; the same command goes on")
     _report(plan)
 
 

@@ -23,6 +23,8 @@ from aersut.config import Experiment, from_tree, to_tree
 from aersut.errors import UserError
 from aersut.experiment import override
 
+COMBINATIONS = 200
+"""A value that goes with none of so many combinations of other keys is refused."""
 NOTATION = "LOW:HIGH, LOW:HIGH:log, LOW:HIGH:log:COUNT, LOW:HIGH:linear:COUNT, or a list A,B,C"
 
 
@@ -103,7 +105,8 @@ def parse(key: str, notation: Any) -> Range | Choice:
 def space(notations: Mapping[str, Any], experiment: Experiment) -> Space:
     """The space of some keys, with every end and every value checked against the experiment's schema.
 
-    A key is checked together with those that it lies under: `model.units` may go with only some values of `model`.
+    A value may need another key's: `model.units` goes with only some values of `model`. It is refused where no
+    combination takes it; a trial of a combination that does not go together fails, and the others go on.
 
     Returns:
         The keys in the order in which they are set: `model` before `model.units`.
@@ -116,13 +119,13 @@ def space(notations: Mapping[str, Any], experiment: Experiment) -> Space:
     tree = to_tree(experiment)
     parsed = {key: parse(key, notations[key]) for key in sorted(notations, key=lambda key: key.count("."))}
     for key, one in parsed.items():
-        above = {other: _samples(parsed[other]) for other in parsed if key.startswith(f"{other}.")}
+        others = {other: _samples(parsed[other]) for other in parsed if other != key}
         if isinstance(one, Range) and one.integral:  # whole ends alone do not say that the leaf is an integer
             middle = text_of(math.floor((one.low + one.high) / 2) + 0.5)
-            if _refusal(tree, above, key, middle) is None:
+            if _refusal(tree, others, key, middle) is None:
                 parsed[key] = one = Range(one.low, one.high, one.log)
         for value in _samples(one):
-            if refusal := _refusal(tree, above, key, value):
+            if refusal := _refusal(tree, others, key, value):
                 raise UserError(f"--sweep.{key}={notations[key]}: {refusal}")
     return parsed
 
@@ -131,20 +134,28 @@ def _samples(one: Range | Choice) -> tuple[str, ...]:
     return one.values if isinstance(one, Choice) else (one.text(one.low), one.text(one.high))
 
 
-def _refusal(tree: dict[str, Any], above: Mapping[str, tuple[str, ...]], key: str, value: str) -> UserError | None:
-    """Why the schema refuses a value under every combination of the keys above; None where it takes it under one."""
+def _refusal(tree: dict[str, Any], others: Mapping[str, tuple[str, ...]], key: str, value: str) -> UserError | None:
+    """Why the schema refuses a value, alone and under each combination of the other keys; None where it takes it."""
+    alone = [[(key, value)]]
+    together = (
+        [*zip(others, combination, strict=True), (key, value)] for combination in itertools.product(*others.values())
+    )
     refusal = None
-    for combination in itertools.product(*above.values()):
+    for overrides in itertools.chain(alone, itertools.islice(together, COMBINATIONS)):
         changed = copy.deepcopy(tree)
         try:
-            for name, text in [*zip(above, combination, strict=True), (key, value)]:
+            for name, text in sorted(overrides, key=_depth):
                 override(changed, name, text)
             from_tree(changed)
         except UserError as error:
-            refusal = error
+            refusal = refusal or error
         else:
             return None
     return refusal
+
+
+def _depth(override: tuple[str, str]) -> int:
+    return override[0].count(".")
 
 
 def points(one: Range | Choice) -> list[Any] | None:

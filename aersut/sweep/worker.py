@@ -35,8 +35,8 @@ POLL = 1.0
 """Seconds between two looks at the trials of other workers, where there is nothing else to do."""
 
 
-def sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry: bool = False) -> None:
-    """Run a sweep up to its last trial, with so many processes of this machine.
+def sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry: bool = False) -> bool:
+    """Run a sweep up to its last trial, with so many processes of this machine; say whether it got there.
 
     Args:
         timeout: seconds after which no trial is begun.
@@ -54,10 +54,11 @@ def sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry: boo
                     again(study, trial)
     deadline = None if timeout is None else time.monotonic() + timeout
     with _others(plan, workers - 1, timeout):
-        _work(plan, study, deadline)
+        return _work(plan, study, deadline)
 
 
-def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> None:
+def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> bool:
+    """Run trials until there are enough; False where the time was up before."""
     waits = False
     while deadline is None or time.monotonic() < deadline:
         with database(plan):
@@ -75,7 +76,8 @@ def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> None:
                 time.sleep(POLL)
                 fail_stale_trials(study)
             else:
-                return
+                return True
+    return False
 
 
 def _one_trial(plan: Plan, study: optuna.Study) -> None:

@@ -1,0 +1,380 @@
+"""A sweep as a user runs it: trials in folders, a table, pictures, the winner; and what may stop it."""
+
+import csv
+import json
+import shlex
+
+import optuna
+import pytest
+import sqlalchemy
+from absl.testing import flagsaver
+from optuna.trial import TrialState
+
+from aersut import cli, experiment
+from aersut.run import open_run
+from aersut.sweep import trial as trials
+from aersut.sweep.study import Storage
+from aersut.training import records
+from aersut.training.loop import train
+
+PNG = b"\x89PNG\r\n\x1a\n"
+TINY = (
+    "--experiment.epochs=2",
+    "--experiment.augmented_copies=0",
+    "--experiment.augment=",
+    "--experiment.model.filters=4",
+    "--experiment.model.kernels=3",
+)
+"""What makes the tiny experiment smaller still: a trial is mostly compiling."""
+
+
+def rows(folder):
+    """The lines of trials.csv."""
+    with (folder / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def sweep_command(tiny, folder, *more):
+    return ["--mode=sweep", f"--experiment={tiny}", *TINY, f"--workdir={folder}", *more]
+
+
+def study_of(folder):
+    """The study itself, as any other program reads it."""
+    names = optuna.get_all_study_names(f"sqlite:///{folder / 'study.db'}")
+    return optuna.load_study(study_name=names[0], storage=f"sqlite:///{folder / 'study.db'}")
+
+
+def files(folder):
+    """Every file under a folder with its time of change, save what --status makes anew."""
+    made = {"trials.csv", "parameters.png", "parallel.png", "study.db"}
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name not in made}
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A finished sweep of two learning rates with two seeds; for reading only."""
+    folder = tmp_path_factory.mktemp("swept")
+    tiny = str(__file__).replace("sweep/test_sweep.py", "tiny.py")
+    asked = sweep_command(tiny, folder, "--sweep.optimizer.learning_rate=1e-4,1e-2", "--seeds=0,1", "--keep=1")
+    with flagsaver.flagsaver():
+        assert cli._run(cli._parse(["launch.py", *asked])) == 0
+    return folder, asked
+
+
+class TestAFinishedSweep:
+    def test_has_a_run_folder_for_each_run_of_each_trial(self, swept):
+        folder, _ = swept
+        runs = sorted((folder / "trials").iterdir())
+        assert len(runs) == 4
+        rates = {(open_run(run).experiment.optimizer.learning_rate, open_run(run).experiment.seed) for run in runs}
+        assert rates == {(rate, seed) for rate in (1e-4, 1e-2) for seed in (0, 1)}
+        for run in runs:
+            assert [record["epoch"] for record in records.read(run / "metrics.jsonl")] == [1, 2]
+            assert "epoch 2/2" in (run / "log.txt").read_text()
+
+    def test_counts_the_mean_of_the_seeds(self, swept):
+        folder, _ = swept
+        for trial in study_of(folder).trials:
+            assert trial.state == TrialState.COMPLETE
+            scores = [run["uar"] for run in trial.user_attrs["runs"]]
+            assert len(scores) == 2
+            assert trial.value == pytest.approx(sum(scores) / 2)
+            for run in trial.user_attrs["runs"]:
+                seen = [record["validation_uar"] for record in records.read(folder / run["folder"] / "metrics.jsonl")]
+                assert run["uar"] == max(seen)
+                assert seen[run["epoch"] - 1] == run["uar"]
+
+    def test_keeps_the_checkpoints_of_the_best_alone(self, swept):
+        folder, _ = swept
+        best = {run["folder"] for run in study_of(folder).best_trial.user_attrs["runs"]}
+        kept = {str(path.parent.relative_to(folder)) for path in folder.glob("trials/*/checkpoints")}
+        assert kept == best
+
+    def test_is_told_as_a_table_the_best_first(self, swept, launch):
+        folder, asked = swept
+        before = files(folder)
+        told = launch(*asked, "--status")
+        assert told.status == 0
+        assert "2 of 2 trials ended" in told.out
+        lines = told.out.splitlines()
+        head = next(place for place, line in enumerate(lines) if line.startswith("trial  UAR"))
+        assert lines[head].split() == ["trial", "UAR", "±", "epoch", "s", "optimizer.learning_rate", "folder"]
+        scores = [float(line.split()[1]) for line in lines[head + 1 : head + 3]]
+        assert scores == sorted(scores, reverse=True)
+        assert files(folder) == before, "it only reads"
+
+    def test_does_nothing_when_it_is_asked_for_again(self, swept, launch):
+        folder, asked = swept
+        before = files(folder)
+        again = launch(*asked)
+        assert again.status == 0
+        assert "2 of 2 trials ended" in again.out
+        assert files(folder) == before
+        assert len(study_of(folder).trials) == 2
+
+    def test_is_drawn_and_listed(self, swept):
+        folder, _ = swept
+        assert (folder / "parameters.png").read_bytes().startswith(PNG)
+        assert [row["state"] for row in rows(folder)] == ["complete"] * 2
+        assert {row["optimizer.learning_rate"] for row in rows(folder)} == {"1e-4", "1e-2"}
+        assert all(float(row["deviation"]) >= 0 for row in rows(folder))
+
+    def test_names_the_command_that_makes_the_winner(self, swept, launch, tmp_path):
+        folder, asked = swept
+        lines = [line.strip() for line in launch(*asked, "--status").out.splitlines()]
+        from_nothing, as_trained = [shlex.split(line)[2:] for line in lines if line.startswith("python launch.py")]
+        best = study_of(folder).best_trial
+        made = launch(*from_nothing, "--mode=train", f"--workdir={tmp_path / 'run'}")
+        assert made.status == 0, made.err
+        ours, theirs = (open_run(path) for path in (tmp_path / "run", folder / best.user_attrs["runs"][0]["folder"]))
+        assert ours.experiment == theirs.experiment
+        scores = [[record["validation_uar"] for record in records.read(run.records)] for run in (ours, theirs)]
+        assert scores[0] == scores[1]
+        ready = launch(*as_trained, "--mode=train")
+        assert "training was finished: 2 epochs" in ready.out
+
+    def test_writes_the_winner_as_an_experiment_file(self, swept, launch, tmp_path):
+        folder, asked = swept
+        file = tmp_path / "winner.py"
+        assert launch(*asked, "--status", f"--write={file}").status == 0
+        made = experiment.load(str(file))
+        assert made.name == "winner"
+        best = open_run(folder / study_of(folder).best_trial.user_attrs["runs"][0]["folder"]).experiment
+        assert {**vars(made), "name": "", "seed": 0} == {**vars(best), "name": "", "seed": 0}
+        assert "validation UAR" in file.read_text()
+        refused = launch(*asked, "--status", f"--write={file}")
+        assert refused.status == 2
+        assert "a .py file that does not exist yet" in refused.err
+
+    def test_names_the_trials_that_there_are(self, swept, launch):
+        _, asked = swept
+        outcome = launch(*asked, "--status", "--trial=7")
+        assert outcome.status == 2
+        assert "--trial=7: that trial has not ended; those that have: " in outcome.err
+
+    def test_refuses_another_space_under_its_name(self, swept, launch):
+        folder, asked = swept
+        (name,) = optuna.get_all_study_names(f"sqlite:///{folder / 'study.db'}")
+        other = [flag.replace("1e-4", "2e-4") for flag in asked]
+        refused = launch(*other, f"--study={name}")
+        assert refused.status == 2
+        assert f"study '{name}'" in refused.err
+        assert 'sweep.space.optimizer.learning_rate: "1e-4,1e-2" / "2e-4,1e-2"' in refused.err
+        assert len(study_of(folder).trials) == 2
+
+
+def test_an_interrupted_sweep_goes_on_from_the_checkpoint(launch, tiny, tmp_path, monkeypatch):
+    asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-3,1e-2")
+
+    def interrupted(run, on_epoch):
+        def then(record):
+            on_epoch(record)
+            raise KeyboardInterrupt
+
+        return train(run, then)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "train", interrupted)
+        stopped = launch(*asked)
+    assert stopped.status == 130
+    assert "the same command goes on" in stopped.err
+    done = launch(*asked)
+    assert done.status == 0, done.err
+    assert "2 of 2 trials ended" in done.out
+    ended = [trial for trial in study_of(tmp_path).trials if trial.state == TrialState.COMPLETE]
+    assert sorted(trial.params["optimizer.learning_rate"] for trial in ended) == ["1e-2", "1e-3"]
+    logs = [path.read_text() for path in tmp_path.glob("trials/*/log.txt")]
+    assert len(logs) == 2
+    assert sum("going on after epoch 1 of 2" in log for log in logs) == 1
+
+
+def test_a_trial_that_falls_behind_is_given_up(launch, tiny, tmp_path):
+    asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-5:1e-4", "--pruner=median")
+    assert launch(*asked, "--trials=1").status == 0
+    study = study_of(tmp_path)
+    name, span = next(iter(study.trials[0].distributions.items()))
+    for rate in (2e-5, 3e-5, 4e-5):  # better ones than any that can be had, from elsewhere
+        better = optuna.trial.create_trial(
+            value=0.99, params={name: rate}, distributions={name: span}, intermediate_values={1: 0.9, 2: 0.99}
+        )
+        study.add_trial(better)
+    done = launch(*asked, "--trials=5")
+    assert done.status == 0, done.err
+    assert "1 of them given up early" in done.out
+    pruned = study_of(tmp_path).trials[-1]
+    assert pruned.state == TrialState.PRUNED
+    run = open_run(tmp_path / pruned.user_attrs["runs"][0]["folder"])
+    assert len(records.read(run.records)) == len(pruned.intermediate_values) == 1
+    assert launch("--mode=train", f"--workdir={run.folder}").status == 0, "its folder is in order"
+
+
+def test_a_range_is_searched(launch, tiny, tmp_path):
+    flags = ("--sampler=tpe", "--pruner=hyperband", "--trials=2", "--experiment.epochs=1")
+    done = launch(*sweep_command(tiny, tmp_path, "--sweep.model.dense=8:16", *flags))
+    assert done.status == 0, done.err
+    assert "2 of 2 trials ended" in done.out
+    sizes = [trial.params["model.dense"] for trial in study_of(tmp_path).trials]
+    assert all(8 <= size <= 16 for size in sizes)
+    assert len(set(sizes)) == 2
+
+
+def test_time_that_is_up_begins_no_trial_and_loses_none(launch, tiny, tmp_path):
+    asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-3,1e-2", "--experiment.epochs=1")
+    stopped = launch(*asked, "--timeout=0.001")
+    assert stopped.status == 0
+    assert "0 of 2 trials ended" in stopped.out
+    assert "the same command goes on" in stopped.out
+
+
+class TestTrialsThatFail:
+    def test_are_named_and_the_others_go_on(self, launch, tiny, tmp_path):
+        asked = sweep_command(tiny, tmp_path, "--sweep.batch_size=16,100000", "--experiment.epochs=1")
+        done = launch(*asked)
+        assert done.status == 0
+        assert "1 of them FAILED" in done.out
+        assert "experiment.batch_size: 100000 is more than the" in done.out
+        assert [row["state"] for row in rows(tmp_path)].count("fail") == 1
+
+    def test_stop_the_sweep_when_all_do_and_are_taken_up_again_on_request(self, launch, tiny, tmp_path):
+        rates = "--sweep.optimizer.learning_rate=1e-4,1e-3,1e-2,1e-1"
+        root = tmp_path / "input"
+        data = ("--experiment.data.corpora=manifest", f"--experiment.data.root={root}", "--experiment.epochs=1")
+        asked = sweep_command(tiny, tmp_path / "sweep", rates, *data)
+        stopped = launch(*asked)
+        assert stopped.status == 2
+        assert "all of 3 trials failed, the last with: " in stopped.err
+        assert f"there is no folder {root}" in stopped.err
+        assert "give the same command with --retry" in stopped.err
+        still = launch(*asked)
+        assert still.status == 2, "what failed is not tried again by itself"
+        assert len(study_of(tmp_path / "sweep").trials) == 3
+        retried = launch(*asked, "--retry")
+        assert retried.status == 2
+        assert len([t for t in study_of(tmp_path / "sweep").trials if t.state == TrialState.FAIL]) == 6
+
+    def test_say_where_a_mistake_in_a_plugin_is(self, launch, tiny, tmp_path):
+        plugin = tmp_path / "broken.py"
+        plugin.write_text(
+            "from dataclasses import dataclass\n"
+            "from aersut.contracts import Feature\n"
+            "from aersut.registry import FEATURES\n"
+            "@FEATURES.register('broken_in_sweep')\n"
+            "@dataclass(frozen=True)\n"
+            "class Broken(Feature):\n"
+            "    channels = 1\n"
+            "    def __call__(self, signal):\n"
+            "        return signal.no_such_thing\n"
+        )
+        broken = (f"--experiment.plugins={plugin}", "--experiment.features=broken_in_sweep")
+        stopped = launch(*sweep_command(tiny, tmp_path / "sweep", "--sweep.seed=1,2,3", *broken))
+        assert stopped.status == 2
+        assert "AttributeError: 'Signal' object has no attribute 'no_such_thing'" in stopped.err
+        log = tmp_path / "sweep" / stopped.err.partition("(see ")[2].partition(")")[0].partition("sweep/")[2]
+        assert "Traceback" in log.read_text()
+
+
+class TestTheDatabase:
+    def test_that_does_not_answer_is_named_without_its_password(self, launch, tiny, tmp_path):
+        url = "postgresql://me:secret@127.0.0.1:1/sweeps"
+        outcome = launch(*sweep_command(tiny, tmp_path, "--sweep.epochs=1,2", f"--storage={url}"))
+        assert outcome.status == 2
+        assert "postgresql://me:***@127.0.0.1:1/sweeps does not answer" in outcome.err
+        assert "secret" not in outcome.err
+
+    @pytest.mark.parametrize("url", ["nonsense", "nosuchdatabase://host/name"])
+    def test_that_is_none_is_named(self, launch, tiny, tmp_path, url):
+        outcome = launch(*sweep_command(tiny, tmp_path, "--sweep.epochs=1,2", f"--storage={url}"))
+        assert outcome.status == 2
+        assert "expected postgresql://USER@HOST/DATABASE" in outcome.err
+
+    def test_that_holds_no_sweep_yet_is_named(self, launch, tiny, tmp_path):
+        outcome = launch(*sweep_command(tiny, tmp_path, "--sweep.epochs=1,2", "--status"))
+        assert outcome.status == 2
+        assert f"there is no sweep in {tmp_path} yet" in outcome.err
+        assert not (tmp_path / "study.db").exists()
+
+    def test_that_is_full_stops_the_sweep_and_loses_nothing(self, launch, tiny, tmp_path):
+        asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-3,1e-2", "--experiment.epochs=1")
+        assert launch(*asked, "--trials=1").status == 0
+
+        def full(connection, _):
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        # so many seeds need more room than SQLite's pages have left
+        long = [*asked, "--study=other", f"--seeds={','.join(map(str, range(150)))}"]
+        sqlalchemy.event.listen(sqlalchemy.Engine, "connect", full)
+        try:
+            stopped = launch(*long)
+        finally:
+            sqlalchemy.event.remove(sqlalchemy.Engine, "connect", full)
+        assert stopped.status == 2
+        assert "cannot be written: (sqlite3.OperationalError) database or disk is full" in stopped.err
+        assert "the same command goes on" in stopped.err
+        done = launch(*asked, "--trials=1")
+        assert done.status == 0
+        assert "1 of 1 trials ended" in done.out
+
+    def test_keeps_beating_when_it_is_away_for_a_moment(self, tmp_path):
+        with pytest.warns(optuna.exceptions.ExperimentalWarning):
+            storage = Storage(f"sqlite:///{tmp_path / 'study.db'}", heartbeat_interval=1)
+        (tmp_path / "study.db").unlink()
+        storage.engine.dispose()
+        storage.record_heartbeat(1)
+
+
+def test_two_objectives_are_told_as_a_front(launch, tiny, tmp_path):
+    asked = sweep_command(
+        tiny, tmp_path, "--sweep.model.dense=8,16,32,64", "--sweep.ema=0:0.5", "--objectives=uar,size",
+        "--sampler=random", "--trials=6",
+    )  # fmt: skip
+    assert launch(*asked, "--timeout=0.001").status == 0
+    study = study_of(tmp_path)
+    spans = {
+        "model.dense": optuna.distributions.CategoricalDistribution(("8", "16", "32", "64")),
+        "ema": optuna.distributions.FloatDistribution(0.0, 0.5),
+    }
+    found = [((0.5, 9e4), "64"), ((0.5, 5e4), "32"), ((0.4, 3e4), "16"), ((0.3, 4e4), "16"), ((0.1, 1e4), "8")]
+    for values, dense in found:
+        params = {"model.dense": dense, "ema": values[0] / 2}
+        study.add_trial(optuna.trial.create_trial(values=values, params=params, distributions=spans))
+    told = launch(*asked, "--status")
+    assert told.status == 0, told.err
+    starred = [line.split()[0] for line in told.out.splitlines() if " * " in line and line[0].isdigit()]
+    assert starred == ["1", "2", "4"], "90 KB is worse than 50 KB where the UAR is the same"
+    assert "int8 KB" in told.out
+    assert "importance for the UAR" in told.out
+    for name in ("pareto.png", "parameters.png", "parallel.png"):
+        assert (tmp_path / name).read_bytes().startswith(PNG)
+    chosen = launch(*asked, "--status", "--trial=4")
+    assert "trial 4, from nothing:" in chosen.out
+    assert "--experiment.ema=0.05 --experiment.model.dense=8" in chosen.out
+
+
+def test_the_winner_of_plugins_of_ones_own_is_written_with_them(tmp_path, monkeypatch):
+    from aersut.registry import FEATURES
+    from aersut.sweep.source import experiment_file
+
+    FEATURES.names()
+    monkeypatch.setattr(FEATURES, "_plugins", dict(FEATURES._plugins))
+    plugin = tmp_path / "peak.py"
+    plugin.write_text(
+        "from dataclasses import dataclass\n"
+        "from aersut.contracts import Feature\n"
+        "from aersut.registry import FEATURES\n"
+        "@FEATURES.register('peak_in_sweep')\n"
+        "@dataclass(frozen=True)\n"
+        "class Peak(Feature):\n"
+        "    bands: int = 2\n"
+        "    channels = 1\n"
+        "    def __call__(self, signal):\n"
+        "        return signal.frames()[:, :1]\n"
+    )
+    for name in ("quickstart", "cnn_lstm_combined_features"):
+        base = experiment.load(
+            name, [("plugins", str(plugin)), ("features", "mfcc,peak_in_sweep"), ("features.1.bands", "3")]
+        )
+        file = tmp_path / f"{name}.py"
+        file.write_text(experiment_file(base, "A test."))
+        assert experiment.load(str(file)) == base
+    assert json.dumps(str(plugin))[1:-1] in file.read_text()

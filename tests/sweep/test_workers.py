@@ -1,0 +1,122 @@
+"""Several workers on one study: on one machine, and through a database server; and what becomes of one that dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from aersut.training import records
+
+ROOT = Path(__file__).parents[2]
+SMALL = (
+    "--experiment.augmented_copies=0",
+    "--experiment.augment=",
+    "--experiment.model.filters=4",
+    "--experiment.model.kernels=3",
+)
+
+
+def command(tiny, folder, *more):
+    return [sys.executable, str(ROOT / "launch.py"), "--mode=sweep", f"--experiment={tiny}", *SMALL,
+            f"--workdir={folder}", *more]  # fmt: skip
+
+
+def ended(study, state=TrialState.COMPLETE):
+    return [trial for trial in study.trials if trial.state == state]
+
+
+@pytest.mark.slow  # two real processes: nothing else shows that they share a study
+def test_two_workers_of_one_command_share_the_trials(tiny, tmp_path):
+    flags = ("--sweep.optimizer.learning_rate=1e-4:1e-2:log", "--sampler=random", "--trials=6", "--workers=2")
+    done = subprocess.run(
+        command(tiny, tmp_path, *flags, "--experiment.epochs=30"), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "6 of 6 trials ended" in done.stdout
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study = optuna.load_study(study_name=optuna.get_all_study_names(url)[0], storage=url)
+    trials = ended(study)
+    assert len(trials) == 6
+    assert len({trial.params["optimizer.learning_rate"] for trial in trials}) == 6, "they do not draw the same"
+    together = [
+        (one.number, other.number)
+        for one in trials
+        for other in trials
+        if one.number < other.number and other.datetime_start < one.datetime_complete
+    ]
+    assert together, "two trials ran at once"
+
+
+@pytest.mark.slow  # a real server and two real processes, one of them killed: this is what a cluster does
+def test_a_killed_workers_trial_is_taken_up_and_counted_once(tiny, tmp_path, postgres):
+    rates = "1e-4,3e-4,1e-3,3e-3"
+    asked = command(
+        tiny, tmp_path, f"--sweep.optimizer.learning_rate={rates}", f"--storage={postgres}", "--study=killed",
+        "--heartbeat=1", "--experiment.epochs=60",
+    )  # fmt: skip
+    output = [(tmp_path / name).open("w") for name in ("first.txt", "second.txt")]
+    workers = [subprocess.Popen(asked, stdout=file, stderr=file, start_new_session=True) for file in output]
+    victim, survivor = workers
+    try:
+        deadline = time.monotonic() + 240
+        while not (runs := running_of(victim, tmp_path)):
+            assert [worker.poll() for worker in workers] == [None, None], "they ended before one could be killed"
+            assert time.monotonic() < deadline, "no trial got as far as its third epoch"
+            time.sleep(0.02)
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        assert survivor.wait(300) == 0, (tmp_path / "second.txt").read_text()
+    finally:
+        for worker, file in zip(workers, output, strict=True):
+            worker.kill()
+            worker.wait()
+            file.close()
+    study = optuna.load_study(study_name="killed", storage=postgres.replace("://", "+psycopg://"))
+    assert sorted(trial.params["optimizer.learning_rate"] for trial in ended(study)) == sorted(rates.split(","))
+    assert len(ended(study, TrialState.FAIL)) == 1
+    assert len(study.trials) == 5
+    assert "4 of 4 trials ended" in (tmp_path / "second.txt").read_text()
+    (run,) = runs
+    assert "going on after epoch" in (run / "log.txt").read_text(), "from its own checkpoint"
+    assert [record["epoch"] for record in records.read(run / "metrics.jsonl")] == list(range(1, 61))
+
+
+def running_of(worker, folder):
+    """The run folders in which a process is training, past its third epoch and before its last ten."""
+    runs = []
+    for lock in folder.glob("trials/*/.lock"):
+        epochs = len(records.read(lock.parent / "metrics.jsonl"))
+        if 3 <= epochs <= 50 and lock.stat().st_ino in open_files(worker.pid):
+            runs.append(lock.parent)
+    return runs
+
+
+def open_files(pid):
+    """The inodes of the files that a process holds open."""
+    found = set()
+    try:
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            found.add(os.stat(link).st_ino)  # noqa: PTH116
+    except OSError:  # it closed one meanwhile
+        pass
+    return found
+
+
+def test_a_server_that_goes_away_stops_the_worker_and_loses_nothing(launch, tiny, tmp_path, postgres):
+    asked = [
+        "--mode=sweep", f"--experiment={tiny}", *SMALL, "--experiment.epochs=1", f"--workdir={tmp_path}",
+        "--sweep.optimizer.learning_rate=1e-3,1e-2", "--study=away",
+    ]  # fmt: skip
+    assert launch(*asked, f"--storage={postgres}", "--trials=1").status == 0
+    nowhere = postgres.rpartition(":")[0] + ":1/postgres"
+    stopped = launch(*asked, f"--storage={nowhere}")
+    assert stopped.status == 2
+    assert "does not answer" in stopped.err
+    told = launch(*asked, f"--storage={postgres}", "--status")
+    assert "1 of 2 trials ended" in told.out
