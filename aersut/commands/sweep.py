@@ -111,8 +111,7 @@ def _report(plan: "Plan") -> None:
     from aersut.sweep import plots, results, source
     from aersut.sweep.study import database, open_study
 
-    study = open_study(plan, new=False)
-    with database(plan):
+    with open_study(plan, new=False) as study, database(plan):
         found = results.results(plan, study)
     print(results.table(found))
     if not found.done:

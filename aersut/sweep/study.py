@@ -39,8 +39,9 @@ class Storage(RDBStorage):
             super().record_heartbeat(trial_id)
 
 
-def open_study(plan: Plan, seed: int | None = None, new: bool = True) -> optuna.Study:
-    """The study of a sweep; made where it is new.
+@contextlib.contextmanager
+def open_study(plan: Plan, seed: int | None = None, new: bool = True) -> Iterator[optuna.Study]:
+    """The study of a sweep, made where it is new; its connections are closed at the end.
 
     Args:
         seed: of the sampler; None where several workers must not draw the same.
@@ -52,21 +53,15 @@ def open_study(plan: Plan, seed: int | None = None, new: bool = True) -> optuna.
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with database(plan):
         storage = _storage(plan, new)
-        try:
+    try:
+        with database(plan):
             study = _study(plan, storage, new)
-        except KeyError:
-            raise UserError(f"there is no study '{plan.name}' in {_shown(plan)} yet: leave out --status.") from None
-        known = study.user_attrs.get(IDENTITY)
-        if known is None and new:
-            study.set_user_attr(IDENTITY, plan.identity)
-        elif changed := differences(known or {}, json.loads(json.dumps(plan.identity)), "sweep"):
-            raise UserError(
-                f"study '{plan.name}' in {_shown(plan)} is of another sweep; it / the one asked for differ in: "
-                f"{'; '.join(changed[:3])}{' …' if len(changed) > 3 else ''}. Choose another --study or leave it out."
-            )
-        study.sampler = _sampler(plan, None if seed is None else seed + len(study.get_trials(deepcopy=False)))
-        study.pruner = _pruner(plan)
-    return study
+            study.sampler = _sampler(plan, None if seed is None else seed + len(study.get_trials(deepcopy=False)))
+            study.pruner = _pruner(plan)
+        yield study
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 @contextlib.contextmanager
@@ -161,10 +156,22 @@ def _take_turns(storage: Storage) -> None:
 
 def _study(plan: Plan, storage: Storage, new: bool) -> optuna.Study:
     if new:
+        directions = [OBJECTIVES[name] for name in plan.sweep.objectives]
         with contextlib.suppress(DuplicatedStudyError):
-            directions = [OBJECTIVES[name] for name in plan.sweep.objectives]
-            return optuna.create_study(storage=storage, study_name=plan.name, directions=directions)
-    return optuna.load_study(storage=storage, study_name=plan.name)
+            optuna.create_study(storage=storage, study_name=plan.name, directions=directions)
+    try:
+        study = optuna.load_study(storage=storage, study_name=plan.name)
+    except KeyError:
+        raise UserError(f"there is no study '{plan.name}' in {_shown(plan)} yet: leave out --status.") from None
+    known = study.user_attrs.get(IDENTITY)
+    if known is None and new:
+        study.set_user_attr(IDENTITY, plan.identity)
+    elif changed := differences(known or {}, json.loads(json.dumps(plan.identity)), "sweep"):
+        raise UserError(
+            f"study '{plan.name}' in {_shown(plan)} is of another sweep; it / the one asked for differ in: "
+            f"{'; '.join(changed[:3])}{' …' if len(changed) > 3 else ''}. Choose another --study or leave it out."
+        )
+    return study
 
 
 def _sampler(plan: Plan, seed: int | None) -> optuna.samplers.BaseSampler:

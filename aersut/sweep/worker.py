@@ -46,15 +46,15 @@ def sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry: boo
         UserError: the database does not answer, or every trial fails.
     """
     alone = workers == 1 and not plan.storage
-    study = open_study(plan, plan.experiment.seed if alone else None)
-    if retry:
-        with database(plan):
-            for trial in counted(study):
-                if trial.state == TrialState.FAIL:
-                    again(study, trial)
-    deadline = None if timeout is None else time.monotonic() + timeout
-    with _others(plan, workers - 1, timeout):
-        return _work(plan, study, deadline)
+    with open_study(plan, plan.experiment.seed if alone else None) as study:
+        if retry:
+            with database(plan):
+                for trial in counted(study):
+                    if trial.state == TrialState.FAIL:
+                        again(study, trial)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with _others(plan, workers - 1, timeout):
+            return _work(plan, study, deadline)
 
 
 def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> bool:
@@ -155,7 +155,8 @@ def _other(bare: Plan, tree: dict[str, Any], timeout: float | None) -> None:
     try:
         import_plugins(tree.get("plugins") or ())
         plan = dataclasses.replace(bare, experiment=from_tree(tree))
-        _work(plan, open_study(plan), None if timeout is None else time.monotonic() + timeout)
+        with open_study(plan) as study:
+            _work(plan, study, None if timeout is None else time.monotonic() + timeout)
     except UserError as error:
         print(f"error: a worker stopped: {error}", file=sys.stderr)
         sys.exit(2)
