@@ -83,7 +83,7 @@ def _parameters(found: Results) -> Any:
         panels[place].set_ylabel("validation UAR")
     best = found.done[0]
     runs = len(found.plan.runs)
-    spreads = f"; mean ± deviation of {runs} runs, each a grey dot" if runs > 1 else ""
+    spreads = f"\nmean ± deviation of {runs} runs, which are the grey dots" if runs > 1 else ""
     title = f"{found.plan.experiment.name}: best {best.values[0]:.3f} in trial {best.number} (orange){spreads}"
     figure.suptitle(title, fontsize=10)
     return figure

@@ -167,5 +167,8 @@ def _written_to(log: Path) -> Iterator[None]:
 def _exported(run: Run, objective: str) -> float:
     from aersut.export.export import export  # brings TensorFlow, which most sweeps do without
 
-    file = export(run)["files"]["model_int8.tflite"]
-    return float(file[{"size": "bytes", "arena": "arena"}[objective]])
+    file = export(run)["files"].get("model_int8.tflite", {})
+    value = file.get({"size": "bytes", "arena": "arena"}[objective])
+    if value is None:
+        raise UserError(f"the export gives no {objective} of an int8 file; --objectives=uar will do without.")
+    return float(value)
