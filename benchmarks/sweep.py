@@ -1,0 +1,136 @@
+"""What a sweep costs beside its trials, and what a second worker is worth.
+
+    python benchmarks/sweep.py [--experiment quickstart] [--epochs 10] [--repeats 3] [--json]
+
+Eight trials of a small network, random learning rates, each way in processes of its own with the decoded audio and the
+features in the cache, one worker and two in turn; medians are printed.
+
+workers_ratio is the time of two workers over that of one. scheduling is the share of one worker's time, from its first
+trial to its last, that is spent in neither training nor its preparation: asking, reporting, telling, the database.
+second_start_s goes from the second trial's begin to the end of its first step, compiling included.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from common import alternate
+
+ROOT = Path(__file__).parents[1]
+TRIALS = 8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--experiment", default="quickstart")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--run", metavar="FOLDER", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.run:
+        print(json.dumps(inside(arguments)))
+        return
+    taken = alternate(arguments.repeats, one=lambda: sweep(arguments, 1), two=lambda: sweep(arguments, 2))
+    figures = {
+        "one_worker_s": taken["one"],
+        "two_workers_s": taken["two"],
+        "workers_ratio": taken["two"] / taken["one"],
+        **child(arguments),
+    }
+    if arguments.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:24}{value:10.4f}")
+
+
+def command(arguments: argparse.Namespace, folder: str) -> list[str]:
+    return [
+        "launch.py", "--mode=sweep", f"--experiment={arguments.experiment}", f"--experiment.epochs={arguments.epochs}",
+        "--sweep.optimizer.learning_rate=1e-4:1e-2:log", "--sampler=random", f"--trials={TRIALS}", f"--workdir={folder}",
+    ]  # fmt: skip
+
+
+def sweep(arguments: argparse.Namespace, workers: int) -> float:
+    """Seconds of the whole command."""
+    with tempfile.TemporaryDirectory() as folder:
+        program, *rest = command(arguments, folder)
+        begin = time.perf_counter()
+        whole = [sys.executable, str(ROOT / program), *rest, f"--workers={workers}"]
+        subprocess.run(whole, check=True, capture_output=True)
+        return time.perf_counter() - begin
+
+
+def child(arguments: argparse.Namespace) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--experiment", arguments.experiment, "--epochs", str(arguments.epochs), "--run", folder]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        ran = subprocess.run(
+            [sys.executable, __file__, *options], check=True, capture_output=True, text=True, env=environment
+        )
+    return dict(json.loads(ran.stdout.splitlines()[-1]))
+
+
+def inside(arguments: argparse.Namespace) -> dict[str, float]:
+    """One worker in this process, with a clock on what it trains."""
+    from aersut import cli
+    from aersut.sweep import trial
+    from aersut.training import loop
+
+    begins: list[float] = []
+    firsts: list[float] = []
+    ends: list[float] = []
+    trained: list[float] = []
+    attempt, train, one_epoch = trial.attempt, trial.train, loop._one_epoch
+
+    def timed_attempt(*given: Any) -> Any:
+        begins.append(time.perf_counter())
+        result = attempt(*given)
+        ends.append(time.perf_counter())
+        return result
+
+    def timed_train(run: Any, on_epoch: Any) -> Any:
+        reporting = 0.0
+
+        def timed(record: Any) -> None:
+            nonlocal reporting
+            begin = time.perf_counter()
+            on_epoch(record)
+            reporting += time.perf_counter() - begin
+
+        begin = time.perf_counter()
+        result = train(run, timed)
+        trained.append(time.perf_counter() - begin - reporting)
+        return result
+
+    def timed_epoch(step: Any, *given: Any) -> Any:
+        def timed(*state: Any) -> Any:
+            result = step(*state)
+            if len(firsts) < len(begins):
+                float(result[1]["loss"])
+                firsts.append(time.perf_counter())
+            return result
+
+        return one_epoch(timed, *given)
+
+    from aersut.sweep import worker
+
+    worker.attempt, trial.train, loop._one_epoch = timed_attempt, timed_train, timed_epoch  # type: ignore[assignment]
+    cli._run(cli._parse([*command(arguments, arguments.run), "--workers=1"]))
+    whole = ends[-1] - begins[0]
+    return {
+        "scheduling": 1 - sum(trained) / whole,
+        "scheduling_s_per_trial": (whole - sum(trained)) / TRIALS,
+        "second_start_s": firsts[1] - begins[1],
+    }
+
+
+if __name__ == "__main__":
+    main()
