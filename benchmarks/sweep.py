@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiment", default="quickstart")
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=3, help="1 or more")
     parser.add_argument("--json", action="store_true", help="one object, figure name → number")
     parser.add_argument("--run", metavar="FOLDER", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -54,7 +54,8 @@ def main() -> None:
 def command(arguments: argparse.Namespace, folder: str) -> list[str]:
     return [
         "launch.py", "--mode=sweep", f"--experiment={arguments.experiment}", f"--experiment.epochs={arguments.epochs}",
-        "--sweep.optimizer.learning_rate=1e-4:1e-2:log", "--sampler=random", f"--trials={TRIALS}", f"--workdir={folder}",
+        "--sweep.optimizer.learning_rate=1e-4:1e-2:log", "--sampler=random", f"--trials={TRIALS}",
+        f"--workdir={folder}",
     ]  # fmt: skip
 
 

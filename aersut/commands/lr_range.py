@@ -4,10 +4,12 @@ from pathlib import Path
 
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS
+from aersut.commands.sweep import require
 from aersut.errors import UserError
 
 
 def _run(arguments: Arguments) -> None:
+    require()
     from aersut import experiment
     from aersut.sweep.lr_range import range_test
     from aersut.sweep.plots import draw_range

@@ -1,6 +1,7 @@
 """--mode=sweep: try many values of an experiment's keys, and say which is best."""
 
 import dataclasses
+import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,14 @@ flags.DEFINE_integer(
 flags.DEFINE_string("write", None, "With --mode=sweep: write that trial's configuration as an experiment file.")
 
 
+def require() -> None:
+    """Raise `UserError` where the libraries of the sweeps are not installed."""
+    if missing := [name for name in ("optuna", "matplotlib") if importlib.util.find_spec(name) is None]:
+        raise UserError(f"sweeps need {missing[0]}: pip install 'aersut[sweep]'.")
+
+
 def _run(arguments: Arguments) -> None:
+    require()
     from aersut.sweep import worker
 
     plan = _plan(arguments)

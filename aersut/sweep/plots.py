@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from aersut.errors import UserError
 from aersut.paths import write_bytes
 from aersut.sweep.lr_range import RangeTest
 from aersut.sweep.results import Results, spread
@@ -207,10 +206,8 @@ def _positions(
 
 
 def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError("pictures need matplotlib: pip install 'aersut[report]'.") from None
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
 
 

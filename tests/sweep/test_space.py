@@ -1,5 +1,7 @@
 """How a user says what is to be varied, and what is answered where it cannot be."""
 
+import sys
+
 import pytest
 
 from aersut import experiment
@@ -111,6 +113,14 @@ def test_flags_of_a_sweep_go_with_its_mode_alone(launch, flag):
     outcome = launch("--experiment=quickstart", flag)
     assert outcome.status == 2
     assert f"{flag.partition('=')[0]} goes with --mode=sweep" in outcome.err
+
+
+@pytest.mark.parametrize("mode", ["sweep", "lr_range"])
+def test_a_library_that_is_not_installed_is_named(launch, monkeypatch, mode):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    outcome = launch(f"--mode={mode}", "--experiment=quickstart")
+    assert outcome.status == 2
+    assert "sweeps need optuna: pip install 'aersut[sweep]'" in outcome.err
 
 
 class TestASweepFile:
