@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import filelock
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
@@ -66,6 +67,8 @@ def attempt(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[float
         for one, folder, result in zip(asked, folders, results, strict=True):
             run = runs.start(one, folder)
             log = run.folder / "log.txt"
+            with filelock.FileLock(folder / ".lock"):
+                pass  # who was taken for dead, and is not, trains on until it reports its next epoch
             with _written_to(log):
                 scores = [other["uar"] for other in results if "uar" in other]
                 result.update(_train(trial, run, scores))

@@ -31,6 +31,8 @@ DEFAULT_WORKERS = 1
 """Of one machine."""
 HOPELESS = 3
 """After so many failed trials, and none that did not fail, a sweep stops."""
+PATIENCE = 5.0
+"""Seconds that interrupted workers have to leave their trials in order."""
 POLL = 1.0
 """Seconds between two looks at the trials of other workers, where there is nothing else to do."""
 
@@ -139,8 +141,10 @@ def _others(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
         process.start()
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         for process in processes:
+            # the terminal interrupts them too, and twice is once too often
+            process.join(PATIENCE if isinstance(error, KeyboardInterrupt) else 0)
             if process.is_alive() and process.pid:
                 os.kill(process.pid, signal.SIGINT)
         raise

@@ -188,6 +188,33 @@ def test_an_interrupted_sweep_goes_on_from_the_checkpoint(launch, tiny, tmp_path
     assert sum("going on after epoch 1 of 2" in log for log in logs) == 1
 
 
+def test_a_worker_that_was_taken_for_dead_leaves_its_trial_to_the_others(launch, tiny, tmp_path, monkeypatch):
+    asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-3,1e-2", "--trials=1")
+    taken = []
+
+    def slept(run, on_epoch):
+        def then(record):
+            if not taken:
+                study = study_of(tmp_path)
+                (mine,) = study.trials
+                study.tell(mine.number, state=TrialState.FAIL)
+                with pytest.warns(optuna.exceptions.ExperimentalWarning):
+                    optuna.storages.RetryHeartbeatStaleTrialCallback()(study, mine)
+                taken.append(record["epoch"])
+            on_epoch(record)
+
+        return train(run, then)
+
+    monkeypatch.setattr(trials, "train", slept)
+    done = launch(*asked)
+    assert done.status == 0, done.err
+    assert taken == [1]
+    assert "1 of 1 trials ended" in done.out
+    assert [trial.state for trial in study_of(tmp_path).trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    (log,) = tmp_path.glob("trials/*/log.txt")
+    assert "going on after epoch 1 of 2" in log.read_text()
+
+
 def test_a_trial_that_falls_behind_is_given_up(launch, tiny, tmp_path):
     asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-5:1e-4", "--pruner=median")
     assert launch(*asked, "--trials=1").status == 0
