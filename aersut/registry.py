@@ -93,7 +93,15 @@ OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer, "aersut.train
 _loaded_entry_points: set[str] = set()
 
 
+_searched: list[str] = []
+
+
 def _load_entry_points() -> None:
+    if (
+        _searched == sys.path
+    ):  # reading every installed package's metadata takes longer than all else about an experiment
+        return
+    _searched[:] = sys.path
     for entry in metadata.entry_points(group=ENTRY_POINTS):
         if entry.value not in _loaded_entry_points:
             _loaded_entry_points.add(entry.value)
