@@ -247,7 +247,7 @@ def test_a_range_is_searched(launch, tiny, tmp_path):
 
 def test_time_that_is_up_begins_no_trial_and_loses_none(launch, tiny, tmp_path):
     asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-3,1e-2", "--experiment.epochs=1")
-    stopped = launch(*asked, "--timeout=0.001")
+    stopped = launch(*asked, "--timeout=0")
     assert stopped.status == 0
     assert "0 of 2 trials ended" in stopped.out
     assert "the same command goes on" in stopped.out
@@ -355,7 +355,7 @@ def test_two_objectives_are_told_as_a_front(launch, tiny, tmp_path):
         tiny, tmp_path, "--sweep.model.dense=8,16,32,64", "--sweep.ema=0:0.5", "--objectives=uar,size",
         "--sampler=random", "--trials=6",
     )  # fmt: skip
-    assert launch(*asked, "--timeout=0.001").status == 0
+    assert launch(*asked, "--timeout=0").status == 0
     study = study_of(tmp_path)
     spans = {
         "model.dense": optuna.distributions.CategoricalDistribution(("8", "16", "32", "64")),
