@@ -1,7 +1,6 @@
 """A sweep as a user runs it: trials in folders, a table, pictures, the winner; and what may stop it."""
 
 import csv
-import json
 import shlex
 
 import optuna
@@ -376,32 +375,3 @@ def test_two_objectives_are_told_as_a_front(launch, tiny, tmp_path):
     chosen = launch(*asked, "--status", "--trial=4")
     assert "trial 4, from nothing:" in chosen.out
     assert "--experiment.ema=0.05 --experiment.model.dense=8" in chosen.out
-
-
-def test_the_winner_of_plugins_of_ones_own_is_written_with_them(tmp_path, monkeypatch):
-    from aersut.registry import FEATURES
-    from aersut.sweep.source import experiment_file
-
-    FEATURES.names()
-    monkeypatch.setattr(FEATURES, "_plugins", dict(FEATURES._plugins))
-    plugin = tmp_path / "peak.py"
-    plugin.write_text(
-        "from dataclasses import dataclass\n"
-        "from aersut.contracts import Feature\n"
-        "from aersut.registry import FEATURES\n"
-        "@FEATURES.register('peak_in_sweep')\n"
-        "@dataclass(frozen=True)\n"
-        "class Peak(Feature):\n"
-        "    bands: int = 2\n"
-        "    channels = 1\n"
-        "    def __call__(self, signal):\n"
-        "        return signal.frames()[:, :1]\n"
-    )
-    for name in ("quickstart", "cnn_lstm_combined_features"):
-        base = experiment.load(
-            name, [("plugins", str(plugin)), ("features", "mfcc,peak_in_sweep"), ("features.1.bands", "3")]
-        )
-        file = tmp_path / f"{name}.py"
-        file.write_text(experiment_file(base, "A test."))
-        assert experiment.load(str(file)) == base
-    assert json.dumps(str(plugin))[1:-1] in file.read_text()
