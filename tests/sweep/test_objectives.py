@@ -1,14 +1,10 @@
 """Two objectives for real: each trial is exported to int8, and weighed."""
 
 import csv
-import importlib.util
 
 import pytest
 
-INT8 = importlib.util.find_spec("aersut.export.classifier")
 
-
-@pytest.mark.skipif(INT8 is None, reason="this version exports no int8 file")
 @pytest.mark.slow  # TensorFlow converts each trial: nothing else shows that what is weighed is the file that is shipped
 def test_a_smaller_network_is_on_the_front(launch, tiny, tmp_path):
     done = launch(
