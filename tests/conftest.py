@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import pytest
 from absl.testing import flagsaver
 
@@ -14,7 +15,11 @@ from aersut.run import Run, open_run
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test reads or fills the user's cache, and one worker's tests share theirs."""
+    """No test reads or fills the user's cache; a worker's tests share one, and all workers what XLA has compiled."""
+    base = tmp_path_factory.getbasetemp()
+    compiled = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
+    jax.config.update("jax_compilation_cache_dir", str(compiled))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AERSUT_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
