@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from aersut.contracts import Feature
 from aersut.evaluation import importance
-from aersut.evaluation.gradients import attribute
+from aersut.evaluation.gradients import attributor
 from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.judged import Judged
 from aersut.evaluation.pictures import typical
@@ -122,14 +122,14 @@ def _gradients(folder: Path, trained: Trained, speech: Speech, judged: Judged) -
     assert speech.audio is not None
     network = nnx.merge(trained.graphs.evaluation, trained.state.weights, trained.state.rest, copy=True)
     framing, found = trained.frontend.framing, {}
+
+    def score(samples: Array, label: Array) -> Array:
+        logits = network(trained.frontend.scaled(trained.frontend.extract(samples)[None]))[0]
+        return logits[label] - logits.mean()
+
+    attribute = attributor(score, framing.sample_rate)
     for emotion, row in typical(judged).items():
-        label = judged.emotions.index(emotion)
-
-        def score(samples: Array, label: int = label) -> Array:
-            logits = network(trained.frontend.scaled(trained.frontend.extract(samples)[None]))[0]
-            return logits[label] - logits.mean()
-
-        attribution = attribute(score, speech.audio(np.array([row]))[0], framing.sample_rate)
+        attribution = attribute(speech.audio(np.array([row]))[0], judged.emotions.index(emotion))
         found[emotion] = {"change": attribution.change, "error": attribution.error}
         if style.available():
             path = folder / f"{GRADIENTS}{emotion}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,42 +35,46 @@ class Attribution:
     error: float
 
 
-def attribute(
-    score: Callable[[Float[Array, " samples"]], Float[Array, ""]],
-    samples: Float[np.ndarray, " samples"],
-    sample_rate: int,
-    steps: int = STEPS,
-) -> Attribution:
-    """Integrated gradients of `score` (Sundararajan et al. 2017), from a flat hum to the clip.
+Attribute = Callable[..., Attribution]
 
-    The path runs through sounds: every cell of the short-time spectrum is brought from the hum's level up to its own,
-    evenly in decibels, and the score hears the sound that comes of it. So the cells are the sound's even where the
-    network is given MFCC or a pitch, and what is added up is no feature's.
+
+def attributor(score: Callable[..., Float[Array, ""]], sample_rate: int, steps: int = STEPS) -> Attribute:
+    """Return (samples, *more) → integrated gradients of `score(samples, *more)`, from a flat hum to the clip.
+
+    After Sundararajan et al. 2017. The path runs through sounds: every cell of the short-time spectrum is brought from
+    the hum's level up to its own, evenly in decibels, and the score hears the sound that comes of it. So the cells are
+    the sound's even where the network is given MFCC or a pitch, and what is added up is no feature's.
 
     Args:
-        score: of a window of samples; it can be differentiated.
+        score: of a window of samples; it can be traced and differentiated. What it takes beside them (the class) is
+            not differentiated, and makes no other compilation.
     """
     length = 2 ** round(np.log2(0.046 * sample_rate))
     hop = length // 4
     filters = matrices.filters(sample_rate, length, BANDS, 0.0, None, False)
     spread = jnp.asarray(_spread(filters))
     window = jnp.asarray(matrices.hann(length))
-    spectrum = _transform(jnp.asarray(samples), window, hop)
-    levels = decibels(jnp.square(jnp.abs(spectrum)) @ jnp.asarray(filters.T))
-    begin = jnp.minimum(0.0, levels.max() - DEPTH - levels)
 
     @jax.jit
-    def scored(change: Float[Array, "times bands"]) -> Float[Array, ""]:
+    def scored(change: Float[Array, "times bands"], samples: Float[Array, " samples"], *more: Any) -> Float[Array, ""]:
         gains = 10 ** (change @ spread / 20)
-        return score(_sound(spectrum * gains, window, hop, len(samples)))
+        return score(_sound(_transform(samples, window, hop) * gains, window, hop, len(samples)), *more)
 
     slope = jax.jit(jax.grad(scored))
-    slopes = [np.asarray(slope(begin * (1 - (step + 0.5) / steps))) for step in range(steps)]
-    cells = -np.asarray(begin) * np.mean(slopes, axis=0)
-    change = float(scored(jnp.zeros_like(begin)) - scored(begin))
-    error = abs(float(cells.sum()) - change) / max(float(np.abs(cells).sum()), 1e-12)
-    inside = slice(2, 3 + len(samples) // hop)  # the frames whose middle is in the clip
-    return Attribution(cells[inside], np.asarray(levels)[inside], change, error)
+
+    def attribute(samples: Float[np.ndarray, " samples"], *more: Any) -> Attribution:
+        power = jnp.square(jnp.abs(_transform(jnp.asarray(samples), window, hop)))
+        levels = np.asarray(decibels(power @ jnp.asarray(filters.T)))
+        begin = np.minimum(0.0, levels.max() - DEPTH - levels)
+        middles = (np.arange(steps) + 0.5) / steps
+        slopes = [np.asarray(slope(begin * (1 - middle), samples, *more)) for middle in middles.astype(np.float32)]
+        cells = -begin * np.mean(slopes, axis=0)
+        change = float(scored(np.zeros_like(begin), samples, *more) - scored(begin, samples, *more))
+        error = abs(float(cells.sum()) - change) / max(float(np.abs(cells).sum()), 1e-12)
+        inside = slice(2, 3 + len(samples) // hop)  # the frames whose middle is in the clip
+        return Attribution(cells[inside], levels[inside], change, error)
+
+    return attribute
 
 
 def _spread(filters: Float[np.ndarray, "bands bins"]) -> Float[np.ndarray, "bands bins"]:

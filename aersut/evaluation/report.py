@@ -68,7 +68,7 @@ def _missing(
     """What a finished run would have and this one has not, each with the command that makes it."""
     folder, lines = shlex.quote(str(run.folder)), []
     wanted = run.experiment.epochs
-    if len(epochs) < wanted and not records.exhausted(run.records, run.experiment.patience):
+    if len(epochs) < wanted and not records.exhausted(epochs, run.experiment.patience):
         lines.append(f"Training is not finished: {len(epochs)} of {wanted} epochs (--mode=train --workdir={folder}).")
     if split is None:
         lines.append("split.json is not there or damaged: nothing is known of the parts of the data.")
