@@ -15,6 +15,7 @@ class Model:
 
     Attributes:
         shape: of one example, without the batch axis.
+        output: of what it gives for one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +42,9 @@ class Model:
         if len(inputs) != 1 or len(outputs) != 1:
             raise UserError(f"{path} has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each.")
         [self._into], [self._out] = inputs, outputs
-        self.shape = tuple(int(size) for size in self._into["shape"][1:])
+        self.shape, self.output = (
+            tuple(int(size) for size in details["shape"][1:]) for details in (self._into, self._out)
+        )
 
     def __call__(self, examples: Float[np.ndarray, "examples ..."]) -> Float[np.ndarray, "examples classes"]:
         """The output of each example as real numbers; an integer format is converted by its scale and zero point."""

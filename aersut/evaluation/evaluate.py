@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from aersut.evaluation.explain import explain
 from aersut.evaluation.figures import figures
 from aersut.evaluation.judged import Judged
 from aersut.evaluation.plots import style
-from aersut.evaluation.predictor import probabilities
+from aersut.evaluation.predictor import open_file, probabilities
 from aersut.evaluation.speech import Speech, elsewhere, test_part
 from aersut.paths import write_json, write_text
-from aersut.run import Run
+from aersut.run import Run, make_frontend
 from aersut.training.trained import Trained, load
 
 CHECKPOINT = "checkpoint"
@@ -36,6 +37,10 @@ class Judge:
     file: Path | None = None
     importance: bool = False
 
+    def __post_init__(self) -> None:
+        if self.file and self.importance:
+            raise UserError("--importance looks into the checkpoint, not into a file: leave --model out.")
+
 
 def evaluate(run: Run, judge: Judge = Judge()) -> dict[str, Any]:
     """Judge the best checkpoint on the test part; write and return `evaluation/metrics.json`.
@@ -48,8 +53,7 @@ def evaluate(run: Run, judge: Judge = Judge()) -> dict[str, Any]:
 
 def judge_run(run: Run, judge: Judge = Judge()) -> tuple[dict[str, Any], Judged]:
     """`evaluate`, with the verdict on each clip, too."""
-    trained = load(run)
-    return _judge(run, trained, test_part(run), judge)
+    return _judge(run, judge, lambda trained: test_part(run))
 
 
 def evaluate_elsewhere(
@@ -59,8 +63,7 @@ def evaluate_elsewhere(
 
     The result lies in `evaluation/<corpora>-<digest of root and corpora>/`; see `evaluate`.
     """
-    trained = load(run)
-    return _judge(run, trained, elsewhere(run, trained.frontend, root, corpora), judge)[0]
+    return _judge(run, judge, lambda trained: elsewhere(run, trained.frontend, root, corpora))[0]
 
 
 def read(run: Run) -> dict[str, Any]:
@@ -85,11 +88,12 @@ def write(folder: Path, about: dict[str, Any], judged: Judged) -> dict[str, Any]
     return result
 
 
-def _judge(run: Run, trained: Trained, speech: Speech, judge: Judge) -> tuple[dict[str, Any], Judged]:
-    if judge.file and judge.importance:
-        raise UserError("--importance looks into the checkpoint, not into a file: leave --model out.")
-    emotions = run.experiment.data.emotions
-    judged = Judged(speech.clips, speech.labels, probabilities(trained, speech, judge.file), emotions)
+def _judge(run: Run, judge: Judge, find: Callable[[Trained], Speech]) -> tuple[dict[str, Any], Judged]:
+    # what is wrong with a file is said before anything is loaded
+    model = open_file(judge.file, make_frontend(run.experiment)) if judge.file else None
+    trained = load(run)
+    speech = find(trained)
+    judged = Judged(speech.clips, speech.labels, probabilities(trained, speech, model), run.experiment.data.emotions)
     name = "-".join(part for part in (speech.name, judge.file.stem if judge.file else "") if part)
     about = {
         "experiment": run.experiment.name,

@@ -36,12 +36,6 @@ class TestAFinishedRun:
             assert (finished.folder / f"evaluation/plots/{name}.png").read_bytes().startswith(b"\x89PNG")
             assert "<svg" in (finished.folder / f"evaluation/plots/{name}.svg").read_text()
 
-    def test_prints_what_it_found(self, launch, own_run):
-        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}")
-        assert ran.status == 0, ran.err
-        for words in ("95 % interval", "macro F1", "ROC-AUC", "heard as", "weighted mean", "worst of 2 speakers"):
-            assert words in ran.out
-
 
 class TestAFile:
     def test_is_judged_by_the_same_code_as_the_checkpoint(self, launch, own_run):
@@ -110,6 +104,9 @@ class TestFolds:
         monkeypatch.chdir(tmp_path)
         arguments = ("--mode=evaluate", f"--experiment={tiny}", "--folds=all", "--experiment.epochs=1")
         arguments += ("--experiment.data.test=0.4",)  # two folds of 4 speakers each
+        assert launch("--mode=train", arguments[1], *arguments[3:]).status == 0
+        [first] = tmp_path.glob("runs/tiny/*/metrics.jsonl")
+        before = first.read_text()
         ran = launch(*arguments)
         assert ran.status == 0, ran.err
         runs = [open_run(config.parent) for config in tmp_path.glob("runs/tiny/*/config.json")]
@@ -124,11 +121,7 @@ class TestFolds:
         assert pooled["deviation"]["uar"] == pytest.approx(np.std(uars, ddof=1))
         assert "deviation" in ran.out
         assert (folder / "plots/confusion.svg").exists()
-
-        before = {run.folder: run.records.stat().st_mtime_ns for run in runs}
-        assert launch("--mode=evaluate", f"--workdir={runs[0].folder}", "--folds=all").status == 0
-        assert {run.folder: run.records.stat().st_mtime_ns for run in runs} == before  # nothing is trained again
-        assert len(list(tmp_path.glob("runs/tiny/*"))) == 3
+        assert first.read_text() == before  # what was trained is not trained again
 
     def test_are_not_asked_of_a_protocol_that_has_one(self, launch, tiny, tmp_path):
         speakers = ("train_speakers=1,2,3,4,5,6", "validation_speakers=7,8", "test_speakers=9,10")
