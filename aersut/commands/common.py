@@ -17,6 +17,11 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("workdir", None, "Run folder; by default runs/<experiment>/<digest of the configuration>.")
 flags.DEFINE_string("output", None, "With --mode=show, lr_range, or report of several runs: the file to write.")
+flags.DEFINE_list(
+    "folds",
+    None,
+    "With --mode=evaluate: all; trains those missing. With sweep: train each combination with these folds.",
+)
 flags.DEFINE_bool("json", False, "With --mode=data and compare: print JSON instead of a table.")
 
 

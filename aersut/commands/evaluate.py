@@ -17,7 +17,6 @@ flags.DEFINE_string(
     "model", None, "With --mode=evaluate: a .tflite file of the run, judged in place of its checkpoint."
 )
 flags.DEFINE_bool("importance", False, "With --mode=evaluate: also find out what the network listens to (a minute).")
-flags.DEFINE_enum("folds", None, ["all"], "With --mode=evaluate: all folds of the protocol; trains those missing.")
 
 
 def evaluate(run: "Run") -> None:
@@ -36,6 +35,8 @@ def _run(arguments: Arguments) -> None:
     if unknown := set(elsewhere) - {"root", "corpora"}:
         raise UserError(f"there is no --evaluate.{min(unknown)}; known: --evaluate.root, --evaluate.corpora.")
     if FLAGS.folds:
+        if FLAGS.folds != ["all"]:
+            raise UserError("--mode=evaluate knows --folds=all; one fold alone is --experiment.data.fold=N.")
         if elsewhere or FLAGS.model or FLAGS.importance:
             raise UserError("--folds=all judges checkpoints on their own test parts; leave the other options out.")
         _folds(arguments)

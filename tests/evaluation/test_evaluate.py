@@ -100,6 +100,7 @@ class TestAFile:
 
 
 class TestFolds:
+    @pytest.mark.slow  # two trainings and their evaluations: that folds fit together shows in nothing less
     def test_are_trained_where_missing_judged_each_and_pooled(self, launch, tiny, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         arguments = ("--mode=evaluate", f"--experiment={tiny}", "--folds=all", "--experiment.epochs=1")

@@ -28,7 +28,7 @@ def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Fra
         "mel band": np.asarray(LogMel(n_mels=mels)(signal)),
         "MFCC": np.asarray(MFCC(n_mfcc=13, n_mels=mels)(signal)),
     }
-    figure.set_layout_engine("none")  # to find a layout takes as long as to draw, and this one is known
+    figure.set_layout_engine(None)  # to find a layout takes as long as to draw, and this one is known
     figure.subplots_adjust(left=0.19, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
     first, *axes = figure.subplots(4, 1, sharex=True)
     first.plot(np.arange(len(samples)) / framing.sample_rate, samples, color=BLUE, linewidth=0.4, rasterized=True)
