@@ -57,6 +57,7 @@ def _print(result: dict[str, Any]) -> None:
     from aersut.evaluation.text import table
 
     print(table(result))
+    print(f"\nresults in {result['folder']}")
     if "importance" in result:
         print(explain.table(result["importance"]))
     if not style.available():

@@ -106,7 +106,7 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
     )
 
 
-def folds(data: Data, clips: Sequence[Clip]) -> int:
+def count_folds(data: Data, clips: Sequence[Clip]) -> int:
     """How many folds `data.protocol` has: values of `data.fold` whose test parts do not overlap."""
     if data.protocol in PUBLISHED:
         return len(PUBLISHED[data.protocol].test)

@@ -43,7 +43,7 @@ class Judge:
 
 
 def evaluate(run: Run, judge: Judge = Judge()) -> dict[str, Any]:
-    """Judge the best checkpoint on the test part; write and return `evaluation/metrics.json`.
+    """Judge the best checkpoint on the test part; write `evaluation/metrics.json`, return that and its `folder`.
 
     Beside it, `predictions.csv` lists every test clip with its probabilities, and `plots/` holds the pictures, where
     matplotlib is installed.
@@ -102,7 +102,7 @@ def _judge(run: Run, judge: Judge, find: Callable[[Trained], Speech]) -> tuple[d
         **speech.about,
     }
     folder = run.evaluation.parent / name
-    result = write(folder, about, judged)
+    result = {**write(folder, about, judged), "folder": str(folder)}
     if style.available():
         pictures.draw(folder / "plots", result)
         if not judge.file:

@@ -8,7 +8,7 @@ import numpy as np
 
 from aersut.config import digest, to_tree
 from aersut.data.collection import collect
-from aersut.data.splits import folds
+from aersut.data.splits import count_folds
 from aersut.errors import UserError
 from aersut.evaluation import pictures
 from aersut.evaluation.evaluate import judge_run, write
@@ -31,7 +31,7 @@ def evaluate_folds(run: Run) -> dict[str, Any]:
         UserError: the protocol has no folds.
     """
     data = run.experiment.data
-    count = folds(data, collect(data, run.experiment.framing).clips)
+    count = count_folds(data, collect(data, run.experiment.framing).clips)
     if count < 2:
         raise UserError(f"protocol '{data.protocol}' has one fold only; --folds=all is for those with several.")
     results, verdicts, rows = [], [], []

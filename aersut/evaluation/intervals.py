@@ -30,7 +30,7 @@ class Resampling:
     @classmethod
     def of(cls, speakers: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> "Resampling":
         """Draw from the speakers of clips, each as often as there are speakers."""
-        names, owners = np.unique(np.asarray(speakers, dtype=object).astype(str), return_inverse=True)
+        names, owners = np.unique(np.array(speakers), return_inverse=True)
         chances = np.full(len(names), 1 / len(names))
         return cls(owners, np.random.default_rng(seed).multinomial(len(names), chances, resamples))
 

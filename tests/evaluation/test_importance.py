@@ -126,7 +126,15 @@ class TestIntegratedGradients:
 def test_a_run_tells_what_it_listens_to(launch, own_run):
     ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", "--importance")
     assert ran.status == 0, ran.err
-    for words in ("95 % interval", "macro F1", "ROC-AUC", "heard as", "weighted mean", "worst of 2 speakers"):
+    for words in (
+        "95 % interval",
+        "macro F1",
+        "ROC-AUC",
+        "heard as",
+        "weighted mean",
+        "worst of 2 speakers",
+        "results in ",
+    ):
         assert words in ran.out
     assert "UAR lost where it is another clip's" in ran.out
     found = json.loads((own_run.folder / "evaluation/importance.json").read_text())
