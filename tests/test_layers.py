@@ -9,19 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "paths", "quiet", "litert", "contracts", "registry", "config", "experiment", "corpora", "data"),
-    *(
-        "augment",
-        "features",
-        "models",
-        "metrics",
-        "run",
-        "training",
-        "evaluation",
-        "export",
-        "sweep",
-        "commands",
-        "cli",
-    ),
+    *("augment", "features", "models", "metrics", "run", "training", "evaluation", "export", "sweep"),
+    *("commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """What plugin authors import in their tests; nothing else imports it."""

@@ -20,7 +20,7 @@ flags.DEFINE_string("output", None, "With --mode=show, lr_range, or report of se
 flags.DEFINE_list(
     "folds",
     None,
-    "With --mode=evaluate: all; trains those missing. With sweep: train each combination with these folds.",
+    "With --mode=evaluate: all; trains those missing. With sweep: trains each combination with these.",
 )
 flags.DEFINE_bool("json", False, "With --mode=data and compare: print JSON instead of a table.")
 

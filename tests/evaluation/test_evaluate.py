@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from aersut.run import open_run, prepare
-from aersut.training.trained import load
 from tests.evaluation.files import dense_file, listening_file
 
 
@@ -51,19 +50,14 @@ class TestAFile:
         assert launch("--mode=report", f"--workdir={own_run.folder}").status == 0
         assert "Other evaluations" in own_run.report.read_text()
 
-    def test_of_8_bit_integers_is_given_and_read_by_its_scale(self, launch, own_run, tmp_path):
-        prepared, trained = prepare(own_run), load(own_run)
-        items = prepared.split.items("test")
-        scaled = np.asarray(trained.frontend.scaled(prepared.features(items)))
-        weights = np.random.default_rng(0).normal(size=(13, 8)).astype(np.float32)
-        file = tmp_path / "quantized.tflite"
-        file.write_bytes(dense_file(weights, scaled.shape[1], scaled, quantized=True))
+    @pytest.mark.parametrize("name", ["model_int8", "waveform_float32"])
+    def test_of_integers_or_samples_has_the_figures_that_the_export_measured(self, launch, own_run, name):
+        file = own_run.export / f"{name}.tflite"
         assert launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}").status == 0
-        rows = predictions(own_run.evaluation.parent / "quantized")
-        said = np.array([[float(row[emotion]) for emotion in own_run.experiment.data.emotions] for row in rows])
-        logits = scaled.mean(axis=1) @ weights
-        expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(said, expected, atol=0.06)
+        measured = json.loads((own_run.export / "export.json").read_text())["files"][file.name]
+        result = result_of(own_run.evaluation.parent / name)
+        assert result["uar"] == pytest.approx(measured["uar"])
+        assert result["wa"] == pytest.approx(measured["wa"])
 
     def test_that_hears_samples_is_given_the_windows(self, launch, own_run, tmp_path):
         prepared = prepare(own_run)
