@@ -50,8 +50,8 @@ class Run:
         return self.folder / "sessions.jsonl"
 
     @property
-    def curves(self) -> Path:
-        return self.folder / "curves.png"
+    def plots(self) -> Path:
+        return self.folder / "plots"
 
     @property
     def evaluation(self) -> Path:

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="a trained run, which is exported anew")
     parser.add_argument("--json", action="store_true", help="one object, figure name → number")
     arguments = parser.parse_args()
-    from aersut.export.quiet import quiet
+    from aersut.quiet import quiet
 
     figures: dict[str, float] = {}
     with quiet():

@@ -18,11 +18,11 @@ from aersut.contracts import Feature, Framing
 from aersut.export.boards import offline
 from aersut.export.frontend_file import frontend_file
 from aersut.export.products import factors, stages
-from aersut.export.quiet import quiet
 from aersut.export.stream import cut, divide
 from aersut.export.tflm import run_tflm
 from aersut.features import MFCC, LogMel
 from aersut.features.frontend import Frontend, Scaling
+from aersut.quiet import quiet
 
 FRAMINGS = ((8_000, 256), (16_000, 400), (16_000, 512), (16_000, 1024), (22_050, 1024), (22_050, 2048))
 FEATURES: tuple[Feature, ...] = (LogMel(n_mels=40), LogMel(n_mels=64), MFCC(n_mfcc=13, n_mels=40), MFCC(n_mfcc=13))

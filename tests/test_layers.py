@@ -8,8 +8,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "paths", "contracts", "registry", "config", "experiment", "corpora", "data", "augment", "features"),
-    *("models", "metrics", "run", "training", "evaluation", "export", "sweep", "commands", "cli"),
+    *("errors", "paths", "quiet", "litert", "contracts", "registry", "config", "experiment", "corpora", "data"),
+    *("augment", "features", "models", "metrics", "run", "training", "evaluation", "export", "sweep"),
+    *("commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """What plugin authors import in their tests; nothing else imports it."""
@@ -19,6 +20,7 @@ HOMES = {
     "tflite_micro": ("export/tflm.py",),
     "ai_edge_quantizer": ("export/quantize.py",),
     "matplotlib": ("evaluation/", "sweep/plots.py"),
+    "sklearn": ("evaluation/",),
     "optuna": ("sweep/",),
     "sqlalchemy": ("sweep/study.py",),
     "jinja2": ("evaluation/",),

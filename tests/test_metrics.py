@@ -1,6 +1,6 @@
 """The figures agree with scikit-learn's, for whatever a classifier says."""
 
-import json
+import warnings
 
 import numpy as np
 import pytest
@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
 from aersut import metrics
-
-EMOTIONS = ("sad", "happy", "angry", "fear")
 
 
 @st.composite
@@ -28,25 +26,32 @@ def test_every_figure_is_scikit_learns(said):
     counts = metrics.confusion(labels, predictions, 4)
     np.testing.assert_array_equal(counts, sklearn.confusion_matrix(labels, predictions, labels=range(4)))
     present = sorted(set(labels.tolist()))
-    uar = sklearn.recall_score(labels, predictions, labels=present, average="macro", zero_division=0)
-    assert metrics.uar(counts) == pytest.approx(uar, abs=1e-12)
-    assert metrics.wa(counts) == pytest.approx(sklearn.accuracy_score(labels, predictions), abs=1e-12)
+    macro = {"labels": present, "average": "macro", "zero_division": 0}
+    expected = {
+        "wa": sklearn.accuracy_score(labels, predictions),
+        "uar": sklearn.recall_score(labels, predictions, **macro),
+        "macro_f1": sklearn.f1_score(labels, predictions, **macro),
+        "weighted_f1": sklearn.f1_score(labels, predictions, **macro | {"average": "weighted"}),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one class only, of which kappa says nothing
+        expected["kappa"] = sklearn.cohen_kappa_score(labels, predictions)
+    figures = metrics.figures(counts)
+    assert set(figures) == set(expected)
+    for name, value in expected.items():
+        assert figures[name] == pytest.approx(value, abs=1e-12, nan_ok=True), name
+    assert (metrics.wa(counts), metrics.uar(counts)) == (figures["wa"], figures["uar"])
+    f1 = sklearn.f1_score(labels, predictions, labels=range(4), average=None, zero_division=0)
+    np.testing.assert_allclose(metrics.f1s(counts)[present], f1[present], atol=1e-12)
 
-    summary = metrics.summary(counts, EMOTIONS)
-    assert (summary["wa"], summary["uar"]) == (metrics.wa(counts), metrics.uar(counts))
-    precision, recall, f1, support = sklearn.precision_recall_fscore_support(
-        labels, predictions, labels=range(4), zero_division=0
-    )
-    for index, emotion in enumerate(EMOTIONS):
-        one = summary["classes"][emotion]
-        assert one["clips"] == support[index]
-        assert one["precision"] == pytest.approx(precision[index], abs=1e-12)
-        if support[index]:
-            assert one["recall"] == pytest.approx(recall[index], abs=1e-12)
-            assert one["f1"] == pytest.approx(f1[index], abs=1e-12)
-        else:
-            assert one["recall"] is None
-            assert one["f1"] is None
+
+def test_figures_of_many_matrices_at_once_are_those_of_each():
+    rng = np.random.default_rng(0)
+    many = rng.integers(0, 9, (5, 6, 4, 4))
+    together = metrics.figures(many)
+    for place in np.ndindex(5, 6):
+        for name, value in metrics.figures(many[place]).items():
+            assert together[name][place] == pytest.approx(value)
 
 
 def test_figures_that_can_be_checked_by_hand():
@@ -57,17 +62,4 @@ def test_figures_that_can_be_checked_by_hand():
     assert metrics.wa(counts) == 0.6
     assert metrics.uar(counts) == pytest.approx((3 / 4 + 1 / 2 + 2 / 4) / 3)  # over the three classes that are there
     assert np.isnan(metrics.recalls(counts)[3])
-    assert metrics.summary(counts, EMOTIONS)["classes"]["sad"] == {
-        "precision": 0.6,
-        "recall": 0.75,
-        "f1": pytest.approx(2 * 0.6 * 0.75 / 1.35),
-        "clips": 4,
-    }
-
-
-def test_a_summary_is_json_that_every_language_reads():
-    summary = metrics.summary(metrics.confusion(np.array([0, 1]), np.array([0, 3]), 4), EMOTIONS)
-    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
-    assert summary["emotions"] == list(EMOTIONS)
-    assert summary["clips"] == 2
-    assert list(summary["classes"]) == list(EMOTIONS)
+    assert metrics.figures(counts)["kappa"] == pytest.approx((0.6 - 0.32) / (1 - 0.32))  # chance: (4·5 + 2·2 + 4·2)/100

@@ -1,6 +1,6 @@
 """The modes of the command line, one module each. Whatever is heavy is imported when a mode runs."""
 
-from aersut.commands import data, evaluate, everything, export, lr_range, report, show, sweep, train
+from aersut.commands import compare, data, evaluate, everything, export, lr_range, report, show, sweep, train
 
 COMMANDS = {
     "all": everything.COMMAND,
@@ -9,6 +9,7 @@ COMMANDS = {
     "evaluate": evaluate.COMMAND,
     "export": export.COMMAND,
     "report": report.COMMAND,
+    "compare": compare.COMMAND,
     "show": show.COMMAND,
     "sweep": sweep.COMMAND,
     "lr_range": lr_range.COMMAND,

@@ -16,7 +16,13 @@ flags.DEFINE_string(
     "experiment", None, "Name of an experiment, path of a .py file with get_config(), or a run's config.json."
 )
 flags.DEFINE_string("workdir", None, "Run folder; by default runs/<experiment>/<digest of the configuration>.")
-flags.DEFINE_bool("json", False, "With --mode=data: print one JSON object instead of a table.")
+flags.DEFINE_string("output", None, "With --mode=show, lr_range, or report of several runs: the file to write.")
+flags.DEFINE_list(
+    "folds",
+    None,
+    "With --mode=evaluate: all; trains those missing. With sweep: trains each combination with these.",
+)
+flags.DEFINE_bool("json", False, "With --mode=data and compare: print JSON instead of a table.")
 
 
 def open_run(arguments: Arguments) -> "Run":

@@ -9,9 +9,6 @@ from aersut.commands.common import FLAGS
 from aersut.errors import UserError
 
 flags.DEFINE_string("clip", None, "With --mode=show: the sound file to draw.")
-flags.DEFINE_string(
-    "output", None, "With --mode=show or lr_range: the PNG file; by default it is named after what it shows."
-)
 
 
 def _run(arguments: Arguments) -> None:

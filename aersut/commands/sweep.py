@@ -24,7 +24,6 @@ flags.DEFINE_integer(
     "trials", None, "With --mode=sweep: combinations to try in all; by default the whole grid, or 20.", lower_bound=1
 )
 flags.DEFINE_list("seeds", None, "With --mode=sweep: train each combination with each of these seeds; the mean counts.")
-flags.DEFINE_list("folds", None, "With --mode=sweep: likewise, with each of these folds.")
 flags.DEFINE_enum(
     "sampler", None, ["grid", "random", "tpe"], "With --mode=sweep: by default grid for lists, tpe for ranges."
 )

@@ -5,6 +5,7 @@ Only the training part has copies, save under "paper", which splits the versions
 clips into the training part: it is kept to reproduce published figures, and every output says that it leaks.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,15 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
         speaker_independent=not speakers_shared,
         missing=_missing(data, clips),
     )
+
+
+def count_folds(data: Data, clips: Sequence[Clip]) -> int:
+    """How many folds `data.protocol` has: values of `data.fold` whose test parts do not overlap."""
+    if data.protocol in PUBLISHED:
+        return len(PUBLISHED[data.protocol].test)
+    if data.protocol == "leave_one_speaker_out":
+        return len({clip.speaker_id for clip in clips})
+    return math.floor(1 / data.test + 1e-9) if data.protocol in ("speaker", "random", "paper") else 1
 
 
 def to_records(split: Split, clips: Sequence[Clip], contents: Sequence[str]) -> dict[str, Any]:

@@ -1,90 +1,162 @@
-"""The report of a run: one HTML file that says what was done, on what, and what came of it. Fetches nothing.
+"""The report of a run: one HTML file that says what was done, on what, and what came of it. Fetches nothing."""
 
-The learning curves lie beside it as a picture, too.
-"""
-
-import io
 import json
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from aersut.config import to_tree
+from aersut.data.splits import PARTS
 from aersut.errors import UserError
-from aersut.paths import write_bytes, write_text
+from aersut.evaluation import explain, pictures
+from aersut.evaluation.compare import flat, read_json
+from aersut.evaluation.page import inlined, write_page
+from aersut.evaluation.plots import classes, curves, style
 from aersut.run import Run
 from aersut.training import records
 
 
 def write_report(run: Run) -> str:
-    """Write `report.html` and `curves.png` into the run folder; return the former's path.
+    """Write `report.html` into the run folder, and the pictures that need no evaluation into `plots/`; return its path.
 
-    What the run has not made yet is left out.
+    What the run has not made yet, or is damaged, is named and left out.
 
     Raises:
         UserError: the libraries that draw it are not installed.
     """
-    try:
-        import jinja2
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise UserError(f"the report needs {error.name}: pip install 'aersut[report]'.") from None
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("aersut.evaluation", "templates"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    epochs = records.read(run.records)
-    svg, png = _curves(epochs) if epochs else ("", b"")
-    page = environment.get_template("report.html").render(
+    if not style.available():
+        raise UserError("the report needs matplotlib: pip install 'aersut[report]'.")
+    epochs, split, evaluation = records.read(run.records), read_json(run.split), read_json(run.evaluation)
+    exported = read_json(run.export / "export.json")
+    missing = _missing(run, epochs, split, evaluation, exported)
+    if evaluation and "intervals" not in evaluation:
+        evaluation = None
+    folder = run.evaluation.parent
+    write_page(
+        run.report,
+        "report.html",
         name=run.experiment.name,
-        folder=run.folder,
+        folder=str(run.folder),
         synthetic=run.synthetic,
-        evaluation=_read(run.evaluation),
-        export=_read(run.export / "export.json"),
-        curves=svg,
+        missing=missing,
+        evaluation=evaluation,
+        pictures=_drawn(folder, pictures.CAPTIONS),
+        importance=_importance(folder, evaluation),
+        elsewhere=_elsewhere(folder),
         epochs=len(epochs),
-        configuration=_flat(to_tree(run.experiment)),
+        curves=_curves(run, epochs),
+        parts=_parts(split),
+        corpora=_corpora(run, split),
+        examples=_drawn(folder, {f"{pictures.EXAMPLE}{name}": name for name in run.experiment.data.emotions}, False),
+        export=exported,
+        configuration=flat(to_tree(run.experiment)),
+        sessions=_sessions(run),
+        commands=_commands(run),
     )
-    if png:
-        write_bytes(run.curves, png)
-    write_text(run.report, page)
     return str(run.report)
 
 
-def _read(path: Any) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def _missing(
+    run: Run,
+    epochs: list[dict[str, Any]],
+    split: dict[str, Any] | None,
+    evaluation: dict[str, Any] | None,
+    exported: dict[str, Any] | None,
+) -> list[str]:
+    """What a finished run would have and this one has not, each with the command that makes it."""
+    folder, lines = shlex.quote(str(run.folder)), []
+    wanted = run.experiment.epochs
+    if len(epochs) < wanted and not records.exhausted(epochs, run.experiment.patience):
+        lines.append(f"Training is not finished: {len(epochs)} of {wanted} epochs (--mode=train --workdir={folder}).")
+    if split is None:
+        lines.append("split.json is not there or damaged: nothing is known of the parts of the data.")
+    if evaluation is None:
+        lines.append(f"It is not evaluated yet (--mode=evaluate --workdir={folder}).")
+    elif "intervals" not in evaluation:
+        lines.append(f"It was evaluated by an earlier version: do it again (--mode=evaluate --workdir={folder}).")
+    elif epochs and (best := curves.best_of(epochs)["epoch"]) != evaluation["epoch"]:
+        lines.append(f"It was evaluated after epoch {evaluation['epoch']}; the best is epoch {best} now.")
+    if exported is None:
+        lines.append(f"It is not exported yet (--mode=export --workdir={folder}).")
+    return lines
 
 
-def _flat(tree: Any, at: str = "") -> list[tuple[str, str]]:
-    """Every leaf of the configuration with its dotted key, as the command line takes it."""
-    if isinstance(tree, dict):
-        return [line for key, value in tree.items() for line in _flat(value, f"{at}.{key}" if at else key)]
-    if isinstance(tree, list) and any(isinstance(item, dict) for item in tree):
-        return [line for index, value in enumerate(tree) for line in _flat(value, f"{at}.{index}")]
-    return [(at, ", ".join(map(str, tree)) if isinstance(tree, list) else str(tree))]
+def _curves(run: Run, epochs: list[dict[str, Any]]) -> Any:
+    if not epochs:
+        return None
+    style.draw(run.plots / "curves", curves.SIZE, curves.paint, epochs)
+    return inlined(run.plots / "curves.svg", "Loss and validation UAR after each epoch, the best one marked")
 
 
-def _curves(epochs: list[dict[str, Any]]) -> tuple[str, bytes]:
-    """Loss and UAR over the epochs as SVG and PNG; colours of Okabe and Ito, lines told apart by dashes too."""
-    import matplotlib
-    from matplotlib.figure import Figure
+def _corpora(run: Run, split: dict[str, Any] | None) -> Any:
+    if not split:
+        return None
+    style.draw(run.plots / "corpora", classes.CORPORA, classes.paint_corpora, split, run.experiment.data.emotions)
+    return inlined(run.plots / "corpora.svg", "Clips of each emotion")
 
-    matplotlib.rcParams["svg.fonttype"] = "none"
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
-    loss, uar = figure.subplots(1, 2)
-    x = [record["epoch"] for record in epochs]
-    loss.plot(x, [record["train_loss"] for record in epochs], color="#0072B2", label="training")
-    loss.plot(x, [record["validation_loss"] for record in epochs], color="#D55E00", linestyle="--", label="validation")
-    loss.set(xlabel="epoch", ylabel="loss (nats)")
-    loss.legend(frameon=False)
-    values = [record["validation_uar"] for record in epochs]
-    best = max(range(len(values)), key=lambda index: (values[index], index))
-    uar.plot(x, values, color="#D55E00", linestyle="--")
-    uar.plot(x[best], values[best], "o", color="#D55E00")
-    uar.set(xlabel="epoch", ylabel="validation UAR", ylim=(0, 1))
-    uar.set_title(f"best: {values[best]:.3f} in epoch {x[best]}", fontsize=10)
-    for axes in (loss, uar):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.xaxis.get_major_locator().set_params(integer=True)  # there is no half an epoch
-    text, picture = io.StringIO(), io.BytesIO()
-    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    figure.savefig(picture, format="png", dpi=120)
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :], picture.getvalue()
+
+def _parts(split: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Clips, augmented copies and speakers of each part."""
+    rows = []
+    for part in PARTS if split else ():
+        clips = [clip for clip in (split or {})["clips"] if part in clip["parts"]]
+        speakers = Counter(f"{clip['corpus']}:{clip['speaker']}" for clip in clips)
+        items = sum(clip["parts"].count(part) for clip in clips)
+        names = sorted(speakers, key=lambda name: (len(name), name))
+        rows.append({"name": part, "clips": len(clips), "copies": items - len(clips), "speakers": names})
+    return rows
+
+
+def _importance(folder: Path, evaluation: dict[str, Any] | None) -> dict[str, Any] | None:
+    found = read_json(folder / "importance.json")
+    if not found or not evaluation or found["epoch"] != evaluation["epoch"]:
+        return None
+    gradients = {f"{explain.GRADIENTS}{emotion}": emotion for emotion in found.get("gradients", {})}
+    captions = explain.CAPTIONS
+    return {**found, "pictures": _drawn(folder, captions), "gradients": _drawn(folder, gradients, captioned=False)}
+
+
+def _elsewhere(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Evaluations on other speech, and of exported files."""
+    results = [(path.parent.name, read_json(path)) for path in sorted(folder.glob("*/metrics.json"))]
+    return [(name, result) for name, result in results if result and "intervals" in result]
+
+
+def _sessions(run: Run) -> list[dict[str, Any]]:
+    """One per start of the training; a line that cannot be read is passed over."""
+    if not run.sessions.exists():
+        return []
+    found = []
+    for line in run.sessions.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            session = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(session, dict):
+            found.append({**session, "command": shlex.join(["python", *session.get("command", [])])})
+    return found
+
+
+def _commands(run: Run) -> list[tuple[str, str]]:
+    """What makes the run again, and its parts."""
+    folder = shlex.quote(str(run.folder))
+    launch = "python launch.py"
+    return [
+        (
+            "the whole run, from its configuration alone",
+            f"{launch} --experiment={folder}/config.json --workdir=NEW",
+        ),
+        ("this evaluation", f"{launch} --mode=evaluate --workdir={folder}"),
+        ("what the network listens to", f"{launch} --mode=evaluate --importance --workdir={folder}"),
+        ("all folds of its protocol", f"{launch} --mode=evaluate --folds=all --workdir={folder}"),
+        ("the exported files", f"{launch} --mode=export --workdir={folder}"),
+        ("this page", f"{launch} --mode=report --workdir={folder}"),
+    ]
+
+
+def _drawn(folder: Path, captions: Mapping[str, str], captioned: bool = True) -> list[Any]:
+    """Those of an evaluation's pictures that there are."""
+    figures = [inlined(folder / "plots" / f"{name}.svg", caption, captioned) for name, caption in captions.items()]
+    return [figure for figure in figures if figure is not None]

@@ -15,6 +15,7 @@ from aersut.augment.example import Example
 from aersut.config import Experiment
 from aersut.data.audio import ClipError, decode, fit, to_int16
 from aersut.errors import UserError
+from aersut.evaluation.plots.style import BLUE, IMAGES
 from aersut.features import MFCC, LogMel, Mel, Signal
 from aersut.features.frontend import quantized
 from aersut.features.signal import decibels
@@ -25,7 +26,6 @@ from aersut.run import make_frontend
 LINES = 3
 """Features of up to so many channels are drawn as a line each, wider ones as images."""
 SPECTROGRAM = "spectrogram\n(dB over kHz)"
-BLUE = "#0072b2"
 MARK = b"aersut --mode=show"
 """In each picture's description, by which it is known for one that may be drawn again."""
 
@@ -132,7 +132,7 @@ def _draw(views: list[View], experiment: Experiment, title: str) -> bytes:
         top = nyquist if name == SPECTROGRAM else together.shape[1]
         for axis, values in zip(row, panels, strict=True):
             axis.imshow(
-                values.T, origin="lower", aspect="auto", extent=(0, seconds, 0, top), cmap="viridis", vmin=low,
+                values.T, origin="lower", aspect="auto", extent=(0, seconds, 0, top), cmap=IMAGES, vmin=low,
                 vmax=max(high, low + 1e-9), interpolation="nearest",
             )  # fmt: skip
     for axis, name in zip(axes[:, 0], ["waveform", *names], strict=True):

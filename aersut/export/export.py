@@ -14,9 +14,9 @@ from aersut.export.calibration import choose
 from aersut.export.card import documents
 from aersut.export.classifier import classifiers
 from aersut.export.context import Context, Options, Part, origin
-from aersut.export.quiet import quiet
 from aersut.export.waveform import waveforms
 from aersut.paths import replaced_folder, write_bytes, write_json
+from aersut.quiet import quiet
 from aersut.registry import MODELS
 from aersut.run import Prepared, Run, prepare
 from aersut.training.forward import softmax

@@ -11,10 +11,16 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.features.frontend import Frontend
+from aersut.models.network import Network
 from aersut.training.state import Graphs, TrainState
 
 T = TypeVar("T")
 BATCH = 128
+
+
+def call(network: Network, features: Float[Array, "clips frames channels"]) -> Float[Array, "clips classes"]:
+    """A network's logits."""
+    return network(features)
 
 
 class Forward:
@@ -24,19 +30,20 @@ class Forward:
         frontend: whose scaling is applied.
     """
 
-    def __init__(self, graphs: Graphs, frontend: Frontend) -> None:
+    def __init__(self, graphs: Graphs, frontend: Frontend, output: Callable[[Network, Array], Array] = call) -> None:
+        """`output` is what is wanted of the network where it is not the logits: its embedding."""
         self.frontend = frontend
 
         def forward(params: nnx.State[Any, Any], rest: nnx.State[Any, Any], features: Array) -> Array:
             network = nnx.merge(graphs.evaluation, params, rest, copy=True)
-            return network(frontend.scaled(features))
+            return output(network, frontend.scaled(features))
 
         self._forward: Callable[..., Array] = jax.jit(forward)
 
     def __call__(
         self, state: TrainState, features: Float[np.ndarray, "clips frames channels"]
     ) -> Float[np.ndarray, "clips classes"]:
-        """The logits of any number of clips."""
+        """The logits (or the other output) of any number of clips."""
         replicas = _replicas((state.weights, state.rest))
 
         def logits(number: int) -> np.ndarray:

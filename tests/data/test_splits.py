@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aersut.config import Data
 from aersut.contracts import EMOTIONS, Clip
 from aersut.data.protocols import PUBLISHED
-from aersut.data.splits import PARTS, split, to_records
+from aersut.data.splits import PARTS, count_folds, split, to_records
 from aersut.errors import UserError
 
 TRAIN, VALIDATION, TEST, UNUSED = 0, 1, 2, -1
@@ -416,3 +416,23 @@ def test_items_are_the_clips_and_versions_of_a_part_in_order():
     assert items == sorted(items)
     assert all(one.parts[clip, version] == TRAIN for clip, version in items)
     assert len(items) == (one.parts == TRAIN).sum()
+
+
+@pytest.mark.parametrize(
+    ("rule", "count"),
+    [
+        ({"protocol": "speaker", "test": 0.25}, 4),
+        ({"protocol": "random", "test": 0.3}, 3),
+        ({"protocol": "leave_one_speaker_out"}, 8),
+        ({"protocol": "ravdess5"}, 5),
+        ({"protocol": "ravdess6"}, 6),
+        ({"protocol": "given"}, 1),
+    ],
+)
+def test_as_many_folds_as_there_are_disjoint_test_parts(rule, count):
+    clips = people(4, 4)
+    assert count_folds(Data(**rule), clips) == count
+    if rule["protocol"] in ("speaker", "random", "leave_one_speaker_out"):
+        tested = [row for fold in range(count) for row in cut(clips, fold=fold, **rule).items("test")[:, 0].tolist()]
+        assert len(set(tested)) == len(tested)
+        assert len(tested) == len(clips) or rule["protocol"] == "random"  # three thirds less a tenth

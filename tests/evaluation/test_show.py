@@ -102,7 +102,7 @@ class TestWhereItIsWritten:
         (["--mode=show", "--clip=a.wav"], "--mode=show needs --experiment=NAME and --clip=FILE"),
         (["--mode=show", "--experiment=quickstart"], "--mode=show needs --experiment=NAME and --clip=FILE"),
         (["--mode=show", "--experiment=quickstart", "--clip=gone.wav"], "clip gone.wav cannot be read: No such file"),
-        (["--experiment=quickstart", "--clip=a.wav"], "--clip and --output go with --mode=show"),
+        (["--experiment=quickstart", "--clip=a.wav"], "--clip goes with --mode=show"),
     ],
 )
 def test_a_mistake_gets_a_message_and_status_2(launch, arguments, message):

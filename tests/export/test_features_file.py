@@ -11,9 +11,9 @@ from ai_edge_litert.interpreter import Interpreter
 from aersut.contracts import Framing
 from aersut.errors import UserError
 from aersut.export.features_file import features_file
-from aersut.export.quiet import quiet
 from aersut.features import F0, MFCC, RMS, ZCR, Chroma, Delta, EGeMAPS, LogMel, SpectralCentroid, SpectralFlatness
 from aersut.features.frontend import Frontend, Scaling
+from aersut.quiet import quiet
 from tests.export.conftest import FRAMING
 
 EVERY_KIND = (

@@ -10,9 +10,9 @@ from jax import Array
 
 from aersut.export.bridge import to_tflite
 from aersut.export.flatbuffer import describe
-from aersut.export.quiet import quiet
 from aersut.export.verify import run_litert
 from aersut.models.convolution import conv1d, max_pool1d
+from aersut.quiet import quiet
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(3, 4, 6)).astype(np.float32)

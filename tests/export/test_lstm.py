@@ -14,9 +14,9 @@ from aersut.export.graph import Graph
 from aersut.export.lstm import LSTM as OPERATOR
 from aersut.export.lstm import cell_states
 from aersut.export.quantize import quantize
-from aersut.export.quiet import quiet
 from aersut.export.verify import run_litert, run_micro
 from aersut.models.network import LSTM, Network
+from aersut.quiet import quiet
 from aersut.training.state import create
 
 

@@ -11,8 +11,8 @@ from aersut.errors import UserError
 from aersut.export.bridge import probabilities, to_tflite
 from aersut.export.flatbuffer import describe
 from aersut.export.quantize import FORMATS, quantize
-from aersut.export.quiet import quiet
 from aersut.export.verify import compare, run_litert, run_micro
+from aersut.quiet import quiet
 from aersut.registry import MODELS
 from tests.export.models import CHANNELS, CLASSES, FRAMES, clips, small, trained
 

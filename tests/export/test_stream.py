@@ -19,7 +19,6 @@ from aersut.errors import UserError
 from aersut.export.flatbuffer import Tensor, describe
 from aersut.export.frontend_file import frontend_file, window_file
 from aersut.export.join import quantized_output
-from aersut.export.quiet import quiet
 from aersut.export.stream import Stream, cut, divide
 from aersut.export.tflm import run_tflm
 from aersut.export.verify import stored
@@ -38,6 +37,7 @@ from aersut.features import (
     SpectralFlatness,
 )
 from aersut.features.frontend import Frontend, Scaling
+from aersut.quiet import quiet
 from aersut.registry import FEATURES
 from tests.export.conftest import FRAMING
 

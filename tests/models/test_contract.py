@@ -11,9 +11,9 @@ from flax import nnx
 from jax import Array
 
 from aersut.contracts import Model
-from aersut.export.quiet import quiet
 from aersut.models import CNN, CNN2D, CNNLSTM
 from aersut.models.network import Network
+from aersut.quiet import quiet
 from aersut.registry import MODELS
 from aersut.testing import check_export, check_model
 

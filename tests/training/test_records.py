@@ -114,4 +114,4 @@ def test_training_does_not_import_tensorflow():
 
 
 def test_a_run_has_its_curves_as_a_picture(finished):
-    assert finished.curves.read_bytes().startswith(b"\x89PNG")
+    assert (finished.plots / "curves.png").read_bytes().startswith(b"\x89PNG")

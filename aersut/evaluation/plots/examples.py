@@ -1,0 +1,50 @@
+"""A clip as waveform, spectrogram, mel spectrogram and MFCC."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from aersut.contracts import Framing
+from aersut.evaluation.plots.style import BLUE
+from aersut.features import MFCC, LogMel, Signal
+from aersut.features.signal import decibels
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SIZE = (3.6, 5.0)
+FLOOR = 80.0
+"""Decibels under the loudest cell below which everything looks alike."""
+
+
+def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Framing, title: str) -> None:
+    """Four panels over one time axis; `samples` in [-1, 1]."""
+    signal = Signal(samples, framing)
+    mels = min(64, framing.frame_length // 8)
+    panels = {
+        "kHz": np.asarray(decibels(signal.power())),
+        "mel band": np.asarray(LogMel(n_mels=mels)(signal)),
+        "MFCC": np.asarray(MFCC(n_mfcc=13, n_mels=mels)(signal)),
+    }
+    figure.set_layout_engine(None)  # to find a layout takes as long as to draw, and this one is known
+    figure.subplots_adjust(left=0.19, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
+    first, *axes = figure.subplots(4, 1, sharex=True)
+    first.plot(np.arange(len(samples)) / framing.sample_rate, samples, color=BLUE, linewidth=0.4, rasterized=True)
+    first.set(ylabel="amplitude", xlim=(0, framing.seconds))
+    first.set_title(title)
+    for axis, (name, values) in zip(axes, panels.items(), strict=True):
+        if name == "MFCC":  # else the first, which is the loudness, is all that one sees
+            values = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
+        else:
+            values = np.maximum(values, values.max() - FLOOR)
+        top = framing.sample_rate / 2000 if name == "kHz" else values.shape[1]
+        image(axis, values, framing.seconds, top)
+        axis.set_ylabel(name)
+    axes[-1].set_xlabel("time (s)")
+
+
+def image(axes: "Axes", values: Float[np.ndarray, "frames channels"], seconds: float, top: float) -> None:
+    """Frames over time, channels upwards."""
+    axes.imshow(values.T, origin="lower", aspect="auto", extent=(0, seconds, 0, top))

@@ -1,0 +1,131 @@
+"""A run is judged: by its checkpoint or a file of it, on one fold or on all."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from aersut.run import open_run, prepare
+from tests.evaluation.files import dense_file, listening_file
+
+
+def result_of(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def predictions(folder):
+    return list(csv.DictReader((folder / "predictions.csv").read_text().splitlines()))
+
+
+class TestAFinishedRun:
+    def test_has_its_figures_its_predictions_and_its_pictures(self, finished):
+        result = result_of(finished.evaluation.parent)
+        for key in ("uar", "wa", "macro_f1", "weighted_f1", "kappa", "roc_auc", "ece"):
+            low, high = result["intervals"][key]
+            assert low <= result[key] <= high
+        assert (result["model"], result["speakers"], result["missing"]) == ("checkpoint", 2, [])
+        assert set(result["breakdown"]) == {"corpus", "sex", "speaker"} | (result["breakdown"].keys() & {"intensity"})
+        rows = predictions(finished.evaluation.parent)
+        wrong = [row for row in rows if row["emotion"] != row["predicted"]]
+        assert len(result["mistakes"]) == min(20, len(wrong)) > 0
+        assert {row["path"] for row in result["mistakes"]} <= {row["path"] for row in wrong}
+        names = ["confusion", "classes", "reliability", "embedding-emotions", "embedding-speakers", "example-sad"]
+        for name in names:
+            assert (finished.folder / f"evaluation/plots/{name}.png").read_bytes().startswith(b"\x89PNG")
+            assert "<svg" in (finished.folder / f"evaluation/plots/{name}.svg").read_text()
+
+
+class TestAFile:
+    def test_is_judged_by_the_same_code_as_the_checkpoint(self, launch, own_run):
+        file = own_run.export / "model_float32.tflite"
+        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}")
+        assert ran.status == 0, ran.err
+        assert ran.err == ""
+        own, files = result_of(own_run.evaluation.parent), result_of(own_run.evaluation.parent / "model_float32")
+        assert files["model"] == str(file)
+        for key in own.keys() - {"model", "mistakes", "reliability", "ece", "roc_auc", "intervals", "classes"}:
+            assert files[key] == own[key], key
+        assert files["roc_auc"] == pytest.approx(own["roc_auc"], abs=0.01)
+        assert launch("--mode=report", f"--workdir={own_run.folder}").status == 0
+        assert "Other evaluations" in own_run.report.read_text()
+
+    @pytest.mark.parametrize("name", ["model_int8", "waveform_float32"])
+    def test_of_integers_or_samples_has_the_figures_that_the_export_measured(self, launch, own_run, name):
+        file = own_run.export / f"{name}.tflite"
+        assert launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}").status == 0
+        measured = json.loads((own_run.export / "export.json").read_text())["files"][file.name]
+        result = result_of(own_run.evaluation.parent / name)
+        assert result["uar"] == pytest.approx(measured["uar"])
+        assert result["wa"] == pytest.approx(measured["wa"])
+
+    def test_that_hears_samples_is_given_the_windows(self, launch, own_run, tmp_path):
+        prepared = prepare(own_run)
+        clips = prepared.split.items("test")[:, 0]
+        peaks = [np.abs(prepared.collection.window(clip)).max() / 32768 for clip in clips.tolist()]
+        file = tmp_path / "listening.tflite"
+        file.write_bytes(listening_file(own_run.experiment.framing.samples, 8))
+        assert launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}").status == 0
+        rows = predictions(own_run.evaluation.parent / "listening")
+        assert [row["predicted"] == "calm" for row in rows] == [peak > 0.2 for peak in peaks]
+
+    @pytest.mark.parametrize("shape", [(9, 13), (47, 12)])
+    def test_of_another_run_is_refused(self, launch, own_run, tmp_path, shape):
+        file = tmp_path / "other.tflite"
+        file.write_bytes(dense_file(np.ones((shape[1], 8), np.float32), shape[0], None, quantized=False))
+        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}")
+        assert ran.status == 2
+        assert f"takes {list(shape)}; expected the run's features [47, 13]" in ran.err
+
+    def test_of_other_classes_is_refused(self, launch, own_run, tmp_path):
+        file = tmp_path / "other.tflite"
+        file.write_bytes(dense_file(np.ones((13, 5), np.float32), 47, None, quantized=False))
+        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}")
+        assert (ran.status, "probabilities of 8 classes" in ran.err) == (2, True)
+
+    def test_that_is_not_there_is_refused(self, launch, own_run):
+        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", "--model=nowhere.tflite")
+        assert (ran.status, "nowhere.tflite cannot be read" in ran.err) == (2, True)
+
+    def test_has_nothing_to_look_into(self, launch, own_run):
+        file = own_run.export / "model_float32.tflite"
+        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}", "--importance")
+        assert (ran.status, "leave --model out" in ran.err) == (2, True)
+
+
+class TestFolds:
+    @pytest.mark.slow  # two trainings and their evaluations: that folds fit together shows in nothing less
+    def test_are_trained_where_missing_judged_each_and_pooled(self, launch, tiny, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        arguments = ("--mode=evaluate", f"--experiment={tiny}", "--folds=all", "--experiment.epochs=1")
+        arguments += ("--experiment.data.test=0.4",)  # two folds of 4 speakers each
+        assert launch("--mode=train", arguments[1], *arguments[3:]).status == 0
+        [first] = tmp_path.glob("runs/tiny/*/metrics.jsonl")
+        before = first.read_text()
+        ran = launch(*arguments)
+        assert ran.status == 0, ran.err
+        runs = [open_run(config.parent) for config in tmp_path.glob("runs/tiny/*/config.json")]
+        assert {run.experiment.data.fold for run in runs} == {0, 1}
+        [folder] = tmp_path.glob("runs/tiny/folds-*")
+        pooled, single = result_of(folder), [result_of(run.evaluation.parent) for run in runs]
+        assert pooled["clips"] == sum(result["clips"] for result in single) == 64
+        assert pooled["speakers"] == 8
+        np.testing.assert_array_equal(pooled["confusion"], np.sum([one["confusion"] for one in single], axis=0))
+        uars = [result["uar"] for result in single]
+        assert pooled["mean"]["uar"] == pytest.approx(np.mean(uars))
+        assert pooled["deviation"]["uar"] == pytest.approx(np.std(uars, ddof=1))
+        assert "deviation" in ran.out
+        assert (folder / "plots/confusion.svg").exists()
+        assert first.read_text() == before  # what was trained is not trained again
+
+    def test_are_not_asked_of_a_protocol_that_has_one(self, launch, tiny, tmp_path):
+        speakers = ("train_speakers=1,2,3,4,5,6", "validation_speakers=7,8", "test_speakers=9,10")
+        ran = launch(
+            "--mode=evaluate", f"--experiment={tiny}", "--folds=all", f"--workdir={tmp_path / 'run'}",
+            "--experiment.data.protocol=given", *(f"--experiment.data.{rule}" for rule in speakers),
+        )  # fmt: skip
+        assert (ran.status, "'given' has one fold" in ran.err) == (2, True)
+
+    def test_take_no_other_option(self, launch, finished):
+        ran = launch("--mode=evaluate", f"--workdir={finished.folder}", "--folds=all", "--importance")
+        assert (ran.status, "leave the other options out" in ran.err) == (2, True)

@@ -1,0 +1,147 @@
+"""The report says what is there, names what is not, and fetches nothing."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from aersut.evaluation.page import figure
+from aersut.evaluation.plots import embedding, style
+from aersut.evaluation.report import write_report
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+def test_it_holds_everything_of_a_finished_run(finished):
+    text = finished.report.read_text()
+    result = json.loads(finished.evaluation.read_text())
+    for words in (
+        *("Confusion matrix", "Reliability", "Map of the penultimate layer", "By sex", "By speaker, the worst first"),
+        *("most confident mistakes", "augmented copies", "model_float32.tflite", "arena KB", "A clip of each emotion"),
+        *("optimizer.learning_rate", "--experiment=", "config.json --workdir=NEW", f"{result['uar']:.3f}", "95 %"),
+        *("Loss and validation UAR", "Clips of each emotion", "Python 3", "Synthetic speech"),
+    ):
+        assert words in text, words
+    assert text.count("<svg") == 3 + 2 + 8 + 2  # figures, maps, examples, curves and corpora
+
+
+def test_it_is_one_file_that_fetches_nothing(finished):
+    text = finished.report.read_text()
+    addresses = set(re.findall(r'(?:src|href|url)\s*[=(]\s*["\']?([^"\')\s>]+)', text))
+    assert all(address.startswith(("#", "data:")) for address in addresses)
+    assert "@import" not in text
+    assert finished.report.stat().st_size < 5_000_000
+
+
+def test_a_run_in_progress_is_shown_as_far_as_it_is(own_run):
+    lines = own_run.records.read_text().splitlines()
+    own_run.records.write_text("\n".join(lines[:2]) + "\n" + lines[2][:10])  # the third is being written
+    for gone in (own_run.evaluation.parent, own_run.export):
+        shutil.rmtree(gone)
+    write_report(own_run)
+    text = own_run.report.read_text()
+    assert "Training is not finished: 2 of 3 epochs" in text
+    assert "not evaluated yet (--mode=evaluate" in text
+    assert "not exported yet" in text
+    assert "Loss and validation UAR" in text
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("split.json", "split.json is not there or damaged"),
+        ("metrics.jsonl", "0 of 3 epochs"),
+        ("sessions.jsonl", "Result on the test part"),
+        ("evaluation/metrics.json", "not evaluated yet"),
+        ("evaluation/plots", "pictures of the evaluation are not there"),
+        ("export/export.json", "not exported yet"),
+    ],
+)
+@pytest.mark.parametrize("damage", ["gone", "cut short"])
+def test_what_is_missing_is_named_and_the_rest_is_shown(own_run, part, words, damage):
+    path = own_run.folder / part
+    if path.is_dir():
+        shutil.rmtree(path)
+    elif damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:40])
+    write_report(own_run)
+    text = own_run.report.read_text()
+    assert words in text
+    assert "optimizer.learning_rate" in text
+
+
+def test_an_evaluation_of_an_earlier_version_or_epoch_is_told_from_the_runs(own_run):
+    result = json.loads(own_run.evaluation.read_text())
+    own_run.evaluation.write_text(json.dumps(result | {"epoch": 99}))
+    write_report(own_run)
+    assert "evaluated after epoch 99" in own_run.report.read_text()
+    del result["intervals"]
+    own_run.evaluation.write_text(json.dumps(result))
+    write_report(own_run)
+    assert "evaluated by an earlier version" in own_run.report.read_text()
+
+
+def test_a_file_with_nothing_measured_has_dashes(own_run):
+    empty = dict.fromkeys(("bytes", "arena", "latency_ms", "wa", "uar", "same", "difference"))
+    full = {
+        "bytes": 318_000,
+        "arena": 78_100,
+        "latency_ms": 4.56,
+        "wa": 0.5,
+        "uar": 0.4,
+        "same": 0.99,
+        "difference": 0.02,
+    }
+    files = {"nothing.tflite": {}, "null.tflite": empty, "int8.tflite": full}
+    (own_run.export / "export.json").write_text(json.dumps({"epoch": 1, "files": files}))
+    write_report(own_run)
+    rows = {row.split("</td>")[0]: row for row in own_run.report.read_text().split("<tr><td>")}
+    assert rows["nothing.tflite"].count("–") == rows["null.tflite"].count("–") == 7
+    for cell in ("318", "78.1", "4.56", "0.500", "0.400", "99.0%", "2.0e-02"):
+        assert f"<td>{cell}</td>" in rows["int8.tflite"]
+
+
+def test_names_stay_text(own_run):
+    result, split = (json.loads(path.read_text()) for path in (own_run.evaluation, own_run.split))
+    result["mistakes"][0] |= {"path": f"{SCRIPT}.wav", "speaker": SCRIPT}
+    result["breakdown"]["speaker"][SCRIPT] = next(iter(result["breakdown"]["speaker"].values()))
+    result["warning"] = result["missing"] = SCRIPT
+    result["missing"] = [SCRIPT]
+    for clip in split["clips"]:
+        clip["corpus"] = clip["speaker"] = SCRIPT
+    own_run.evaluation.write_text(json.dumps(result))
+    own_run.split.write_text(json.dumps(split))
+    config = json.loads(own_run.config.read_text())
+    own_run.config.write_text(json.dumps(config | {"name": "<b>x"}))
+    with own_run.sessions.open("a") as file:
+        file.write(json.dumps({"command": [SCRIPT], "revision": SCRIPT}) + "\nno json\n")
+    write_report(own_run)
+    text = own_run.report.read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;.wav" in text
+    assert text.count("&lt;script&gt;") > 6
+
+
+def test_names_in_pictures_stay_text_and_no_formulas():
+    names = [SCRIPT, "$\\frac{$", "名前", "a&b"]
+    drawn = style.render(
+        "map", embedding.SIZE, embedding.paint, np.eye(4)[:, :2],
+        (0.5, 0.2), names, names,
+    )  # fmt: skip
+    text = str(figure(drawn["svg"], SCRIPT))
+    assert "<script" not in text
+    assert "$\\frac{$" in text
+    assert "名前" in text
+
+
+def test_the_ink_of_pictures_is_the_pages():
+    drawn = style.render("map", (2, 2), lambda given: given.subplots().set_title("title"))
+    assert drawn["png"].startswith(b"\x89PNG")
+    text = str(figure(drawn["svg"], "caption"))
+    assert style.INK not in text
+    assert text.count("currentColor") > 5
+    assert drawn == style.render("map", (2, 2), lambda given: given.subplots().set_title("title"))
