@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from aersut.models.convolution import conv1d, max_pool1d
+from aersut.models.convolution import conv1d, depthwise1d, max_pool1d
 
 rng = np.random.default_rng(0)
 X = jnp.asarray(rng.normal(size=(3, 11, 4)), jnp.float32)
@@ -16,6 +16,13 @@ X = jnp.asarray(rng.normal(size=(3, 11, 4)), jnp.float32)
 
 def _lax_conv(x: Array, kernel: Array) -> Array:
     return jax.lax.conv_general_dilated(x, kernel, (1,), "SAME", dimension_numbers=("NHC", "HIO", "NHC"))
+
+
+def _lax_depthwise(x: Array, kernel: Array) -> Array:
+    dimensions = ("NHC", "HIO", "NHC")
+    return jax.lax.conv_general_dilated(
+        x, kernel[:, None], (1,), "SAME", dimension_numbers=dimensions, feature_group_count=x.shape[2]
+    )
 
 
 def _lax_pool(x: Array) -> Array:
@@ -42,6 +49,12 @@ def _agree(ours: Callable[..., Array], theirs: Callable[..., Array], *given: Arr
 def test_convolution_is_laxs(size: int, frames: int) -> None:
     kernel = jnp.asarray(rng.normal(size=(size, 4, 5)), jnp.float32)
     _agree(conv1d, _lax_conv, X[:, :frames], kernel)
+
+
+@pytest.mark.parametrize(("size", "frames"), [(1, 10), (2, 11), (3, 10), (4, 11), (5, 1), (7, 10)])
+def test_depthwise_convolution_is_laxs(size: int, frames: int) -> None:
+    kernel = jnp.asarray(rng.normal(size=(size, 4)), jnp.float32)
+    _agree(depthwise1d, _lax_depthwise, X[:, :frames], kernel)
 
 
 def test_convolution_by_hand() -> None:
