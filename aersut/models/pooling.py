@@ -16,8 +16,8 @@ class Statistics(nnx.Module):
     """Each channel's mean over frames, and how far its values lie from it.
 
     Under "attentive" a frame counts as much as a linear score of it says, softmax over all (attentive statistics
-    pooling, Okabe et al. 2018); under "statistics" and "mean" all count alike, and "mean" is the mean alone. Where the paper
-    takes the standard deviation this takes the mean distance, since squares and roots lose most of 8 bits.
+    pooling, Okabe et al. 2018); under "statistics" and "mean" all count alike, and "mean" is the mean alone. Where the
+    paper takes the standard deviation this takes the mean distance, since squares and roots lose most of 8 bits.
 
     Attributes:
         width: what comes out, in channels.
@@ -38,7 +38,7 @@ class Statistics(nnx.Module):
 
     def _weights(self, x: Array) -> Float[Array, "batch 1 frames"]:
         if self.score is None:
-            return jnp.full((x.shape[0], 1, x.shape[1]), 1 / x.shape[1])
+            return jnp.full((x.shape[0], 1, x.shape[1]), 1 / x.shape[1], x.dtype)
         # over the last axis, the one that TensorFlow Lite's softmax is over
         return jax.nn.softmax(jnp.swapaxes(x @ self.score[...], 1, 2), axis=-1)
 

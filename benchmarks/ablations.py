@@ -1,0 +1,168 @@
+"""What helps on unheard speakers: variants of an experiment, trained fold by fold and compared on validation speakers.
+
+    python benchmarks/ablations.py --speech FOLDER [--only STAGES,VARIANTS] [--folds 1,3,4] [--seeds 0]
+    python benchmarks/ablations.py --table
+
+Each run adds a row to docs/ablations.csv. A run whose row is there is passed over and one that was interrupted goes on
+where it stopped, so that the whole can be stopped and started at will; a variant that was edited runs again, since a
+row is known by the digest of its configuration. The test speakers are not looked at: `benchmarks/judge.py` does that,
+for recipes that were chosen here. FOLDER is a root that holds RAVDESS.
+
+`uar` is the validation UAR averaged over the last quarter of the epochs, `loss` the cross-entropy likewise: the best
+epoch's figure is a maximum over noise, and flatters what jumps about. `best` is that one, for comparison.
+"""
+
+import argparse
+import csv
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from common import RUNS, trained  # beside this file
+
+from aersut.augment import SpecAugment
+from aersut.config import Data, Experiment, Loss, digest, to_tree
+from aersut.contracts import Framing
+from aersut.corpora import Ravdess
+from aersut.experiment import load
+from aersut.features import LogMel
+from aersut.models import TCResNet
+from aersut.run import Run
+from aersut.training import records
+from aersut.training.optimizers import AdamW
+
+ROWS = Path(__file__).parents[1] / "docs" / "ablations.csv"
+COLUMNS = ("stage", "variant", "fold", "seed", "uar", "best", "loss", "train_loss", "epochs", "digest")
+FOLDS = (1, 3, 4)  # those with two validation speakers at hand; the others have one
+
+START = Experiment(
+    name="ablation",
+    data=Data(corpora=(Ravdess(),), protocol="ravdess5"),
+    framing=Framing(sample_rate=16_000, seconds=3.0, frame_length=1024, hop_length=512),
+    features=(LogMel(n_mels=64),),
+    augment=(SpecAugment(time_masks=2, time_width=12, channel_masks=2, channel_width=8),),
+    model=TCResNet(filters=(64, 64, 96), kernels=(5, 5, 5), dropout=0.3),
+    optimizer=AdamW(learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.02),
+    loss=Loss(label_smoothing=0.1),
+    ema=0.99,
+    epochs=60,
+    batch_size=32,
+)
+Overrides = dict[str, str]
+WARP = '{"name": "mel_warp"}'
+SPEC = '{"name": "spec_augment", "time_width": 12}'
+EQUALIZE = '{"name": "equalize"}'
+BARE = {"augment": "[]"}
+
+BASES: dict[str, Overrides] = {
+    "start": {},
+    "bare": BARE,
+}
+"""Where each stage starts: what the stages before it have shown to help."""
+STAGES: dict[str, dict[str, Overrides]] = {
+    "start": {
+        "as it is": {},
+        "no augmentation": BARE,
+        "amin 1e-7": {"features.0.amin": "1e-7"},
+    },
+    "bare": {
+        "mel_warp": {"augment": f"[{WARP}]"},
+        "mfcc 34, chroma 12": {"features": '[{"name": "mfcc", "n_mfcc": 34}, {"name": "chroma"}]'},
+        "mixup 0.3": {"augment": '[{"name": "mixup", "alpha": 0.3}]'},
+        "equalize": {"augment": f"[{EQUALIZE}]"},
+        "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
+        "mfcc 40": {"features": '[{"name": "mfcc", "n_mfcc": 40, "n_mels": 64}]'},
+        "not trimmed, 4 s": {"data.trim_db": "none", "framing.seconds": "4"},
+    },
+}
+"""stage → variant → what it changes of the stage's base."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
+    parser.add_argument("--only", default="", help="names of stages or variants, separated by semicolons")
+    parser.add_argument("--folds", default=",".join(map(str, FOLDS)))
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--table", action="store_true", help="print the means and stop")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(table(rows()))
+        return
+    if arguments.speech is None:
+        sys.exit("--speech FOLDER: a root that holds RAVDESS")
+    only = [name.strip() for name in arguments.only.split(";") if name.strip()]
+    for seed in numbers(arguments.seeds):
+        for stage, variants in STAGES.items():
+            for variant, overrides in variants.items():
+                if only and not {stage, variant} & set(only):
+                    continue
+                for fold in numbers(arguments.folds):
+                    one(stage, variant, overrides, arguments.speech, fold, seed)
+
+
+def numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def one(stage: str, variant: str, overrides: Overrides, speech: Path, fold: int, seed: int) -> None:
+    """Train one run, unless its row is there, and add the row."""
+    experiment = load(START, {**BASES[stage], **overrides, "data.fold": str(fold), "seed": str(seed)}.items())
+    key = digest(to_tree(experiment))
+    if any(row["digest"] == key for row in rows()):
+        return
+    print(f"{stage}: {variant}, fold {fold}, seed {seed}", flush=True)
+    row = {"stage": stage, "variant": variant, "fold": fold, "seed": seed, "digest": key}
+    row |= figures(trained(experiment, speech, RUNS / key))
+    new = not ROWS.exists()
+    with ROWS.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def figures(run: Run) -> dict[str, str]:
+    epochs = records.read(run.records)
+    last = epochs[-max(1, len(epochs) // 4) :]
+
+    def mean(name: str) -> str:
+        return f"{statistics.mean(epoch[name] for epoch in last):.4f}"
+
+    return {
+        "uar": mean("validation_uar"),
+        "best": f"{max(epoch['validation_uar'] for epoch in epochs):.4f}",
+        "loss": mean("validation_loss"),
+        "train_loss": mean("train_loss"),
+        "epochs": str(len(epochs)),
+    }
+
+
+def rows() -> list[dict[str, str]]:
+    if not ROWS.exists():
+        return []
+    with ROWS.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def table(found: list[dict[str, str]]) -> str:
+    """Each variant's means over its folds and seeds, stage by stage, best first."""
+    groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for row in found:
+        groups[row["stage"], row["variant"]].append(row)
+    lines = [f"{'stage':12}{'variant':44}{'runs':>5}{'uar':>8}{'best':>8}{'loss':>8}{'train':>8}"]
+    means = {
+        key: [statistics.mean(float(row[name]) for row in group) for name in ("uar", "best", "loss", "train_loss")]
+        for key, group in groups.items()
+    }
+    for stage, variant in sorted(
+        groups, key=lambda key: (list(STAGES).index(key[0]) if key[0] in STAGES else -1, -means[key][0])
+    ):
+        values = "".join(f"{value:8.3f}" for value in means[stage, variant])
+        lines.append(f"{stage:12}{variant:44}{len(groups[stage, variant]):5}{values}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
