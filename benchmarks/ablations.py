@@ -4,22 +4,23 @@
     python benchmarks/ablations.py --table
 
 Each run adds a row to docs/ablations.csv. A run whose row is there is passed over and one that was interrupted goes on
-where it stopped, so that the whole can be stopped and started at will; a variant that was edited runs again, since a
-row is known by the digest of its configuration. The test speakers are not looked at: `benchmarks/judge.py` does that,
-for recipes that were chosen here. FOLDER is a root that holds RAVDESS.
+where it stopped, so that the whole can be stopped and started at will; a variant that was edited runs again, since
+`changes`, the keys that it sets in START, are part of the row. So START itself is not edited once there are rows. The
+test speakers are not looked at: `benchmarks/judge.py` does that, for recipes that were chosen here. FOLDER is a root
+that holds RAVDESS.
 
 `uar` is the validation UAR averaged over the last quarter of the epochs, `loss` the cross-entropy likewise: the best
 epoch's figure is a maximum over noise, and flatters what jumps about. `best` is that one, for comparison.
 """
 
 import argparse
-import csv
+import shlex
 import statistics
 import sys
 from collections import defaultdict
 from pathlib import Path
 
-from common import RUNS, trained  # beside this file
+from common import RUNS, add_row, read_rows, trained  # beside this file
 
 from aersut.augment import SpecAugment
 from aersut.config import Data, Experiment, Loss, digest, to_tree
@@ -33,7 +34,7 @@ from aersut.training import records
 from aersut.training.optimizers import AdamW
 
 ROWS = Path(__file__).parents[1] / "docs" / "ablations.csv"
-COLUMNS = ("stage", "variant", "fold", "seed", "uar", "best", "loss", "train_loss", "epochs", "digest")
+COLUMNS = ("stage", "variant", "fold", "seed", "uar", "best", "loss", "train_loss", "epochs", "changes")
 FOLDS = (1, 3, 4)  # those with two validation speakers at hand; the others have one
 
 START = Experiment(
@@ -52,6 +53,7 @@ START = Experiment(
 Overrides = dict[str, str]
 WARP = '{"name": "mel_warp"}'
 SPEC = '{"name": "spec_augment", "time_width": 12}'
+MEL = '{"name": "log_mel"}'
 EQUALIZE = '{"name": "equalize"}'
 BARE = {"augment": "[]"}
 
@@ -69,6 +71,7 @@ STAGES: dict[str, dict[str, Overrides]] = {
     "bare": {
         "mel_warp": {"augment": f"[{WARP}]"},
         "mfcc 34, chroma 12": {"features": '[{"name": "mfcc", "n_mfcc": 34}, {"name": "chroma"}]'},
+        "centered": {"features": f'[{{"name": "centered", "of": {MEL}}}]'},
         "mixup 0.3": {"augment": '[{"name": "mixup", "alpha": 0.3}]'},
         "equalize": {"augment": f"[{EQUALIZE}]"},
         "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
@@ -88,7 +91,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the means and stop")
     arguments = parser.parse_args()
     if arguments.table:
-        print(table(rows()))
+        print(table(read_rows(ROWS)))
         return
     if arguments.speech is None:
         sys.exit("--speech FOLDER: a root that holds RAVDESS")
@@ -108,19 +111,15 @@ def numbers(text: str) -> list[int]:
 
 def one(stage: str, variant: str, overrides: Overrides, speech: Path, fold: int, seed: int) -> None:
     """Train one run, unless its row is there, and add the row."""
-    experiment = load(START, {**BASES[stage], **overrides, "data.fold": str(fold), "seed": str(seed)}.items())
-    key = digest(to_tree(experiment))
-    if any(row["digest"] == key for row in rows()):
+    changed = {**BASES[stage], **overrides}
+    changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in changed.items())
+    row = {"stage": stage, "variant": variant, "fold": str(fold), "seed": str(seed), "changes": changes}
+    if any(row.items() <= known.items() for known in read_rows(ROWS)):
         return
     print(f"{stage}: {variant}, fold {fold}, seed {seed}", flush=True)
-    row = {"stage": stage, "variant": variant, "fold": fold, "seed": seed, "digest": key}
-    row |= figures(trained(experiment, speech, RUNS / key))
-    new = not ROWS.exists()
-    with ROWS.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    experiment = load(START, {**changed, "data.fold": str(fold), "seed": str(seed)}.items())
+    run = trained(experiment, speech, RUNS / digest(to_tree(experiment)))
+    add_row(ROWS, COLUMNS, {**row, **figures(run)})
 
 
 def figures(run: Run) -> dict[str, str]:
@@ -137,13 +136,6 @@ def figures(run: Run) -> dict[str, str]:
         "train_loss": mean("train_loss"),
         "epochs": str(len(epochs)),
     }
-
-
-def rows() -> list[dict[str, str]]:
-    if not ROWS.exists():
-        return []
-    with ROWS.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def table(found: list[dict[str, str]]) -> str:

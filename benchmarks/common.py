@@ -1,9 +1,10 @@
 """What the benchmarks share: recordings to work on, and measuring in turn."""
 
 import contextlib
+import csv
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,3 +57,21 @@ def trained(experiment: "Experiment", speech: Path, folder: Path) -> "Run":
     ):
         train(run)
     return run
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def add_row(path: Path, columns: Sequence[str], row: Mapping[str, object]) -> None:
+    """Append a row to a CSV file, which is begun with its columns' names."""
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
