@@ -1,13 +1,16 @@
-"""What helps on unheard speakers: variants of an experiment, trained fold by fold and compared on validation speakers.
+"""What helps on unheard speakers: variants of an experiment, compared on validation speakers.
 
-    python benchmarks/ablations.py --speech FOLDER [--only STAGES,VARIANTS] [--folds 1,3,4] [--seeds 0]
+    python benchmarks/ablations.py --speech FOLDER [--only 'STAGE; VARIANT'] [--seeds 0]
     python benchmarks/ablations.py --table
+
+The eight speakers at hand that validate in ravdess5's folds validate here, four at a time, two women and two men each;
+all but one of the others train. So two runs say as much of a variant as all five folds would, of which each has only
+one or two validation speakers. The one speaker is the test part that a run must have, and is not looked at.
 
 Each run adds a row to docs/ablations.csv. A run whose row is there is passed over and one that was interrupted goes on
 where it stopped, so that the whole can be stopped and started at will; a variant that was edited runs again, since
-`changes`, the keys that it sets in START, are part of the row. So START itself is not edited once there are rows. The
-test speakers are not looked at: `benchmarks/judge.py` does that, for recipes that were chosen here. FOLDER is a root
-that holds RAVDESS.
+`changes`, the keys that it sets in START, are part of the row. So START itself is not edited once there are rows.
+Recipes that were chosen here are judged by `benchmarks/judge.py`. FOLDER is a root that holds RAVDESS.
 
 `uar` is the validation UAR averaged over the last quarter of the epochs, `loss` the cross-entropy likewise: the best
 epoch's figure is a maximum over noise, and flatters what jumps about. `best` is that one, for comparison.
@@ -34,12 +37,14 @@ from aersut.training import records
 from aersut.training.optimizers import AdamW
 
 ROWS = Path(__file__).parents[1] / "docs" / "ablations.csv"
-COLUMNS = ("stage", "variant", "fold", "seed", "uar", "best", "loss", "train_loss", "epochs", "changes")
-FOLDS = (1, 3, 4)  # those with two validation speakers at hand; the others have one
+COLUMNS = ("stage", "variant", "half", "seed", "uar", "best", "loss", "train_loss", "epochs", "changes")
+SPEAKERS = (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 14, 15, 16, 18, 21, 23, 24)
+HALVES = {"a": (1, 5, 8, 10), "b": (2, 3, 11, 14)}
+UNUSED = 24
 
 START = Experiment(
     name="ablation",
-    data=Data(corpora=(Ravdess(),), protocol="ravdess5"),
+    data=Data(corpora=(Ravdess(),)),
     framing=Framing(sample_rate=16_000, seconds=3.0, frame_length=1024, hop_length=512),
     features=(LogMel(n_mels=64),),
     augment=(SpecAugment(time_masks=2, time_width=12, channel_masks=2, channel_width=8),),
@@ -51,31 +56,40 @@ START = Experiment(
     batch_size=32,
 )
 Overrides = dict[str, str]
-WARP = '{"name": "mel_warp"}'
 SPEC = '{"name": "spec_augment", "time_width": 12}'
-MEL = '{"name": "log_mel"}'
-EQUALIZE = '{"name": "equalize"}'
+SOME_SPEC = '{"name": "spec_augment", "time_masks": 1, "time_width": 12, "channel_masks": 1}'
+WARP = '{"name": "mel_warp", "probability": 0.5}'
+MIXUP = '{"name": "mixup", "alpha": 0.2}'
+CENTERED = '{"name": "centered", "of": {"name": "log_mel", "amin": 1e-7}}'
 BARE = {"augment": "[]"}
+FLOOR = {**BARE, "features.0.amin": "1e-7"}
+SHORT = {**FLOOR, "epochs": "40"}
 
 BASES: dict[str, Overrides] = {
     "start": {},
     "bare": BARE,
+    "floor": SHORT,
 }
 """Where each stage starts: what the stages before it have shown to help."""
 STAGES: dict[str, dict[str, Overrides]] = {
     "start": {
         "as it is": {},
         "no augmentation": BARE,
-        "amin 1e-7": {"features.0.amin": "1e-7"},
     },
     "bare": {
-        "mel_warp": {"augment": f"[{WARP}]"},
-        "mfcc 34, chroma 12": {"features": '[{"name": "mfcc", "n_mfcc": 34}, {"name": "chroma"}]'},
-        "centered": {"features": f'[{{"name": "centered", "of": {MEL}}}]'},
-        "mixup 0.3": {"augment": '[{"name": "mixup", "alpha": 0.3}]'},
-        "equalize": {"augment": f"[{EQUALIZE}]"},
+        "amin 1e-7": {"features.0.amin": "1e-7"},
+    },
+    "floor": {
+        "spec, warp, mixup": {"augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]"},
+        "amin 1e-5": {"features.0.amin": "1e-5"},
+        "mixup": {"augment": f"[{MIXUP}]"},
+        "centered": {"features": f"[{CENTERED}]"},
+        "res_lstm": {"model": "res_lstm"},
+        "as it is": {},
+        "f0, rms": {"features": '[{"name": "log_mel", "amin": 1e-7}, {"name": "f0"}, {"name": "rms"}]'},
+        "warp": {"augment": f"[{WARP}]"},
+        "mfcc 34, chroma 12": {"features": '[{"name": "mfcc", "n_mfcc": 34, "amin": 1e-7}, {"name": "chroma"}]'},
         "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
-        "mfcc 40": {"features": '[{"name": "mfcc", "n_mfcc": 40, "n_mels": 64}]'},
         "not trimmed, 4 s": {"data.trim_db": "none", "framing.seconds": "4"},
     },
 }
@@ -86,7 +100,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
     parser.add_argument("--only", default="", help="names of stages or variants, separated by semicolons")
-    parser.add_argument("--folds", default=",".join(map(str, FOLDS)))
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--table", action="store_true", help="print the means and stop")
     arguments = parser.parse_args()
@@ -96,30 +109,33 @@ def main() -> None:
     if arguments.speech is None:
         sys.exit("--speech FOLDER: a root that holds RAVDESS")
     only = [name.strip() for name in arguments.only.split(";") if name.strip()]
-    for seed in numbers(arguments.seeds):
+    for seed in arguments.seeds.split(","):
         for stage, variants in STAGES.items():
             for variant, overrides in variants.items():
                 if only and not {stage, variant} & set(only):
                     continue
-                for fold in numbers(arguments.folds):
-                    one(stage, variant, overrides, arguments.speech, fold, seed)
+                for half in HALVES:
+                    one(stage, variant, overrides, arguments.speech, half, seed)
 
 
-def numbers(text: str) -> list[int]:
-    return [int(number) for number in text.split(",")]
-
-
-def one(stage: str, variant: str, overrides: Overrides, speech: Path, fold: int, seed: int) -> None:
+def one(stage: str, variant: str, overrides: Overrides, speech: Path, half: str, seed: str) -> None:
     """Train one run, unless its row is there, and add the row."""
     changed = {**BASES[stage], **overrides}
     changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in changed.items())
-    row = {"stage": stage, "variant": variant, "fold": str(fold), "seed": str(seed), "changes": changes}
+    row = {"stage": stage, "variant": variant, "half": half, "seed": seed, "changes": changes}
     if any(row.items() <= known.items() for known in read_rows(ROWS)):
         return
-    print(f"{stage}: {variant}, fold {fold}, seed {seed}", flush=True)
-    experiment = load(START, {**changed, "data.fold": str(fold), "seed": str(seed)}.items())
+    print(f"{stage}: {variant}, half {half}, seed {seed}", flush=True)
+    experiment = load(START, {**changed, **speakers(half), "seed": seed}.items())
     run = trained(experiment, speech, RUNS / digest(to_tree(experiment)))
     add_row(ROWS, COLUMNS, {**row, **figures(run)})
+
+
+def speakers(half: str) -> Overrides:
+    training = [speaker for speaker in SPEAKERS if speaker not in (*HALVES[half], UNUSED)]
+    parts = {"train": training, "validation": HALVES[half], "test": [UNUSED]}
+    named = {f"data.{part}_speakers": ",".join(map(str, who)) for part, who in parts.items()}
+    return {"data.protocol": "given", **named}
 
 
 def figures(run: Run) -> dict[str, str]:
@@ -139,7 +155,7 @@ def figures(run: Run) -> dict[str, str]:
 
 
 def table(found: list[dict[str, str]]) -> str:
-    """Each variant's means over its folds and seeds, stage by stage, best first."""
+    """Each variant's means over both halves and its seeds, stage by stage, best first."""
     groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for row in found:
         groups[row["stage"], row["variant"]].append(row)
