@@ -8,9 +8,9 @@ all but one of the others train. So two runs say as much of a variant as all fiv
 one or two validation speakers. The one speaker is the test part that a run must have, and is not looked at.
 
 Each run adds a row to docs/ablations.csv. A run whose row is there is passed over and one that was interrupted goes on
-where it stopped, so that the whole can be stopped and started at will; a variant that was edited runs again, since
-`changes`, the keys that it sets in START, are part of the row. So START itself is not edited once there are rows.
-Recipes that were chosen here are judged by `benchmarks/judge.py`. FOLDER is a root that holds RAVDESS.
+where it stopped, in runs/ablations, so that the whole can be stopped and started at will. What has a row is not edited
+but gets another name: `changes` are the keys that a row set in START. Recipes that were chosen here are judged by
+`benchmarks/judge.py`. FOLDER is a root that holds RAVDESS.
 
 `uar` is the validation UAR averaged over the last quarter of the epochs, `loss` the cross-entropy likewise: the best
 epoch's figure is a maximum over noise, and flatters what jumps about. `best` is that one, for comparison.
@@ -26,7 +26,7 @@ from pathlib import Path
 from common import RUNS, add_row, read_rows, trained  # beside this file
 
 from aersut.augment import SpecAugment
-from aersut.config import Data, Experiment, Loss, digest, to_tree
+from aersut.config import Data, Experiment, Loss
 from aersut.contracts import Framing
 from aersut.corpora import Ravdess
 from aersut.experiment import load
@@ -82,11 +82,12 @@ STAGES: dict[str, dict[str, Overrides]] = {
     "floor": {
         "spec, warp, mixup": {"augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]"},
         "amin 1e-5": {"features.0.amin": "1e-5"},
-        "mixup": {"augment": f"[{MIXUP}]"},
         "centered": {"features": f"[{CENTERED}]"},
         "res_lstm": {"model": "res_lstm"},
-        "as it is": {},
+        "spec, warp, mixup, 100 epochs": {"augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]", "epochs": "100"},
         "f0, rms": {"features": '[{"name": "log_mel", "amin": 1e-7}, {"name": "f0"}, {"name": "rms"}]'},
+        "mixup": {"augment": f"[{MIXUP}]"},
+        "as it is": {},
         "warp": {"augment": f"[{WARP}]"},
         "mfcc 34, chroma 12": {"features": '[{"name": "mfcc", "n_mfcc": 34, "amin": 1e-7}, {"name": "chroma"}]'},
         "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
@@ -127,7 +128,7 @@ def one(stage: str, variant: str, overrides: Overrides, speech: Path, half: str,
         return
     print(f"{stage}: {variant}, half {half}, seed {seed}", flush=True)
     experiment = load(START, {**changed, **speakers(half), "seed": seed}.items())
-    run = trained(experiment, speech, RUNS / digest(to_tree(experiment)))
+    run = trained(experiment, speech, RUNS / f"{stage}, {variant}, {half}, {seed}")
     add_row(ROWS, COLUMNS, {**row, **figures(run)})
 
 
