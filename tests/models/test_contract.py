@@ -39,6 +39,17 @@ def test_built_in(name: str) -> None:
     check_model(SMALL.get(name) or MODELS[name](), frames=31)
 
 
+@pytest.mark.slow  # as above
+def test_a_residual_network_with_bands() -> None:
+    check_model(TCResNet(bands=3, filters=(6, 6), kernels=(3, 3)), frames=31)
+
+
+@pytest.mark.slow  # imports TensorFlow
+def test_a_residual_network_with_bands_in_litert() -> None:
+    with quiet():
+        check_export(TCResNet(bands=3, filters=(6, 6), kernels=(3, 3)), frames=31)
+
+
 @pytest.mark.slow  # imports TensorFlow
 @pytest.mark.parametrize("name", MODELS.names())
 def test_built_in_in_litert(name: str) -> None:
@@ -183,6 +194,8 @@ def test_a_model_that_declares_that_it_does_not_export() -> None:
         (lambda: TCResNet(filters=(8, 8)), r"filters and kernels .*\(8, 8\) and"),
         (lambda: TCResNet(pooling="max"), "pooling .* mean, statistics, attentive, got max"),
         (lambda: TCResNet(dropout=1.0), "dropout .* 1.0"),
+        (lambda: TCResNet(bands=-1), "bands .* -1"),
+        (lambda: TCResNet(bands=4).build(7, 13, 8, nnx.Rngs(0)), "7 frames .* at least 8"),
         (lambda: DSCNN(kernels=(5, 7, 7, 0)), r"kernels .*\(5, 7, 7, 0\)"),
         (lambda: DSCNN(pooling="sum"), "pooling .* got sum"),
         (lambda: ResLSTM(units=0), "units .* 0"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from aersut.models.convolution import conv1d, depthwise1d, max_pool1d
+from aersut.models.convolution import conv1d, conv_bands, depthwise1d, max_pool1d
 
 rng = np.random.default_rng(0)
 X = jnp.asarray(rng.normal(size=(3, 11, 4)), jnp.float32)
@@ -55,6 +55,22 @@ def test_convolution_is_laxs(size: int, frames: int) -> None:
 def test_depthwise_convolution_is_laxs(size: int, frames: int) -> None:
     kernel = jnp.asarray(rng.normal(size=(size, 4)), jnp.float32)
     _agree(depthwise1d, _lax_depthwise, X[:, :frames], kernel)
+
+
+@pytest.mark.parametrize(
+    ("size", "bands", "stride"), [((3, 5), 12, 1), ((5, 7), 12, 4), ((2, 4), 13, 3), ((1, 1), 5, 2)]
+)
+def test_convolution_over_bands_is_laxs(size: tuple[int, int], bands: int, stride: int) -> None:
+    own = np.random.default_rng(0)  # its values are the same whichever tests ran before
+    x = jnp.asarray(own.normal(size=(2, 6, bands)), jnp.float32)
+    kernel = jnp.asarray(own.normal(size=(*size, 4)), jnp.float32)
+
+    def theirs(x: Array, kernel: Array) -> Array:
+        return jax.lax.conv_general_dilated(
+            x[..., None], kernel[:, :, None], (1, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    _agree(lambda x, kernel: conv_bands(x, kernel, stride), theirs, x, kernel)
 
 
 def test_convolution_by_hand() -> None:
