@@ -1,11 +1,19 @@
 """What the benchmarks share: recordings to work on, and measuring in turn."""
 
+import contextlib
+import csv
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from aersut.config import Experiment
+    from aersut.run import Run
 
 
 def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
@@ -27,3 +35,43 @@ def speech(folder: Path, count: int, sample_rate: int) -> np.ndarray:
         sys.exit(f"{folder} holds {len(files)} sound files, fewer than {count}")
     chosen = [files[place] for place in np.linspace(0, len(files) - 1, count).astype(int)]
     return np.stack([fit(decode(file, sample_rate, 40.0), 3 * sample_rate, "start") for file in chosen])
+
+
+RUNS = Path("runs") / "ablations"
+"""Where runs lie while they are trained; they can be removed when their rows are written."""
+
+
+def trained(experiment: "Experiment", speech: Path, folder: Path) -> "Run":
+    """The finished run of an experiment on the recordings under `speech`, trained from where it stopped.
+
+    What it prints goes to `log.txt` in its folder.
+    """
+    from aersut.run import start
+    from aersut.training.loop import train
+
+    run = start(replace(experiment, data=replace(experiment.data, root=str(speech))), folder)
+    with (
+        (folder / "log.txt").open("a", encoding="utf-8") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        train(run)
+    return run
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def add_row(path: Path, columns: Sequence[str], row: Mapping[str, object]) -> None:
+    """Append a row to a CSV file, which is begun with its columns' names."""
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)

@@ -2,8 +2,10 @@
 
 from aersut.augment.background import Background
 from aersut.augment.band_limit import BandLimit
+from aersut.augment.equalize import Equalize
 from aersut.augment.example import Example
 from aersut.augment.gain import Gain
+from aersut.augment.mel_warp import MelWarp
 from aersut.augment.mixup import Mixup
 from aersut.augment.noise import Noise
 from aersut.augment.pitch_shift import PitchShift
@@ -15,8 +17,10 @@ from aersut.augment.time_stretch import TimeStretch
 __all__ = [
     "Background",
     "BandLimit",
+    "Equalize",
     "Example",
     "Gain",
+    "MelWarp",
     "Mixup",
     "Noise",
     "PitchShift",

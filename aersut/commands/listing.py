@@ -4,9 +4,10 @@ import ast
 
 
 def print_list() -> None:
-    """Print the experiments, and the plugins of every kind, with a line each."""
+    """Print the experiments, and the plugins of every kind, with a line each, and what models cost."""
     from aersut import experiment
     from aersut.config import REGISTRIES
+    from aersut.models.cost import costs
 
     print("experiments")
     for name, path in experiment.names().items():
@@ -16,3 +17,4 @@ def print_list() -> None:
         print({"corpus": "corpora"}.get(registry.kind, registry.kind + "s"))
         for name in registry.names():
             print(f"  {name:28}{registry.summary(name)}")
+    print(costs())

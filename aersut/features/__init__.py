@@ -1,5 +1,6 @@
 """Feature extractors, and the frontend that joins them with augmentation and scaling."""
 
+from aersut.features.centered import Centered
 from aersut.features.chroma import Chroma
 from aersut.features.delta import Delta, DeltaDelta
 from aersut.features.egemaps import EGeMAPS
@@ -17,6 +18,7 @@ __all__ = [
     "MFCC",
     "RMS",
     "ZCR",
+    "Centered",
     "Chroma",
     "Delta",
     "DeltaDelta",

@@ -24,6 +24,7 @@ class LogMel(Feature):
         pre_emphasis: coefficient of the high-pass filter before the frames, 0 for none, at most 1.
         htk: HTK's mel scale instead of Slaney's.
         top_db: clip so far under the loudest cell of the clip, as librosa's default of 80 does; it cannot be streamed.
+        amin: less power than this counts as this, librosa's `amin`; digital silence, which pads short clips, does.
     """
 
     n_mels: int = 64
@@ -32,11 +33,13 @@ class LogMel(Feature):
     pre_emphasis: float = 0.0
     htk: bool = False
     top_db: float | None = None
+    amin: float = 1e-10
 
     def __post_init__(self) -> None:
         matrices.check_bands(self.n_mels, self.fmin, self.fmax)
         matrices.check_pre_emphasis(self.pre_emphasis)
         matrices.check_top_db(self.top_db)
+        matrices.check_amin(self.amin)
 
     def check(self, framing: Framing) -> None:
         matrices.check_bands(self.n_mels, self.fmin, self.fmax, framing.sample_rate)
@@ -50,4 +53,5 @@ class LogMel(Feature):
         return self.top_db is not None
 
     def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:
-        return decibels(signal.mel(self.n_mels, self.fmin, self.fmax, self.pre_emphasis, self.htk), self.top_db)
+        power = signal.mel(self.n_mels, self.fmin, self.fmax, self.pre_emphasis, self.htk)
+        return decibels(power, self.top_db, self.amin)

@@ -75,6 +75,12 @@ def check_top_db(top_db: float | None) -> None:
         raise ValueError(f"top_db must be above 0, or none, got {top_db}")
 
 
+def check_amin(amin: float) -> None:
+    """Raise `ValueError` for a power that has no decibels."""
+    if not amin > 0:
+        raise ValueError(f"amin must be above 0, got {amin}")
+
+
 def check_pre_emphasis(pre_emphasis: float) -> None:
     """Raise `ValueError` for a coefficient that is none: beyond 1 the filter would be no high-pass."""
     if not 0 <= pre_emphasis <= 1:

@@ -28,6 +28,7 @@ class MFCC(Feature):
         htk: HTK's mel scale instead of Slaney's.
         lifter: weight coefficient n by 1 + lifter / 2 · sin(π (n + 1) / lifter), as librosa does; 0 for none.
         top_db: clip so far under the loudest cell of the clip, as librosa's default of 80 does; it cannot be streamed.
+        amin: less power than this counts as this, librosa's `amin`; digital silence, which pads short clips, does.
     """
 
     n_mfcc: int = 13
@@ -38,11 +39,13 @@ class MFCC(Feature):
     htk: bool = False
     lifter: int = 0
     top_db: float | None = None
+    amin: float = 1e-10
 
     def __post_init__(self) -> None:
         matrices.check_bands(self.n_mels, self.fmin, self.fmax)
         matrices.check_pre_emphasis(self.pre_emphasis)
         matrices.check_top_db(self.top_db)
+        matrices.check_amin(self.amin)
         if self.lifter < 0:
             raise ValueError(f"lifter must be 0 (none) or more, got {self.lifter}")
         if not 1 <= self.n_mfcc <= self.n_mels:
@@ -60,7 +63,8 @@ class MFCC(Feature):
         return self.top_db is not None
 
     def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:
-        bands = decibels(signal.mel(self.n_mels, self.fmin, self.fmax, self.pre_emphasis, self.htk), self.top_db)
+        power = signal.mel(self.n_mels, self.fmin, self.fmax, self.pre_emphasis, self.htk)
+        bands = decibels(power, self.top_db, self.amin)
         matrix = matrices.dct(self.n_mels, self.n_mfcc)
         if self.lifter:
             matrix = matrix * matrices.lifter(self.n_mfcc, self.lifter)

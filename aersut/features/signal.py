@@ -120,11 +120,11 @@ def _product(power: Array, filters: np.ndarray) -> Array:
     return power[:, bins] @ jnp.asarray(filters[:, bins].T)
 
 
-def decibels(power: Float[Array, "..."], top_db: float | None = None) -> Float[Array, "..."]:
-    """10 · log10 of power, not under 1e-10: `librosa.power_to_db(power, top_db=top_db)`.
+def decibels(power: Float[Array, "..."], top_db: float | None = None, amin: float = 1e-10) -> Float[Array, "..."]:
+    """10 · log10 of power, not under `amin`: `librosa.power_to_db(power, amin=amin, top_db=top_db)`.
 
     Args:
         top_db: nothing is more than this under the largest value, which takes the whole utterance to know.
     """
-    levels = (10 / np.log(10)).astype(np.float32) * jnp.log(jnp.maximum(power, 1e-10))
+    levels = (10 / np.log(10)).astype(np.float32) * jnp.log(jnp.maximum(power, amin))
     return levels if top_db is None else jnp.maximum(levels, jnp.max(levels) - top_db)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from aersut.models.convolution import conv1d, max_pool1d
+from aersut.models.convolution import conv1d, depthwise1d, max_pool1d
 
 FUSED_LSTM = "custom_call.aersut_lstm"
 """(x, kernel, recurrent, bias) → outputs; TensorFlow's converter keeps what is named custom_call.SOMETHING."""
@@ -29,8 +29,8 @@ class Network(nnx.Module):
         return self.head(self.embed(features))
 
 
-class ConvBlock(nnx.Module):
-    """Convolution over frames, BatchNorm, ReLU, max pooling by 2.
+class ConvNorm(nnx.Module):
+    """Convolution over frames, BatchNorm.
 
     The convolution has no bias: BatchNorm would cancel it, and its gradient is rounding noise that Adam makes steps of.
     """
@@ -39,8 +39,30 @@ class ConvBlock(nnx.Module):
         self.kernel = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), (size, inputs, filters)))
         self.norm = batch_norm(filters, rngs=rngs)
 
+    def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch some filters"]:
+        return self.norm(conv1d(x, self.kernel[...]))
+
+
+class ConvBlock(ConvNorm):
+    """Convolution over frames, BatchNorm, ReLU, max pooling by 2."""
+
     def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch half filters"]:
-        return max_pool1d(nnx.relu(self.norm(conv1d(x, self.kernel[...]))))
+        return max_pool1d(nnx.relu(super().__call__(x)))
+
+
+class DepthwiseNorm(nnx.Module):
+    """Convolution over frames of each channel by itself, BatchNorm."""
+
+    def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs) -> None:
+        # what goes into a filter is one channel's, so that the channels are the batch of kernels
+        init = nnx.initializers.variance_scaling(
+            1.0, "fan_in", "truncated_normal", in_axis=0, out_axis=(), batch_axis=1
+        )
+        self.kernel = nnx.Param(init(rngs.params(), (size, channels)))
+        self.norm = batch_norm(channels, rngs=rngs)
+
+    def __call__(self, x: Float[Array, "batch frames channels"]) -> Float[Array, "batch frames channels"]:
+        return self.norm(depthwise1d(x, self.kernel[...]))
 
 
 def batch_norm(channels: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
@@ -117,6 +139,11 @@ def check_stack(filters: Sequence[int], kernels: Sequence[int], dropout: float) 
         raise ValueError(f"filters and kernels need one entry per convolution, got {filters} and {kernels}")
     if min(*filters, *kernels) < 1:
         raise ValueError(f"filters and kernels must be at least 1, got {filters} and {kernels}")
+    check_dropout(dropout)
+
+
+def check_dropout(dropout: float) -> None:
+    """Raise `ValueError` for what is no share of units to drop."""
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and under 1, got {dropout}")
 

@@ -1,11 +1,11 @@
-"""SpecAugment masks no more than it may; mixup mixes features and labels by one share."""
+"""SpecAugment masks no more than it may; warps move what is there; mixup mixes features and labels by one share."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aersut.augment import Example, Mixup, SpecAugment
+from aersut.augment import Equalize, Example, MelWarp, Mixup, SpecAugment
 
 FEATURES = np.random.default_rng(0).standard_normal((60, 20)).astype(np.float32) + 5
 EXAMPLE = Example(jnp.asarray(FEATURES), jnp.eye(8)[1], 16_000)
@@ -51,6 +51,76 @@ class TestSpecAugment:
     def test_refuses_masks_of_no_width(self, field):
         with pytest.raises(ValueError, match=f"{field} must be at least 1"):
             SpecAugment(**{field: 0})
+
+
+class TestMelWarp:
+    RIDGE = Example(jnp.exp(-0.5 * (jnp.arange(40.0) - 20) ** 2 / 4) * jnp.ones((30, 1)), jnp.eye(8)[1], 16_000)
+    STILL = {"bands": (1.0, 1.0), "shift": (0.0, 0.0), "tempo": (1.0, 1.0)}
+
+    def warped(self, example: Example = RIDGE, **fields):
+        return np.asarray(MelWarp(**{**self.STILL, **fields})(jax.random.key(0), example).values)
+
+    def test_leaves_everything_where_nothing_moves(self):
+        np.testing.assert_allclose(self.warped(), self.RIDGE.values, atol=1e-6)
+
+    def test_moves_bands_up_by_a_factor(self):
+        assert (self.warped(bands=(1.3, 1.3)).argmax(axis=1) == 26).all()
+
+    def test_moves_bands_up_by_a_number(self):
+        assert (self.warped(shift=(-3.0, -3.0)).argmax(axis=1) == 17).all()
+
+    def test_makes_a_clip_faster_and_goes_on_with_its_last_frame(self):
+        ramp = Example(jnp.arange(30.0)[:, None] * jnp.ones((1, 5)), jnp.eye(8)[1], 16_000)
+        expected = np.minimum(2 * np.arange(30), 29)
+        np.testing.assert_allclose(self.warped(ramp, tempo=(2.0, 2.0))[:, 3], expected, atol=1e-5)
+
+    def test_draws_within_its_range(self):
+        keys = jax.random.split(jax.random.key(0), 100)
+        warp = MelWarp(**{**self.STILL, "shift": (-4.0, 4.0)})
+        peaks = np.asarray(jax.vmap(lambda key: warp(key, self.RIDGE).values)(keys)).argmax(axis=2)[:, 0]
+        assert (peaks.min(), peaks.max()) == (16, 24)
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"bands": (0.0, 1.0)}, "bands must lie above 0"),
+            ({"tempo": (1.2, 0.8)}, "tempo must go from low to high"),
+            ({"shift": (2.0, -2.0)}, "shift must go from low to high"),
+            ({"probability": 1.5}, "probability must be between 0 and 1"),
+        ],
+    )
+    def test_refuses_what_is_no_range(self, fields, message):
+        with pytest.raises(ValueError, match=message):
+            MelWarp(**fields)
+
+
+class TestEqualize:
+    def curves(self, **fields):
+        keys = jax.random.split(jax.random.key(0), 400)
+        equalize = Equalize(**fields)
+        return np.asarray(jax.vmap(lambda key: equalize(key, EXAMPLE).values)(keys)) - FEATURES
+
+    def test_adds_one_curve_to_all_frames(self):
+        curves = self.curves()
+        np.testing.assert_allclose(curves, np.broadcast_to(curves[:, :1], curves.shape), atol=1e-5)
+
+    def test_the_curve_is_piecewise_linear_and_as_large_as_said(self):
+        curves = self.curves(db=2.0, points=3)[:, 0]
+        ends = curves[:, [0, -1]]
+        assert ends.std() == pytest.approx(2.0, rel=0.1)
+        np.testing.assert_allclose(
+            curves[0, :10], ends[0, 0] + (curves[0, 9] - ends[0, 0]) * np.arange(10) / 9, atol=1e-4
+        )
+
+    def test_one_point_is_another_loudness(self):
+        assert np.ptp(self.curves(points=1)[:, 0], axis=1).max() < 1e-4
+
+    @pytest.mark.parametrize(
+        ("fields", "message"), [({"db": 0.0}, "db must be above 0"), ({"points": 0}, "points must be at least 1")]
+    )
+    def test_refuses_a_curve_that_is_none(self, fields, message):
+        with pytest.raises(ValueError, match=message):
+            Equalize(**fields)
 
 
 class TestMixup:

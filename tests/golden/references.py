@@ -65,8 +65,8 @@ def _mel(y: np.ndarray, *, framing: Framing, pre_emphasis: float = 0.0, **option
     return librosa.feature.melspectrogram(y=y, sr=RATE, **_stft(framing), **options)
 
 
-def _decibels(y: np.ndarray, *, top_db: float | None = None, **options: Any) -> np.ndarray:
-    return librosa.power_to_db(_mel(y, **options), top_db=top_db)
+def _decibels(y: np.ndarray, *, top_db: float | None = None, amin: float = 1e-10, **options: Any) -> np.ndarray:
+    return librosa.power_to_db(_mel(y, **options), top_db=top_db, amin=amin)
 
 
 def _mfcc(y: np.ndarray, *, n_mfcc: int = 13, lifter: int = 0, n_mels: int = 128, **options: Any) -> np.ndarray:
@@ -124,6 +124,7 @@ CASES: dict[str, Case] = {
     "log_mel, htk, top_db 80": _case(
         LogMel(40, htk=True, top_db=80.0), _decibels, 1e-2, n_mels=40, htk=True, top_db=80.0
     ),
+    "log_mel, amin 1e-5": _case(LogMel(amin=1e-5), _decibels, 1e-2, n_mels=64, amin=1e-5),
     "log_mel, uneven": _case(LogMel(), _decibels, 1e-2, UNEVEN, n_mels=64),
     "mel": Case(Mel(), CENTERED, partial(_mel, framing=CENTERED, n_mels=64), 1e-5, relative=True),
     "chroma": _case(Chroma(), _chroma, 1e-4),

@@ -11,7 +11,7 @@ from flax import nnx
 from jax import Array
 
 from aersut.contracts import Model
-from aersut.models import CNN, CNN2D, CNNLSTM
+from aersut.models import CNN, CNN2D, CNNLSTM, DSCNN, ResLSTM, TCResNet
 from aersut.models.network import Network
 from aersut.quiet import quiet
 from aersut.registry import MODELS
@@ -22,6 +22,9 @@ SMALL = {
     "cnn": CNN(filters=(8, 6), kernels=(3, 3), dense=16),
     "cnn_lstm": CNNLSTM(filters=(8,), kernels=(3,), units=(8, 4), dense=16),
     "cnn2d": CNN2D(filters=(4,)),
+    "tc_resnet": TCResNet(filters=(6, 6, 8), kernels=(3, 3, 3)),
+    "ds_cnn": DSCNN(filters=(6, 6, 8), kernels=(3, 3, 4)),
+    "res_lstm": ResLSTM(filters=(6,), kernels=(3,), units=4),
 }
 
 
@@ -34,6 +37,17 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", MODELS.names())
 def test_built_in(name: str) -> None:
     check_model(SMALL.get(name) or MODELS[name](), frames=31)
+
+
+@pytest.mark.slow  # as above
+def test_a_residual_network_with_bands() -> None:
+    check_model(TCResNet(bands=3, filters=(6, 6), kernels=(3, 3)), frames=31)
+
+
+@pytest.mark.slow  # imports TensorFlow
+def test_a_residual_network_with_bands_in_litert() -> None:
+    with quiet():
+        check_export(TCResNet(bands=3, filters=(6, 6), kernels=(3, 3)), frames=31)
 
 
 @pytest.mark.slow  # imports TensorFlow
@@ -177,6 +191,19 @@ def test_a_model_that_declares_that_it_does_not_export() -> None:
         (lambda: CNN2D(dropout=2.0), "dropout .* 2.0"),
         (lambda: CNN().build(7, 13, 8, nnx.Rngs(0)), "7 frames .* at least 8"),
         (lambda: CNNLSTM().build(7, 13, 8, nnx.Rngs(0)), "7 frames .* at least 8"),
+        (lambda: TCResNet(filters=(8, 8)), r"filters and kernels .*\(8, 8\) and"),
+        (lambda: TCResNet(pooling="max"), "pooling .* mean, statistics, attentive, got max"),
+        (lambda: TCResNet(dropout=1.0), "dropout .* 1.0"),
+        (lambda: TCResNet(bands=-1), "bands .* -1"),
+        (lambda: TCResNet(bands=4).build(7, 13, 8, nnx.Rngs(0)), "7 frames .* at least 8"),
+        (lambda: DSCNN(kernels=(5, 7, 7, 0)), r"kernels .*\(5, 7, 7, 0\)"),
+        (lambda: DSCNN(pooling="sum"), "pooling .* got sum"),
+        (lambda: ResLSTM(units=0), "units .* 0"),
+        (lambda: ResLSTM(filters=(8, 8)), r"filters and kernels .*\(8, 8\) and"),
+        (lambda: ResLSTM(filters=(), kernels=(), dropout=-1), "dropout .* -1"),
+        (lambda: TCResNet().build(3, 13, 8, nnx.Rngs(0)), "3 frames .* at least 4"),
+        (lambda: DSCNN().build(3, 13, 8, nnx.Rngs(0)), "3 frames .* at least 4"),
+        (lambda: ResLSTM().build(1, 13, 8, nnx.Rngs(0)), "1 frames .* at least 2"),
         (lambda: CNN2D().build(15, 64, 8, nnx.Rngs(0)), "15 frames .* at least 16"),
         (lambda: CNN2D().build(130, 13, 8, nnx.Rngs(0)), "13 channels .* at least 16"),
     ],

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from jax import Array
 
-from aersut.models.convolution import conv1d, max_pool1d
+from aersut.models.convolution import conv1d, conv_bands, depthwise1d, max_pool1d
 
 rng = np.random.default_rng(0)
 X = jnp.asarray(rng.normal(size=(3, 11, 4)), jnp.float32)
@@ -16,6 +16,13 @@ X = jnp.asarray(rng.normal(size=(3, 11, 4)), jnp.float32)
 
 def _lax_conv(x: Array, kernel: Array) -> Array:
     return jax.lax.conv_general_dilated(x, kernel, (1,), "SAME", dimension_numbers=("NHC", "HIO", "NHC"))
+
+
+def _lax_depthwise(x: Array, kernel: Array) -> Array:
+    dimensions = ("NHC", "HIO", "NHC")
+    return jax.lax.conv_general_dilated(
+        x, kernel[:, None], (1,), "SAME", dimension_numbers=dimensions, feature_group_count=x.shape[2]
+    )
 
 
 def _lax_pool(x: Array) -> Array:
@@ -42,6 +49,28 @@ def _agree(ours: Callable[..., Array], theirs: Callable[..., Array], *given: Arr
 def test_convolution_is_laxs(size: int, frames: int) -> None:
     kernel = jnp.asarray(rng.normal(size=(size, 4, 5)), jnp.float32)
     _agree(conv1d, _lax_conv, X[:, :frames], kernel)
+
+
+@pytest.mark.parametrize(("size", "frames"), [(1, 10), (2, 11), (3, 10), (4, 11), (5, 1), (7, 10)])
+def test_depthwise_convolution_is_laxs(size: int, frames: int) -> None:
+    kernel = jnp.asarray(rng.normal(size=(size, 4)), jnp.float32)
+    _agree(depthwise1d, _lax_depthwise, X[:, :frames], kernel)
+
+
+@pytest.mark.parametrize(
+    ("size", "bands", "stride"), [((3, 5), 12, 1), ((5, 7), 12, 4), ((2, 4), 13, 3), ((1, 1), 5, 2)]
+)
+def test_convolution_over_bands_is_laxs(size: tuple[int, int], bands: int, stride: int) -> None:
+    own = np.random.default_rng(0)  # its values are the same whichever tests ran before
+    x = jnp.asarray(own.normal(size=(2, 6, bands)), jnp.float32)
+    kernel = jnp.asarray(own.normal(size=(*size, 4)), jnp.float32)
+
+    def theirs(x: Array, kernel: Array) -> Array:
+        return jax.lax.conv_general_dilated(
+            x[..., None], kernel[:, :, None], (1, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    _agree(lambda x, kernel: conv_bands(x, kernel, stride), theirs, x, kernel)
 
 
 def test_convolution_by_hand() -> None:

@@ -1,0 +1,177 @@
+"""What helps on unheard speakers: variants of an experiment, compared on validation speakers.
+
+    python benchmarks/ablations.py --speech FOLDER [--only 'STAGE; VARIANT'] [--seeds 0]
+    python benchmarks/ablations.py --table
+
+The eight speakers at hand that validate in ravdess5's folds validate here, four at a time, two women and two men each;
+all but one of the others train. So two runs say as much of a variant as all five folds would, of which each has only
+one or two validation speakers. The one speaker is the test part that a run must have, and is not looked at.
+
+Each run adds a row to docs/ablations.csv. A run whose row is there is passed over and one that was interrupted goes on
+where it stopped, in runs/ablations, so that the whole can be stopped and started at will. What has a row is not edited
+but gets another name: `changes` are the keys that a row set in START. Recipes that were chosen here are judged by
+`benchmarks/judge.py`. FOLDER is a root that holds RAVDESS.
+
+`uar` is the validation UAR averaged over the last quarter of the epochs, `loss` the cross-entropy likewise: the best
+epoch's figure is a maximum over noise, and flatters what jumps about. `best` is that one, for comparison.
+"""
+
+import argparse
+import shlex
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from common import RUNS, add_row, read_rows, trained  # beside this file
+
+from aersut.augment import SpecAugment
+from aersut.config import Data, Experiment, Loss
+from aersut.contracts import Framing
+from aersut.corpora import Ravdess
+from aersut.experiment import load
+from aersut.features import LogMel
+from aersut.models import TCResNet
+from aersut.run import Run
+from aersut.training import records
+from aersut.training.optimizers import AdamW
+
+ROWS = Path(__file__).parents[1] / "docs" / "ablations.csv"
+COLUMNS = ("stage", "variant", "half", "seed", "uar", "best", "loss", "train_loss", "epochs", "changes")
+SPEAKERS = (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 14, 15, 16, 18, 21, 23, 24)
+HALVES = {"a": (1, 5, 8, 10), "b": (2, 3, 11, 14)}
+UNUSED = 24
+
+START = Experiment(
+    name="ablation",
+    data=Data(corpora=(Ravdess(),)),
+    framing=Framing(sample_rate=16_000, seconds=3.0, frame_length=1024, hop_length=512),
+    features=(LogMel(n_mels=64),),
+    augment=(SpecAugment(time_masks=2, time_width=12, channel_masks=2, channel_width=8),),
+    model=TCResNet(filters=(64, 64, 96), kernels=(5, 5, 5), dropout=0.3),
+    optimizer=AdamW(learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.02),
+    loss=Loss(label_smoothing=0.1),
+    ema=0.99,
+    epochs=60,
+    batch_size=32,
+)
+Overrides = dict[str, str]
+SPEC = '{"name": "spec_augment", "time_width": 12}'
+SOME_SPEC = '{"name": "spec_augment", "time_masks": 1, "time_width": 12, "channel_masks": 1}'
+WARP = '{"name": "mel_warp", "probability": 0.5}'
+MIXUP = '{"name": "mixup", "alpha": 0.2}'
+CENTERED = '{"name": "centered", "of": {"name": "log_mel", "amin": 1e-7}}'
+BARE = {"augment": "[]"}
+FLOOR = {**BARE, "features.0.amin": "1e-7"}
+SHORT = {**FLOOR, "epochs": "40"}
+
+BASES: dict[str, Overrides] = {
+    "start": {},
+    "bare": BARE,
+    "floor": SHORT,
+}
+"""Where each stage starts: what the stages before it have shown to help."""
+STAGES: dict[str, dict[str, Overrides]] = {
+    "start": {
+        "as it is": {},
+        "no augmentation": BARE,
+    },
+    "bare": {
+        "amin 1e-7": {"features.0.amin": "1e-7"},
+    },
+    "floor": {
+        "spec, warp, mixup": {"augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]"},
+        "amin 1e-5": {"features.0.amin": "1e-5"},
+        "centered": {"features": f"[{CENTERED}]"},
+        "res_lstm": {"model": "res_lstm"},
+        "spec, warp, mixup, 100 epochs": {"augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]", "epochs": "100"},
+        "f0, rms": {"features": '[{"name": "log_mel", "amin": 1e-7}, {"name": "f0"}, {"name": "rms"}]'},
+        "mixup": {"augment": f"[{MIXUP}]"},
+        "as it is": {},
+        "warp": {"augment": f"[{WARP}]"},
+        "mfcc 34, chroma 12": {"features": '[{"name": "mfcc", "n_mfcc": 34, "amin": 1e-7}, {"name": "chroma"}]'},
+        "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
+        "not trimmed, 4 s": {"data.trim_db": "none", "framing.seconds": "4"},
+    },
+}
+"""stage → variant → what it changes of the stage's base."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
+    parser.add_argument("--only", default="", help="names of stages or variants, separated by semicolons")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--table", action="store_true", help="print the means and stop")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(table(read_rows(ROWS)))
+        return
+    if arguments.speech is None:
+        sys.exit("--speech FOLDER: a root that holds RAVDESS")
+    only = [name.strip() for name in arguments.only.split(";") if name.strip()]
+    for seed in arguments.seeds.split(","):
+        for stage, variants in STAGES.items():
+            for variant, overrides in variants.items():
+                if only and not {stage, variant} & set(only):
+                    continue
+                for half in HALVES:
+                    one(stage, variant, overrides, arguments.speech, half, seed)
+
+
+def one(stage: str, variant: str, overrides: Overrides, speech: Path, half: str, seed: str) -> None:
+    """Train one run, unless its row is there, and add the row."""
+    changed = {**BASES[stage], **overrides}
+    changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in changed.items())
+    row = {"stage": stage, "variant": variant, "half": half, "seed": seed, "changes": changes}
+    if any(row.items() <= known.items() for known in read_rows(ROWS)):
+        return
+    print(f"{stage}: {variant}, half {half}, seed {seed}", flush=True)
+    experiment = load(START, {**changed, **speakers(half), "seed": seed}.items())
+    run = trained(experiment, speech, RUNS / f"{stage}, {variant}, {half}, {seed}")
+    add_row(ROWS, COLUMNS, {**row, **figures(run)})
+
+
+def speakers(half: str) -> Overrides:
+    training = [speaker for speaker in SPEAKERS if speaker not in (*HALVES[half], UNUSED)]
+    parts = {"train": training, "validation": HALVES[half], "test": [UNUSED]}
+    named = {f"data.{part}_speakers": ",".join(map(str, who)) for part, who in parts.items()}
+    return {"data.protocol": "given", **named}
+
+
+def figures(run: Run) -> dict[str, str]:
+    epochs = records.read(run.records)
+    last = epochs[-max(1, len(epochs) // 4) :]
+
+    def mean(name: str) -> str:
+        return f"{statistics.mean(epoch[name] for epoch in last):.4f}"
+
+    return {
+        "uar": mean("validation_uar"),
+        "best": f"{max(epoch['validation_uar'] for epoch in epochs):.4f}",
+        "loss": mean("validation_loss"),
+        "train_loss": mean("train_loss"),
+        "epochs": str(len(epochs)),
+    }
+
+
+def table(found: list[dict[str, str]]) -> str:
+    """Each variant's means over both halves and its seeds, stage by stage, best first."""
+    groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for row in found:
+        groups[row["stage"], row["variant"]].append(row)
+    lines = [f"{'stage':12}{'variant':44}{'runs':>5}{'uar':>8}{'best':>8}{'loss':>8}{'train':>8}"]
+    means = {
+        key: [statistics.mean(float(row[name]) for row in group) for name in ("uar", "best", "loss", "train_loss")]
+        for key, group in groups.items()
+    }
+    for stage, variant in sorted(
+        groups, key=lambda key: (list(STAGES).index(key[0]) if key[0] in STAGES else -1, -means[key][0])
+    ):
+        values = "".join(f"{value:8.3f}" for value in means[stage, variant])
+        lines.append(f"{stage:12}{variant:44}{len(groups[stage, variant]):5}{values}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""A residual temporal network of 148 KB as int8, for RAVDESS on microcontrollers.
+
+64 log-mel bands of 64 ms frames every 32 ms, 3 s; two residual blocks, attentive statistics over frames. What was
+tried for it, and what was left out, is in docs/ablations.md.
+
+    python launch.py --experiment=tiny_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0
+    python benchmarks/judge.py --speech FOLDER --experiments tiny_ravdess
+"""
+
+from aersut.augment import MelWarp, Mixup, SpecAugment
+from aersut.config import Data, Experiment, Loss
+from aersut.contracts import Framing
+from aersut.corpora import Ravdess
+from aersut.features import LogMel
+from aersut.models import TCResNet
+from aersut.training.optimizers import AdamW
+
+
+def get_config() -> Experiment:
+    return Experiment(
+        data=Data(corpora=(Ravdess(),), protocol="ravdess5"),
+        framing=Framing(sample_rate=16_000, seconds=3.0, frame_length=1024, hop_length=512),
+        features=(LogMel(n_mels=64, amin=1e-7),),
+        augment=(
+            MelWarp(probability=0.5),
+            SpecAugment(time_masks=1, time_width=12, channel_masks=1, channel_width=8),
+            Mixup(alpha=0.2),
+        ),
+        model=TCResNet(filters=(64, 64, 96), kernels=(5, 5, 5), dropout=0.3),
+        optimizer=AdamW(learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.02),
+        loss=Loss(label_smoothing=0.1),
+        ema=0.99,
+        epochs=100,
+        batch_size=32,
+    )
