@@ -8,8 +8,20 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "paths", "contracts", "registry", "config", "experiment", "corpora", "data", "augment", "features"),
-    *("models", "metrics", "run", "training", "evaluation", "export", "sweep", "commands", "cli"),
+    *("errors", "paths", "contracts", "registry", "config", "experiment", "corpora", "data", "augment", "matrices"),
+    *(
+        "features",
+        "models",
+        "metrics",
+        "run",
+        "training",
+        "evaluation",
+        "export",
+        "serving",
+        "sweep",
+        "commands",
+        "cli",
+    ),
 )
 ABOVE_ALL = ("testing",)
 """What plugin authors import in their tests; nothing else imports it."""
