@@ -1,6 +1,17 @@
 """The modes of the command line, one module each. Whatever is heavy is imported when a mode runs."""
 
-from aersut.commands import data, evaluate, everything, export, lr_range, report, show, sweep, train
+from aersut.commands import (
+    data,
+    evaluate,
+    everything,
+    export,
+    lr_range,
+    predict,
+    report,
+    show,
+    sweep,
+    train,
+)
 
 COMMANDS = {
     "all": everything.COMMAND,
@@ -8,6 +19,7 @@ COMMANDS = {
     "train": train.COMMAND,
     "evaluate": evaluate.COMMAND,
     "export": export.COMMAND,
+    "predict": predict.COMMAND,
     "report": report.COMMAND,
     "show": show.COMMAND,
     "sweep": sweep.COMMAND,

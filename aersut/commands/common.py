@@ -16,7 +16,7 @@ flags.DEFINE_string(
     "experiment", None, "Name of an experiment, path of a .py file with get_config(), or a run's config.json."
 )
 flags.DEFINE_string("workdir", None, "Run folder; by default runs/<experiment>/<digest of the configuration>.")
-flags.DEFINE_bool("json", False, "With --mode=data: print one JSON object instead of a table.")
+flags.DEFINE_bool("json", False, "With --mode=data: one JSON object, no table; with predict: a JSON line per window.")
 
 
 def open_run(arguments: Arguments) -> "Run":
