@@ -34,6 +34,8 @@ HOMES = {
     "optuna": ("sweep/",),
     "sqlalchemy": ("sweep/study.py",),
     "jinja2": ("evaluation/",),
+    "starlette": ("serving/guard.py", "serving/web.py"),
+    "uvicorn": ("serving/monitor.py",),
 }
 """Where alone a library may be imported, even within a function."""
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
