@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "paths", "quiet", "litert", "contracts", "registry", "config", "experiment", "corpora", "data"),
-    *("augment", "features", "models", "metrics", "run", "training", "evaluation", "export", "sweep"),
-    *("commands", "cli"),
+    *("augment", "matrices", "features", "models", "metrics", "run", "training", "evaluation", "export", "serving"),
+    *("sweep", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """What plugin authors import in their tests; nothing else imports it."""
@@ -24,6 +24,8 @@ HOMES = {
     "optuna": ("sweep/",),
     "sqlalchemy": ("sweep/study.py",),
     "jinja2": ("evaluation/",),
+    "starlette": ("serving/guard.py", "serving/web.py"),
+    "uvicorn": ("serving/monitor.py",),
 }
 """Where alone a library may be imported, even within a function."""
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))

@@ -1,6 +1,19 @@
 """The modes of the command line, one module each. Whatever is heavy is imported when a mode runs."""
 
-from aersut.commands import compare, data, evaluate, everything, export, lr_range, report, show, sweep, train
+from aersut.commands import (
+    compare,
+    data,
+    evaluate,
+    everything,
+    export,
+    lr_range,
+    monitor,
+    predict,
+    report,
+    show,
+    sweep,
+    train,
+)
 
 COMMANDS = {
     "all": everything.COMMAND,
@@ -8,6 +21,8 @@ COMMANDS = {
     "train": train.COMMAND,
     "evaluate": evaluate.COMMAND,
     "export": export.COMMAND,
+    "predict": predict.COMMAND,
+    "monitor": monitor.COMMAND,
     "report": report.COMMAND,
     "compare": compare.COMMAND,
     "show": show.COMMAND,

@@ -22,7 +22,9 @@ flags.DEFINE_list(
     None,
     "With --mode=evaluate: all; trains those missing. With sweep: trains each combination with these.",
 )
-flags.DEFINE_bool("json", False, "With --mode=data and compare: print JSON instead of a table.")
+flags.DEFINE_bool(
+    "json", False, "With --mode=data and compare: JSON instead of a table; with predict: a JSON line per window."
+)
 
 
 def open_run(arguments: Arguments) -> "Run":

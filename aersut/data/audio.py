@@ -1,11 +1,13 @@
 """One clip: decode it, trim its silence, fit it to a window."""
 
+import contextlib
 import dataclasses
 import os
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import soundfile
@@ -17,6 +19,9 @@ FULL_SCALE = 32766 / 32768
 
 SILENCE = 1e-4
 """A clip whose samples all stay under this, -80 dB, holds no voice."""
+
+
+EMPTY = "holds no samples"
 
 
 class ClipError(ValueError):
@@ -49,36 +54,68 @@ def read(path: Path) -> Recording:
     Raises:
         ClipError: the file cannot be read, is cut short, silent or empty, or holds samples that are no numbers.
     """
-    name = os.fsencode(path) if os.name == "posix" else str(path)  # soundfile cannot encode a name that is no UTF-8
-    try:
-        missing = _missing_bytes(path)
-    except OSError as error:
-        raise ClipError(f"cannot be read: {error.strerror}") from None
-    try:
-        with soundfile.SoundFile(name) as file:
-            sample_rate = file.samplerate
-            # 16 bits become the same floats as soundfile's own, in a third of the time
-            sixteen = file.subtype == "PCM_16"
-            samples = file.read(dtype="int16" if sixteen else "float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError, ValueError) as error:
-        reason = str(error).removeprefix(f"Error opening {name!r}: ")
-        raise ClipError(f"cannot be decoded: {reason}") from None
-    if missing:
-        raise ClipError(f"is cut short: its header promises {missing:,} bytes more")
+    with _opened(path) as file:
+        # 16 bits become the same floats as soundfile's own, in a third of the time
+        samples = file.read(dtype="int16" if file.subtype == "PCM_16" else "float32", always_2d=True)
+        return recorded(samples, file.samplerate)
+
+
+def recorded(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> Recording:
+    """A recording of samples as they were read: int16, or floats in [-1, 1].
+
+    Raises:
+        ClipError: there are none, they are silent, or no numbers.
+    """
+    recording, peak = mono(samples, sample_rate)
+    if peak < SILENCE:
+        raise ClipError("is silent: no sample reaches -80 dB of full scale")
+    clipped = float(np.mean(np.abs(recording.samples) >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0
+    return dataclasses.replace(recording, clipped=clipped)
+
+
+def mono(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> tuple[Recording, float]:
+    """The mean of the channels of samples as they were read (int16, or floats in [-1, 1]), and its largest magnitude.
+
+    Raises:
+        ClipError: there are none, or they are no numbers.
+    """
     if not samples.size:
-        raise ClipError("holds no samples")
+        raise ClipError(EMPTY)
     peak = _peak(samples)
     if not np.isfinite(peak):
         raise ClipError("holds samples that are no numbers (NaN or infinity)")
-    if sixteen:
+    if samples.dtype == np.int16:
         samples, peak = samples * np.float32(1 / 32768), peak / 32768
     mono = samples[:, 0]
     if samples.shape[1] > 1:
         mono = samples.mean(axis=1)
         peak = _peak(mono)
-    if peak < SILENCE:
-        raise ClipError("is silent: no sample reaches -80 dB of full scale")
-    return Recording(mono, sample_rate, float(np.mean(np.abs(mono) >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0)
+    return Recording(mono, sample_rate), peak
+
+
+def blocks(source: Path | BinaryIO, seconds: float = 10.0) -> Iterator[Recording]:
+    """Read a sound file of any length piece by piece, in constant memory; a piece may be silent.
+
+    Raises:
+        ClipError: the file cannot be read, is cut short or empty, or holds samples that are no numbers.
+    """
+    with _opened(source) as file:
+        empty = True
+        for block in file.blocks(max(1, round(seconds * file.samplerate)), dtype="float32", always_2d=True):
+            empty = False
+            yield mono(block, file.samplerate)[0]
+        if empty:
+            raise ClipError(EMPTY)
+
+
+def facts(source: Path | BinaryIO) -> tuple[int, float]:
+    """The sample rate in Hz and the seconds of a file, by its header.
+
+    Raises:
+        ClipError: the file cannot be read, or is cut short.
+    """
+    with _opened(source) as file:
+        return file.samplerate, file.frames / file.samplerate
 
 
 def decode(path: Path, sample_rate: int, trim_db: float | None = None) -> Float[np.ndarray, " samples"]:
@@ -154,16 +191,40 @@ def fit(
     return np.pad(samples, (before, -surplus - before))
 
 
+@contextlib.contextmanager
+def _opened(source: Path | BinaryIO) -> Iterator[Any]:
+    """The file by soundfile; what goes wrong with it within the block is a `ClipError`."""
+    name: Any = source
+    if isinstance(source, Path):  # soundfile cannot encode a name that is no UTF-8
+        name = os.fsencode(source) if os.name == "posix" else str(source)
+    try:
+        missing = _missing_bytes(source)
+    except OSError as error:
+        raise ClipError(f"cannot be read: {error.strerror}") from None
+    try:
+        with soundfile.SoundFile(name) as file:
+            if missing:
+                raise ClipError(f"is cut short: its header promises {missing:,} bytes more")
+            yield file
+    except ClipError:
+        raise
+    except (soundfile.LibsndfileError, OSError, ValueError) as error:
+        reason = str(error).removeprefix(f"Error opening {name!r}: ")
+        raise ClipError(f"cannot be decoded: {reason}") from None
+
+
 def _peak(samples: Shaped[np.ndarray, "..."]) -> float:
     """The largest magnitude; NaN where there is one. Two passes without a copy beat one over `np.abs`."""
     return max(float(samples.max()), -float(samples.min()))
 
 
-def _missing_bytes(path: Path) -> int:
+def _missing_bytes(source: Path | BinaryIO) -> int:
     """How many bytes a WAV file lacks of what its header promises; libsndfile reads what is left without a word."""
-    with path.open("rb") as file:
+    with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as file:
+        file.seek(0)
         head = file.read(12)
         size = file.seek(0, 2)
+        file.seek(0)
     if len(head) < 12 or head[:4] != b"RIFF":
         return 0
     promised = 8 + int(struct.unpack("<I", head[4:8])[0])

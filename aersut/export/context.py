@@ -103,6 +103,8 @@ def origin(context: Context) -> dict[str, Any]:
         "labels": context.labels,
         "sample_rate": experiment.framing.sample_rate,
         "framing": to_tree(experiment.framing),
+        "trim_db": experiment.data.trim_db,
+        "fit": experiment.data.fit,
         "features": to_tree(experiment.features),
         "scaling": None
         if scaling is None

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from aersut import matrices
 from aersut.contracts import Feature, Framing
-from aersut.features import matrices
 from aersut.features.signal import Signal
 
 BANDS = 8  # mel bands whose product is taken together: fewer store fewer zeros, and take more operators

@@ -38,7 +38,7 @@ def real(values: np.ndarray, tensor: Tensor) -> Float[np.ndarray, "*shape"]:
 def run_litert(file: bytes, inputs: Float[np.ndarray, "clips *shape"]) -> Float[np.ndarray, "clips *out"]:
     """A file's real outputs for real inputs, in LiteRT, clip by clip on one thread."""
     about = describe(file)
-    run = _interpreter(file)
+    run = interpreter(file)
     return np.stack([real(run(clip[None])[0], about.outputs[0]) for clip in stored(inputs, about.inputs[0])])
 
 
@@ -54,7 +54,7 @@ def run_micro(
 
 def latency_ms(file: bytes, clip: Float[np.ndarray, "*shape"], repeats: int = 30) -> float:
     """The median time of one inference in LiteRT on one thread, in milliseconds."""
-    run = _interpreter(file)
+    run = interpreter(file)
     given = stored(clip[None], describe(file).inputs[0])
     taken = []
     for _ in range(repeats + 3):
@@ -64,17 +64,18 @@ def latency_ms(file: bytes, clip: Float[np.ndarray, "*shape"], repeats: int = 30
     return 1000 * statistics.median(taken[3:])
 
 
-def _interpreter(file: bytes) -> Callable[[np.ndarray], np.ndarray]:
+def interpreter(file: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """LiteRT on one thread: the file's input as it is stored to its output as it is stored."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter: Any = Interpreter(model_content=file, num_threads=1)
-    interpreter.allocate_tensors()
-    [into], [out] = interpreter.get_input_details(), interpreter.get_output_details()
+    litert: Any = Interpreter(model_content=file, num_threads=1)
+    litert.allocate_tensors()
+    [into], [out] = litert.get_input_details(), litert.get_output_details()
 
     def run(one: np.ndarray) -> np.ndarray:
-        interpreter.set_tensor(into["index"], one)
-        interpreter.invoke()
-        return np.asarray(interpreter.get_tensor(out["index"]))
+        litert.set_tensor(into["index"], one)
+        litert.invoke()
+        return np.asarray(litert.get_tensor(out["index"]))
 
     return run
 

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Int16
 
+from aersut import matrices
 from aersut.augment.example import Example
 from aersut.config import digest, to_tree
 from aersut.contracts import Augmenter, Feature, Framing, Plugin
@@ -111,6 +112,12 @@ class Frontend:
         changed, columns = _each(one, audio, keys)
         return changed, jnp.zeros((len(audio), self.framing.frames, 0)) if columns is None else columns
 
+    def completed(
+        self, audio: Float[np.ndarray, "clips samples"], columns: Float[np.ndarray, "clips frames some"]
+    ) -> Float[np.ndarray, "clips frames channels"]:
+        """What `transformed` gives, with the features that run on the host in their places."""
+        return self._in_order(columns, self._on_host(audio))
+
     def changed(self, key: jax.Array, example: Example, domain: str) -> Example:
         """Apply the augmenters of one domain, each with a key of its own."""
         for place, augmenter in enumerate(self.augment):
@@ -182,8 +189,8 @@ class Frontend:
             full = np.resize(rows, (BATCH, 2))  # one compiled shape; the repeated rows are dropped again
             audio = _to_float(np.stack([_window(collection, clip, version, seed) for clip, version in full]))
             changed, columns = augmented(audio, _keys(seed, full)) if rows[0, 1] else plain(audio)
-            host = self._on_host(np.asarray(changed)[: len(rows)])
-            table[rows[:, 0], rows[:, 1]] = self._in_order(np.asarray(columns)[: len(rows)], host)
+            kept = np.asarray(changed)[: len(rows)], np.asarray(columns)[: len(rows)]
+            table[rows[:, 0], rows[:, 1]] = self.completed(*kept)
 
         versions = np.arange(used.shape[1])
         blocks = [*_blocks(np.argwhere(used & (versions == 0))), *_blocks(np.argwhere(used & (versions > 0)))]
@@ -255,7 +262,7 @@ def _sources(plugins: Sequence[Plugin]) -> list[str]:
     # what other code has computed must not be served from the cache, so the text of all that takes part is in the key
     classes = {cls for plugin in plugins for one in _nested(plugin) for cls in type(one).__mro__}
     files = {inspect.getsourcefile(cls) for cls in classes if cls.__module__ != "builtins"}
-    files |= {str(file) for room in ROOMS for file in room.glob("*.py")}
+    files |= {str(file) for room in ROOMS for file in room.glob("*.py")} | {matrices.__file__}
     return sorted({hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files if file})
 
 

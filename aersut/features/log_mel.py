@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from jaxtyping import Array, Float
 
+from aersut import matrices
 from aersut.contracts import Feature, Framing
-from aersut.features import matrices
 from aersut.features.signal import Signal, decibels
 from aersut.registry import FEATURES
 

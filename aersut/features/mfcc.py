@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from aersut import matrices
 from aersut.contracts import Feature, Framing
-from aersut.features import matrices
 from aersut.features.signal import Signal, decibels
 from aersut.registry import FEATURES
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from aersut import matrices
 from aersut.contracts import Feature, Framing
-from aersut.features import matrices
 
 Pad = Literal["constant", "edge"]
 

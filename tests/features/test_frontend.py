@@ -132,7 +132,7 @@ def test_an_edited_helper_of_features_or_augmenters_is_seen(
     )
     PLAIN.cached(collection, ONE, seed=0)
     assert _count(cache) == 1
-    helper = edited / ("matrices.py" if room == 0 else "vocoder.py")
+    helper = edited / ("signal.py" if room == 0 else "vocoder.py")
     helper.write_text(helper.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
     PLAIN.cached(collection, ONE, seed=0)
     assert _count(cache) == 2

@@ -10,8 +10,9 @@ import pytest
 import scipy.fft
 import scipy.signal
 
+from aersut import matrices
 from aersut.contracts import Framing
-from aersut.features import Signal, matrices
+from aersut.features import Signal
 from aersut.features.signal import decibels
 from aersut.registry import FEATURES
 

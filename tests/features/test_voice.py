@@ -7,8 +7,9 @@ import numpy as np
 import opensmile
 import pytest
 
+from aersut import matrices
 from aersut.contracts import Framing
-from aersut.features import F0, EGeMAPS, LogMel, Signal, SpectralCentroid, SpectralFlatness, matrices
+from aersut.features import F0, EGeMAPS, LogMel, Signal, SpectralCentroid, SpectralFlatness
 
 FRAMING = Framing(sample_rate=16_000, seconds=1.0, frame_length=1024, hop_length=256)
 

@@ -1,0 +1,169 @@
+"""--mode=predict: tables for people, lines for machines, and an exit status that tells."""
+
+import csv
+import io
+import json
+import os
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from aersut.data.audio import blocks
+from aersut.serving.predict import UTTERANCE, Options, find, predict
+
+
+@pytest.fixture
+def ask(launch, bundle):
+    """--mode=predict with the bundle's float32 file."""
+    model = f"--model={bundle / 'model_float32.tflite'}"
+    return lambda *arguments: launch("--mode=predict", model, *map(str, arguments))
+
+
+@pytest.fixture
+def folder(tmp_path, voice) -> Path:
+    """Sound files of several formats below a folder, and one that is none."""
+    samples, rate = soundfile.read(voice)
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    for name in ("a.wav", "b.flac", "deep/c.ogg", "deep/er/d.mp3", "deep/er/e.aiff"):
+        soundfile.write(tmp_path / name, samples, rate)
+    soundfile.write(tmp_path / "f.wav", np.stack([samples] * 8, axis=1), rate)
+    (tmp_path / "notes.txt").write_text("no sound")
+    return tmp_path
+
+
+class TestFiles:
+    def test_are_judged_as_evaluation_judges_them(self, ask, judged):
+        outcome = ask("--json", *(row["path"] for row in judged))
+        assert (outcome.status, outcome.err) == (0, "")
+        lines = [json.loads(line) for line in outcome.out.splitlines()]
+        assert [line["file"] for line in lines] == [row["path"] for row in judged]
+        for line, row in zip(lines, judged, strict=True):
+            assert line["emotion"] == row["predicted"]
+            assert line["confidence"] == pytest.approx(float(row[row["predicted"]]), abs=1e-5)
+
+    def test_of_any_format_are_found_in_folders(self, ask, folder):
+        outcome = ask(folder)
+        assert outcome.status == 0
+        head, *lines = outcome.out.splitlines()
+        assert head.split() == ["file", "from", "to", "emotion", "confidence"]
+        names = ["a.wav", "b.flac", "f.wav", "deep/c.ogg", "deep/er/d.mp3", "deep/er/e.aiff"]
+        assert [line.split()[0] for line in lines] == names
+        assert len({tuple(line.split()[-2:]) for line in (lines[0], lines[1], lines[2], lines[5])}) == 1  # lossless
+
+    def test_as_csv_with_every_probability(self, ask, folder):
+        outcome = ask("--csv", folder / "a.wav", folder / "notes.txt")
+        assert outcome.status == 1
+        good, bad = csv.DictReader(io.StringIO(outcome.out))
+        assert good["error"] == ""
+        assert sum(float(good[name]) for name in list(good)[5:-1]) == pytest.approx(1, abs=1e-4)
+        assert bad["emotion"] == ""
+        assert "cannot be decoded" in bad["error"]
+
+    def test_that_are_long_are_followed_over_time(self, ask, recognizer, talk, tmp_path):
+        samples, rate = soundfile.read(talk)
+        soundfile.write(tmp_path / "long.flac", np.resize(samples, round((UTTERANCE + 5) * rate)), rate)
+        lines = [json.loads(line) for line in ask("--json", tmp_path / "long.flac").out.splitlines()]
+        assert len(lines) == pytest.approx((UTTERANCE + 5 - recognizer.framing.seconds) / 0.5 + 1, abs=1)
+        assert None in {line["emotion"] for line in lines}
+        by_hop = ask("--hop=1", "--smoothing=2", tmp_path / "long.flac").out.splitlines()
+        assert len(by_hop) == pytest.approx(len(lines) / 2 + 1, abs=2)
+        assert any(line.endswith("silence") for line in by_hop)
+        assert len(ask("--hop=0.5", "--json", talk).out.splitlines()) > 1
+
+    def test_that_cannot_be_used_are_named_and_the_rest_is_judged(self, ask, voice, tmp_path):
+        samples, rate = soundfile.read(voice)
+        (tmp_path / "empty.wav").touch()
+        soundfile.write(tmp_path / "one.wav", samples[6000:6001] * 0 + 0.5, rate)
+        soundfile.write(tmp_path / "none.wav", samples[:0], rate)
+        soundfile.write(tmp_path / "silent.wav", 0 * samples, rate)
+        soundfile.write(
+            tmp_path / "nan.wav", np.where(samples == samples.max(), np.nan, samples), rate, subtype="FLOAT"
+        )
+        soundfile.write(tmp_path / "cut.wav", samples, rate)
+        os.truncate(tmp_path / "cut.wav", 9_000)
+        soundfile.write(tmp_path / "good.wav", samples, rate)
+        outcome = ask("--json", tmp_path)
+        assert outcome.status == 1
+        assert "6 of 7 files could not be used" in outcome.err
+        said = {Path(line["file"]).stem: line for line in map(json.loads, outcome.out.splitlines())}
+        assert said["good"]["emotion"]
+        for name, reason in (
+            ("empty", "cannot be decoded"),
+            ("one", "too short: 1 samples"),
+            ("none", "holds no samples"),
+            ("silent", "is silent"),
+            ("nan", "no numbers"),
+            ("cut", "is cut short"),
+        ):
+            assert reason in said[name]["error"]
+
+    def test_of_too_low_a_rate_are_judged_with_a_warning(self, ask, voice, tmp_path):
+        samples = soundfile.read(voice)[0]
+        soundfile.write(tmp_path / "low.wav", samples, 7_000)
+        outcome = ask("--json", tmp_path / "low.wav")
+        assert outcome.status == 0
+        assert json.loads(outcome.out)["emotion"]
+        assert "low.wav is sampled at 7,000 Hz" in outcome.err
+
+    def test_mistakes_end_with_2_and_one_line(self, ask, launch, folder, tmp_path, bundle):
+        (tmp_path / "hollow").mkdir()
+        for arguments, said in (
+            ((), "what shall be judged"),
+            (("nothing.wav",), "nothing.wav: there is no such file"),
+            ((tmp_path / "hollow",), "holds no sound file"),
+            (("--json", "--csv", folder), "exclude each other"),
+            (("--hop=0", folder), "hop is 0.0 s"),
+            (("--hop=9", folder), "hop is 9.0 s"),
+            (("--stream", folder), "what shall be judged"),
+        ):
+            outcome = ask(*arguments)
+            assert outcome.status == 2
+            assert said in outcome.err
+            assert outcome.err.count("\n") == 1
+        assert "which model?" in launch("--mode=predict", str(folder)).err
+
+    def test_are_read_in_constant_memory(self, recognizer, tmp_path):
+        path = tmp_path / "hours.wav"
+        noise = (300 * np.random.default_rng(0).standard_normal(60 * 16_000)).astype(np.int16)
+        with soundfile.SoundFile(path, "w", 16_000, 1, "PCM_16") as file:
+            for _ in range(30):
+                file.write(noise)
+        peaks = []
+        for part in (1, 30):
+            tracemalloc.start()
+            for block in (block for n, block in enumerate(blocks(path)) if n < 6 * part):
+                assert len(block.samples) == 160_000
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        assert peaks[1] < 1.5 * peaks[0] < 5e6
+        [heard] = predict(recognizer, find([str(path)]), Options(hop=1.5))
+        assert len(heard.predictions) == pytest.approx(1800 / 1.5, abs=2)
+
+
+class TestStandardInput:
+    @pytest.fixture
+    def piped(self, ask, monkeypatch):
+        """Run --stream with these bytes coming in."""
+
+        def run(content: bytes, *arguments: str):
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
+            return ask("--stream", *arguments)
+
+        return run
+
+    def test_gives_a_line_per_hop_as_the_file_does(self, piped, ask, talk):
+        samples, rate = soundfile.read(talk, dtype="int16")
+        outcome = piped(samples.astype("<i2").tobytes() + b"\0", f"--rate={rate}", "--hop=0.4")
+        lines = [json.loads(line) for line in outcome.out.splitlines()]
+        offline = [json.loads(line) for line in ask("--json", "--hop=0.4", talk).out.splitlines()]
+        assert lines == [{key: value for key, value in line.items() if key != "file"} for line in offline]
+        assert len(lines) > 20
+
+    def test_that_ends_at_once_is_a_mistake(self, piped):
+        outcome = piped(b"")
+        assert outcome.status == 2
+        assert "arecord" in outcome.err
