@@ -22,6 +22,12 @@ flags.DEFINE_list(
     None,
     "With --mode=evaluate: all; trains those missing. With sweep: trains each combination with these.",
 )
+flags.DEFINE_string(
+    "model",
+    None,
+    "With --mode=predict and monitor: an exported .tflite file, or a run folder. With evaluate: a .tflite file of the "
+    "run, judged in place of its checkpoint.",
+)
 flags.DEFINE_bool(
     "json", False, "With --mode=data and compare: JSON instead of a table; with predict: a JSON line per window."
 )

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from aersut.run import Run
 
 
-flags.DEFINE_string(
-    "model", None, "With --mode=evaluate: a .tflite file of the run, judged in place of its checkpoint."
-)
 flags.DEFINE_bool("importance", False, "With --mode=evaluate: also find out what the network listens to (a minute).")
 
 

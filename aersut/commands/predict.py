@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from aersut.serving.recognizer import Recognizer
 
 LIVE = "With --mode=predict and monitor:"
-flags.DEFINE_string("model", None, f"{LIVE} a .tflite file that was exported, or a run folder.")
 flags.DEFINE_float("hop", None, f"{LIVE} seconds from one window to the next.", lower_bound=0)
 flags.DEFINE_float("smoothing", 0.0, f"{LIVE} average over so many seconds.", lower_bound=0)
 flags.DEFINE_float("gate", -55.0, f"{LIVE} a window without a voice above this, in dB of full scale, is silence.")

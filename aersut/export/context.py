@@ -122,7 +122,7 @@ def described(tensor: Tensor) -> dict[str, Any]:
     """An input or output for the metadata: real value = scale · (stored − zero_point) where it is quantized."""
     return {
         "shape": list(tensor.shape),
-        "type": tensor.type,
+        "dtype": tensor.type,
         "scale": tensor.scale,
         "zero_point": tensor.zero_point,
     }

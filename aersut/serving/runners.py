@@ -15,8 +15,8 @@ from jaxtyping import Float
 from aersut.contracts import Framing
 from aersut.errors import UserError
 from aersut.export.flatbuffer import describe, metadata
-from aersut.export.quiet import quiet
 from aersut.export.verify import interpreter, real, stored
+from aersut.quiet import quiet
 
 FEATURES = "features.tflite"
 """The file beside the classifiers of a bundle that computes what they read."""
