@@ -70,7 +70,7 @@ def test_each_file_says_by_itself_how_to_use_it(finished: Run):
         scaled = (features - about["scaling"]["mean"]) / about["scaling"]["deviation"]
         expected = np.asarray(trained.frontend.scaled(features))
         np.testing.assert_allclose(scaled, expected, atol=1e-5)
-        if about["input"]["type"] == "int8":
+        if about["input"]["dtype"] == "int8":
             by_hand = np.round(expected / about["input"]["scale"]) + about["input"]["zero_point"]
             assert np.array_equal(stored(expected, inside.inputs[0]), np.clip(by_hand, -128, 127))
         np.testing.assert_allclose(run_litert(file, expected).sum(1), 1, atol=0.05)
