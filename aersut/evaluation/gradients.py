@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from aersut.features import matrices
+from aersut import matrices
 from aersut.features.signal import decibels
 
 BANDS = 40
