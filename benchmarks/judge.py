@@ -68,7 +68,6 @@ def one(name: str, speech: Path, fold: str, seed: str) -> None:
         "experiment": name,
         "fold": fold,
         "seed": seed,
-        "digest": key,
         "uar": round(judged["uar"], 4),
         "wa": round(judged["wa"], 4),
         "int8_uar": round(file["uar"], 4),

@@ -3,6 +3,8 @@
 64 log-mel bands of 64 ms frames every 32 ms, 3 s; two residual blocks, attentive statistics over frames. What was
 tried for it, and what was left out, is in docs/ablations.md.
 
+Expected: not measured over all folds yet; docs/recipes.csv has those that are.
+
     python launch.py --experiment=tiny_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0
     python benchmarks/judge.py --speech FOLDER --experiments tiny_ravdess
 """
