@@ -23,7 +23,7 @@ def probabilities(features, weights):
 def test_a_file_says_what_its_network_computes(tmp_path, weights, quantized, tolerance):
     features = np.random.default_rng(1).normal(size=(20, 5, 4)).astype(np.float32)
     (tmp_path / "m.tflite").write_bytes(dense_file(weights, frames=5, examples=features, quantized=quantized))
-    model = Model(tmp_path / "m.tflite")
+    model = Model.read(tmp_path / "m.tflite")
     assert model.shape == (5, 4)
     assert model._into["dtype"] == (np.int8 if quantized else np.float32)
     np.testing.assert_allclose(model(features), probabilities(features, weights), atol=tolerance)
@@ -32,7 +32,7 @@ def test_a_file_says_what_its_network_computes(tmp_path, weights, quantized, tol
 def test_what_an_integer_cannot_hold_becomes_the_nearest_that_it_can(tmp_path, weights):
     features = np.random.default_rng(1).normal(size=(20, 5, 4)).astype(np.float32)
     (tmp_path / "m.tflite").write_bytes(dense_file(weights, frames=5, examples=features, quantized=True))
-    model = Model(tmp_path / "m.tflite")
+    model = Model.read(tmp_path / "m.tflite")
     loudest = np.full((1, 5, 4), np.abs(features).max(), np.float32)
     np.testing.assert_allclose(model(100 * loudest), model(loudest), atol=0.02)
 
@@ -50,4 +50,4 @@ def test_what_is_no_file_of_its_kind_is_refused(tmp_path, content, words):
     if content is not None:
         (tmp_path / "m.tflite").write_bytes(content)
     with pytest.raises(UserError, match=words):
-        Model(tmp_path / "m.tflite")
+        Model.read(tmp_path / "m.tflite")

@@ -22,7 +22,7 @@ def open_file(file: Path, frontend: Frontend) -> Model:
     Raises:
         UserError: it takes something else, or gives another number of classes.
     """
-    model = Model(file)
+    model = Model.read(file)
     if model.shape not in (frontend.shape, (frontend.framing.samples,)):
         raise UserError(
             f"{file} takes {list(model.shape)}; expected the run's features {list(frontend.shape)} or its windows "

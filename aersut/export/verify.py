@@ -2,9 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -13,6 +11,7 @@ from aersut import metrics
 from aersut.errors import UserError
 from aersut.export.flatbuffer import Tensor, describe
 from aersut.export.tflm import run_tflm
+from aersut.litert import Model
 
 TOLERANCE = 1e-4
 """The largest difference of a probability between the float32 file and JAX."""
@@ -37,9 +36,7 @@ def real(values: np.ndarray, tensor: Tensor) -> Float[np.ndarray, "*shape"]:
 
 def run_litert(file: bytes, inputs: Float[np.ndarray, "clips *shape"]) -> Float[np.ndarray, "clips *out"]:
     """A file's real outputs for real inputs, in LiteRT, clip by clip on one thread."""
-    about = describe(file)
-    run = interpreter(file)
-    return np.stack([real(run(clip[None])[0], about.outputs[0]) for clip in stored(inputs, about.inputs[0])])
+    return Model(file)(inputs)
 
 
 def run_micro(
@@ -54,7 +51,7 @@ def run_micro(
 
 def latency_ms(file: bytes, clip: Float[np.ndarray, "*shape"], repeats: int = 30) -> float:
     """The median time of one inference in LiteRT on one thread, in milliseconds."""
-    run = interpreter(file)
+    run = Model(file).invoke
     given = stored(clip[None], describe(file).inputs[0])
     taken = []
     for _ in range(repeats + 3):
@@ -62,22 +59,6 @@ def latency_ms(file: bytes, clip: Float[np.ndarray, "*shape"], repeats: int = 30
         run(given)
         taken.append(time.perf_counter() - begin)
     return 1000 * statistics.median(taken[3:])
-
-
-def interpreter(file: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    """LiteRT on one thread: the file's input as it is stored to its output as it is stored."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    litert: Any = Interpreter(model_content=file, num_threads=1)
-    litert.allocate_tensors()
-    [into], [out] = litert.get_input_details(), litert.get_output_details()
-
-    def run(one: np.ndarray) -> np.ndarray:
-        litert.set_tensor(into["index"], one)
-        litert.invoke()
-        return np.asarray(litert.get_tensor(out["index"]))
-
-    return run
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,8 @@ from jaxtyping import Float
 
 from aersut.contracts import Framing
 from aersut.errors import UserError
-from aersut.export.flatbuffer import describe, metadata
-from aersut.export.verify import interpreter, real, stored
-from aersut.quiet import quiet
+from aersut.export.flatbuffer import metadata
+from aersut.litert import Model
 
 FEATURES = "features.tflite"
 """The file beside the classifiers of a bundle that computes what they read."""
@@ -90,7 +89,7 @@ def open_file(path: Path) -> FileRunner:
         trim_db=tree.get("trim_db", 40.0),
         fit=tree.get("fit", "start"),
     )
-    pool = Pool(lambda: tuple(Network(content, name) for name, content in files.items()))
+    pool = Pool(lambda: tuple(Model(content, str(name)) for name, content in files.items()))
     with pool.one():  # what is wrong with a file shows here
         return FileRunner(about, pool)
 
@@ -125,40 +124,18 @@ def _read_features(path: Path, tree: dict[str, Any]) -> tuple[Path, bytes]:
     return before, features
 
 
-class Network:
-    """A .tflite file in LiteRT, on one thread; not to be called from two at once.
-
-    Floats in, floats out: what is quantized is quantized here, by the file's own scale and zero point.
-
-    Raises:
-        UserError: LiteRT cannot load it.
-    """
-
-    def __init__(self, file: bytes, path: Path) -> None:
-        about = describe(file, str(path))
-        [self._into], [self._out] = about.inputs, about.outputs
-        try:
-            with quiet():
-                self._run = interpreter(file)
-        except (ValueError, RuntimeError) as error:
-            raise UserError(f"{path} cannot be loaded by LiteRT: {error}") from None
-
-    def __call__(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-        return real(self._run(stored(values, self._into)), self._out)
-
-
 class Pool:
     """As many copies of the networks as there are cores, made when they are needed; who finds none free waits."""
 
-    def __init__(self, make: Callable[[], tuple[Network, ...]]) -> None:
+    def __init__(self, make: Callable[[], tuple[Model, ...]]) -> None:
         self._make = make
         self._making = threading.Lock()  # what keeps LiteRT quiet is the whole process's
-        self._free: queue.LifoQueue[tuple[Network, ...] | None] = queue.LifoQueue()
+        self._free: queue.LifoQueue[tuple[Model, ...] | None] = queue.LifoQueue()
         for _ in range(os.cpu_count() or 1):
             self._free.put(None)
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[tuple[Network, ...]]:
+    def one(self) -> Iterator[tuple[Model, ...]]:
         """Networks for the block alone."""
         networks = self._free.get()
         try:
