@@ -10,6 +10,7 @@ import pytest
 from absl.testing import flagsaver
 
 from aersut import cli
+from aersut.config import REGISTRIES
 from aersut.run import Run, open_run
 
 
@@ -23,6 +24,17 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AERSUT_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_plugins() -> Iterator[None]:
+    """What a test registers, no other test sees."""
+    for registry in REGISTRIES:
+        registry.names()  # the built-in ones are imported once and for all
+    before = [dict(registry._plugins) for registry in REGISTRIES]
+    yield
+    for registry, plugins in zip(REGISTRIES, before, strict=True):
+        registry._plugins = plugins
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ class TestLookingUp:
     def test_an_unknown_name_is_answered_with_the_nearest_and_all_known(self):
         with pytest.raises(UserError) as caught:
             FEATURES["mfc"]
-        assert str(caught.value).startswith("unknown feature 'mfc'. Did you mean 'mfcc'? Known: chroma, delta, ")
+        assert str(caught.value).startswith("unknown feature 'mfc'. Did you mean 'mfcc'? Known: centered, chroma, ")
 
     def test_no_nearest_is_offered_where_none_is_near(self):
         with pytest.raises(UserError, match=r"unknown corpus 'q'\. Known: cremad, emodb, manifest, ravdess, "):

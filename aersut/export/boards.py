@@ -55,7 +55,7 @@ def windows(context: Context, items: Int[np.ndarray, "clips 2"]) -> Int16[np.nda
 
 
 def _files(context: Context, stream: Stream, float_file: bytes) -> dict[str, bytes]:
-    samples = windows(context, context.test.items)
+    samples = windows(context, context.test.recordings.items)
     difference = _difference(stream, float_file, samples[:: max(1, len(samples) // COMPARED)])
     classifier = context.files[CLASSIFIER]
     to = describe(classifier).inputs[0]
@@ -68,7 +68,7 @@ def _files(context: Context, stream: Stream, float_file: bytes) -> dict[str, byt
     ran = run_tflm(frontend, frames[:, None], "frontend.tflite", independent=False)
     ring = ran.outputs.reshape(len(samples), *stream.frames.shape)
     probabilities, arena = _classified(classifier, ring)
-    judged = judge(probabilities, context.test.reference, context.test.labels)
+    judged = judge(probabilities, context.test.recordings.reference, context.test.recordings.labels)
 
     known = {**asdict(judged), "clips": len(samples)}
     context.about["stream"] = {**known, "files": ["frontend.tflite", CLASSIFIER if stream.plain else RING]}

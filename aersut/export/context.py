@@ -54,6 +54,12 @@ class Part:
     features: Float[np.ndarray, "clips frames channels"]
     reference: Float[np.ndarray, "clips classes"]
 
+    @property
+    def recordings(self) -> "Part":
+        """Those that are no augmented copies, which only protocol "paper" tests on: of copies there are no samples."""
+        rows = self.items[:, 1] == 0
+        return Part(self.items[rows], self.labels[rows], self.features[rows], self.reference[rows])
+
 
 @dataclass(frozen=True)
 class Context:

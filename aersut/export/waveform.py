@@ -36,10 +36,10 @@ def waveforms(context: Context) -> Mapping[str, bytes]:
             raise
         context.notes.append(f"features.tflite and waveform_*.tflite are left out: {error}")
         return {}
-    window = context.prepared.collection.window
-    samples = np.stack([window(clip) for clip, _ in context.test.items]).astype(np.float32) / 32768
+    test, window = context.test.recordings, context.prepared.collection.window
+    samples = np.stack([window(clip) for clip, _ in test.items]).astype(np.float32) / 32768
     rows = run_litert(features, samples)
-    difference = float(np.abs(rows - context.test.features).max())
+    difference = float(np.abs(rows - test.features).max())
     if not difference <= TOLERANCE:
         raise UserError(
             f"features.tflite differs from the features of training by {difference:.2g}, more than {TOLERANCE}; "
@@ -55,8 +55,8 @@ def waveforms(context: Context) -> Mapping[str, bytes]:
         file = joined(features, context.files[f"model_{name}.tflite"])
         found = run_litert(file, samples)
         if name == "float32":
-            refuse_difference(compare(found, context.test.reference))
-        judged = judge(found, context.test.reference, context.test.labels)
+            refuse_difference(compare(found, test.reference))
+        judged = judge(found, test.reference, test.labels)
         known = {**asdict(judged), "clips": len(samples), "latency_ms": latency_ms(file, samples[0])}
         files[f"waveform_{name}.tflite"] = shipped(context, f"waveform_{name}.tflite", "waveform", file, **known)
     return files
