@@ -22,7 +22,7 @@ import numpy as np
 from common import alternate
 
 ROOT = Path(__file__).parents[1]
-CLIPS, CLASSES, SPEAKERS = 2_000, 8, 25
+CLIPS, CLASSES, SPEAKERS = 2_000, 8, 26
 SAMPLE = 100
 
 
@@ -58,7 +58,7 @@ def experiment() -> list[str]:
         f"--experiment.data.corpora.0.speakers={2 * SPEAKERS}",
         "--experiment.data.test=0.5",
         "--experiment.data.validation=0.1",
-        f"--experiment.data.corpora.0.repetitions={CLIPS // (SPEAKERS * CLASSES)}",
+        f"--experiment.data.corpora.0.repetitions={-(-CLIPS // (SPEAKERS * CLASSES))}",
     ]
 
 
