@@ -1,5 +1,6 @@
 """From any number of frames to one vector: the statistics of each channel over time."""
 
+import abc
 from typing import Literal, get_args
 
 import jax
@@ -55,9 +56,9 @@ class Pooled(Network):
         self.dropout = nnx.Dropout(dropout, rngs=rngs)
         self.head = nnx.Linear(self.pool.width, classes, rngs=rngs)
 
+    @abc.abstractmethod
     def frames(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "batch fewer width"]:
         """What is pooled."""
-        raise NotImplementedError
 
     def embed(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "batch width"]:
         return self.dropout(self.pool(self.frames(features)))
