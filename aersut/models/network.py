@@ -16,7 +16,10 @@ FUSED_LSTM = "custom_call.aersut_lstm"
 
 
 class Network(nnx.Module):
-    """What `Model.build` returns: an embedding, and a linear head over it. Softmax is the loss's and the export's."""
+    """What `Model.build` returns: an embedding, and a linear head over it. Softmax is the loss's and the export's.
+
+    In training, one of several members may return the logits of each, with a first axis more; the loss is their mean.
+    """
 
     head: nnx.Linear
 
@@ -24,7 +27,7 @@ class Network(nnx.Module):
     def embed(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "batch width"]:
         """The penultimate layer."""
 
-    def __call__(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "batch classes"]:
+    def __call__(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "*members batch classes"]:
         """The logits."""
         return self.head(self.embed(features))
 

@@ -19,11 +19,11 @@ def class_weights(labels: Int[np.ndarray, " examples"], classes: int) -> Float[n
 
 
 def losses(
-    logits: Float[Array, "batch classes"],
+    logits: Float[Array, "*members batch classes"],
     target: Float[Array, "batch classes"],
     loss: Loss,
     weights: Float[np.ndarray, " classes"],
-) -> Float[Array, " batch"]:
+) -> Float[Array, "*members batch"]:
     """Each example's loss in nats.
 
     Args:
@@ -31,9 +31,9 @@ def losses(
         weights: of the classes.
     """
     smooth = (1 - loss.label_smoothing) * target + loss.label_smoothing / target.shape[1]
-    log_probabilities = jax.nn.log_softmax(logits, axis=1)
+    log_probabilities = jax.nn.log_softmax(logits, axis=-1)
     doubt: Array | float = 1.0
     if loss.focal:
         # the gradient of a power is infinite at 0, which 1 - p reaches in single precision
         doubt = jnp.maximum(1 - jnp.exp(log_probabilities), 1e-6) ** loss.focal
-    return -jnp.sum(jnp.asarray(weights) * smooth * doubt * log_probabilities, axis=1)
+    return -jnp.sum(jnp.asarray(weights) * smooth * doubt * log_probabilities, axis=-1)

@@ -48,7 +48,7 @@ def make_train_step(
         network = nnx.merge(graphs.training, cast, rest, copy=True)
         logits = network(features.astype(precision)).astype(jnp.float32)
         mean = losses(logits, target, loss or Loss(), weights).mean()
-        accuracy = jnp.mean(jnp.argmax(logits, axis=1) == jnp.argmax(target, axis=1))
+        accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == jnp.argmax(target, axis=1))
         return mean, (nnx.state(network, nnx.Not(nnx.Param)), accuracy)
 
     def gradient(

@@ -11,7 +11,7 @@ from flax import nnx
 from jax import Array
 
 from aersut.contracts import Model
-from aersut.models import CNN, CNN2D, CNNLSTM, DSCNN, ResLSTM, TCResNet
+from aersut.models import CNN, CNN2D, CNNLSTM, DSCNN, Ensemble, ResLSTM, TCResNet
 from aersut.models.network import Network
 from aersut.quiet import quiet
 from aersut.registry import MODELS
@@ -24,6 +24,7 @@ SMALL = {
     "cnn2d": CNN2D(filters=(4,)),
     "tc_resnet": TCResNet(filters=(6, 6, 8), kernels=(3, 3, 3)),
     "ds_cnn": DSCNN(filters=(6, 6, 8), kernels=(3, 3, 4)),
+    "ensemble": Ensemble((TCResNet(filters=(6,), kernels=(3,)), DSCNN(filters=(4,), kernels=(3,)))),
     "res_lstm": ResLSTM(filters=(6,), kernels=(3,), units=4),
 }
 
