@@ -1,6 +1,6 @@
 """What helps on unheard speakers: variants of an experiment, compared on validation speakers.
 
-    python benchmarks/ablations.py --speech FOLDER [--only 'STAGE; VARIANT'] [--seeds 0]
+    python benchmarks/ablations.py --speech FOLDER [--only 'STAGE; VARIANT'] [--seeds 0] [--halves a]
     python benchmarks/ablations.py --table
 
 The eight speakers at hand that validate in ravdess5's folds validate here, four at a time, two women and two men each;
@@ -61,14 +61,24 @@ SOME_SPEC = '{"name": "spec_augment", "time_masks": 1, "time_width": 12, "channe
 WARP = '{"name": "mel_warp", "probability": 0.5}'
 MIXUP = '{"name": "mixup", "alpha": 0.2}'
 CENTERED = '{"name": "centered", "of": {"name": "log_mel", "amin": 1e-7}}'
+TEMPO = '{"name": "time_stretch", "rate": [0.85, 1.2], "probability": 1.0}'
+PITCH = '{"name": "pitch_shift", "probability": 1.0}'
+NARROW = '{"name": "tc_resnet", "filters": [32, 32, 48], "dropout": 0.2}'
+MIXED = (
+    '{"name": "tc_resnet", "filters": [40, 40, 64], "dropout": 0.2}',
+    '{"name": "tc_resnet", "filters": [40, 40, 64], "kernels": [9, 7, 5], "dropout": 0.2}',
+    '{"name": "tc_resnet", "filters": [32, 32, 48], "bands": 6, "dropout": 0.2}',
+)
 BARE = {"augment": "[]"}
 FLOOR = {**BARE, "features.0.amin": "1e-7"}
 SHORT = {**FLOOR, "epochs": "40"}
+AUGMENTED = {**FLOOR, "augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]", "epochs": "80"}
 
 BASES: dict[str, Overrides] = {
     "start": {},
     "bare": BARE,
     "floor": SHORT,
+    "augmented": AUGMENTED,
 }
 """Where each stage starts: what the stages before it have shown to help."""
 STAGES: dict[str, dict[str, Overrides]] = {
@@ -93,6 +103,35 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
         "not trimmed, 4 s": {"data.trim_db": "none", "framing.seconds": "4"},
     },
+    "augmented": {
+        "as it is": {},
+        "half the width": {"model.filters": "32,32,48", "model.dropout": "0.2"},
+        "four of half the width": {"model": f'{{"name": "ensemble", "members": [{", ".join([NARROW] * 4)}]}}'},
+        "three, each of its own kind": {"model": f'{{"name": "ensemble", "members": [{", ".join(MIXED)}]}}'},
+        "bands=8": {"model.bands": "8"},
+        "160 epochs": {"epochs": "160"},
+        "balanced": {"sampling": "balanced"},
+        "trimmed at 30 dB": {"data.trim_db": "30"},
+        "another microphone": {"augment": f'[{{"name": "equalize"}}, {SOME_SPEC}, {WARP}, {MIXUP}]'},
+        "dropout=0.5": {"model.dropout": "0.5"},
+        "statistics, not attentive": {"model.pooling": "statistics"},
+        "mean, not attentive": {"model.pooling": "mean"},
+        "learning rate 5e-3": {"optimizer.learning_rate": "5e-3"},
+        "weight decay 0.2": {"optimizer.weight_decay": "0.2"},
+        "no EMA": {"ema": "0"},
+        "no label smoothing": {"loss.label_smoothing": "0"},
+        "constant rate": {"optimizer.schedule": "constant"},
+        "40 bands": {"features.0.n_mels": "40"},
+        "80 bands": {"features.0.n_mels": "80"},
+        "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
+        "twice the width": {"model.filters": "128,128,192"},
+        "ds_cnn": {"model": "ds_cnn"},
+        "pitch and tempo copies": {
+            "augment": f"[{TEMPO}, {PITCH}, {SOME_SPEC}, {WARP}, {MIXUP}]",
+            "augmented_copies": "4",
+            "epochs": "16",
+        },
+    },
 }
 """stage → variant → what it changes of the stage's base."""
 
@@ -101,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
     parser.add_argument("--only", default="", help="names of stages or variants, separated by semicolons")
+    parser.add_argument("--halves", default="a,b", help="so that two processes can share the work")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--table", action="store_true", help="print the means and stop")
     arguments = parser.parse_args()
@@ -115,7 +155,7 @@ def main() -> None:
             for variant, overrides in variants.items():
                 if only and not {stage, variant} & set(only):
                     continue
-                for half in HALVES:
+                for half in arguments.halves.split(","):
                     one(stage, variant, overrides, arguments.speech, half, seed)
 
 
