@@ -73,12 +73,14 @@ BARE = {"augment": "[]"}
 FLOOR = {**BARE, "features.0.amin": "1e-7"}
 SHORT = {**FLOOR, "epochs": "40"}
 AUGMENTED = {**FLOOR, "augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]", "epochs": "80"}
+WIDER = {"model.filters": "48,48,56", "model.kernels": "3,3,3", "model.dropout": "0.2"}
 
 BASES: dict[str, Overrides] = {
     "start": {},
     "bare": BARE,
     "floor": SHORT,
     "augmented": AUGMENTED,
+    "micro": AUGMENTED,
 }
 """Where each stage starts: what the stages before it have shown to help."""
 STAGES: dict[str, dict[str, Overrides]] = {
@@ -131,6 +133,11 @@ STAGES: dict[str, dict[str, Overrides]] = {
             "augmented_copies": "4",
             "epochs": "16",
         },
+    },
+    "micro": {
+        "48, 48, 56 by 3 frames": WIDER,
+        "the same, augmented less, 120 epochs": {**WIDER, "augment": f"[{SOME_SPEC}, {WARP}]", "epochs": "120"},
+        "the same, dropout=0.1": {**WIDER, "model.dropout": "0.1"},
     },
 }
 """stage → variant → what it changes of the stage's base."""
