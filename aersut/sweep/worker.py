@@ -25,7 +25,7 @@ from aersut.registry import import_plugins
 from aersut.sweep.plan import Plan
 from aersut.sweep.space import short
 from aersut.sweep.study import SURPLUS, again, counted, database, open_study
-from aersut.sweep.trial import TrialError, attempt, drop_checkpoints, overrides_of, reason
+from aersut.sweep.trial import TrialError, attempt, drop_checkpoints, overrides_of, reason, seconds
 
 DEFAULT_WORKERS = 1
 """Of one machine."""
@@ -118,7 +118,7 @@ def line(plan: Plan, trial: FrozenTrial) -> str:
         TrialState.PRUNED: f"given up after {len(trial.intermediate_values)} epochs",
         TrialState.FAIL: f"FAILED: {reason(trial)}",
     }.get(trial.state, trial.state.name.lower())
-    return f"trial {trial.number:<4}{outcome}  {what}  ({trial.user_attrs.get('seconds', 0):.1f} s)"
+    return f"trial {trial.number:<4}{outcome}  {what}  ({seconds(trial):.1f} s)"
 
 
 def _refuse_hopeless(trials: list[FrozenTrial]) -> None:
@@ -132,13 +132,19 @@ def _refuse_hopeless(trials: list[FrozenTrial]) -> None:
 
 @contextlib.contextmanager
 def _others(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
-    """So many more workers beside this process; they end by themselves, or with it when it is interrupted."""
+    """So many more workers beside this process, each on its share of the cores; they end by themselves, or with it when
+    it is interrupted.
+    """
     # a plugin of a file is known here under a name that another process does not know: it gets the tree
     bare = dataclasses.replace(plan, experiment=Experiment())
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_other, args=(bare, to_tree(plan.experiment), timeout)) for _ in range(count)]
-    for process in processes:
+    cores = _cores()
+    mine, *theirs = shares(cores, count + 1)
+    for process, share in zip(processes, theirs, strict=True):
+        _stay_on(share)  # a process begins where its parent is, and XLA makes as many threads as it finds cores
         process.start()
+    _stay_on(mine)
     try:
         yield
     except BaseException as error:
@@ -149,8 +155,29 @@ def _others(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
                 os.kill(process.pid, signal.SIGINT)
         raise
     finally:
+        _stay_on(cores)
         for process in processes:
             process.join()
+
+
+def shares(cores: set[int], workers: int) -> list[set[int]]:
+    """The cores that each worker has for itself; of more workers than cores several share one.
+
+    Every so-manieth core: on most machines the two threads of one core then stay together.
+    """
+    places = sorted(cores)
+    return [set(places[worker % len(places) :: workers]) if places else set() for worker in range(workers)]
+
+
+def _cores() -> set[int]:
+    """The cores that this thread may run on; none where the system does not tell."""
+    return os.sched_getaffinity(0) if sys.platform == "linux" else set()
+
+
+def _stay_on(cores: set[int]) -> None:
+    """Let this thread, and what it starts from now on, run on these cores only; on any where none are given."""
+    if cores and sys.platform == "linux":
+        os.sched_setaffinity(0, cores)
 
 
 def _other(bare: Plan, tree: dict[str, Any], timeout: float | None) -> None:

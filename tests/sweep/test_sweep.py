@@ -78,6 +78,7 @@ class TestAFinishedSweep:
             scores = [run["uar"] for run in trial.user_attrs["runs"]]
             assert len(scores) == 2
             assert trial.value == pytest.approx(sum(scores) / 2)
+            assert list(trial.intermediate_values) == [1, 2, 3, 4], "the epochs of both"
             for run in trial.user_attrs["runs"]:
                 seen = [record["validation_uar"] for record in records.read(folder / run["folder"] / "metrics.jsonl")]
                 assert run["uar"] == max(seen)
@@ -188,7 +189,8 @@ def test_an_interrupted_sweep_goes_on_from_the_checkpoint(launch, tiny, tmp_path
 
 
 def test_a_worker_that_was_taken_for_dead_leaves_its_trial_to_the_others(launch, tiny, tmp_path, monkeypatch):
-    asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-3,1e-2", "--trials=1")
+    flags = ("--sweep.optimizer.learning_rate=1e-3,1e-2", "--trials=1", "--pruner=median")  # so that each epoch reports
+    asked = sweep_command(tiny, tmp_path, *flags)
     taken = []
 
     def slept(run, on_epoch):

@@ -11,6 +11,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from aersut.sweep.worker import shares
 from aersut.training import records
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,18 @@ def command(tiny, folder, *more):
 
 def ended(trials, state=TrialState.COMPLETE):
     return [trial for trial in trials if trial.state == state]
+
+
+@pytest.mark.parametrize("workers", range(1, 6))
+def test_workers_have_all_cores_and_share_them_evenly(workers):
+    cores = {0, 1, 5, 6}
+    given = shares(cores, workers)
+    assert len(given) == workers
+    assert set.union(*given) == cores
+    assert all(given), "each has one at least"
+    assert max(map(len, given)) - min(map(len, given)) <= 1
+    if workers <= len(cores):
+        assert sum(map(len, given)) == len(cores), "none is shared while there are enough"
 
 
 @pytest.mark.slow  # two real processes: nothing else shows that they share a study
