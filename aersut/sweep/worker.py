@@ -16,6 +16,7 @@ from typing import Any
 
 import optuna
 from absl import logging
+from optuna.exceptions import StorageInternalError
 from optuna.storages import fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
@@ -91,11 +92,14 @@ def _one_trial(plan: Plan, study: optuna.Study) -> None:
 
     try:
         study.optimize(objective, n_trials=1, catch=(TrialError,))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StorageInternalError):
         for trial in _of(study, mine):
             if trial.state == TrialState.FAIL:
                 again(study, trial)
         raise
+    except UnboundLocalError as error:
+        # Optuna's own, where the database is away when it is told how a trial ended
+        raise error.__context__ or error from None
     except ValueError:
         # the others took this worker for dead (a laptop that slept), and its trial up: it is theirs now
         if not any(trial.state == TrialState.FAIL for trial in _of(study, mine)):
