@@ -74,7 +74,7 @@ def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> bool:
             elif TrialState.RUNNING in states:
                 # not done yet: a worker may die, and its trial is then taken up by those who are still there
                 if not waits:
-                    print(f"waiting for {states.count(TrialState.RUNNING)} trials of other workers", flush=True)
+                    print(f"waiting for other workers' trials: {states.count(TrialState.RUNNING)}", flush=True)
                 waits = True
                 time.sleep(POLL)
                 fail_stale_trials(study)

@@ -45,7 +45,7 @@ def study_of(folder):
 
 def files(folder):
     """Every file under a folder with its time of change, save what --status makes anew."""
-    made = {"trials.csv", "parameters.png", "parallel.png", "study.db", "study.db-wal", "study.db-shm"}
+    made = {"trials.csv", "parameters.png", "parameters.svg", "study.db", "study.db-wal", "study.db-shm"}
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name not in made}
 
 
