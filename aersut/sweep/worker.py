@@ -29,7 +29,7 @@ from aersut.sweep.study import SURPLUS, again, counted, database, open_study
 from aersut.sweep.trial import TrialError, attempt, drop_checkpoints, overrides_of, reason, seconds
 
 DEFAULT_WORKERS = 1
-"""Of one machine: a small trial alone keeps 1.5 of 2 cores busy (`benchmarks/sweep.py`), and what it draws is repeatable."""
+"""Of one machine: a small trial alone keeps 1.5 of 2 cores busy (`benchmarks/sweep.py`); its draws can be repeated."""
 HOPELESS = 3
 """After so many failed trials, and none that did not fail, a sweep stops."""
 PATIENCE = 5.0
