@@ -5,11 +5,12 @@ the integer 3) and tyro (owns the whole command line).
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -50,9 +51,9 @@ class Named:
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             raise UserError(f"expected the name of a {self.registry.kind}: {', '.join(self.registry.names())}.")
         fields = dict(value)
-        cls = self.registry[fields.pop("name")]
+        cls: Any = self.registry[fields.pop("name")]
         try:
-            return TypeAdapter(cls).validate_python(fields)
+            return _adapter(cls).validate_python(fields)
         except ValidationError as error:
             loc, message = _first_problem(error, cls)
             raise PydanticCustomError("plugin", "{message}", {"message": message, "loc": loc}) from None
@@ -251,7 +252,7 @@ def from_tree(tree: dict[str, Any]) -> Experiment:
         UserError: names the key, what was expected there, and for an unknown key the nearest one.
     """
     try:
-        return TypeAdapter(Experiment).validate_python(tree)
+        return cast(Experiment, _adapter(Experiment).validate_python(tree))
     except ValidationError as error:
         loc, message = _first_problem(error, Experiment)
         raise UserError(f"{'.'.join(('experiment', *map(str, loc)))}: {message}") from None
@@ -273,6 +274,12 @@ def differences(one: Any, other: Any, at: str = "experiment") -> list[str]:
         keys = list(one) + [key for key in other if key not in one]
         return [line for key in keys for line in differences(one.get(key), other.get(key), f"{at}.{key}")]
     return [] if one == other else [f"{at}: {json.dumps(one)} / {json.dumps(other)}"]
+
+
+@functools.cache
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    """What checks a class: making it takes ten times as long as using it."""
+    return TypeAdapter(cls)
 
 
 def _first_problem(error: ValidationError, cls: type) -> tuple[tuple[Any, ...], str]:

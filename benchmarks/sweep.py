@@ -2,10 +2,11 @@
 
     python benchmarks/sweep.py [--experiment quickstart] [--epochs 10] [--repeats 3] [--json]
 
-Eight trials of a small network, random learning rates, each way in processes of its own with the decoded audio and the
-features in the cache, one worker and two in turn; medians are printed.
+Eight trials of a small network, each of a learning rate that was never compiled before, each way in processes of its
+own with the decoded audio and the features in the cache, one worker and two in turn; medians are printed.
 
-workers_ratio is the time of two workers over that of one. scheduling is the share of one worker's time, from its first
+workers_ratio is the time of two workers over that of one, …_cores what each kept busy: two workers cannot be faster by
+more than the cores that one leaves idle. scheduling is the share of one worker's time, from its first
 trial to its last, that is spent in neither training nor its preparation: asking, reporting, telling, the database.
 second_start_s goes from the second trial's begin to the end of its first step, compiling included.
 """
@@ -13,6 +14,10 @@ second_start_s goes from the second trial's begin to the end of its first step, 
 import argparse
 import json
 import os
+import platform
+import random
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from common import alternate
+
+from aersut.paths import cache_dir
 
 ROOT = Path(__file__).parents[1]
 TRIALS = 8
@@ -37,11 +44,14 @@ def main() -> None:
     if arguments.run:
         print(json.dumps(inside(arguments)))
         return
-    taken = alternate(arguments.repeats, one=lambda: sweep(arguments, 1), two=lambda: sweep(arguments, 2))
+    busy: dict[int, list[float]] = {1: [], 2: []}
+    taken = alternate(arguments.repeats, one=lambda: sweep(arguments, 1, busy), two=lambda: sweep(arguments, 2, busy))
     figures = {
         "one_worker_s": taken["one"],
         "two_workers_s": taken["two"],
         "workers_ratio": taken["two"] / taken["one"],
+        "one_worker_cores": statistics.median(busy[1][1:]),
+        "two_workers_cores": statistics.median(busy[2][1:]),
         **child(arguments),
     }
     if arguments.json:
@@ -52,27 +62,41 @@ def main() -> None:
 
 
 def command(arguments: argparse.Namespace, folder: str) -> list[str]:
+    lowest = random.uniform(1e-4, 2e-4)  # a rate is a constant in the step, which the cache would have the second time
     return [
         "launch.py", "--mode=sweep", f"--experiment={arguments.experiment}", f"--experiment.epochs={arguments.epochs}",
-        "--sweep.optimizer.learning_rate=1e-4:1e-2:log", "--sampler=random", f"--trials={TRIALS}",
-        f"--workdir={folder}",
+        f"--sweep.optimizer.learning_rate={lowest}:1e-2:log:{TRIALS}", f"--workdir={folder}",
     ]  # fmt: skip
 
 
-def sweep(arguments: argparse.Namespace, workers: int) -> float:
-    """Seconds of the whole command."""
+def sweep(arguments: argparse.Namespace, workers: int, busy: dict[int, list[float]]) -> float:
+    """Seconds of the whole command; how many cores it kept busy is added to `busy`."""
     with tempfile.TemporaryDirectory() as folder:
         program, *rest = command(arguments, folder)
-        begin = time.perf_counter()
+        begin, used = time.perf_counter(), processor()
         whole = [sys.executable, str(ROOT / program), *rest, f"--workers={workers}"]
         subprocess.run(whole, check=True, capture_output=True)
-        return time.perf_counter() - begin
+        taken = time.perf_counter() - begin
+        busy[workers].append((processor() - used) / taken)
+        return taken
+
+
+def processor() -> float:
+    """Seconds of processor time that this process's children have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def child(arguments: argparse.Namespace) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         options = ["--experiment", arguments.experiment, "--epochs", str(arguments.epochs), "--run", folder]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            # as the command line does, but before JAX is imported
+            "JAX_COMPILATION_CACHE_DIR": str(cache_dir() / "jax" / platform.node()),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        }
         ran = subprocess.run(
             [sys.executable, __file__, *options], check=True, capture_output=True, text=True, env=environment
         )

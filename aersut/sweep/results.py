@@ -19,7 +19,7 @@ from aersut.paths import write_text
 from aersut.sweep.plan import Plan
 from aersut.sweep.space import short
 from aersut.sweep.study import counted
-from aersut.sweep.trial import overrides_of, reason
+from aersut.sweep.trial import overrides_of, reason, seconds
 
 SHOWN = 10
 """Trials in the table; all are in trials.csv."""
@@ -134,7 +134,7 @@ def _row(found: Results, trial: FrozenTrial) -> list[str]:
         *values,
         "" if deviation is None else f"{deviation:.3f}",
         "/".join(str(run["epoch"]) for run in runs),
-        f"{trial.user_attrs.get('seconds') or 0:.0f}",
+        f"{seconds(trial):.0f}",
         *(short(text) for _, text in overrides_of(found.plan, trial)),
         runs[0]["folder"] + (f" +{len(runs) - 1}" if len(runs) > 1 else "") if runs else "",
     ]
@@ -173,7 +173,7 @@ def write_csv(found: Results) -> Path:
         values: list[Any] = list(trial.values or [])
         values += [""] * (len(found.plan.sweep.objectives) - len(values))
         folders = " ".join(run["folder"] for run in trial.user_attrs.get("runs") or [])
-        about = [spread(trial), trial.user_attrs.get("seconds"), *(known.get(key, "") for key in keys), folders]
+        about = [spread(trial), round(seconds(trial), 2), *(known.get(key, "") for key in keys), folders]
         rows.writerow([trial.number, trial.state.name.lower(), *values, *about, trial.user_attrs.get("error", "")])
     path = found.plan.folder / "trials.csv"
     write_text(path, text.getvalue())

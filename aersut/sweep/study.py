@@ -3,6 +3,8 @@
 import contextlib
 import json
 import sqlite3
+import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -29,6 +31,8 @@ RETRIES = 3
 """How often a trial whose worker died is taken up again."""
 ATTEMPTS = 5
 """Two machines that begin at once may both make the tables; the slower one tries again."""
+AWAY = 300.0
+"""Seconds for which a worker waits for a server that went away in the middle of the sweep."""
 _BUSY = 60.0
 
 
@@ -136,9 +140,33 @@ def _storage(plan: Plan, new: bool) -> Storage:
             if attempt == ATTEMPTS - 1:
                 raise
             time.sleep(1)
-    if not plan.storage:
+    if plan.storage:
+        _be_patient(storage, _shown(plan))
+    else:
         _take_turns(storage)
     return storage
+
+
+def _be_patient(storage: Storage, name: str) -> None:
+    """Wait for a server that answered once, and is restarted; each of Optuna's transactions begins with a connection.
+
+    The thread of the heart does not: it would hold up who is interrupted meanwhile.
+    """
+
+    def connect(dialect: Any, _: Any, arguments: Any, options: Any) -> Any:
+        deadline, said = time.monotonic() + AWAY, False
+        while True:
+            try:
+                return dialect.connect(*arguments, **options)
+            except dialect.loaded_dbapi.OperationalError:
+                if time.monotonic() > deadline or threading.current_thread() is not threading.main_thread():
+                    raise
+            if not said:  # past what holds a trial's own output
+                print(f"the sweep's database {name} does not answer: waiting for it", file=sys.__stderr__, flush=True)
+            said = True
+            time.sleep(1)
+
+    sqlalchemy.event.listen(storage.engine, "do_connect", connect)
 
 
 def _take_turns(storage: Storage) -> None:

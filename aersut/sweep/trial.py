@@ -49,12 +49,10 @@ def attempt(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[float
     twins = [other for other in before if other.params == trial.params]
     for twin in twins:
         if twin.state == TrialState.COMPLETE:
-            for name in ("runs", "seconds"):
-                trial.set_user_attr(name, twin.user_attrs.get(name))
+            trial.set_user_attr("runs", twin.user_attrs.get("runs"))
             return tuple(twin.values)
         if twin.state == TrialState.RUNNING:
             raise optuna.TrialPruned(f"trial {twin.number} is trying the same")
-    begin = time.perf_counter()
     log = plan.folder / "trials" / "log.txt"
     try:
         asked = [experiments.load(plan.experiment, [*overrides.items(), *more.items()]) for more in plan.runs]
@@ -68,10 +66,10 @@ def attempt(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[float
             run = runs.start(one, folder)
             log = run.folder / "log.txt"
             with filelock.FileLock(folder / ".lock"):
-                pass  # who was taken for dead, and is not, trains on until it reports its next epoch
+                pass  # who was taken for dead, and is not, trains on until it reports the next time
             with _written_to(log):
                 scores = [other["uar"] for other in results if "uar" in other]
-                result.update(_train(trial, run, scores))
+                result.update(_train(plan, trial, run, scores))
         trial.set_user_attr("runs", results)
         with _written_to(log):
             sizes = [_exported(runs.open_run(folders[0]), name) for name in plan.sweep.objectives if name != "uar"]
@@ -85,8 +83,6 @@ def attempt(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[float
             why = f"{type(error).__name__}: {error} (see {log})."
         trial.set_user_attr("error", why)
         raise TrialError(why) from error
-    finally:
-        trial.set_user_attr("seconds", round(time.perf_counter() - begin, 2))
     return statistics.fmean(result["uar"] for result in results), *sizes
 
 
@@ -108,6 +104,11 @@ def overrides_of(plan: Plan, trial: FrozenTrial) -> list[tuple[str, str]]:
     """The same of a trial that is done."""
     known = [(key, one, trial.params[key]) for key, one in plan.space.items() if key in trial.params]
     return [(key, one.text(value) if isinstance(one, Range) else str(value)) for key, one, value in known]
+
+
+def seconds(trial: FrozenTrial) -> float:
+    """How long a trial took, from where it was begun the last time; 0 where it has not ended."""
+    return trial.duration.total_seconds() if trial.duration else 0.0
 
 
 def reason(trial: FrozenTrial) -> str:
@@ -139,22 +140,33 @@ def _front(study: optuna.Study) -> list[FrozenTrial]:
     return study.best_trials if len(study.directions) > 1 else []
 
 
-def _train(trial: optuna.Trial, run: Run, scores: list[float]) -> dict[str, Any]:
-    """Train one run of a trial, whose earlier runs reached `scores`; report each epoch, also those before a restart."""
-    epochs, reported = run.experiment.epochs, set()
+def _train(plan: Plan, trial: optuna.Trial, run: Run, scores: list[float]) -> dict[str, Any]:
+    """Train one run of a trial, whose earlier runs reached `scores`; report each epoch, also those before a restart.
 
-    def report(record: dict[str, Any]) -> None:
-        step = len(scores) * epochs + record["epoch"]
-        if len(trial.study.directions) > 1 or step in reported:
-            return
-        reported.add(step)
-        trial.report(statistics.fmean([*scores, record[SCORE]]), step)
-        if trial.should_prune():
-            raise optuna.TrialPruned(f"in epoch {record['epoch']} of {epochs}")
+    Where nobody gives up by them, epochs are reported together, so often that it costs nothing: right after an epoch
+    the database is waited for while Python writes the checkpoint.
+    """
+    epochs, last = run.experiment.epochs, time.monotonic()
+    uars = {record["epoch"]: record[SCORE] for record in records.read(run.records)}
+    reported: set[int] = set()
 
-    for record in records.read(run.records):
-        report(record)
-    train(run, report)
+    def report() -> None:
+        nonlocal last
+        last = time.monotonic()
+        for epoch in sorted(uars.keys() - reported) if len(plan.sweep.objectives) == 1 else ():
+            trial.report(statistics.fmean([*scores, uars[epoch]]), len(scores) * epochs + epoch)
+            reported.add(epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned(f"in epoch {epoch} of {epochs}")
+
+    def on_epoch(record: dict[str, Any]) -> None:
+        uars[record["epoch"]] = record[SCORE]
+        if plan.sweep.pruner != "none" or time.monotonic() - last > plan.heartbeat:
+            report()
+
+    report()
+    train(run, on_epoch)
+    report()
     best = max(records.read(run.records), key=lambda record: (record[SCORE], record["epoch"]))
     return {"uar": best[SCORE], "epoch": best["epoch"]}
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import optuna
 from absl import logging
+from optuna.exceptions import StorageInternalError
 from optuna.storages import fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 
@@ -25,10 +26,10 @@ from aersut.registry import import_plugins
 from aersut.sweep.plan import Plan
 from aersut.sweep.space import short
 from aersut.sweep.study import SURPLUS, again, counted, database, open_study
-from aersut.sweep.trial import TrialError, attempt, drop_checkpoints, overrides_of, reason
+from aersut.sweep.trial import TrialError, attempt, drop_checkpoints, overrides_of, reason, seconds
 
 DEFAULT_WORKERS = 1
-"""Of one machine."""
+"""Of one machine: a small trial alone keeps 1.5 of 2 cores busy (`benchmarks/sweep.py`); its draws can be repeated."""
 HOPELESS = 3
 """After so many failed trials, and none that did not fail, a sweep stops."""
 PATIENCE = 5.0
@@ -73,7 +74,7 @@ def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> bool:
             elif TrialState.RUNNING in states:
                 # not done yet: a worker may die, and its trial is then taken up by those who are still there
                 if not waits:
-                    print(f"waiting for {states.count(TrialState.RUNNING)} trials of other workers", flush=True)
+                    print(f"waiting for other workers' trials: {states.count(TrialState.RUNNING)}", flush=True)
                 waits = True
                 time.sleep(POLL)
                 fail_stale_trials(study)
@@ -91,11 +92,14 @@ def _one_trial(plan: Plan, study: optuna.Study) -> None:
 
     try:
         study.optimize(objective, n_trials=1, catch=(TrialError,))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, StorageInternalError):
         for trial in _of(study, mine):
             if trial.state == TrialState.FAIL:
                 again(study, trial)
         raise
+    except UnboundLocalError as error:
+        # Optuna's own, where the database is away when it is told how a trial ended
+        raise error.__context__ or error from None
     except ValueError:
         # the others took this worker for dead (a laptop that slept), and its trial up: it is theirs now
         if not any(trial.state == TrialState.FAIL for trial in _of(study, mine)):
@@ -118,7 +122,7 @@ def line(plan: Plan, trial: FrozenTrial) -> str:
         TrialState.PRUNED: f"given up after {len(trial.intermediate_values)} epochs",
         TrialState.FAIL: f"FAILED: {reason(trial)}",
     }.get(trial.state, trial.state.name.lower())
-    return f"trial {trial.number:<4}{outcome}  {what}  ({trial.user_attrs.get('seconds', 0):.1f} s)"
+    return f"trial {trial.number:<4}{outcome}  {what}  ({seconds(trial):.1f} s)"
 
 
 def _refuse_hopeless(trials: list[FrozenTrial]) -> None:
@@ -132,13 +136,19 @@ def _refuse_hopeless(trials: list[FrozenTrial]) -> None:
 
 @contextlib.contextmanager
 def _others(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
-    """So many more workers beside this process; they end by themselves, or with it when it is interrupted."""
+    """So many more workers beside this process, each on its share of the cores; they end by themselves, or with it when
+    it is interrupted.
+    """
     # a plugin of a file is known here under a name that another process does not know: it gets the tree
     bare = dataclasses.replace(plan, experiment=Experiment())
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_other, args=(bare, to_tree(plan.experiment), timeout)) for _ in range(count)]
-    for process in processes:
+    cores = _cores()
+    mine, *theirs = shares(cores, count + 1)
+    for process, share in zip(processes, theirs, strict=True):
+        _stay_on(share)  # a process begins where its parent is, and XLA makes as many threads as it finds cores
         process.start()
+    _stay_on(mine)
     try:
         yield
     except BaseException as error:
@@ -149,8 +159,29 @@ def _others(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
                 os.kill(process.pid, signal.SIGINT)
         raise
     finally:
+        _stay_on(cores)
         for process in processes:
             process.join()
+
+
+def shares(cores: set[int], workers: int) -> list[set[int]]:
+    """The cores that each worker has for itself; of more workers than cores several share one.
+
+    Every so-manieth core: on most machines the two threads of one core then stay together.
+    """
+    places = sorted(cores)
+    return [set(places[worker % len(places) :: workers]) if places else set() for worker in range(workers)]
+
+
+def _cores() -> set[int]:
+    """The cores that this thread may run on; none where the system does not tell."""
+    return os.sched_getaffinity(0) if sys.platform == "linux" else set()
+
+
+def _stay_on(cores: set[int]) -> None:
+    """Let this thread, and what it starts from now on, run on these cores only; on any where none are given."""
+    if cores and sys.platform == "linux":
+        os.sched_setaffinity(0, cores)
 
 
 def _other(bare: Plan, tree: dict[str, Any], timeout: float | None) -> None:

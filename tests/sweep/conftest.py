@@ -8,14 +8,47 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 
+@dataclass
+class Server:
+    """A PostgreSQL server that can be stopped and started again."""
+
+    tools: Path
+    folder: Path
+    user: list[str]
+    port: str
+    process: Any = field(default=None)
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://aersut@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        data, tools, port = self.folder / "data", self.tools, self.port
+        serve = [*self.user, tools / "postgres", "-F", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", self.folder]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(serve, stdout=log, stderr=log, cwd=self.folder)
+        ready = [tools / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]
+        deadline = time.monotonic() + 60
+        while subprocess.run(ready).returncode:
+            assert self.process.poll() is None, (self.folder / "log").read_text()
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)  # its word for a fast shutdown
+        self.process.wait(60)
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a database on a server of this session's own: loopback, a free port, a scratch folder."""
+def _server() -> Iterator[Server]:
+    """A server of this session's own: loopback, a free port, a scratch folder."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("PostgreSQL is not installed (/usr/lib/postgresql/*/bin; Debian: apt-get install postgresql)")
@@ -32,19 +65,23 @@ def postgres() -> Iterator[str]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
-        serve = [*user, tools / "postgres", "-F", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", folder]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(serve, stdout=log, stderr=log, cwd=folder)
-        try:
-            ready = [tools / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]
-            deadline = time.monotonic() + 60
-            while subprocess.run(ready).returncode:
-                assert server.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline, "the server does not answer"
-                time.sleep(0.1)
-            yield f"postgresql://aersut@127.0.0.1:{port}/postgres"
-        finally:
-            server.send_signal(signal.SIGINT)  # its word for a fast shutdown
-            server.wait(60)
+        server = Server(tools, folder, user, port)
+        server.start()
+        yield server
+        server.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def server(_server: Server) -> Iterator[Server]:
+    """The server, which a test may stop."""
+    yield _server
+    if _server.process.poll() is not None:
+        _server.start()
+
+
+@pytest.fixture
+def postgres(server: Server) -> str:
+    """The URL of a database on it."""
+    return server.url

@@ -22,3 +22,4 @@ def test_a_smaller_network_is_on_the_front(launch, tiny, tmp_path):
     starred = [line.split()[0] for line in done.out.splitlines() if " * " in line and line[0].isdigit()]
     assert trials["8"]["trial"] in starred, "nothing is smaller"
     assert (tmp_path / "pareto.png").exists()
+    assert (tmp_path / "pareto.svg").exists()

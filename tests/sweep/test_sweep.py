@@ -1,6 +1,7 @@
 """A sweep as a user runs it: trials in folders, a table, pictures, the winner; and what may stop it."""
 
 import csv
+import json
 import shlex
 
 import optuna
@@ -45,7 +46,7 @@ def study_of(folder):
 
 def files(folder):
     """Every file under a folder with its time of change, save what --status makes anew."""
-    made = {"trials.csv", "parameters.png", "parallel.png", "study.db", "study.db-wal", "study.db-shm"}
+    made = {"trials.csv", "parameters.png", "parameters.svg", "study.db", "study.db-wal", "study.db-shm"}
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name not in made}
 
 
@@ -78,6 +79,7 @@ class TestAFinishedSweep:
             scores = [run["uar"] for run in trial.user_attrs["runs"]]
             assert len(scores) == 2
             assert trial.value == pytest.approx(sum(scores) / 2)
+            assert list(trial.intermediate_values) == [1, 2, 3, 4], "the epochs of both"
             for run in trial.user_attrs["runs"]:
                 seen = [record["validation_uar"] for record in records.read(folder / run["folder"] / "metrics.jsonl")]
                 assert run["uar"] == max(seen)
@@ -188,7 +190,8 @@ def test_an_interrupted_sweep_goes_on_from_the_checkpoint(launch, tiny, tmp_path
 
 
 def test_a_worker_that_was_taken_for_dead_leaves_its_trial_to_the_others(launch, tiny, tmp_path, monkeypatch):
-    asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-3,1e-2", "--trials=1")
+    flags = ("--sweep.optimizer.learning_rate=1e-3,1e-2", "--trials=1", "--pruner=median")  # so that each epoch reports
+    asked = sweep_command(tiny, tmp_path, *flags)
     taken = []
 
     def slept(run, on_epoch):
@@ -242,6 +245,22 @@ def test_a_range_is_searched(launch, tiny, tmp_path):
     sizes = [trial.params["model.dense"] for trial in study_of(tmp_path).trials]
     assert all(8 <= size <= 16 for size in sizes)
     assert len(set(sizes)) == 2
+
+
+def test_folds_are_trained_each_and_their_mean_counts(launch, tiny, tmp_path):
+    flags = ("--folds=0,2", "--experiment.epochs=1", "--pruner=median", "--trials=1")
+    done = launch(*sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-2,1e-3", *flags))
+    assert done.status == 0, done.err
+    (trial,) = study_of(tmp_path).trials
+    runs = [open_run(tmp_path / run["folder"]) for run in trial.user_attrs["runs"]]
+    assert [run.experiment.data.fold for run in runs] == [0, 2]
+    clips = [json.loads(run.split.read_text())["clips"] for run in runs]
+    first, second = ({clip["content"] for clip in of_run if "test" in clip["parts"]} for of_run in clips)
+    assert first
+    assert second
+    assert not first & second
+    assert trial.value == pytest.approx(sum(run["uar"] for run in trial.user_attrs["runs"]) / 2)
+    assert list(trial.intermediate_values) == [1, 2]
 
 
 def test_time_that_is_up_begins_no_trial_and_loses_none(launch, tiny, tmp_path):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from aersut.sweep import study
+from aersut.sweep import trial as trials
+from aersut.sweep.worker import shares
 from aersut.training import records
+from aersut.training.loop import train
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
@@ -29,6 +34,18 @@ def command(tiny, folder, *more):
 
 def ended(trials, state=TrialState.COMPLETE):
     return [trial for trial in trials if trial.state == state]
+
+
+@pytest.mark.parametrize("workers", range(1, 6))
+def test_workers_have_all_cores_and_share_them_evenly(workers):
+    cores = {0, 1, 5, 6}
+    given = shares(cores, workers)
+    assert len(given) == workers
+    assert set.union(*given) == cores
+    assert all(given), "each has one at least"
+    assert max(map(len, given)) - min(map(len, given)) <= 1
+    if workers <= len(cores):
+        assert sum(map(len, given)) == len(cores), "none is shared while there are enough"
 
 
 @pytest.mark.slow  # two real processes: nothing else shows that they share a study
@@ -110,15 +127,59 @@ def open_files(pid):
     return found
 
 
-def test_a_server_that_goes_away_stops_the_worker_and_loses_nothing(launch, tiny, tmp_path, postgres):
-    asked = [
-        "--mode=sweep", f"--experiment={tiny}", *SMALL, "--experiment.epochs=1", f"--workdir={tmp_path}",
-        "--sweep.optimizer.learning_rate=1e-3,1e-2", "--study=away",
-    ]  # fmt: skip
-    assert launch(*asked, f"--storage={postgres}", "--trials=1").status == 0
-    nowhere = postgres.rpartition(":")[0] + ":1/postgres"
-    stopped = launch(*asked, f"--storage={nowhere}")
+def test_a_server_that_is_restarted_in_the_middle_of_a_trial_is_waited_for(launch, tiny, tmp_path, server, monkeypatch):
+    asked = away_command(tiny, tmp_path, server.url, "restarted")
+    threads = []
+
+    def restarted(run, on_epoch):
+        if not threads:
+            server.stop()
+            threads.append(threading.Timer(1, server.start))
+            threads[0].start()
+        return train(run, on_epoch)
+
+    monkeypatch.setattr(trials, "train", restarted)
+    done = launch(*asked)
+    threads[0].join()
+    assert done.status == 0, done.err
+    assert "2 of 2 trials ended" in done.out
+
+
+def test_a_server_that_does_not_come_back_ends_the_worker_and_loses_nothing(
+    launch, tiny, tmp_path, server, monkeypatch
+):
+    asked = away_command(tiny, tmp_path, server.url, "gone")
+    assert launch(*asked, "--trials=1").status == 0
+
+    def gone(run, on_epoch):
+        server.stop()
+        return train(run, on_epoch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "AWAY", 0.0)
+        patch.setattr(trials, "train", gone)
+        stopped = launch(*asked)
     assert stopped.status == 2
     assert "does not answer" in stopped.err
-    told = launch(*asked, f"--storage={postgres}", "--status")
+    assert "the same command goes on" in stopped.err
+    server.start()
+    told = launch(*asked, "--status")
+    assert "1 of 2 trials ended, 1 under way" in told.out
+
+
+def away_command(tiny, folder, url, name):
+    return [
+        "--mode=sweep", f"--experiment={tiny}", *SMALL, "--experiment.epochs=1", f"--workdir={folder}",
+        "--sweep.optimizer.learning_rate=1e-3,1e-2", f"--study={name}", f"--storage={url}",
+    ]  # fmt: skip
+
+
+def test_a_server_that_goes_away_stops_the_worker_and_loses_nothing(launch, tiny, tmp_path, postgres):
+    asked = away_command(tiny, tmp_path, postgres, "away")
+    assert launch(*asked, "--trials=1").status == 0
+    nowhere = postgres.rpartition(":")[0] + ":1/postgres"
+    stopped = launch(*away_command(tiny, tmp_path, nowhere, "away"))
+    assert stopped.status == 2
+    assert "does not answer" in stopped.err
+    told = launch(*asked, "--status")
     assert "1 of 2 trials ended" in told.out
