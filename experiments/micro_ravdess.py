@@ -32,6 +32,7 @@ def get_config() -> Experiment:
         optimizer=AdamW(learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.02),
         loss=Loss(label_smoothing=0.1),
         ema=0.99,
-        epochs=100,
+        epochs=80,
+        select="last",
         batch_size=32,
     )

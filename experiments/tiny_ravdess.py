@@ -33,5 +33,6 @@ def get_config() -> Experiment:
         loss=Loss(label_smoothing=0.1),
         ema=0.99,
         epochs=80,
+        select="last",
         batch_size=32,
     )

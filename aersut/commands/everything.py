@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut.training.trained import best_epoch
+    from aersut.training.trained import selected_epoch
 
     run = open_run(arguments)
     train(run)
-    best = best_epoch(run)
+    epoch = selected_epoch(run)
     exported = run.export / "export.json"
-    if _epoch_of(run.evaluation) != best:
+    if _epoch_of(run.evaluation) != epoch:
         evaluate(run)
-    if _epoch_of(exported) != best:
+    if _epoch_of(exported) != epoch:
         export(run)
     made = max(path.stat().st_mtime for path in (run.evaluation, exported))
     if not run.report.exists() or run.report.stat().st_mtime < made:

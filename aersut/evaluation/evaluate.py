@@ -43,7 +43,7 @@ class Judge:
 
 
 def evaluate(run: Run, judge: Judge = Judge()) -> dict[str, Any]:
-    """Judge the best checkpoint on the test part; write `evaluation/metrics.json`, return that and its `folder`.
+    """Judge the selected checkpoint on the test part; write `evaluation/metrics.json`, return that and its `folder`.
 
     Beside it, `predictions.csv` lists every test clip with its probabilities, and `plots/` holds the pictures, where
     matplotlib is installed.

@@ -1,4 +1,4 @@
-"""Who judges: a run's best checkpoint, or a TensorFlow Lite file that was made of it."""
+"""Who judges: a run's selected checkpoint, or a TensorFlow Lite file that was made of it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Export a run: convert the best checkpoint, verify every file, and write them all as one bundle."""
+"""Export a run: convert the selected checkpoint, verify every file, and write them all as one bundle."""
 
 import importlib.util
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""A run folder at work: the best checkpoint, in JAX."""
+"""A run folder at work: the selected checkpoint, in JAX."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +15,7 @@ from aersut.training.trained import load
 
 
 class CheckpointRunner:
-    """The network and the frontend of a run's best checkpoint, window by window.
+    """The network and the frontend of a run's selected checkpoint, window by window.
 
     Attributes:
         about: what it is.

@@ -44,7 +44,7 @@ def open_gallery(path: Path) -> Gallery:
 
     Args:
         path: an exported file, beside which the bundle's others lie; the folder of a bundle; or that of a run, whose
-            bundle is taken, or its best checkpoint where it is not exported.
+            bundle is taken, or its selected checkpoint where it is not exported.
 
     Raises:
         UserError: that network cannot be loaded.

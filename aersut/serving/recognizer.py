@@ -24,7 +24,7 @@ def load(path: str | Path) -> "Recognizer":
 
     Args:
         path: a .tflite file that `--mode=export` wrote (a `model_*.tflite` with the bundle's `features.tflite` beside
-            it, or a `waveform_*.tflite`), or a run folder, whose best checkpoint runs in JAX.
+            it, or a `waveform_*.tflite`), or a run folder, whose selected checkpoint runs in JAX.
 
     Raises:
         UserError: there is none.

@@ -1,4 +1,4 @@
-"""A trained network, restored from the best checkpoint of its run."""
+"""A trained network, restored from the checkpoint of its run that `select` chooses."""
 
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from aersut.training.state import Graphs, TrainState, create
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with the weights of its best epoch, and the frontend with the scaling that it was trained with."""
+    """A network with the weights of the selected epoch, and the frontend with the scaling that it was trained with."""
 
     epoch: int
     graphs: Graphs
@@ -21,26 +21,26 @@ class Trained:
     forward: Forward
 
 
-def best_epoch(run: Run) -> int:
-    """The epoch of the checkpoint with the highest validation UAR.
+def selected_epoch(run: Run) -> int:
+    """The epoch of the checkpoint that is evaluated and exported: the best or the last, as the experiment says.
 
     Raises:
         UserError: the run has no checkpoint.
     """
     if run.checkpoints.is_dir():
         with Checkpoints(run.checkpoints) as checkpoints:
-            if checkpoints.best:
-                return checkpoints.best
+            if epoch := checkpoints.best if run.experiment.select == "best" else checkpoints.last:
+                return epoch
     raise UserError(f"run {run.folder} has no checkpoint yet: train it first, with --mode=train.")
 
 
 def load(run: Run) -> Trained:
-    """Restore the checkpoint with the highest validation UAR.
+    """Restore the selected checkpoint.
 
     Raises:
         UserError: the run has no checkpoint, or one of another architecture.
     """
-    epoch = best_epoch(run)
+    epoch = selected_epoch(run)
     frontend = make_frontend(run.experiment)
     optimizer = run.experiment.optimizer.build(1, 1)  # of the same state, however many steps
     graphs, like = create(build_network(run.experiment, frontend), optimizer, averaged=run.experiment.ema > 0)
