@@ -101,7 +101,7 @@ class LSTM(nnx.Module):
     def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch frames units"]:
         if self.fused:
             return _fused_lstm(x, self.kernel[...], self.recurrent[...], self.bias[...])
-        projected = jnp.swapaxes(x @ self.kernel[...] + self.bias[...], 0, 1)
+        projected = jnp.swapaxes(x, 0, 1) @ self.kernel[...] + self.bias[...]
         return jnp.swapaxes(recurred(projected, self.recurrent[...]), 0, 1)
 
 

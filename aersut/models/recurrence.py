@@ -77,7 +77,8 @@ def _backward(saved: Any, gradient: Array) -> tuple[Array, Array]:
 
     frames = gradient, cells, _before(cells), gates
     _, dsums = jax.lax.scan(step, _zeros(gates, recurrent), frames, reverse=True)
-    return dsums, jnp.einsum("fbu,fbg->ug", _before(hiddens), dsums)
+    rows = dsums.shape[0] * dsums.shape[1]
+    return dsums, _before(hiddens).reshape(rows, -1).T @ dsums.reshape(rows, -1)
 
 
 def _before(sequence: Array) -> Array:
