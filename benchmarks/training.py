@@ -17,7 +17,6 @@ import argparse
 import importlib.util
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -135,12 +134,15 @@ def whole_job(speech: Path, peer: Path) -> dict[str, float]:
             *("--experiment=cnn_combined", f"--experiment.data.root={speech}", "--experiment.data.corpora=ravdess"),
             *("--experiment.epochs=40", f"--workdir={folder}/run"),
         ]
+        peaks = []
         for mode in ("train", "evaluate"):
             process = launch(*arguments, f"--mode={mode}", cache=f"{folder}/cache")
-            process.communicate()
+            assert process.stdout is not None
+            process.stdout.read()
+            _, process.returncode, usage = os.wait4(process.pid, 0)
             assert process.returncode == 0
+            peaks.append(usage.ru_maxrss / 1000)
         ours = time.perf_counter() - begin
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000  # none before it took more
     begin = time.perf_counter()
     command = [sys.executable, str(peer), str(speech), "--model", "cnn", "--protocol", "speaker", "--epochs", "40"]
     subprocess.run(command, check=True, capture_output=True)
@@ -149,7 +151,7 @@ def whole_job(speech: Path, peer: Path) -> dict[str, float]:
         "whole_job_s": ours,
         "whole_job_peer_s": theirs,
         "whole_job_vs_peer": theirs / ours,
-        "peak_memory_mb": memory,
+        "peak_memory_mb": max(peaks),
     }
 
 
@@ -225,24 +227,31 @@ def parts(graphs, state, features: np.ndarray, labels: np.ndarray) -> dict[str, 
         return optax.softmax_cross_entropy_with_integer_labels(network(x), y).mean()
 
     batch = jnp.asarray(features[:BATCH]), jnp.asarray(labels[:BATCH])
-    # a convolution is a product of its columns and its kernel; each weight has the product of the forward pass, and two
-    # of the same size in the backward pass, for its own gradient and for its input's (which the first does not need)
+    # a convolution is a product of its columns and its kernel, one by three frames is four of half as many rows
+    # (Winograd); each weight has the product of the forward pass, and two of the same size in the backward pass, for
+    # its own gradient and for its input's (which the first does not need)
     products, frames = [], FRAMES
     for path, leaf in jax.tree.leaves_with_path(state.params):
         name, shape = jax.tree_util.keystr(path), leaf.shape
         if "kernel" not in name and "recurrent" not in name:
             continue
-        rows = BATCH
+        rows, many = BATCH, ()
         if "blocks" in name:
-            rows, frames = BATCH * frames, frames // 2
-            shape = (shape[0] * shape[1], shape[2])
+            size, *shape = shape
+            if size == 3:
+                rows, many = BATCH * -(-frames // 2), (4,)
+            else:
+                rows, shape = BATCH * frames, (size * shape[0], shape[1])
+            frames //= 2
         elif "lstms" in name:
             rows = BATCH * (FRAMES >> len(BLOCKS))
         first = shape[0] == CHANNELS * BLOCKS[0][1]
-        products += [(rows, *shape), (shape[0], rows, shape[1])] + ([] if first else [(rows, shape[1], shape[0])])
+        products += [(many, rows, *shape), (many, shape[0], rows, shape[1])]
+        products += [] if first else [(many, rows, shape[1], shape[0])]
     rng = np.random.default_rng(0)
     pairs = [
-        tuple(jnp.asarray(rng.standard_normal(size, np.float32)) for size in ((m, k), (k, n))) for m, k, n in products
+        tuple(jnp.asarray(rng.standard_normal(size, np.float32)) for size in ((*many, m, k), (*many, k, n)))
+        for many, m, k, n in products
     ]
     multiply, forward, gradient = jax.jit(lambda a, b: a @ b), jax.jit(loss), jax.jit(jax.value_and_grad(loss))
     return {

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from aersut.models import winograd
+
 
 @jax.custom_vjp
 def conv1d(
@@ -29,6 +31,8 @@ def _columns(x: Array, size: int, before: int) -> Array:
 
 def _conv1d_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
     size, inputs, filters = kernel.shape
+    if size == 3:
+        return winograd.convolved(x, kernel), (x, kernel)
     y = _columns(x, size, (size - 1) // 2) @ kernel.reshape(size * inputs, filters)
     return y.reshape(*x.shape[:2], filters), (x, kernel)
 
@@ -36,6 +40,8 @@ def _conv1d_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]
 def _conv1d_backward(saved: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
     x, kernel = saved
     size, inputs, filters = kernel.shape
+    if size == 3:
+        return winograd.gradients(x, kernel, dy)
     dkernel = _columns(x, size, (size - 1) // 2).T @ dy.reshape(-1, filters)
     # the input's gradient is the convolution of dy with the kernel turned round, so an even one leans the other way
     flipped = jnp.swapaxes(kernel[::-1], 1, 2).reshape(size * filters, inputs)

@@ -10,6 +10,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.models.convolution import conv1d, depthwise1d, max_pool1d
+from aersut.models.normalization import BatchNorm
+from aersut.models.recurrence import recurred
 
 FUSED_LSTM = "custom_call.aersut_lstm"
 """(x, kernel, recurrent, bias) → outputs; TensorFlow's converter keeps what is named custom_call.SOMETHING."""
@@ -68,9 +70,9 @@ class DepthwiseNorm(nnx.Module):
         return self.norm(depthwise1d(x, self.kernel[...]))
 
 
-def batch_norm(channels: int, *, rngs: nnx.Rngs) -> nnx.BatchNorm:
+def batch_norm(channels: int, *, rngs: nnx.Rngs) -> BatchNorm:
     """BatchNorm whose averages follow within some ten steps, since an epoch of these corpora has only a few dozen."""
-    return nnx.BatchNorm(channels, momentum=0.9, epsilon=1e-3, rngs=rngs)
+    return BatchNorm(channels, momentum=0.9, epsilon=1e-3, rngs=rngs)
 
 
 class LSTM(nnx.Module):
@@ -97,21 +99,10 @@ class LSTM(nnx.Module):
             self.fused = fused
 
     def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch frames units"]:
-        recurrent = self.recurrent[...]
         if self.fused:
-            return _fused_lstm(x, self.kernel[...], recurrent, self.bias[...])
-
-        def step(carry: tuple[Array, Array], projected: Array) -> tuple[tuple[Array, Array], Array]:
-            hidden, cell = carry
-            i, f, g, o = jnp.split(projected + hidden @ recurrent, 4, axis=-1)
-            cell = nnx.sigmoid(f) * cell + nnx.sigmoid(i) * jnp.tanh(g)
-            hidden = nnx.sigmoid(o) * jnp.tanh(cell)
-            return (hidden, cell), hidden
-
-        projected = x @ self.kernel[...] + self.bias[...]
-        zeros = jnp.zeros((x.shape[0], self.units), x.dtype)
-        _, outputs = jax.lax.scan(step, (zeros, zeros), jnp.swapaxes(projected, 0, 1))
-        return jnp.swapaxes(outputs, 0, 1)
+            return _fused_lstm(x, self.kernel[...], self.recurrent[...], self.bias[...])
+        projected = jnp.swapaxes(x, 0, 1) @ self.kernel[...] + self.bias[...]
+        return jnp.swapaxes(recurred(projected, self.recurrent[...]), 0, 1)
 
 
 def _fused_lstm(x: Array, kernel: Array, recurrent: Array, bias: Array) -> Array:

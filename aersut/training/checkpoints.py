@@ -19,6 +19,7 @@ from aersut.training.state import TrainState
 
 _policies = ocp.training.preservation_policies
 _METRIC = "validation_uar"
+_STATE = "state"
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -96,10 +97,13 @@ class Checkpoints:
         Raises:
             UserError: this one, or the one before, cannot be written.
         """
-        # the position is that of the whole batches, so that any number of processes goes on from it
-        tree = {"state": state, "data": batches.get_state(), "scaling": _scaling_tree(scaling)}
+        # the position is that of the whole batches, so that any number of processes goes on from it; what is small goes
+        # as JSON, since each further item takes Orbax as long as the state does
+        beside: Any = {"data": batches.get_state(), "scaling": _to_json(scaling)}
         try:
-            self._checkpointer.save_checkpointables_async(epoch, tree, metrics={_METRIC: validation_uar})
+            self._checkpointer.save_async(
+                epoch, state, checkpointable_name=_STATE, metrics={_METRIC: validation_uar}, custom_metadata=beside
+            )
         except (OSError, ValueError) as error:
             raise self._unwritten(error) from error
 
@@ -112,15 +116,16 @@ class Checkpoints:
         refused = f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network"
         if difference := self._difference(epoch, like):
             raise UserError(f"{refused}: {difference}. Choose another --workdir.")
-        wanted = {"state": like, "scaling": None, **({} if batches is None else {"data": None})}
         try:
-            tree = self._checkpointer.load_checkpointables(epoch, wanted)
+            state = self._checkpointer.load(epoch, like, checkpointable_name=_STATE)
+            beside = self._checkpointer.checkpointables_metadata(epoch).custom_metadata
+            scaling = _from_json(beside["scaling"])
+            if batches is not None:
+                batches.set_state(beside["data"])
         except Exception as error:
             reason = f"it is damaged, or of another version ({str(error)[:200]})"
             raise UserError(f"{refused}: {reason}. Choose another --workdir.") from error
-        if batches is not None:
-            batches.set_state(tree["data"])
-        return Restored(epoch, tree["state"], _to_scaling(tree["scaling"]))
+        return Restored(epoch, state, scaling)
 
     def _unwritten(self, error: Exception) -> UserError:
         # tensorstore tells of a full disk by a ValueError that names each of its layers
@@ -133,7 +138,7 @@ class Checkpoints:
     def _difference(self, epoch: int, like: TrainState) -> str:
         """The first array in which a checkpoint and a state differ, or ""."""
         try:
-            held = _shapes(self._checkpointer.checkpointables_metadata(epoch).metadata["state"])
+            held = _shapes(self._checkpointer.checkpointables_metadata(epoch).metadata[_STATE])
         except Exception:  # damaged, which loading it will tell
             return ""
         wanted = _shapes(like)
@@ -157,13 +162,13 @@ def _shape(leaf: Any) -> str:
     return f"{leaf.dtype}{list(leaf.shape)}"
 
 
-def _scaling_tree(scaling: Scaling | None) -> dict[str, np.ndarray]:
+def _to_json(scaling: Scaling | None) -> dict[str, list[float]] | None:
     if scaling is None:
-        none = np.full(1, np.nan, np.float32)  # Orbax saves neither None nor an array of no values
-        return {"mean": none, "deviation": none}
-    return {"mean": np.asarray(scaling.mean), "deviation": np.asarray(scaling.deviation)}
+        return None
+    return {"mean": np.asarray(scaling.mean).tolist(), "deviation": np.asarray(scaling.deviation).tolist()}
 
 
-def _to_scaling(tree: dict[str, np.ndarray]) -> Scaling | None:
-    mean, deviation = np.asarray(tree["mean"]), np.asarray(tree["deviation"])
-    return None if np.isnan(mean).all() else Scaling(mean, deviation)
+def _from_json(values: dict[str, list[float]] | None) -> Scaling | None:
+    if values is None:
+        return None
+    return Scaling(np.array(values["mean"], np.float32), np.array(values["deviation"], np.float32))

@@ -1,6 +1,7 @@
 """The training, told from top to bottom."""
 
 import contextlib
+import gc
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -63,7 +64,7 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
             graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema, experiment.precision
         )
         forward = Forward(graphs, prepared.frontend)
-        with Journal(run, steps, done) as journal:
+        with Journal(run, steps, done) as journal, _settled():
             journal.begin(prepared)
             for epoch in range(done + 1, experiment.epochs + 1):
                 state, figures = _one_epoch(step, state, map(devices.divided, batches), steps, journal)
@@ -97,6 +98,17 @@ def _alone(run: Run) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def _settled() -> Iterator[None]:
+    """Let Python not search for garbage again what there is by now: each time, that takes 0.2 s of JAX's objects."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _one_epoch(
