@@ -20,6 +20,8 @@ from aersut.training.state import TrainState
 _policies = ocp.training.preservation_policies
 _METRIC = "validation_uar"
 _STATE = "state"
+FORMAT = 2
+"""Of what is saved; a higher one is of a later version of this framework. Format 1 had no number."""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -99,7 +101,7 @@ class Checkpoints:
         """
         # the position is that of the whole batches, so that any number of processes goes on from it; what is small goes
         # as JSON, since each further item takes Orbax as long as the state does
-        beside: Any = {"data": batches.get_state(), "scaling": _to_json(scaling)}
+        beside: Any = {"format": FORMAT, "data": batches.get_state(), "scaling": _to_json(scaling)}
         try:
             self._checkpointer.save_async(
                 epoch, state, checkpointable_name=_STATE, metrics={_METRIC: validation_uar}, custom_metadata=beside
@@ -114,11 +116,15 @@ class Checkpoints:
             UserError: the checkpoint is of another architecture, or cannot be read.
         """
         refused = f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network"
+        beside = self._beside(epoch)
+        if beside.get("format", FORMAT) > FORMAT:
+            raise UserError(
+                f"{refused}: it is of a newer version of AERSUT. Update this one, or choose another --workdir."
+            )
         if difference := self._difference(epoch, like):
             raise UserError(f"{refused}: {difference}. Choose another --workdir.")
         try:
             state = self._checkpointer.load(epoch, like, checkpointable_name=_STATE)
-            beside = self._checkpointer.checkpointables_metadata(epoch).custom_metadata
             scaling = _from_json(beside["scaling"])
             if batches is not None:
                 batches.set_state(beside["data"])
@@ -134,6 +140,13 @@ class Checkpoints:
             f"a checkpoint cannot be written into {self.folder}: {reason}. The last whole one is kept: make room, and "
             "the same command goes on from there."
         )
+
+    def _beside(self, epoch: int) -> dict[str, Any]:
+        """What is saved beside the state; nothing where it cannot be read."""
+        try:
+            return dict(self._checkpointer.checkpointables_metadata(epoch).custom_metadata or {})
+        except Exception:  # damaged, which loading it will tell
+            return {}
 
     def _difference(self, epoch: int, like: TrainState) -> str:
         """The first array in which a checkpoint and a state differ, or ""."""
