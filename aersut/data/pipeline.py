@@ -1,5 +1,6 @@
 """Batches for training: grain over the store or the features cache, shuffled anew each epoch from a seed."""
 
+import functools
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -87,10 +88,18 @@ def training_batches(
         classes = [np.flatnonzero(source.labels == label) for label in np.unique(source.labels)]
         places = grain.MapDataset.mix(
             [grain.MapDataset.source(places).seed(seed + n).shuffle().repeat() for n, places in enumerate(classes)]
-        )
+        ).batch(batch_size)
     else:
-        places = grain.MapDataset.range(len(source.labels)).seed(seed).shuffle()
-    batches = places.batch(batch_size, drop_remainder=True)
-    dataset = batches if balanced else batches.repeat()  # a mix of endless classes has no end already
-    dataset = dataset.seed(seed).random_map(read)
+        steps = len(source.labels) // batch_size
+
+        @functools.lru_cache(1)
+        def order(epoch: int) -> Int[np.ndarray, " examples"]:
+            return np.random.default_rng([seed, epoch]).permutation(len(source.labels))
+
+        # grain's own shuffle is asked example by example, which takes longer than reading them
+        def next_places(number: int, step: int) -> Int[np.ndarray, " batch"]:
+            return order(number // steps)[step * batch_size :][:batch_size]
+
+        places = grain.MapDataset.range(steps).repeat().map_with_index(next_places)
+    dataset = places.seed(seed).random_map(read)
     return iter(dataset.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=4)))
