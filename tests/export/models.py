@@ -10,7 +10,7 @@ from flax import nnx
 from jax import Array
 
 from aersut.contracts import Model
-from aersut.models import CNN, CNN2D, CNNLSTM
+from aersut.models import CNN, CNN2D, CNNLSTM, DSCNN, Ensemble, TCResNet
 from aersut.models.network import LSTM, Network, batch_norm
 from aersut.registry import MODELS
 from aersut.training.state import Graphs, TrainState, create
@@ -20,6 +20,7 @@ SMALL: dict[str, Model] = {
     "cnn": CNN(filters=(8, 6), kernels=(3, 3), dense=16),
     "cnn_lstm": CNNLSTM(filters=(8,), kernels=(3,), units=(8, 6), dense=16),
     "cnn2d": CNN2D(filters=(4, 6)),
+    "ensemble": Ensemble((TCResNet(filters=(8,), kernels=(3,)), DSCNN(filters=(8, 8), kernels=(3, 3)))),
 }
 
 
@@ -67,7 +68,10 @@ def trained(model: Model, frames: int = FRAMES, channels: int = CHANNELS) -> tup
             part.bias[...] = jnp.asarray(rng.normal(0, 0.3, size), jnp.float32)
     graphs, state = create(network, optax.identity())
     logits = jax.jit(lambda x: nnx.merge(graphs.evaluation, state.params, state.rest, copy=True)(x))
-    network.head.kernel[...] *= 1.5 / jnp.std(logits(clips(20, frames, channels)))
+    larger = 1.5 / jnp.std(logits(clips(20, frames, channels)))
+    for _, part in nnx.iter_modules(network):
+        if isinstance(part, Network) and hasattr(part, "head"):  # an ensemble has its members'
+            part.head.kernel[...] *= larger
     return create(network, optax.identity())
 
 
