@@ -1,7 +1,9 @@
 """Checkpoints of a run: the best by validation UAR, and the last. The only module that knows Orbax."""
 
 import logging
+import sys
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,18 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 logging.getLogger("absl").addFilter(_is_news)
+
+
+def _but_late_writes(report: Callable[["sys.UnraisableHookArgs"], Any]) -> Callable[["sys.UnraisableHookArgs"], Any]:
+    def hook(problem: "sys.UnraisableHookArgs") -> None:
+        # what is being written when a write fails reports to Orbax's event loop, which the failure has closed
+        if not (isinstance(problem.exc_value, RuntimeError) and str(problem.exc_value) == "Event loop is closed"):
+            report(problem)
+
+    return hook
+
+
+sys.unraisablehook = _but_late_writes(sys.unraisablehook)
 
 
 @dataclass(frozen=True)
@@ -116,12 +130,11 @@ class Checkpoints:
             UserError: the checkpoint is of another architecture, or cannot be read.
         """
         refused = f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network"
-        beside = self._beside(epoch)
-        if beside.get("format", FORMAT) > FORMAT:
-            raise UserError(
-                f"{refused}: it is of a newer version of AERSUT. Update this one, or choose another --workdir."
-            )
-        if difference := self._difference(epoch, like):
+        beside, held = self._known(epoch)
+        if held and (later := beside.get("format", 1) - FORMAT):
+            age, remedy = ("a newer", "Update this one, or choose") if later > 0 else ("an older", "Choose")
+            raise UserError(f"{refused}: it is of {age} version of AERSUT. {remedy} another --workdir.")
+        if difference := _difference(held, _shapes(like)):
             raise UserError(f"{refused}: {difference}. Choose another --workdir.")
         try:
             state = self._checkpointer.load(epoch, like, checkpointable_name=_STATE)
@@ -141,25 +154,22 @@ class Checkpoints:
             "the same command goes on from there."
         )
 
-    def _beside(self, epoch: int) -> dict[str, Any]:
-        """What is saved beside the state; nothing where it cannot be read."""
+    def _known(self, epoch: int) -> tuple[dict[str, Any], dict[str, str]]:
+        """What is saved beside the state, and the shapes of its arrays; neither where a checkpoint is damaged."""
         try:
-            return dict(self._checkpointer.checkpointables_metadata(epoch).custom_metadata or {})
-        except Exception:  # damaged, which loading it will tell
-            return {}
+            known = self._checkpointer.checkpointables_metadata(epoch)
+            return dict(known.custom_metadata or {}), _shapes(known.metadata[_STATE])
+        except Exception:  # loading it will tell
+            return {}, {}
 
-    def _difference(self, epoch: int, like: TrainState) -> str:
-        """The first array in which a checkpoint and a state differ, or ""."""
-        try:
-            held = _shapes(self._checkpointer.checkpointables_metadata(epoch).metadata[_STATE])
-        except Exception:  # damaged, which loading it will tell
-            return ""
-        wanted = _shapes(like)
-        for name in [*wanted, *(name for name in held if name not in wanted)]:
-            there, here = held.get(name, "no such array"), wanted.get(name, "none")
-            if there != here:
-                return f"it is of another architecture: {name} is {there}, and {here} in the network"
-        return ""
+
+def _difference(held: dict[str, str], wanted: dict[str, str]) -> str:
+    """The first array in which a checkpoint and a state differ, or ""."""
+    for name in [*wanted, *(name for name in held if name not in wanted)] if held else ():
+        there, here = held.get(name, "no such array"), wanted.get(name, "none")
+        if there != here:
+            return f"it is of another architecture: {name} is {there}, and {here} in the network"
+    return ""
 
 
 def _shapes(tree: Any) -> dict[str, str]:

@@ -62,17 +62,16 @@ def test_the_first_difference_to_another_architecture_is_named(saved, other, dif
         checkpoints.restore(1, state(**other))
 
 
-def test_a_checkpoint_of_a_newer_version_is_refused(saved, monkeypatch):
-    monkeypatch.setattr("aersut.training.checkpoints.FORMAT", 1)
-    with (
-        Checkpoints(saved) as checkpoints,
-        pytest.raises(UserError, match="it is of a newer version of AERSUT. Update"),
-    ):
+@pytest.mark.parametrize(
+    ("reads", "problem"),
+    [(1, "it is of a newer version of AERSUT. Update"), (3, "it is of an older version of AERSUT. Choose")],
+)
+def test_a_checkpoint_of_another_version_is_refused(saved, monkeypatch, reads, problem):
+    monkeypatch.setattr("aersut.training.checkpoints.FORMAT", reads)
+    with Checkpoints(saved) as checkpoints, pytest.raises(UserError, match=problem):
         checkpoints.restore(1, state())
 
 
-# writes that fail later than the first one report to Orbax's event loop, which is closed by then
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_cannot_be_written_is_said_and_the_last_whole_checkpoint_is_kept(saved):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     checkpoints = Checkpoints(saved)
