@@ -107,11 +107,16 @@ def _run(arguments: Arguments) -> int:
         return 2
 
 
-def _dispatch(arguments: Arguments) -> int:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before any library that brings TensorFlow's runtime
+def set_environment() -> None:
+    """Set what JAX and TensorFlow read when they are imported, where the user has not."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # compiled functions are kept, by machine, for a CPU's may not run on another
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "jax" / platform.node()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+
+def _dispatch(arguments: Arguments) -> int:
+    set_environment()
     logging.set_verbosity(logging.WARNING)  # JAX tells each backend that it does not find, Orbax each step of each save
     if FLAGS.list:
         listing.print_list()

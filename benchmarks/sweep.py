@@ -14,7 +14,6 @@ second_start_s goes from the second trial's begin to the end of its first step, 
 import argparse
 import json
 import os
-import platform
 import random
 import resource
 import statistics
@@ -26,8 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from common import alternate
-
-from aersut.paths import cache_dir
 
 ROOT = Path(__file__).parents[1]
 TRIALS = 8
@@ -90,13 +87,7 @@ def processor() -> float:
 def child(arguments: argparse.Namespace) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         options = ["--experiment", arguments.experiment, "--epochs", str(arguments.epochs), "--run", folder]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-            # as the command line does, but before JAX is imported
-            "JAX_COMPILATION_CACHE_DIR": str(cache_dir() / "jax" / platform.node()),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-        }
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         ran = subprocess.run(
             [sys.executable, __file__, *options], check=True, capture_output=True, text=True, env=environment
         )
@@ -106,6 +97,9 @@ def child(arguments: argparse.Namespace) -> dict[str, float]:
 def inside(arguments: argparse.Namespace) -> dict[str, float]:
     """One worker in this process, with a clock on what it trains."""
     from aersut import cli
+
+    cli.set_environment()  # before JAX is imported
+
     from aersut.sweep import trial
     from aersut.training import loop
 

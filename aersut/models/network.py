@@ -21,6 +21,9 @@ class Network(nnx.Module):
     """What `Model.build` returns: an embedding, and a linear head over it. Softmax is the loss's and the export's.
 
     In training, one of several members may return the logits of each, with a first axis more; the loss is their mean.
+
+    Attributes:
+        head: the linear layer; a network with a `__call__` of its own needs none.
     """
 
     head: nnx.Linear

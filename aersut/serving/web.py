@@ -135,18 +135,17 @@ class Service:
     async def listen(self, socket: WebSocket) -> None:
         """A listener: first {"model": …, "sample_rate": …}, then mono samples of 16 bits as they are heard."""
         await socket.accept()
-        try:
-            with self._place():
-                await self._listen(socket)
-        except FullError:
-            await _refuse(socket, self._full, BUSY)
-        except TimeoutError:
-            await _refuse(socket, f"nothing was heard for {self._limits.idle:g} s.", AWAY)
-        except (UserError, ValueError, KeyError, TypeError) as error:
-            said = str(error) if isinstance(error, UserError) else "what was sent cannot be understood."
-            await _refuse(socket, said, POLICY)
-        except WebSocketDisconnect:
-            pass  # they come and go
+        with contextlib.suppress(WebSocketDisconnect):  # they come and go
+            try:
+                with self._place():
+                    await self._listen(socket)
+            except FullError:
+                await _refuse(socket, self._full, BUSY)
+            except TimeoutError:
+                await _refuse(socket, f"nothing was heard for {self._limits.idle:g} s.", AWAY)
+            except (UserError, ValueError, KeyError, TypeError) as error:
+                said = str(error) if isinstance(error, UserError) else "what was sent cannot be understood."
+                await _refuse(socket, said, POLICY)
 
     async def _listen(self, socket: WebSocket) -> None:
         async with asyncio.timeout(self._limits.idle):

@@ -65,8 +65,9 @@ def attempt(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[float
         for one, folder, result in zip(asked, folders, results, strict=True):
             run = runs.start(one, folder)
             log = run.folder / "log.txt"
-            with filelock.FileLock(folder / ".lock"):
-                pass  # who was taken for dead, and is not, trains on until it reports the next time
+            lock = filelock.FileLock(folder / ".lock")
+            lock.acquire()  # who was taken for dead, and is not, trains on until it reports the next time
+            lock.release()
             with _written_to(log):
                 scores = [other["uar"] for other in results if "uar" in other]
                 result.update(_train(plan, trial, run, scores))
