@@ -170,8 +170,8 @@ class Experiment:
         ema: decay of a moving average of the weights, which is what is evaluated and exported (0.999 is usual); 0 for
             none. It begins as a plain average, so that it forgets the first weights.
         patience: epochs without a better validation UAR after which training stops early; None for never.
-        select: the epoch that is evaluated and exported: "best", of the highest validation UAR, or "last", since the best
-            of many epochs may be luck where few speakers validate.
+        select: the epoch that is evaluated and exported: "best", of the highest validation UAR, or "last", since the
+            best of many epochs may be luck where few speakers validate.
         seed: of the weights, the data order, dropout and augmentation.
     """
 
