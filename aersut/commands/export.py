@@ -1,4 +1,4 @@
-"""--mode=export: the best checkpoint as TensorFlow Lite files, verified."""
+"""--mode=export: the selected checkpoint as TensorFlow Lite files, verified."""
 
 from dataclasses import fields
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ def _options(arguments: Arguments) -> "Options":
 
 
 USAGE = (
-    ("--mode=export --workdir=RUN", "turn the best checkpoint into TensorFlow Lite files"),
+    ("--mode=export --workdir=RUN", "turn the selected checkpoint into TensorFlow Lite files"),
     (
         "--mode=export --workdir=RUN --export.KEY=VALUE",
         "KEY: calibration (clips), max_uar_loss (0 to 1, of int8), micro (true, false)",

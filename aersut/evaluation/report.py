@@ -46,6 +46,7 @@ def write_report(run: Run) -> str:
         importance=_importance(folder, evaluation),
         elsewhere=_elsewhere(folder),
         epochs=len(epochs),
+        selected=records.SELECTED[run.experiment.select],
         curves=_curves(run, epochs),
         parts=_parts(split),
         corpora=_corpora(run, split),
@@ -76,8 +77,9 @@ def _missing(
         lines.append(f"It is not evaluated yet (--mode=evaluate --workdir={folder}).")
     elif "intervals" not in evaluation:
         lines.append(f"It was evaluated by an earlier version: do it again (--mode=evaluate --workdir={folder}).")
-    elif epochs and (best := curves.best_of(epochs)["epoch"]) != evaluation["epoch"]:
-        lines.append(f"It was evaluated after epoch {evaluation['epoch']}; the best is epoch {best} now.")
+    elif epochs and (epoch := records.selected(epochs, run.experiment.select)["epoch"]) != evaluation["epoch"]:
+        which = records.SELECTED[run.experiment.select]
+        lines.append(f"It was evaluated after epoch {evaluation['epoch']}; {which} is epoch {epoch} now.")
     if exported is None:
         lines.append(f"It is not exported yet (--mode=export --workdir={folder}).")
     return lines

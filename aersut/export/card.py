@@ -6,6 +6,7 @@ from typing import Any
 from aersut.config import Experiment, to_tree
 from aersut.export.context import Context
 from aersut.registry import MODELS
+from aersut.training.records import SELECTED
 
 
 def documents(context: Context) -> Mapping[str, bytes]:
@@ -36,7 +37,8 @@ def _card(context: Context) -> str:
         "",
         "## Trained and judged on",
         "",
-        f"- Corpora: {corpora}; protocol `{split.protocol}`; epoch {context.trained.epoch}, best by validation UAR.",
+        f"- Corpora: {corpora}; protocol `{split.protocol}`; epoch {context.trained.epoch},"
+        f" {SELECTED[experiment.select]}.",
         f"- {len(context.test.labels):,} test clips"
         f"{', of speakers whom training has not heard' if split.speaker_independent else ''}.",
         *([f"- **{split.warning}**"] if split.warning else []),

@@ -31,8 +31,8 @@ class Sweep:
         folds: likewise, of `data.fold`.
         sampler: "grid" (every combination), "random" or "tpe"; by default "grid" where there are finitely many.
         pruner: "none", "median" or "hyperband": which trials are given up early, by the validation UAR of each epoch.
-        objectives: "uar" (the best validation UAR), and "size" or "arena" (bytes of the int8 file, or of the RAM that
-            TensorFlow Lite Micro needs for it) beside it: then the Pareto front is sought.
+        objectives: "uar" (validation, of the epoch that `select` chooses), and "size" or "arena" (bytes of the int8
+            file, or of the RAM that TensorFlow Lite Micro needs for it) beside it: then the Pareto front is sought.
     """
 
     space: Mapping[str, Any] = field(default_factory=dict)

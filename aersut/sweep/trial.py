@@ -168,8 +168,8 @@ def _train(plan: Plan, trial: optuna.Trial, run: Run, scores: list[float]) -> di
     report()
     train(run, on_epoch)
     report()
-    best = max(records.read(run.records), key=lambda record: (record[SCORE], record["epoch"]))
-    return {"uar": best[SCORE], "epoch": best["epoch"]}
+    selected = records.selected(records.read(run.records), run.experiment.select)
+    return {"uar": selected[SCORE], "epoch": selected["epoch"]}
 
 
 @contextlib.contextmanager

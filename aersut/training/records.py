@@ -43,6 +43,20 @@ def cut(path: Path, epoch: int) -> None:
         write_text(path, kept)
 
 
+SELECTED = {"best": "the best by validation UAR", "last": "the last"}
+"""What an epoch is that `Experiment.select` chooses, in words."""
+
+
+def best(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record of the highest validation UAR, the later of equal ones."""
+    return max(records, key=lambda record: (record["validation_uar"], record["epoch"]))
+
+
+def selected(records: list[dict[str, Any]], select: str) -> dict[str, Any]:
+    """The record of the epoch that is evaluated and exported."""
+    return best(records) if select == "best" else records[-1]
+
+
 def exhausted(records: list[dict[str, Any]], patience: int | None) -> bool:
     """Whether the best validation UAR is `patience` epochs old, so that training stops early."""
     scores = [record["validation_uar"] for record in records]

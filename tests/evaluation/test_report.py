@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,22 @@ def test_a_run_in_progress_is_shown_as_far_as_it_is(own_run):
     assert "not evaluated yet (--mode=evaluate" in text
     assert "not exported yet" in text
     assert "Loss and validation UAR" in text
+
+
+@pytest.mark.parametrize(
+    ("select", "words"), [("best", "of epoch 2, the best by validation UAR."), ("last", "of epoch 2, the last.")]
+)
+def test_it_says_which_epoch_was_judged_and_whether_that_is_the_one(own_run, select, words):
+    run = replace(own_run, experiment=replace(own_run.experiment, select=select))
+    kept = [json.loads(line) for line in run.records.read_text().splitlines()][:2]
+    for record, uar in zip(kept, (0.9, 0.1), strict=True):
+        record["validation_uar"] = uar
+    run.records.write_text("".join(json.dumps(record) + "\n" for record in kept))
+    run.evaluation.write_text(json.dumps({**json.loads(run.evaluation.read_text()), "epoch": 2}))
+    write_report(run)
+    text = run.report.read_text()
+    assert words in text
+    assert ("the best by validation UAR is epoch 1 now" in text) == (select == "best")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,38 @@
-"""Two objectives for real: each trial is exported to int8, and weighed."""
+"""What a trial is judged by: an epoch, the mean of folds, and, exported to int8, its size."""
 
 import csv
+import json
 
 import pytest
+
+from aersut.run import open_run
+from aersut.training import records
+from tests.sweep.sweeps import study_of, sweep_command
+
+
+def test_folds_are_trained_each_and_their_mean_counts(launch, tiny, tmp_path):
+    flags = ("--folds=0,2", "--experiment.epochs=1", "--pruner=median", "--trials=1")
+    done = launch(*sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-2,1e-3", *flags))
+    assert done.status == 0, done.err
+    (trial,) = study_of(tmp_path).trials
+    runs = [open_run(tmp_path / run["folder"]) for run in trial.user_attrs["runs"]]
+    assert [run.experiment.data.fold for run in runs] == [0, 2]
+    clips = [json.loads(run.split.read_text())["clips"] for run in runs]
+    first, second = ({clip["content"] for clip in of_run if "test" in clip["parts"]} for of_run in clips)
+    assert first
+    assert second
+    assert not first & second
+    assert trial.value == pytest.approx(sum(run["uar"] for run in trial.user_attrs["runs"]) / 2)
+    assert list(trial.intermediate_values) == [1, 2]
+
+
+def test_a_trial_is_judged_by_the_epoch_that_would_be_exported(launch, tiny, tmp_path):
+    flags = ("--sweep.optimizer.learning_rate=3e-2,1e-2", "--experiment.epochs=3", "--experiment.select=last")
+    assert launch(*sweep_command(tiny, tmp_path, *flags)).status == 0
+    for trial in study_of(tmp_path).trials:
+        (run,) = trial.user_attrs["runs"]
+        assert run["epoch"] == 3
+        assert trial.value == records.read(tmp_path / run["folder"] / "metrics.jsonl")[-1]["validation_uar"]
 
 
 @pytest.mark.slow  # TensorFlow converts each trial: nothing else shows that what is weighed is the file that is shipped

@@ -1,7 +1,6 @@
 """A sweep as a user runs it: trials in folders, a table, pictures, the winner; and what may stop it."""
 
 import csv
-import json
 import shlex
 
 import optuna
@@ -16,32 +15,15 @@ from aersut.sweep import trial as trials
 from aersut.sweep.study import Storage
 from aersut.training import records
 from aersut.training.loop import train
+from tests.sweep.sweeps import study_of, sweep_command
 
 PNG = b"\x89PNG\r\n\x1a\n"
-TINY = (
-    "--experiment.epochs=2",
-    "--experiment.augmented_copies=0",
-    "--experiment.augment=",
-    "--experiment.model.filters=4",
-    "--experiment.model.kernels=3",
-)
-"""What makes the tiny experiment smaller still: a trial is mostly compiling."""
 
 
 def rows(folder):
     """The lines of trials.csv."""
     with (folder / "trials.csv").open() as file:
         return list(csv.DictReader(file))
-
-
-def sweep_command(tiny, folder, *more):
-    return ["--mode=sweep", f"--experiment={tiny}", *TINY, f"--workdir={folder}", *more]
-
-
-def study_of(folder):
-    """The study itself, as any other program reads it."""
-    names = optuna.get_all_study_names(f"sqlite:///{folder / 'study.db'}")
-    return optuna.load_study(study_name=names[0], storage=f"sqlite:///{folder / 'study.db'}")
 
 
 def files(folder):
@@ -245,22 +227,6 @@ def test_a_range_is_searched(launch, tiny, tmp_path):
     sizes = [trial.params["model.dense"] for trial in study_of(tmp_path).trials]
     assert all(8 <= size <= 16 for size in sizes)
     assert len(set(sizes)) == 2
-
-
-def test_folds_are_trained_each_and_their_mean_counts(launch, tiny, tmp_path):
-    flags = ("--folds=0,2", "--experiment.epochs=1", "--pruner=median", "--trials=1")
-    done = launch(*sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-2,1e-3", *flags))
-    assert done.status == 0, done.err
-    (trial,) = study_of(tmp_path).trials
-    runs = [open_run(tmp_path / run["folder"]) for run in trial.user_attrs["runs"]]
-    assert [run.experiment.data.fold for run in runs] == [0, 2]
-    clips = [json.loads(run.split.read_text())["clips"] for run in runs]
-    first, second = ({clip["content"] for clip in of_run if "test" in clip["parts"]} for of_run in clips)
-    assert first
-    assert second
-    assert not first & second
-    assert trial.value == pytest.approx(sum(run["uar"] for run in trial.user_attrs["runs"]) / 2)
-    assert list(trial.intermediate_values) == [1, 2]
 
 
 def test_time_that_is_up_begins_no_trial_and_loses_none(launch, tiny, tmp_path):

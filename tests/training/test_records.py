@@ -70,6 +70,12 @@ def test_going_on_from_the_very_start_drops_everything(path):
     assert path.read_text() == ""
 
 
+def test_the_best_record_is_the_later_of_equal_ones_and_the_last_is_the_last():
+    history = [{"epoch": epoch, "validation_uar": uar} for epoch, uar in enumerate((0.5, 0.7, 0.7, 0.6), start=1)]
+    assert records.selected(history, "best")["epoch"] == 3
+    assert records.selected(history, "last")["epoch"] == 4
+
+
 def test_cutting_leaves_no_other_file_behind(path):
     records.append(path, epoch(1))
     records.cut(path, 1)

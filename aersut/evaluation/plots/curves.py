@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from aersut.evaluation.plots.style import BLUE, COLOURS, ORANGE
+from aersut.training import records
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,7 @@ def paint(figure: "Figure", epochs: list[dict[str, Any]]) -> None:
     loss.set_ylabel("loss (nats)")
     loss.legend()
     values = [record["validation_uar"] for record in epochs]
-    best = best_of(epochs)
+    best = records.best(epochs)
     uar.plot(x, values, color=ORANGE, linestyle="--", marker="." if len(x) < 3 else None)
     uar.plot(best["epoch"], best["validation_uar"], "o", color=ORANGE)
     uar.set(ylabel="validation UAR", ylim=(0, 1))
@@ -43,17 +44,12 @@ def paint_together(figure: "Figure", runs: dict[str, list[dict[str, Any]]]) -> N
         loss.plot(x, [record["validation_loss"] for record in epochs], label=name, **look)
         uar.plot(x, [record["validation_uar"] for record in epochs], **look)
         if epochs:
-            best = best_of(epochs)
+            best = records.best(epochs)
             uar.plot(best["epoch"], best["validation_uar"], "o", color=look["color"])
     loss.set_ylabel("validation loss (nats)")
     uar.set(ylabel="validation UAR", ylim=(0, 1))
     _epochs(uar)
     figure.legend(loc="outside upper left", fontsize=8)
-
-
-def best_of(epochs: list[dict[str, Any]]) -> dict[str, Any]:
-    """The record of the epoch whose checkpoint is kept: the last of those with the highest validation UAR."""
-    return max(epochs, key=lambda record: (record["validation_uar"], record["epoch"]))
 
 
 def _epochs(axes: "Axes") -> None:
