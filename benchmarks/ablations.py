@@ -16,14 +16,12 @@ but gets another name: `changes` are the keys that a row set in START. Recipes t
 epoch's figure is a maximum over noise, and flatters what jumps about. `best` is that one, for comparison.
 """
 
-import argparse
 import shlex
 import statistics
-import sys
 from collections import defaultdict
 from pathlib import Path
 
-from common import RUNS, add_row, read_rows, trained  # beside this file
+from common import RUNS, add_row, asked, known, trained  # beside this file
 
 from aersut.augment import SpecAugment
 from aersut.config import Data, Experiment, Loss
@@ -144,23 +142,12 @@ STAGES: dict[str, dict[str, Overrides]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
-    parser.add_argument("--only", default="", help="names of stages or variants, separated by semicolons")
-    parser.add_argument("--halves", default="a,b", help="so that two processes can share the work")
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--table", action="store_true", help="print the means and stop")
-    arguments = parser.parse_args()
-    if arguments.table:
-        print(table(read_rows(ROWS)))
-        return
-    if arguments.speech is None:
-        sys.exit("--speech FOLDER: a root that holds RAVDESS")
-    only = [name.strip() for name in arguments.only.split(";") if name.strip()]
+    arguments = asked(__doc__, ROWS, table, only="", halves="a,b", seeds="0")
+    only = {name.strip() for name in arguments.only.split(";")} - {""}
     for seed in arguments.seeds.split(","):
         for stage, variants in STAGES.items():
             for variant, overrides in variants.items():
-                if only and not {stage, variant} & set(only):
+                if only and not {stage, variant} & only:
                     continue
                 for half in arguments.halves.split(","):
                     one(stage, variant, overrides, arguments.speech, half, seed)
@@ -171,7 +158,7 @@ def one(stage: str, variant: str, overrides: Overrides, speech: Path, half: str,
     changed = {**BASES[stage], **overrides}
     changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in changed.items())
     row = {"stage": stage, "variant": variant, "half": half, "seed": seed, "changes": changes}
-    if any(row.items() <= known.items() for known in read_rows(ROWS)):
+    if known(ROWS, row):
         return
     print(f"{stage}: {variant}, half {half}, seed {seed}", flush=True)
     experiment = load(START, {**changed, **speakers(half), "seed": seed}.items())

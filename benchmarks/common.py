@@ -1,5 +1,6 @@
 """What the benchmarks share: recordings to work on, and measuring in turn."""
 
+import argparse
 import contextlib
 import csv
 import statistics
@@ -57,6 +58,33 @@ def trained(experiment: "Experiment", speech: Path, folder: Path) -> "Run":
     ):
         train(run)
     return run
+
+
+def asked(
+    doc: str | None, rows: Path, table: Callable[[list[dict[str, str]]], str], **flags: str
+) -> argparse.Namespace:
+    """The command line of a script that trains on `--speech` and writes `rows`; `--table` prints them, and ends it.
+
+    Args:
+        flags: further ones, with their defaults.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
+    for name, default in flags.items():
+        parser.add_argument(f"--{name}", default=default)
+    parser.add_argument("--table", action="store_true", help="print what the rows say, and stop")
+    arguments = parser.parse_args()
+    if arguments.table:
+        print(table(read_rows(rows)))
+        sys.exit()
+    if arguments.speech is None:
+        sys.exit("--speech FOLDER: a root that holds RAVDESS")
+    return arguments
+
+
+def known(path: Path, row: Mapping[str, object]) -> bool:
+    """Whether a row of the file begins with what is known of this one."""
+    return any(row.items() <= other.items() for other in read_rows(path))
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -10,14 +10,12 @@ exported file, run on every test clip. Recipes are chosen by `benchmarks/ablatio
 is chosen here. FOLDER is a root that holds RAVDESS.
 """
 
-import argparse
 import json
 import statistics
-import sys
 from collections import defaultdict
 from pathlib import Path
 
-from common import RUNS, add_row, read_rows, trained  # beside this file
+from common import RUNS, add_row, asked, known, trained  # beside this file
 
 from aersut.evaluation.evaluate import evaluate
 from aersut.experiment import load
@@ -36,18 +34,7 @@ COLUMNS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
-    parser.add_argument("--experiments", default=EXPERIMENTS)
-    parser.add_argument("--folds", default="0,1,2,3,4")
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--table", action="store_true", help="print the means and stop")
-    arguments = parser.parse_args()
-    if arguments.table:
-        print(table(read_rows(ROWS)))
-        return
-    if arguments.speech is None:
-        sys.exit("--speech FOLDER: a root that holds RAVDESS")
+    arguments = asked(__doc__, ROWS, table, experiments=EXPERIMENTS, folds="0,1,2,3,4", seeds="0,1,2")
     for seed in arguments.seeds.split(","):
         for name in arguments.experiments.split(","):
             for fold in arguments.folds.split(","):
@@ -58,7 +45,7 @@ def one(name: str, speech: Path, fold: str, seed: str) -> None:
     """Train, judge and export one run, unless its row is there, and add the row."""
     experiment = load(name, [("data.fold", fold), ("seed", seed)])
     row: dict[str, object] = {"experiment": name, "fold": fold, "seed": seed}
-    if any(row.items() <= known.items() for known in read_rows(ROWS)):
+    if known(ROWS, row):
         return
     print(f"{name}, fold {fold}, seed {seed}", flush=True)
     run = trained(experiment, speech, RUNS / f"{name}, {fold}, {seed}")

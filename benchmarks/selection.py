@@ -9,14 +9,12 @@ those that validate in ravdess5's folds; no test speaker is looked at. Each run 
 passed over where its row is there.
 """
 
-import argparse
 import statistics
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from ablations import AUGMENTED, HALVES, SPEAKERS, START  # beside this file
-from common import RUNS, add_row, read_rows, trained
+from common import RUNS, add_row, asked, known, trained
 
 from aersut.evaluation.evaluate import evaluate
 from aersut.experiment import load
@@ -26,17 +24,7 @@ COLUMNS = ("half", "validating", "judged", "seed", "best_epoch", "best_uar", "la
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
-    parser.add_argument("--halves", default="a,b", help="so that two processes can share the work")
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--table", action="store_true", help="print the means and stop")
-    arguments = parser.parse_args()
-    if arguments.table:
-        print(table(read_rows(ROWS)))
-        return
-    if arguments.speech is None:
-        sys.exit("--speech FOLDER: a root that holds RAVDESS")
+    arguments = asked(__doc__, ROWS, table, halves="a,b", seeds="0,1,2")
     for seed in arguments.seeds.split(","):
         for half in arguments.halves.split(","):
             men, women = ([one for one in HALVES[half] if one % 2 == odd] for odd in (1, 0))
@@ -48,7 +36,7 @@ def main() -> None:
 def one(half: str, validating: tuple[int, int], judged: tuple[int, int], speech: Path, seed: str) -> None:
     """Train one run, unless its row is there, judge its best and its last epoch, and add the row."""
     row = {"half": half, "validating": listed(validating), "judged": listed(judged), "seed": seed}
-    if any(row.items() <= known.items() for known in read_rows(ROWS)):
+    if known(ROWS, row):
         return
     print(f"half {half}, {listed(validating)} validate, seed {seed}", flush=True)
     parts = {"train": [one for one in SPEAKERS if one not in HALVES[half]], "validation": validating, "test": judged}
