@@ -1,9 +1,11 @@
 """A clip as waveform, spectrogram, mel spectrogram and MFCC."""
 
+import functools
 from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from aersut.contracts import Framing
 from aersut.evaluation.plots.style import BLUE
@@ -21,13 +23,7 @@ FLOOR = 80.0
 
 def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Framing, title: str) -> None:
     """Four panels over one time axis; `samples` in [-1, 1]."""
-    signal = Signal(samples, framing)
-    mels = min(64, framing.frame_length // 8)
-    panels = {
-        "kHz": np.asarray(decibels(signal.power())),
-        "mel band": np.asarray(LogMel(n_mels=mels)(signal)),
-        "MFCC": np.asarray(MFCC(n_mfcc=13, n_mels=mels)(signal)),
-    }
+    panels = {name: np.asarray(values) for name, values in _panels(samples, framing).items()}
     figure.set_layout_engine(None)  # to find a layout takes as long as to draw, and this one is known
     figure.subplots_adjust(left=0.19, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
     first, *axes = figure.subplots(4, 1, sharex=True)
@@ -43,6 +39,17 @@ def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Fra
         image(axis, values, framing.seconds, top)
         axis.set_ylabel(name)
     axes[-1].set_xlabel("time (s)")
+
+
+@functools.partial(jax.jit, static_argnums=1)  # one compilation in place of one per operation
+def _panels(samples: Float[Array, " samples"], framing: Framing) -> dict[str, Float[Array, "frames channels"]]:
+    signal = Signal(samples, framing)
+    mels = min(64, framing.frame_length // 8)
+    return {
+        "kHz": decibels(signal.power()),
+        "mel band": LogMel(n_mels=mels)(signal),
+        "MFCC": MFCC(n_mfcc=13, n_mels=mels)(signal),
+    }
 
 
 def image(axes: "Axes", values: Float[np.ndarray, "frames channels"], seconds: float, top: float) -> None:
