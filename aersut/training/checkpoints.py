@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import grain
-import jax
-import jax.numpy as jnp
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from aersut.data.pipeline import Batch
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
+from aersut.training.packing import pack, shapes, unpack
 from aersut.training.state import TrainState
 
 _policies = ocp.training.preservation_policies
 _METRIC = "validation_uar"
 _STATE = "state"
-FORMAT = 2
-"""Of what is saved; a higher one is of a later version of this framework. Format 1 had no number."""
+FORMAT = 3
+"""Of what is saved; a higher one is of a later version of this framework. Format 1 had no number, 2 an array a leaf."""
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -115,10 +114,19 @@ class Checkpoints:
         """
         # the position is that of the whole batches, so that any number of processes goes on from it; what is small goes
         # as JSON, since each further item takes Orbax as long as the state does
-        beside: Any = {"format": FORMAT, "data": batches.get_state(), "scaling": _to_json(scaling)}
+        beside: Any = {
+            "format": FORMAT,
+            "data": batches.get_state(),
+            "scaling": _to_json(scaling),
+            "arrays": shapes(state),
+        }
         try:
             self._checkpointer.save_async(
-                epoch, state, checkpointable_name=_STATE, metrics={_METRIC: validation_uar}, custom_metadata=beside
+                epoch,
+                pack(state),
+                checkpointable_name=_STATE,
+                metrics={_METRIC: validation_uar},
+                custom_metadata=beside,
             )
         except (OSError, ValueError) as error:
             raise self._unwritten(error) from error
@@ -130,14 +138,14 @@ class Checkpoints:
             UserError: the checkpoint is of another architecture, or cannot be read.
         """
         refused = f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network"
-        beside, held = self._known(epoch)
-        if held and (later := beside.get("format", 1) - FORMAT):
+        beside = self._beside(epoch)
+        if beside is not None and (later := beside.get("format", 1) - FORMAT):
             age, remedy = ("a newer", "Update this one, or choose") if later > 0 else ("an older", "Choose")
             raise UserError(f"{refused}: it is of {age} version of AERSUT. {remedy} another --workdir.")
-        if difference := _difference(held, _shapes(like)):
+        if beside is not None and (difference := _difference(beside["arrays"], shapes(like))):
             raise UserError(f"{refused}: {difference}. Choose another --workdir.")
         try:
-            state = self._checkpointer.load(epoch, like, checkpointable_name=_STATE)
+            state = unpack(self._checkpointer.load(epoch, pack(like), checkpointable_name=_STATE), like)
             scaling = _from_json(beside["scaling"])
             if batches is not None:
                 batches.set_state(beside["data"])
@@ -154,35 +162,21 @@ class Checkpoints:
             "the same command goes on from there."
         )
 
-    def _known(self, epoch: int) -> tuple[dict[str, Any], dict[str, str]]:
-        """What is saved beside the state, and the shapes of its arrays; neither where a checkpoint is damaged."""
+    def _beside(self, epoch: int) -> dict[str, Any] | None:
+        """What is saved beside the state; None where a checkpoint is damaged."""
         try:
-            known = self._checkpointer.checkpointables_metadata(epoch)
-            return dict(known.custom_metadata or {}), _shapes(known.metadata[_STATE])
+            return dict(self._checkpointer.checkpointables_metadata(epoch).custom_metadata or {})
         except Exception:  # loading it will tell
-            return {}, {}
+            return None
 
 
 def _difference(held: dict[str, str], wanted: dict[str, str]) -> str:
     """The first array in which a checkpoint and a state differ, or ""."""
-    for name in [*wanted, *(name for name in held if name not in wanted)] if held else ():
+    for name in [*wanted, *(name for name in held if name not in wanted)]:
         there, here = held.get(name, "no such array"), wanted.get(name, "none")
         if there != here:
             return f"it is of another architecture: {name} is {there}, and {here} in the network"
     return ""
-
-
-def _shapes(tree: Any) -> dict[str, str]:
-    """The type and shape of each array, by where it is; the same for a state and for what Orbax knows of one."""
-    leaves, _ = jax.tree.flatten_with_path(tree)
-    names = (".".join(jax.tree_util.keystr((key,), simple=True) for key in path) for path, _ in leaves)
-    return {name.removesuffix(".value"): _shape(leaf) for name, (_, leaf) in zip(names, leaves, strict=True)}
-
-
-def _shape(leaf: Any) -> str:
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        leaf = jax.random.key_data(leaf)  # as which it is saved
-    return f"{leaf.dtype}{list(leaf.shape)}"
 
 
 def _to_json(scaling: Scaling | None) -> dict[str, list[float]] | None:

@@ -12,7 +12,7 @@ from flax import nnx
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.models import CNN
-from aersut.training.checkpoints import Checkpoints
+from aersut.training.checkpoints import FORMAT, Checkpoints
 from aersut.training.optimizers import SGD, Adam
 from aersut.training.state import create
 
@@ -63,11 +63,11 @@ def test_the_first_difference_to_another_architecture_is_named(saved, other, dif
 
 
 @pytest.mark.parametrize(
-    ("reads", "problem"),
-    [(1, "it is of a newer version of AERSUT. Update"), (3, "it is of an older version of AERSUT. Choose")],
+    ("more", "problem"),
+    [(-1, "it is of a newer version of AERSUT. Update"), (1, "it is of an older version of AERSUT. Choose")],
 )
-def test_a_checkpoint_of_another_version_is_refused(saved, monkeypatch, reads, problem):
-    monkeypatch.setattr("aersut.training.checkpoints.FORMAT", reads)
+def test_a_checkpoint_of_another_version_is_refused(saved, monkeypatch, more, problem):
+    monkeypatch.setattr("aersut.training.checkpoints.FORMAT", FORMAT + more)
     with Checkpoints(saved) as checkpoints, pytest.raises(UserError, match=problem):
         checkpoints.restore(1, state())
 
