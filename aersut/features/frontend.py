@@ -193,7 +193,9 @@ class Frontend:
             table[rows[:, 0], rows[:, 1]] = self.completed(*kept)
 
         versions = np.arange(used.shape[1])
-        blocks = [*_blocks(np.argwhere(used & (versions == 0))), *_blocks(np.argwhere(used & (versions > 0)))]
+        of_clips, of_copies = (list(_blocks(np.argwhere(used & kind))) for kind in (versions == 0, versions > 0))
+        # what augments takes seconds to compile, in which the other threads have the clips themselves to do
+        blocks = [*of_copies[:1], *of_clips, *of_copies[1:]]
         # XLA leaves cores idle between its operations, on a CPU
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
             list(pool.map(fill, blocks))

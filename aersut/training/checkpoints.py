@@ -138,11 +138,17 @@ class Checkpoints:
             UserError: the checkpoint is of another architecture, or cannot be read.
         """
         refused = f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network"
-        beside = self._beside(epoch)
-        if beside is not None and (later := beside.get("format", 1) - FORMAT):
+        damaged = f"{refused}: it is damaged, or of another version"
+        try:
+            beside = self._checkpointer.checkpointables_metadata(epoch).custom_metadata
+            if not beside:
+                raise ValueError("nothing is said beside its arrays")
+        except Exception as error:
+            raise UserError(f"{damaged} ({str(error)[:200]}). Choose another --workdir.") from error
+        if later := beside.get("format", 1) - FORMAT:
             age, remedy = ("a newer", "Update this one, or choose") if later > 0 else ("an older", "Choose")
             raise UserError(f"{refused}: it is of {age} version of AERSUT. {remedy} another --workdir.")
-        if beside is not None and (difference := _difference(beside["arrays"], shapes(like))):
+        if difference := _difference(beside["arrays"], shapes(like)):
             raise UserError(f"{refused}: {difference}. Choose another --workdir.")
         try:
             state = unpack(self._checkpointer.load(epoch, pack(like), checkpointable_name=_STATE), like)
@@ -150,8 +156,7 @@ class Checkpoints:
             if batches is not None:
                 batches.set_state(beside["data"])
         except Exception as error:
-            reason = f"it is damaged, or of another version ({str(error)[:200]})"
-            raise UserError(f"{refused}: {reason}. Choose another --workdir.") from error
+            raise UserError(f"{damaged} ({str(error)[:200]}). Choose another --workdir.") from error
         return Restored(epoch, state, scaling)
 
     def _unwritten(self, error: Exception) -> UserError:
@@ -161,13 +166,6 @@ class Checkpoints:
             f"a checkpoint cannot be written into {self.folder}: {reason}. The last whole one is kept: make room, and "
             "the same command goes on from there."
         )
-
-    def _beside(self, epoch: int) -> dict[str, Any] | None:
-        """What is saved beside the state; None where a checkpoint is damaged."""
-        try:
-            return dict(self._checkpointer.checkpointables_metadata(epoch).custom_metadata or {})
-        except Exception:  # loading it will tell
-            return None
 
 
 def _difference(held: dict[str, str], wanted: dict[str, str]) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import filelock
@@ -15,7 +16,7 @@ from jaxtyping import Float
 from aersut import metrics
 from aersut.data.pipeline import AudioSource, Batch, FeatureSource, Source, training_batches
 from aersut.errors import UserError
-from aersut.run import Prepared, Run, build_network, prepare
+from aersut.run import Prepared, Run, build_network, make_frontend, prepare
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.devices import Devices
@@ -46,13 +47,14 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.exhausted(history, experiment.patience):
             return False
-        prepared = prepare(run)
+        with ThreadPoolExecutor(1) as beside:  # computing features leaves a core idle while it compiles
+            network = beside.submit(build_network, experiment, make_frontend(experiment))
+            prepared = prepare(run)
         steps = steps_per_epoch(run, prepared)
         devices = Devices(experiment.batch_size)
 
         optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
-        network = build_network(experiment, prepared.frontend)
-        graphs, state = create(network, optimizer, averaged=experiment.ema > 0)
+        graphs, state = create(network.result(), optimizer, averaged=experiment.ema > 0)
         state = devices.everywhere(state)
         batches = batches_of(run, prepared)
         if done:
@@ -115,16 +117,17 @@ def _one_epoch(
     step: Step, state: TrainState, batches: Iterator[Batch], steps: int, journal: Journal
 ) -> tuple[TrainState, dict[str, float]]:
     begin, first = time.perf_counter(), int(state.step)
-    figures = []
+    figures, seen = [], []
     for number in range(steps):
         state, latest = step(state, next(batches))
         figures.append(latest)
         if number:  # read one step late, so that the next one is under way meanwhile
-            _watch(figures[-2], first + number, journal)
-    _watch(figures[-1], first + steps, journal)
+            seen.append(_watch(figures[-2], first + number, journal))
+    seen.append(_watch(figures[-1], first + steps, journal))
+    loss, accuracy = np.mean(np.array(seen, np.float32), axis=0)
     return state, {
-        "train_loss": float(np.mean([figure["loss"] for figure in figures])),
-        "train_accuracy": float(np.mean([figure["accuracy"] for figure in figures])),
+        "train_loss": float(loss),
+        "train_accuracy": float(accuracy),
         "clips_per_second": round(steps * journal.batch_size / (time.perf_counter() - begin), 1),
     }
 
@@ -143,10 +146,12 @@ def _validate(prepared: Prepared, forward: Forward, state: TrainState) -> dict[s
     }
 
 
-def _watch(figures: Figures, number: int, journal: Journal) -> None:
-    loss = float(figures["loss"])
+def _watch(figures: Figures, number: int, journal: Journal) -> tuple[float, float]:
+    """The step's loss and accuracy, which the journal is told of."""
+    loss, accuracy = float(figures["loss"]), float(figures["accuracy"])
     _refuse_nan("the loss", loss, number)
-    journal.step(loss, float(figures["accuracy"]))
+    journal.step(loss, accuracy)
+    return loss, accuracy
 
 
 def _refuse_nan(name: str, loss: float, number: int) -> None:

@@ -23,7 +23,9 @@ def test_there_is_one_vector_for_each_type():
 
 
 def test_unpacked_all_is_as_it_was_keys_included():
-    other = jax.tree.map(lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else jnp.zeros_like(leaf), TREE)
+    other = jax.tree.map(
+        lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else jnp.zeros_like(leaf), TREE
+    )
     back = unpack(pack(TREE), other)
     assert jax.tree.structure(back) == jax.tree.structure(TREE)
     for mine, theirs in zip(jax.tree.leaves(back), jax.tree.leaves(TREE), strict=True):
