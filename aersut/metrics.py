@@ -1,7 +1,7 @@
 """The figures of a classifier that follow from its confusion matrix; equal to scikit-learn's.
 
 They are written out, and not scikit-learn's own, because an interval needs them of thousands of resampled matrices at
-once, and because training, which reads two of them after each epoch, need not import scikit-learn (a second) for that.
+once, and because neither training nor an evaluation need import scikit-learn (a second) for what a line says.
 """
 
 import numpy as np
@@ -21,6 +21,11 @@ def recalls(counts: Int[np.ndarray, "*batch classes classes"]) -> Float[np.ndarr
     """The share of each class's clips that are found, 0 to 1; NaN for a class without clips."""
     support = counts.sum(axis=-1)
     return np.where(support > 0, _hits(counts) / np.maximum(support, 1), np.nan)
+
+
+def precisions(counts: Int[np.ndarray, "*batch classes classes"]) -> Float[np.ndarray, "*batch classes"]:
+    """The share of what is taken for each class that is of it, 0 to 1; 0 for a class that nothing is taken for."""
+    return np.asarray(_hits(counts) / np.maximum(counts.sum(axis=-2), 1))
 
 
 def f1s(counts: Int[np.ndarray, "*batch classes classes"]) -> Float[np.ndarray, "*batch classes"]:

@@ -71,7 +71,21 @@ BARE = {"augment": "[]"}
 FLOOR = {**BARE, "features.0.amin": "1e-7"}
 SHORT = {**FLOOR, "epochs": "40"}
 AUGMENTED = {**FLOOR, "augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]", "epochs": "80"}
+EQUALIZE = '{"name": "equalize"}'
+WARP_ALWAYS = '{"name": "mel_warp"}'
+WARP_FAR = '{"name": "mel_warp", "bands": [0.8, 1.2], "shift": [-2, 2], "tempo": [0.7, 1.3]}'
+WARP_STILL = '{"name": "mel_warp", "tempo": [1, 1]}'
+BANDED = '{"name": "tc_resnet", "filters": [32, 32, 48], "bands": 8, "dropout": 0.2}'
+FOUR = f'{{"name": "ensemble", "members": [{", ".join([NARROW] * 4)}]}}'
+BOTH_KINDS = f'{{"name": "ensemble", "members": [{", ".join([NARROW] * 2 + [BANDED] * 2)}]}}'
 WIDER = {"model.filters": "48,48,56", "model.kernels": "3,3,3", "model.dropout": "0.2"}
+
+LONGER = {
+    **FLOOR,
+    "augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP_ALWAYS}, {MIXUP}]",
+    "epochs": "160",
+    "model": NARROW,
+}
 
 BASES: dict[str, Overrides] = {
     "start": {},
@@ -79,6 +93,7 @@ BASES: dict[str, Overrides] = {
     "floor": SHORT,
     "augmented": AUGMENTED,
     "micro": AUGMENTED,
+    "longer": LONGER,
 }
 """Where each stage starts: what the stages before it have shown to help."""
 STAGES: dict[str, dict[str, Overrides]] = {
@@ -106,7 +121,7 @@ STAGES: dict[str, dict[str, Overrides]] = {
     "augmented": {
         "as it is": {},
         "half the width": {"model.filters": "32,32,48", "model.dropout": "0.2"},
-        "four of half the width": {"model": f'{{"name": "ensemble", "members": [{", ".join([NARROW] * 4)}]}}'},
+        "four of half the width": {"model": FOUR},
         "three, each of its own kind": {"model": f'{{"name": "ensemble", "members": [{", ".join(MIXED)}]}}'},
         "bands=8": {"model.bands": "8"},
         "160 epochs": {"epochs": "160"},
@@ -136,6 +151,25 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "48, 48, 56 by 3 frames": WIDER,
         "the same, augmented less, 120 epochs": {**WIDER, "augment": f"[{SOME_SPEC}, {WARP}]", "epochs": "120"},
         "the same, dropout=0.1": {**WIDER, "model.dropout": "0.1"},
+    },
+    "longer": {
+        "as it is": {},
+        "two plain, two with bands=8": {"model": BOTH_KINDS},
+        "four plain": {"model": FOUR},
+        "bands=8": {"model": BANDED},
+        "warp half the time": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP}, {MIXUP}]"},
+        "no equalize": {"augment": f"[{SOME_SPEC}, {WARP_ALWAYS}, {MIXUP}]"},
+        "warp twice as far": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP_FAR}, {MIXUP}]"},
+        "warp does not change the tempo": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP_STILL}, {MIXUP}]"},
+        "no warp": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {MIXUP}]"},
+        "no mixup": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP_ALWAYS}]"},
+        "80 epochs": {"epochs": "80"},
+        "320 epochs": {"epochs": "320"},
+        "EMA over 500 steps": {"ema": "0.998"},
+        "batches of 16": {"batch_size": "16", "optimizer.learning_rate": "1.5e-3"},
+        "statistics, not attentive": {"model.pooling": "statistics"},
+        "96 bands": {"features.0.n_mels": "96"},
+        "40 bands": {"features.0.n_mels": "40"},
     },
 }
 """stage → variant → what it changes of the stage's base."""

@@ -1,9 +1,11 @@
 """What recipes are worth: experiments trained on every fold and seed, exported, and judged on the test speakers.
 
     python benchmarks/judge.py --speech FOLDER [--experiments tiny_ravdess,micro_ravdess] [--folds 0,1] [--seeds 0]
+        [--changes 'data.protocol=random epochs=40']
     python benchmarks/judge.py --table
 
-All five folds and three seeds unless told otherwise, all folds of a seed first. Each run adds a row to
+All five folds and three seeds unless told otherwise, all folds of a seed first; `--changes` are keys of the experiment
+with the values that they get, and a recipe with changes is one of its own. Each run adds a row to
 docs/recipes.csv. A run whose row is there is passed over and one that was interrupted goes on where it stopped, in
 runs/ablations; of an experiment that was edited, rows and runs are removed first. `int8` figures are those of the
 exported file, run on every test clip. Recipes are chosen by `benchmarks/ablations.py`, on validation speakers; nothing
@@ -28,33 +30,44 @@ ROWS = Path(__file__).parents[1] / "docs" / "recipes.csv"
 EXPERIMENTS = "tiny_ravdess,micro_ravdess"
 INT8 = "model_int8.tflite"
 COLUMNS = (
-    *("experiment", "fold", "seed", "validation_uar", "uar", "wa", "int8_uar", "int8_wa", "int8_bytes", "arena"),
+    *(
+        "experiment",
+        "changes",
+        "fold",
+        "seed",
+        "validation_uar",
+        "uar",
+        "wa",
+        "int8_uar",
+        "int8_wa",
+        "int8_bytes",
+        "arena",
+    ),
     *("parameters", "macs", "minutes"),
 )
 
 
 def main() -> None:
-    arguments = asked(__doc__, ROWS, table, experiments=EXPERIMENTS, folds="0,1,2,3,4", seeds="0,1,2")
+    arguments = asked(__doc__, ROWS, table, experiments=EXPERIMENTS, folds="0,1,2,3,4", seeds="0,1,2", changes="")
     for seed in arguments.seeds.split(","):
         for name in arguments.experiments.split(","):
             for fold in arguments.folds.split(","):
-                one(name, arguments.speech, fold, seed)
+                one(name, arguments.changes, arguments.speech, fold, seed)
 
 
-def one(name: str, speech: Path, fold: str, seed: str) -> None:
+def one(name: str, changes: str, speech: Path, fold: str, seed: str) -> None:
     """Train, judge and export one run, unless its row is there, and add the row."""
-    experiment = load(name, [("data.fold", fold), ("seed", seed)])
-    row: dict[str, object] = {"experiment": name, "fold": fold, "seed": seed}
+    overrides = [(key, value) for key, _, value in (change.partition("=") for change in changes.split())]
+    experiment = load(name, [*overrides, ("data.fold", fold), ("seed", seed)])
+    row: dict[str, object] = {"experiment": name, "changes": changes, "fold": fold, "seed": seed}
     if known(ROWS, row):
         return
-    print(f"{name}, fold {fold}, seed {seed}", flush=True)
-    run = trained(experiment, speech, RUNS / f"{name}, {fold}, {seed}")
+    about = ", ".join(part for part in (name, changes, f"fold {fold}", f"seed {seed}") if part)
+    print(about, flush=True)
+    run = trained(experiment, speech, RUNS / about)
     judged, file = evaluate(run), export(run)["files"][INT8]
     costs = cost(experiment.model, *make_frontend(experiment).shape, len(experiment.data.emotions))
-    row = {
-        "experiment": name,
-        "fold": fold,
-        "seed": seed,
+    row |= {
         "uar": round(judged["uar"], 4),
         "wa": round(judged["wa"], 4),
         "int8_uar": round(file["uar"], 4),
@@ -79,18 +92,20 @@ def table(found: list[dict[str, str]]) -> str:
     """Mean and deviation over seeds of each experiment's mean over folds."""
     groups: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for row in found:
-        groups[row["experiment"]][row["seed"]].append(row)
-    lines = [f"{'experiment':20}{'runs':>5}{'UAR':>16}{'int8 UAR':>16}{'int8 WA':>16}{'int8 KB':>9}{'arena KB':>9}"]
+        groups[f"{row['experiment']} {row['changes']}".strip()][row["seed"]].append(row)
+    titles = ("UAR", "WA", "int8 UAR", "int8 WA")
+    lines = ["runs" + "".join(f"{title:>16}" for title in titles) + f"{'int8 KB':>9}{'arena KB':>9}{'minutes':>9}"]
     for name, seeds in groups.items():
         rows = [row for group in seeds.values() for row in group]
         cells = []
-        for column in ("uar", "int8_uar", "int8_wa"):
+        for column in ("uar", "wa", "int8_uar", "int8_wa"):
             means = [statistics.mean(float(row[column]) for row in group) for group in seeds.values()]
             spread = f" ± {statistics.stdev(means):.3f}" if len(means) > 1 else ""
             cells.append(f"{statistics.mean(means):.3f}{spread}")
         sizes = [max(int(row[column]) for row in rows) / 1000 for column in ("int8_bytes", "arena")]
-        cells = [f"{cell:>16}" for cell in cells] + [f"{size:9.0f}" for size in sizes]
-        lines.append(f"{name:20}{len(rows):5}" + "".join(cells))
+        minutes = statistics.mean(float(row["minutes"]) for row in rows)
+        cells = [f"{cell:>16}" for cell in cells] + [f"{size:9.0f}" for size in sizes] + [f"{minutes:9.1f}"]
+        lines += [name, f"{len(rows):4}" + "".join(cells)]
     return "\n".join(lines)
 
 

@@ -20,7 +20,6 @@ HOMES = {
     "tflite_micro": ("export/tflm.py",),
     "ai_edge_quantizer": ("export/quantize.py",),
     "matplotlib": ("evaluation/", "sweep/plots.py"),
-    "sklearn": ("evaluation/",),
     "optuna": ("sweep/",),
     "sqlalchemy": ("sweep/study.py",),
     "jinja2": ("evaluation/",),

@@ -25,10 +25,11 @@ def figures(judged: Judged) -> dict[str, Any]:
     bins = calibration.binned(judged)
     headline["ece"] = calibration.ece(bins)
     spread["ece"] = calibration.ece(calibration.resampled(judged, resampling))
-    of_classes = areas.areas(judged)
+    pairs = areas.paired(judged, resampling)
+    of_classes = [of_class.area() for of_class in pairs]
     known = [area for area in of_classes if area is not None]
     headline["roc_auc"] = np.array(np.mean(known) if known else np.nan)
-    spread["roc_auc"] = areas.resampled(judged, resampling)
+    spread["roc_auc"] = areas.resampled(pairs, resampling)
     return {
         **{name: _number(value) for name, value in headline.items()},
         "intervals": {
@@ -56,23 +57,21 @@ def _classes(
     judged: Judged, resampling: Resampling, resampled: np.ndarray, of_classes: list[float | None]
 ) -> dict[str, Any]:
     """The classification report."""
-    from sklearn.metrics import precision_recall_fscore_support
-
-    columns = precision_recall_fscore_support(
-        judged.labels, judged.predictions, labels=range(len(judged.emotions)), zero_division=0
-    )
-    spread, classes = metrics.recalls(resampled), {}
-    for index, (emotion, precision, recall, f1, clips) in enumerate(zip(judged.emotions, *columns, strict=True)):
+    columns = {
+        "precision": metrics.precisions(judged.counts),
+        "recall": metrics.recalls(judged.counts),
+        "f1": metrics.f1s(judged.counts),
+    }
+    counts, spread, classes = judged.counts.sum(axis=1), metrics.recalls(resampled), {}
+    for index, emotion in enumerate(judged.emotions):
+        recall = columns["recall"][index]
         classes[emotion] = {
-            "precision": float(precision),
-            "recall": float(recall) if clips else None,
-            "recall_interval": resampling.interval(float(recall), spread[:, index]) if clips else None,
-            "f1": float(f1) if clips else None,
+            **{name: _number(column[index]) for name, column in columns.items()},
+            "recall_interval": resampling.interval(float(recall), spread[:, index]) if counts[index] else None,
             "roc_auc": of_classes[index],
-            "clips": int(clips),
+            "clips": int(counts[index]),
         }
-    counts = judged.counts.sum(axis=1)
-    means = {name: column[counts > 0] for name, column in zip(("precision", "recall", "f1"), columns, strict=False)}
+    means = {name: column[counts > 0] for name, column in columns.items()}
     return {
         "classes": classes,
         "averages": {

@@ -46,7 +46,7 @@ def test_figures_of_random_predictions_are_scikit_learns(seed, clips, speakers):
 def test_the_area_of_each_resample_is_scikit_learns():
     one = random_verdict(np.random.default_rng(3), clips=60, speakers=4)
     drawn = Resampling.of(one.speakers, resamples=5, seed=2)
-    for weights, area in zip(drawn.weights, areas.resampled(one, drawn), strict=True):
+    for weights, area in zip(drawn.weights, areas.resampled(areas.paired(one, drawn), drawn), strict=True):
         sample_weight = weights[drawn.owners].astype(float)
         expected = [
             sklearn.roc_auc_score(one.labels == index, one.probabilities[:, index], sample_weight=sample_weight)

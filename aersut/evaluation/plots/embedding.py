@@ -24,15 +24,15 @@ def plane(embedding: Float[np.ndarray, "clips width"]) -> tuple[Float[np.ndarray
     PCA and not t-SNE: it takes milliseconds where t-SNE takes half a minute for 2,000 clips, gives the same map every
     time, and its distances can be read as such.
     """
-    from sklearn.decomposition import PCA
-
-    width = min(2, *embedding.shape)
-    pca = PCA(width, svd_solver="full").fit(embedding) if embedding.std() > 0 else None
-    if pca is None:
-        return np.zeros((len(embedding), 2)), (0.0, 0.0)
+    centred = embedding - embedding.mean(axis=0)
+    left, sizes, right = np.linalg.svd(centred, full_matrices=False)
+    # a direction may as well be its opposite: the one whose largest entry is positive, as in scikit-learn
+    signs = np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])
+    places, width = left * sizes * signs, min(2, len(sizes))
     points = np.zeros((len(embedding), 2))
-    points[:, :width] = pca.transform(embedding)
-    first, second = (*pca.explained_variance_ratio_, 0.0)[:2]
+    points[:, :width] = places[:, :width]
+    shares = np.square(sizes) / max(float(np.square(sizes).sum()), 1e-12)
+    first, second = (*shares, 0.0)[:2]
     return points, (float(first), float(second))
 
 
