@@ -15,7 +15,7 @@ from orbax.checkpoint import v1 as ocp
 from aersut.data.pipeline import Batch
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
-from aersut.training.packing import pack, shapes, unpack
+from aersut.training.packing import pack, packed_like, shapes, unpack
 from aersut.training.state import TrainState
 
 _policies = ocp.training.preservation_policies
@@ -134,6 +134,9 @@ class Checkpoints:
     def restore(self, epoch: int, like: TrainState, batches: grain.DatasetIterator[Batch] | None = None) -> Restored:
         """Load the checkpoint of an epoch into the shape of `like`, and put `batches` where they were then.
 
+        Args:
+            like: arrays, or what only has their shapes, types and places.
+
         Raises:
             UserError: the checkpoint is of another architecture, or cannot be read.
         """
@@ -151,7 +154,7 @@ class Checkpoints:
         if difference := _difference(beside["arrays"], shapes(like)):
             raise UserError(f"{refused}: {difference}. Choose another --workdir.")
         try:
-            state = unpack(self._checkpointer.load(epoch, pack(like), checkpointable_name=_STATE), like)
+            state = unpack(self._checkpointer.load(epoch, packed_like(like), checkpointable_name=_STATE), like)
             scaling = _from_json(beside["scaling"])
             if batches is not None:
                 batches.set_state(beside["data"])

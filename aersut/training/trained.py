@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, replace
 
+import jax
+
+from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.run import Run, build_network, make_frontend
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward
+from aersut.training.packing import placed
 from aersut.training.state import Graphs, TrainState, create
 
 
@@ -42,9 +46,22 @@ def load(run: Run) -> Trained:
     """
     epoch = selected_epoch(run)
     frontend = make_frontend(run.experiment)
-    optimizer = run.experiment.optimizer.build(1, 1)  # of the same state, however many steps
-    graphs, like = create(build_network(run.experiment, frontend), optimizer, averaged=run.experiment.ema > 0)
+    graphs, like = _abstract(run.experiment, frontend)
     with Checkpoints(run.checkpoints) as checkpoints:
         restored = checkpoints.restore(epoch, like)
     frontend = replace(frontend, scaling=restored.scaling)
     return Trained(restored.epoch, graphs, restored.state, frontend, Forward(graphs, frontend))
+
+
+def _abstract(experiment: Experiment, frontend: Frontend) -> tuple[Graphs, TrainState]:
+    """The static halves of the network, and the shapes of its state: computing that takes longer than restoring it."""
+    graphs: list[Graphs] = []
+
+    def build() -> TrainState:
+        optimizer = experiment.optimizer.build(1, 1)  # of the same state, however many steps
+        static, state = create(build_network(experiment, frontend), optimizer, averaged=experiment.ema > 0)
+        graphs.append(static)
+        return state
+
+    shapes = jax.eval_shape(build)
+    return graphs[0], placed(shapes, jax.sharding.SingleDeviceSharding(jax.local_devices()[0]))
