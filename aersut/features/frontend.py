@@ -183,12 +183,13 @@ class Frontend:
 
     def _compute(self, path: Path, collection: Collection, used: Bool[np.ndarray, "clips versions"], seed: int) -> None:
         table = np.lib.format.open_memmap(path, "w+", np.float32, (*used.shape, *self.shape))
-        plain, augmented = jax.jit(self.transformed), jax.jit(lambda audio, keys: self.transformed(audio, keys))
+        plain = jax.jit(self.transformed)
+        augmented = jax.jit(lambda audio, rows: self.transformed(audio, _keys(seed, rows)))
 
         def fill(rows: Int[np.ndarray, "some 2"]) -> None:
             full = np.resize(rows, (BATCH, 2))  # one compiled shape; the repeated rows are dropped again
             audio = _to_float(np.stack([_window(collection, clip, version, seed) for clip, version in full]))
-            changed, columns = augmented(audio, _keys(seed, full)) if rows[0, 1] else plain(audio)
+            changed, columns = augmented(audio, full) if rows[0, 1] else plain(audio)
             kept = np.asarray(changed)[: len(rows)], np.asarray(columns)[: len(rows)]
             table[rows[:, 0], rows[:, 1]] = self.completed(*kept)
 
@@ -233,7 +234,7 @@ def _window(collection: Collection, clip: int, version: int, seed: int) -> Int16
     return collection.window(clip, np.random.default_rng([seed, clip, version]) if version else None)
 
 
-def _keys(seed: int, rows: Int[np.ndarray, "some 2"]) -> jax.Array:
+def _keys(seed: int, rows: Int[Array, "some 2"]) -> jax.Array:
     """The key of each (clip, version), which depends on nothing else."""
     key = jax.random.key(seed)
     return jax.vmap(lambda clip, version: jax.random.fold_in(jax.random.fold_in(key, clip), version))(*rows.T)
