@@ -10,7 +10,7 @@ Runtime: about a minute a fold.
     python benchmarks/judge.py --speech FOLDER --experiments micro_ravdess
 """
 
-from aersut.augment import MelWarp, Mixup, SpecAugment
+from aersut.augment import Equalize, MelWarp, Mixup, SpecAugment
 from aersut.config import Data, Experiment, Loss
 from aersut.contracts import Framing
 from aersut.corpora import Ravdess
@@ -25,15 +25,16 @@ def get_config() -> Experiment:
         framing=Framing(sample_rate=16_000, seconds=3.0, frame_length=1024, hop_length=512),
         features=(LogMel(n_mels=64, amin=1e-7),),
         augment=(
-            MelWarp(probability=0.5),
+            Equalize(),
             SpecAugment(time_masks=1, time_width=12, channel_masks=1, channel_width=8),
+            MelWarp(),
             Mixup(alpha=0.2),
         ),
         model=TCResNet(filters=(32, 32, 48), kernels=(5, 5, 5), dropout=0.2),
         optimizer=AdamW(learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.02),
         loss=Loss(label_smoothing=0.1),
-        ema=0.99,
-        epochs=80,
+        ema=0.998,
+        epochs=160,
         select="last",
         batch_size=32,
     )
