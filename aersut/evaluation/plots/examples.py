@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZE = (3.6, 5.0)
+PANELS = ("kHz", "mel band", "MFCC")
 FLOOR = 80.0
 """Decibels under the loudest cell below which everything looks alike."""
 
 
 def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Framing, title: str) -> None:
     """Four panels over one time axis; `samples` in [-1, 1]."""
-    panels = {name: np.asarray(values) for name, values in _panels(samples, framing).items()}
+    panels = dict(zip(PANELS, map(np.asarray, _panels(samples, framing)), strict=True))
     figure.set_layout_engine(None)  # to find a layout takes as long as to draw, and this one is known
     figure.subplots_adjust(left=0.19, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
     first, *axes = figure.subplots(4, 1, sharex=True)
@@ -42,14 +43,11 @@ def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Fra
 
 
 @functools.partial(jax.jit, static_argnums=1)  # one compilation in place of one per operation
-def _panels(samples: Float[Array, " samples"], framing: Framing) -> dict[str, Float[Array, "frames channels"]]:
+def _panels(samples: Float[Array, " samples"], framing: Framing) -> tuple[Float[Array, "frames channels"], ...]:
+    """What `PANELS` names, in its order, which a dictionary would lose in here."""
     signal = Signal(samples, framing)
     mels = min(64, framing.frame_length // 8)
-    return {
-        "kHz": decibels(signal.power()),
-        "mel band": LogMel(n_mels=mels)(signal),
-        "MFCC": MFCC(n_mfcc=13, n_mels=mels)(signal),
-    }
+    return decibels(signal.power()), LogMel(n_mels=mels)(signal), MFCC(n_mfcc=13, n_mels=mels)(signal)
 
 
 def image(axes: "Axes", values: Float[np.ndarray, "frames channels"], seconds: float, top: float) -> None:
