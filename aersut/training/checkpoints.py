@@ -30,7 +30,13 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "orbax" not in record.pathname
 
 
+def _is_no_read(record: logging.LogRecord) -> bool:
+    # of the reads that one damaged file makes fail, Orbax raises the first, and asyncio would print the others
+    return "tensorstore_spec" not in str(record.exc_info and record.exc_info[1])
+
+
 logging.getLogger("absl").addFilter(_is_news)
+logging.getLogger("asyncio").addFilter(_is_no_read)
 
 
 def _but_late_writes(report: Callable[["sys.UnraisableHookArgs"], Any]) -> Callable[["sys.UnraisableHookArgs"], Any]:

@@ -1,5 +1,6 @@
 """Checkpoints are whole or not there, and say what does not fit."""
 
+import gc
 import resource
 
 import grain
@@ -70,6 +71,17 @@ def test_a_checkpoint_of_another_version_is_refused(saved, monkeypatch, more, pr
     monkeypatch.setattr("aersut.training.checkpoints.FORMAT", FORMAT + more)
     with Checkpoints(saved) as checkpoints, pytest.raises(UserError, match=problem):
         checkpoints.restore(1, state())
+
+
+@pytest.mark.filterwarnings("ignore:.*Store._get_array_metadatas:pytest.PytestUnraisableExceptionWarning")  # Orbax's
+@pytest.mark.parametrize("damaged", ["_CHECKPOINT_METADATA", "state/_METADATA", "state/d/*"])
+def test_a_damaged_checkpoint_is_refused_in_words_alone(saved, damaged, caplog):
+    for path in (saved / "1").glob(damaged):
+        path.write_text("{}")
+    with Checkpoints(saved) as checkpoints, pytest.raises(UserError, match=r"it is damaged.* Choose another --workdir"):
+        checkpoints.restore(1, state())
+    gc.collect()  # what asyncio has to say of a task it says when that goes
+    assert not caplog.records
 
 
 def test_what_cannot_be_written_is_said_and_the_last_whole_checkpoint_is_kept(saved):
