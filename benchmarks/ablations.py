@@ -54,6 +54,16 @@ START = Experiment(
     batch_size=32,
 )
 Overrides = dict[str, str]
+
+
+def listed(*plugins: str) -> str:
+    return f"[{', '.join(plugins)}]"
+
+
+def together(*members: str) -> str:
+    return f'{{"name": "ensemble", "members": {listed(*members)}}}'
+
+
 SPEC = '{"name": "spec_augment", "time_width": 12}'
 SOME_SPEC = '{"name": "spec_augment", "time_masks": 1, "time_width": 12, "channel_masks": 1}'
 WARP = '{"name": "mel_warp", "probability": 0.5}'
@@ -70,19 +80,19 @@ MIXED = (
 BARE = {"augment": "[]"}
 FLOOR = {**BARE, "features.0.amin": "1e-7"}
 SHORT = {**FLOOR, "epochs": "40"}
-AUGMENTED = {**FLOOR, "augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]", "epochs": "80"}
+AUGMENTED = {**FLOOR, "augment": listed(SOME_SPEC, WARP, MIXUP), "epochs": "80"}
 EQUALIZE = '{"name": "equalize"}'
 WARP_ALWAYS = '{"name": "mel_warp"}'
 WARP_FAR = '{"name": "mel_warp", "bands": [0.8, 1.2], "shift": [-2, 2], "tempo": [0.7, 1.3]}'
 WARP_STILL = '{"name": "mel_warp", "tempo": [1, 1]}'
 BANDED = '{"name": "tc_resnet", "filters": [32, 32, 48], "bands": 8, "dropout": 0.2}'
-FOUR = f'{{"name": "ensemble", "members": [{", ".join([NARROW] * 4)}]}}'
-BOTH_KINDS = f'{{"name": "ensemble", "members": [{", ".join([NARROW] * 2 + [BANDED] * 2)}]}}'
+FOUR = together(NARROW, NARROW, NARROW, NARROW)
+BOTH_KINDS = together(NARROW, NARROW, BANDED, BANDED)
 WIDER = {"model.filters": "48,48,56", "model.kernels": "3,3,3", "model.dropout": "0.2"}
 
 LONGER = {
     **FLOOR,
-    "augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP_ALWAYS}, {MIXUP}]",
+    "augment": listed(EQUALIZE, SOME_SPEC, WARP_ALWAYS, MIXUP),
     "epochs": "160",
     "model": NARROW,
 }
@@ -105,15 +115,15 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "amin 1e-7": {"features.0.amin": "1e-7"},
     },
     "floor": {
-        "spec, warp, mixup": {"augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]"},
+        "spec, warp, mixup": {"augment": listed(SOME_SPEC, WARP, MIXUP)},
         "amin 1e-5": {"features.0.amin": "1e-5"},
-        "centered": {"features": f"[{CENTERED}]"},
+        "centered": {"features": listed(CENTERED)},
         "res_lstm": {"model": "res_lstm"},
-        "spec, warp, mixup, 100 epochs": {"augment": f"[{SOME_SPEC}, {WARP}, {MIXUP}]", "epochs": "100"},
+        "spec, warp, mixup, 100 epochs": {"augment": listed(SOME_SPEC, WARP, MIXUP), "epochs": "100"},
         "f0, rms": {"features": '[{"name": "log_mel", "amin": 1e-7}, {"name": "f0"}, {"name": "rms"}]'},
-        "mixup": {"augment": f"[{MIXUP}]"},
+        "mixup": {"augment": listed(MIXUP)},
         "as it is": {},
-        "warp": {"augment": f"[{WARP}]"},
+        "warp": {"augment": listed(WARP)},
         "mfcc 34, chroma 12": {"features": '[{"name": "mfcc", "n_mfcc": 34, "amin": 1e-7}, {"name": "chroma"}]'},
         "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
         "not trimmed, 4 s": {"data.trim_db": "none", "framing.seconds": "4"},
@@ -122,12 +132,12 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "as it is": {},
         "half the width": {"model.filters": "32,32,48", "model.dropout": "0.2"},
         "four of half the width": {"model": FOUR},
-        "three, each of its own kind": {"model": f'{{"name": "ensemble", "members": [{", ".join(MIXED)}]}}'},
+        "three, each of its own kind": {"model": together(*MIXED)},
         "bands=8": {"model.bands": "8"},
         "160 epochs": {"epochs": "160"},
         "balanced": {"sampling": "balanced"},
         "trimmed at 30 dB": {"data.trim_db": "30"},
-        "another microphone": {"augment": f'[{{"name": "equalize"}}, {SOME_SPEC}, {WARP}, {MIXUP}]'},
+        "another microphone": {"augment": listed(EQUALIZE, SOME_SPEC, WARP, MIXUP)},
         "dropout=0.5": {"model.dropout": "0.5"},
         "statistics, not attentive": {"model.pooling": "statistics"},
         "mean, not attentive": {"model.pooling": "mean"},
@@ -142,14 +152,14 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "twice the width": {"model.filters": "128,128,192"},
         "ds_cnn": {"model": "ds_cnn"},
         "pitch and tempo copies": {
-            "augment": f"[{TEMPO}, {PITCH}, {SOME_SPEC}, {WARP}, {MIXUP}]",
+            "augment": listed(TEMPO, PITCH, SOME_SPEC, WARP, MIXUP),
             "augmented_copies": "4",
             "epochs": "16",
         },
     },
     "micro": {
         "48, 48, 56 by 3 frames": WIDER,
-        "the same, augmented less, 120 epochs": {**WIDER, "augment": f"[{SOME_SPEC}, {WARP}]", "epochs": "120"},
+        "the same, augmented less, 120 epochs": {**WIDER, "augment": listed(SOME_SPEC, WARP), "epochs": "120"},
         "the same, dropout=0.1": {**WIDER, "model.dropout": "0.1"},
     },
     "longer": {
@@ -157,12 +167,12 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "two plain, two with bands=8": {"model": BOTH_KINDS},
         "four plain": {"model": FOUR},
         "bands=8": {"model": BANDED},
-        "warp half the time": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP}, {MIXUP}]"},
-        "no equalize": {"augment": f"[{SOME_SPEC}, {WARP_ALWAYS}, {MIXUP}]"},
-        "warp twice as far": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP_FAR}, {MIXUP}]"},
-        "warp does not change the tempo": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP_STILL}, {MIXUP}]"},
-        "no warp": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {MIXUP}]"},
-        "no mixup": {"augment": f"[{EQUALIZE}, {SOME_SPEC}, {WARP_ALWAYS}]"},
+        "warp half the time": {"augment": listed(EQUALIZE, SOME_SPEC, WARP, MIXUP)},
+        "no equalize": {"augment": listed(SOME_SPEC, WARP_ALWAYS, MIXUP)},
+        "warp twice as far": {"augment": listed(EQUALIZE, SOME_SPEC, WARP_FAR, MIXUP)},
+        "warp does not change the tempo": {"augment": listed(EQUALIZE, SOME_SPEC, WARP_STILL, MIXUP)},
+        "no warp": {"augment": listed(EQUALIZE, SOME_SPEC, MIXUP)},
+        "no mixup": {"augment": listed(EQUALIZE, SOME_SPEC, WARP_ALWAYS)},
         "80 epochs": {"epochs": "80"},
         "320 epochs": {"epochs": "320"},
         "EMA over 500 steps": {"ema": "0.998"},

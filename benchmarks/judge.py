@@ -13,6 +13,7 @@ is chosen here. FOLDER is a root that holds RAVDESS.
 """
 
 import json
+import shlex
 import statistics
 from collections import defaultdict
 from pathlib import Path
@@ -30,19 +31,8 @@ ROWS = Path(__file__).parents[1] / "docs" / "recipes.csv"
 EXPERIMENTS = "tiny_ravdess,micro_ravdess"
 INT8 = "model_int8.tflite"
 COLUMNS = (
-    *(
-        "experiment",
-        "changes",
-        "fold",
-        "seed",
-        "validation_uar",
-        "uar",
-        "wa",
-        "int8_uar",
-        "int8_wa",
-        "int8_bytes",
-        "arena",
-    ),
+    *("experiment", "changes", "fold", "seed"),
+    *("validation_uar", "uar", "wa", "int8_uar", "int8_wa", "int8_bytes", "arena"),
     *("parameters", "macs", "minutes"),
 )
 
@@ -57,7 +47,7 @@ def main() -> None:
 
 def one(name: str, changes: str, speech: Path, fold: str, seed: str) -> None:
     """Train, judge and export one run, unless its row is there, and add the row."""
-    overrides = [(key, value) for key, _, value in (change.partition("=") for change in changes.split())]
+    overrides = [(key, value) for key, _, value in (change.partition("=") for change in shlex.split(changes))]
     experiment = load(name, [*overrides, ("data.fold", fold), ("seed", seed)])
     row: dict[str, object] = {"experiment": name, "changes": changes, "fold": fold, "seed": seed}
     if known(ROWS, row):
