@@ -117,13 +117,13 @@ def _one_epoch(
     step: Step, state: TrainState, batches: Iterator[Batch], steps: int, journal: Journal
 ) -> tuple[TrainState, dict[str, float]]:
     begin, first = time.perf_counter(), int(state.step)
-    figures, seen = [], []
-    for number in range(steps):
+    seen: list[tuple[float, float]] = []
+    state, latest = step(state, next(batches))
+    for number in range(1, steps):
+        before = latest
         state, latest = step(state, next(batches))
-        figures.append(latest)
-        if number:  # read one step late, so that the next one is under way meanwhile
-            seen.append(_watch(figures[-2], first + number, journal))
-    seen.append(_watch(figures[-1], first + steps, journal))
+        seen.append(_watch(before, first + number, journal))  # one step late: the next one is under way meanwhile
+    seen.append(_watch(latest, first + steps, journal))
     loss, accuracy = np.mean(np.array(seen, np.float32), axis=0)
     return state, {
         "train_loss": float(loss),
