@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 import aersut
 from aersut.config import digest, to_tree
@@ -112,9 +112,7 @@ def origin(context: Context) -> dict[str, Any]:
         "trim_db": experiment.data.trim_db,
         "fit": experiment.data.fit,
         "features": to_tree(experiment.features),
-        "scaling": None
-        if scaling is None
-        else {"mean": np.asarray(scaling.mean).tolist(), "deviation": np.asarray(scaling.deviation).tolist()},
+        "scaling": scaling and {"mean": _digits(scaling.mean), "deviation": _digits(scaling.deviation)},
         "per_utterance": frontend.per_utterance,
         "run": f"{experiment.name}/{digest(to_tree(experiment))}",
         "epoch": context.trained.epoch,
@@ -122,6 +120,11 @@ def origin(context: Context) -> dict[str, Any]:
         "leaks": context.prepared.split.leaks,
         "synthetic": context.run.synthetic,
     }
+
+
+def _digits(values: Float[Array | np.ndarray, " channels"]) -> list[float]:
+    """Values in as few digits as single precision needs: these lie in the flash of a microcontroller."""
+    return [float(str(value)) for value in np.asarray(values, np.float32)]
 
 
 def described(tensor: Tensor) -> dict[str, Any]:

@@ -55,6 +55,21 @@ def test_values_of_tensors_lie_at_multiples_of_16_bytes(odd: int):
     assert read.Buffers(1)._tab.Vector(read.Buffers(1)._tab.Offset(4)) % 16 == 0
 
 
+def test_equal_vectors_are_stored_once_and_read_as_before():
+    model = unpack(dense(np.arange(1000).reshape(500, 2)))
+    zeros = schema.QuantizationParametersT(scale=np.linspace(1, 2, 500, dtype=np.float32), zeroPoint=np.zeros(500, int))
+    alone = len(pack(model))
+    model.subgraphs[0].tensors[1].quantization = zeros
+    once = pack(model)
+    model.subgraphs[0].tensors[2].quantization = zeros
+    twice = pack(model)
+    assert len(once) - alone > 500 * (4 + 8)
+    assert len(twice) - len(once) < 100
+    for tensor in unpack(twice).subgraphs[0].tensors[1:3]:
+        np.testing.assert_array_equal(tensor.quantization.scale, zeros.scale)
+        np.testing.assert_array_equal(tensor.quantization.zeroPoint, zeros.zeroPoint)
+
+
 @pytest.mark.parametrize("keep", [6, 40, len(FILE) // 2, len(FILE) - 1])
 def test_a_truncated_file_is_named(keep: int):
     with pytest.raises(UserError, match=r"model\.tflite is (a damaged|no) \.tflite file"):
