@@ -39,6 +39,7 @@ def _card(context: Context) -> str:
         "",
         f"- Corpora: {corpora}; protocol `{split.protocol}`; epoch {context.trained.epoch},"
         f" {SELECTED[experiment.select]}.",
+        *_teacher(experiment),
         f"- {len(context.test.labels):,} test clips"
         f"{', of speakers whom training has not heard' if split.speaker_independent else ''}.",
         *([f"- **{split.warning}**"] if split.warning else []),
@@ -55,6 +56,13 @@ def _card(context: Context) -> str:
         "work and in education is prohibited (Regulation (EU) 2024/1689, Article 5(1)(f)).",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _teacher(experiment: Experiment) -> list[str]:
+    if experiment.teacher is None:
+        return []
+    name = MODELS.name_of(experiment.teacher.model)
+    return [f"- It learned what another network, `{name}`, says of the training clips; that one learned their labels."]
 
 
 def _features(experiment: Experiment) -> str:

@@ -125,10 +125,9 @@ class Frontend:
                 example = augmenter(jax.random.fold_in(key, place), example)
         return example
 
-    def training_inputs(
-        self, key: jax.Array, batch: dict[str, Array]
-    ) -> tuple[Float[Array, "batch frames channels"], Float[Array, "batch classes"]]:
-        """Scaled features and label distributions of a training batch; inside the jitted step.
+    def training_examples(self, key: jax.Array, batch: dict[str, Array]) -> Example:
+        """A training batch, augmented: f32[batch, frames, channels], unscaled, and f32[batch, classes], what its
+        labels have become; inside the jitted step.
 
         Waveform augmenters run here only where the batch holds audio (on the fly), since cached copies have them
         already; what augments features or mixes a batch is cheap and always runs here.
@@ -142,8 +141,7 @@ class Frontend:
         values = self.transformed(_to_float(batch["audio"]), keys)[1] if "audio" in batch else batch["features"]
         examples = Example(values, label, self.framing.sample_rate)
         examples = jax.vmap(lambda k, one: self.changed(k, one, "features"))(keys, examples)
-        examples = self.changed(jax.random.fold_in(key, 1), examples, "batch")
-        return self.scaled(examples.values), examples.label
+        return self.changed(jax.random.fold_in(key, 1), examples, "batch")
 
     def cached(self, collection: Collection, used: Bool[np.ndarray, "clips versions"], seed: int) -> Table:
         """Unscaled features of every version of every clip that is used, from disk; computed where they are not there.

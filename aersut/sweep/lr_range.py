@@ -57,6 +57,8 @@ class RangeTest:
 def range_test(experiment: Experiment) -> RangeTest:
     """Train for 300 steps, or until the loss diverges, under a rate that rises from 1e-7 to 10; nothing is kept.
 
+    What has a teacher learns from the labels here, since a teacher takes longer than the test.
+
     Raises:
         UserError: the experiment cannot be trained, its optimizer takes no schedule, or its loss does not fall.
     """

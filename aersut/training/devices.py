@@ -4,7 +4,7 @@ import functools
 from typing import Any, TypeVar
 
 import jax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec, Sharding
 
 from aersut.data.pipeline import Batch
 from aersut.errors import UserError
@@ -32,6 +32,11 @@ class Devices:
         self._mesh = None
         if len(devices) > 1:
             self._mesh = jax.make_mesh((len(devices),), ("batch",), axis_types=(AxisType.Auto,), devices=devices)
+
+    @property
+    def all(self) -> Sharding | None:
+        """The place that is each device; None where there is but one."""
+        return None if self._mesh is None else self._sharding()
 
     def everywhere(self, tree: T) -> T:
         """A copy of a pytree on each device; every process has the same one."""

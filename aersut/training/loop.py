@@ -26,13 +26,16 @@ from aersut.training.loss import class_weights
 from aersut.training.processes import agree, leads, share
 from aersut.training.state import TrainState, create
 from aersut.training.step import Figures, Step, make_train_step
+from aersut.training.teacher import TrainedTeacher, teacher_of
+from aersut.training.trained import load
 
 
 def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> bool:
     """Train the run's network up to its last epoch, from where it stopped; say whether there was anything to do.
 
-    Each epoch ends with a line in `metrics.jsonl` and a checkpoint of everything that the next one starts from. Of
-    several processes each computes its share of every batch, and the first one writes.
+    Its teacher, where it has one, is trained before. Each epoch ends with a line in `metrics.jsonl` and a checkpoint of
+    everything that the next one starts from. Of several processes each computes its share of every batch, and the first
+    one writes.
 
     Args:
         on_epoch: told each epoch's record once its checkpoint is under way; what it raises ends the training, and the
@@ -47,11 +50,12 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.exhausted(history, experiment.patience):
             return False
+        devices = Devices(experiment.batch_size)
+        teacher = _teacher(run, devices)
         with ThreadPoolExecutor(1) as beside:  # computing features leaves a core idle while it compiles
             network = beside.submit(build_network, experiment, make_frontend(experiment))
             prepared = prepare(run)
         steps = steps_per_epoch(run, prepared)
-        devices = Devices(experiment.batch_size)
 
         optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
         graphs, state = create(network.result(), optimizer, averaged=experiment.ema > 0)
@@ -63,7 +67,8 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
         key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
         weights = weights_of_classes(run, prepared)
         step = make_train_step(
-            graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema, experiment.precision
+            *(graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema),
+            *(experiment.precision, teacher),
         )
         forward = Forward(graphs, prepared.frontend)
         with Journal(run, steps, done) as journal, _settled():
@@ -80,6 +85,18 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
                     journal.note(f"stopped early: no better validation UAR for {experiment.patience} epochs")
                     break
     return True
+
+
+def _teacher(run: Run, devices: Devices) -> TrainedTeacher | None:
+    """What the run's network learns from; it is trained where it is not yet."""
+    teacher = teacher_of(run)
+    if teacher is None:
+        return None
+    if leads():
+        print(f"its teacher: run folder {teacher.folder}")
+    train(teacher)
+    known = load(teacher, devices.all)
+    return TrainedTeacher(known.graphs.evaluation, known.frontend, (known.state.weights, known.state.rest))
 
 
 @contextlib.contextmanager

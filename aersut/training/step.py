@@ -1,6 +1,8 @@
 """One training step."""
 
+import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -14,6 +16,7 @@ from aersut.config import Loss
 from aersut.features.frontend import Frontend
 from aersut.training.loss import losses
 from aersut.training.state import Graphs, TrainState
+from aersut.training.teacher import Held, TrainedTeacher
 
 Figures = dict[str, Array]
 Step = Callable[[TrainState, dict[str, Any]], tuple[TrainState, Figures]]
@@ -28,6 +31,7 @@ def make_train_step(
     class_weights: Float[np.ndarray, " classes"] | None = None,
     ema: float = 0.0,
     precision: str = "float32",
+    teacher: TrainedTeacher | None = None,
 ) -> Step:
     """Return the jitted step (state, batch) → (state, {"loss", "accuracy"}); the state that it is given is used up.
 
@@ -36,32 +40,37 @@ def make_train_step(
     Args:
         class_weights: all 1 by default.
         ema, precision: see `Experiment`.
+        teacher: what it makes of the augmented examples is learned, unsmoothed, in place of their labels.
     """
     optimizer = optax.with_extra_args_support(optimizer)
+    loss = loss or Loss()
+    if teacher is not None:
+        loss = replace(loss, label_smoothing=0.0)
     weights = np.ones(frontend.classes, np.float32) if class_weights is None else class_weights
 
     def loss_of(
-        params: nnx.State[Any, Any], rest: nnx.State[Any, Any], features: Array, target: Array
+        params: nnx.State[Any, Any], rest: nnx.State[Any, Any], features: Array, label: Array, target: Array
     ) -> tuple[Array, tuple[nnx.State[Any, Any], Array]]:
         # the gradient of a cast is a cast: it comes back in the weights' own precision
         cast = jax.tree.map(lambda leaf: leaf.astype(precision), params)
         network = nnx.merge(graphs.training, cast, rest, copy=True)
         logits = network(features.astype(precision)).astype(jnp.float32)
-        mean = losses(logits, target, loss or Loss(), weights).mean()
-        accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == jnp.argmax(target, axis=1))
+        mean = losses(logits, target, loss, weights).mean()
+        accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == jnp.argmax(label, axis=1))
         return mean, (nnx.state(network, nnx.Not(nnx.Param)), accuracy)
 
     def gradient(
-        state: TrainState, batch: dict[str, Array]
+        state: TrainState, batch: dict[str, Array], held: Held | None
     ) -> tuple[nnx.State[Any, Any], nnx.State[Any, Any], Figures]:
-        features, target = frontend.training_inputs(jax.random.fold_in(key, state.step), batch)
+        examples = frontend.training_examples(jax.random.fold_in(key, state.step), batch)
+        target = teacher(held, examples.values) if teacher is not None and held is not None else examples.label
         (mean, (rest, accuracy)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-            state.params, state.rest, features, target
+            state.params, state.rest, frontend.scaled(examples.values), examples.label, target
         )
         return gradients, rest, {"loss": mean, "accuracy": accuracy}
 
-    def step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, Figures]:
-        gradients, rest, figures = gradient(state, batch)
+    def step(state: TrainState, batch: dict[str, Array], held: Held | None) -> tuple[TrainState, Figures]:
+        gradients, rest, figures = gradient(state, batch, held)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, value=figures["loss"])
         params = optax.apply_updates(state.params, updates)
         average = state.average
@@ -70,4 +79,5 @@ def make_train_step(
             average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)
         return TrainState(state.step + 1, params, rest, opt_state, average), figures
 
-    return jax.jit(step, donate_argnums=0)
+    # as constants, the teacher's weights would make each run compile a step of its own
+    return functools.partial(jax.jit(step, donate_argnums=0), held=None if teacher is None else teacher.held)

@@ -38,22 +38,26 @@ def selected_epoch(run: Run) -> int:
     raise UserError(f"run {run.folder} has no checkpoint yet: train it first, with --mode=train.")
 
 
-def load(run: Run) -> Trained:
+def load(run: Run, place: jax.sharding.Sharding | None = None) -> Trained:
     """Restore the selected checkpoint.
+
+    Args:
+        place: where its arrays go; the first device of this process by default.
 
     Raises:
         UserError: the run has no checkpoint, or one of another architecture.
     """
     epoch = selected_epoch(run)
     frontend = make_frontend(run.experiment)
-    graphs, like = _abstract(run.experiment, frontend)
+    place = place or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    graphs, like = _abstract(run.experiment, frontend, place)
     with Checkpoints(run.checkpoints) as checkpoints:
         restored = checkpoints.restore(epoch, like)
     frontend = replace(frontend, scaling=restored.scaling)
     return Trained(restored.epoch, graphs, restored.state, frontend, Forward(graphs, frontend))
 
 
-def _abstract(experiment: Experiment, frontend: Frontend) -> tuple[Graphs, TrainState]:
+def _abstract(experiment: Experiment, frontend: Frontend, place: jax.sharding.Sharding) -> tuple[Graphs, TrainState]:
     """The static halves of the network, and the shapes of its state: computing that takes longer than restoring it."""
     graphs: list[Graphs] = []
 
@@ -64,4 +68,4 @@ def _abstract(experiment: Experiment, frontend: Frontend) -> tuple[Graphs, Train
         return state
 
     shapes = jax.eval_shape(build)
-    return graphs[0], placed(shapes, jax.sharding.SingleDeviceSharding(jax.local_devices()[0]))
+    return graphs[0], placed(shapes, place)

@@ -61,18 +61,30 @@ def _batch() -> dict[str, jax.Array]:
     return {"audio": jnp.stack([audio] * 3), "label": jnp.array([1, 1, 4])}
 
 
-def test_training_inputs_are_the_clips_scaled_features_and_labels(table: Table) -> None:
+def _examples(
+    frontend: Frontend, batch: dict[str, jax.Array] | None = None, seed: int = 0
+) -> tuple[jax.Array, jax.Array]:
+    """As the training step sees them: values and labels."""
+
+    def step(key: jax.Array, batch: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        examples = frontend.training_examples(key, batch)
+        return examples.values, examples.label
+
+    return jax.jit(step)(jax.random.key(seed), _batch() if batch is None else batch)
+
+
+def test_training_examples_are_the_clips_features_and_labels(table: Table) -> None:
     frontend = PLAIN.fit_scaling(table, EVERY)
-    features, label = jax.jit(frontend.training_inputs)(jax.random.key(0), _batch())
+    features, label = _examples(frontend)
     expected = frontend.extract(_batch()["audio"][0].astype(jnp.float32) / 32768)
-    np.testing.assert_allclose(features[2], frontend.scaled(expected), atol=1e-4)
+    np.testing.assert_allclose(features[2], expected, atol=1e-4)
     np.testing.assert_array_equal(label, np.eye(8)[[1, 1, 4]])
-    cached = frontend.training_inputs(jax.random.key(0), {"features": expected[None], "label": jnp.array([1])})
-    np.testing.assert_allclose(cached[0][0], features[0], atol=1e-4)
+    cached, _ = _examples(frontend, {"features": expected[None], "label": jnp.array([1])})
+    np.testing.assert_allclose(cached[0], features[0], atol=1e-4)
 
 
 def test_equal_clips_of_a_batch_are_augmented_differently_and_anew_with_each_key() -> None:
-    one, two = (jax.jit(SHIFTED.training_inputs)(jax.random.key(seed), _batch())[0] for seed in (0, 1))
+    one, two = (_examples(SHIFTED, seed=seed)[0] for seed in (0, 1))
     for a, b in ((one[0], one[1]), (one[1], one[2]), (one[0], two[0])):
         assert np.abs(a - b).max() > 1e-5
 
@@ -105,11 +117,11 @@ def test_each_augmenter_sees_its_domain_in_order_and_labels_are_mixed() -> None:
         _plugin("mute", "waveform", lambda e: replace(e, values=0 * e.values)),
     )
     frontend = replace(PLAIN, augment=plugins)
-    features, label = frontend.training_inputs(jax.random.key(0), _batch())
+    features, label = _examples(frontend)
     np.testing.assert_allclose(features, 1)  # of silence 0, doubled, plus 1
     np.testing.assert_array_equal(label[0], np.eye(8)[[1, 4]].mean(axis=0))
     given = jnp.arange(3.0)[:, None, None] * jnp.ones((3, *PLAIN.shape))
-    cached, _ = frontend.training_inputs(jax.random.key(0), {"features": given, "label": jnp.array([0, 1, 2])})
+    cached, _ = _examples(frontend, {"features": given, "label": jnp.array([0, 1, 2])})
     np.testing.assert_allclose(cached[:, 0, 0], [5, 3, 1])  # no waveform left to mute
 
 

@@ -1,0 +1,171 @@
+"""A network that learns from another one: what it is given as its target, and that both end as if never interrupted."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from absl.testing import flagsaver
+from flax import nnx
+
+from aersut import cli
+from aersut.augment import Mixup
+from aersut.config import Experiment, Loss, Teacher
+from aersut.contracts import Framing
+from aersut.errors import UserError
+from aersut.experiment import load as load_experiment
+from aersut.features import RMS, ZCR
+from aersut.features.frontend import Frontend, Scaling
+from aersut.models import CNN, Ensemble
+from aersut.run import open_run
+from aersut.training import records
+from aersut.training.checkpoints import Checkpoints
+from aersut.training.optimizers import SGD
+from aersut.training.state import create
+from aersut.training.step import make_train_step
+from aersut.training.teacher import TrainedTeacher
+from aersut.training.trained import load
+
+TINY = Path(__file__).parents[1] / "tiny.py"
+FRAMING = Framing(sample_rate=8_000, seconds=0.5, frame_length=256, hop_length=128)
+FRONTEND = Frontend(FRAMING, (RMS(), ZCR()), (), classes=3)
+SMALL = CNN(filters=(4,), kernels=(3,), dense=8, dropout=0.0)
+TAUGHT = [
+    "--experiment.teacher.model=ensemble", '--experiment.teacher.augment=["noise", "time_shift"]',
+    "--experiment.teacher.epochs=2", "--experiment.augment=noise,time_shift,mixup",
+    "--experiment.loss.label_smoothing=0.1",
+]  # fmt: skip
+
+
+def _first_loss(loss, teacher=None):
+    optimizer = SGD().build(10, 10)
+    graphs, state = create(SMALL.build(*FRONTEND.shape, 3, nnx.Rngs(0)), optimizer)
+    rng = np.random.default_rng(0)
+    batch = {"features": rng.standard_normal((6, *FRONTEND.shape)).astype(np.float32), "label": np.arange(6) % 3}
+    logits = nnx.merge(graphs.training, state.params, state.rest, copy=True)(batch["features"])
+    step = make_train_step(graphs, optimizer, FRONTEND, jax.random.key(0), loss, teacher=teacher)
+    return batch, logits, step(state, batch)[1]
+
+
+def test_the_loss_is_the_cross_entropy_with_what_the_teacher_makes_of_the_unsmoothed_example():
+    network = Ensemble((SMALL, SMALL)).build(*FRONTEND.shape, 3, nnx.Rngs(1))
+    graphs, state = create(network, optax.sgd(0.1))
+    scaled = dataclasses.replace(FRONTEND, scaling=Scaling(np.ones(2, np.float32), np.full(2, 2, np.float32)))
+    teacher = TrainedTeacher(graphs.evaluation, scaled, (state.weights, state.rest))
+    batch, logits, figures = _first_loss(Loss(label_smoothing=0.3), teacher)
+    known = nnx.merge(graphs.evaluation, state.params, state.rest)((batch["features"] - 1) / 2)
+    expected = optax.softmax_cross_entropy(logits, jax.nn.softmax(known)).mean()
+    assert float(figures["loss"]) == pytest.approx(float(expected), rel=1e-5)
+    assert float(figures["accuracy"]) == pytest.approx(float(jnp.mean(logits.argmax(1) == batch["label"])))
+    assert float(_first_loss(Loss(label_smoothing=0.3))[2]["loss"]) != pytest.approx(float(expected), rel=1e-3)
+
+
+def _train(launch, tiny, folder, *options):
+    ran = launch(f"--experiment={tiny}", f"--workdir={folder}", "--mode=train", *options)
+    assert ran.status == 0, ran.err
+    return ran.out
+
+
+def _end(folder):
+    """Everything that a training leaves, but for its speed."""
+    lines = [
+        {k: v for k, v in line.items() if k != "clips_per_second"} for line in records.read(folder / "metrics.jsonl")
+    ]
+    state = load(open_run(folder)).state
+    return lines, [np.asarray(leaf) for leaf in jax.tree.leaves((state.params, state.opt_state))]
+
+
+def _assert_equal(one, other):
+    assert one[0] == other[0]
+    for mine, theirs in zip(one[1], other[1], strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """A finished run with its teacher, for reading only."""
+    folder = tmp_path_factory.mktemp("taught") / "run"
+    with flagsaver.flagsaver():
+        arguments = ["launch.py", f"--experiment={TINY}", f"--workdir={folder}", "--mode=train", *TAUGHT]
+        assert cli._run(cli._parse(arguments)) == 0
+    return folder
+
+
+def test_the_teacher_is_an_ordinary_run_of_its_own(launch, tiny, taught, tmp_path):
+    out = _train(
+        launch, tiny, tmp_path / "alone", "--experiment.model=ensemble", "--experiment.epochs=2",
+        "--experiment.loss.label_smoothing=0.1",
+    )  # fmt: skip
+    assert "its teacher" not in out
+    _assert_equal(_end(tmp_path / "alone"), _end(taught / "teacher"))
+    config = json.loads((taught / "teacher" / "config.json").read_text())
+    assert config["teacher"] is None
+    assert config["model"]["name"] == "ensemble"
+    assert json.loads((taught / "config.json").read_text())["teacher"]["model"] == config["model"]
+
+
+def test_it_teaches(launch, tiny, taught, tmp_path):
+    _train(launch, tiny, tmp_path / "untaught", *TAUGHT, "--experiment.teacher=none")
+    assert len(records.read(taught / "metrics.jsonl")) == 3
+    assert _end(taught)[0] != _end(tmp_path / "untaught")[0]
+    assert not (tmp_path / "untaught" / "teacher").exists()
+
+
+def test_a_finished_run_needs_its_teacher_no_more(launch, taught, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(taught, folder)
+    shutil.rmtree(folder / "teacher")
+    ran = launch(f"--workdir={folder}", "--mode=train")
+    assert "training was finished: 3 epochs" in ran.out
+    assert not (folder / "teacher").exists()
+
+
+@pytest.mark.parametrize("number", [2, 4])
+def test_both_go_on_bit_for_bit_where_they_stopped(launch, tiny, taught, tmp_path, monkeypatch, number):
+    """Interrupted at one of the teacher's two checkpoints, or at one of the three after them."""
+    save, saved = Checkpoints.save, []
+
+    def interrupt(self, *arguments):
+        saved.append(self.folder)
+        if len(saved) == number:
+            raise KeyboardInterrupt
+        save(self, *arguments)
+
+    monkeypatch.setattr(Checkpoints, "save", interrupt)
+    ran = launch(f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train", *TAUGHT)
+    assert ran.status == 130
+    assert (saved[-1].parent.name == "teacher") == (number == 2)
+    monkeypatch.setattr(Checkpoints, "save", save)
+    assert launch(f"--workdir={tmp_path}", "--mode=train").status == 0
+    for name in (".", "teacher"):
+        _assert_equal(_end(tmp_path / name), _end(taught / name))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"teacher.modl": "cnn"}, r"experiment\.teacher\.modl: there is no such key\. Did you mean 'model'\?"),
+        ({"teacher.epochs": "0"}, "teacher: epochs must be at least 1, got 0"),
+        ({"teacher.model": "cn"}, "experiment.teacher.model"),
+        ({"teacher.augment": '["mixup"]', "augmented_copies": "1"}, "teacher: augmented_copies is 1, but augment has"),
+    ],
+)
+def test_a_teacher_that_cannot_be_trained_is_refused_by_its_key(overrides, message):
+    experiment = Experiment(augment=(Mixup(),))
+    if "augmented_copies" in overrides:
+        overrides = {"augment": "noise", **overrides}
+    with pytest.raises(UserError, match=message):
+        load_experiment(experiment, overrides.items())
+
+
+def test_it_knows_what_the_experiment_knows_but_for_model_examples_and_epochs():
+    experiment = Experiment(name="small", seed=3, epochs=7, augment=(Mixup(),), teacher=Teacher(SMALL))
+    assert experiment.teaching == dataclasses.replace(experiment, model=SMALL, teacher=None)
+    less = dataclasses.replace(experiment, teacher=Teacher(SMALL, augment=(), epochs=2)).teaching
+    assert (less.augment, less.epochs, less.seed) == ((), 2, 3)
+    assert less.teaching is None
