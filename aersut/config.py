@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_args, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -154,26 +154,6 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Teacher:
-    """A model that learns from the labels, so that the experiment's own can learn what it says (Hinton et al. 2015).
-
-    The same experiment trains it first, on the same clips, features and seed, in the run's folder `teacher/`. It can be
-    asked about voices that no label is known for, as far from the corpus as augmentation goes, and what small networks
-    copy from it there is more than what it was taught (Beyer et al. 2022). It is not exported and may be of any size.
-
-    Attributes:
-        model: usually an ensemble.
-        augment: of its own examples, whose labels must still be true; None for the experiment's.
-        epochs: None for the experiment's.
-    """
-
-    __pydantic_config__: ClassVar = STRICT
-    model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["ensemble"]())
-    augment: tuple[Annotated[Augmenter, Named(AUGMENTERS)], ...] | None = None
-    epochs: int | None = None
-
-
-@dataclass(frozen=True)
 class Experiment:
     """Everything about a run. Every field has a default, so that an experiment elsewhere survives a new field.
 
@@ -185,8 +165,9 @@ class Experiment:
         sampling: "shuffle" shows each training example once an epoch; "balanced" draws each class equally often.
         scaling: "standard" gives each channel mean 0 and deviation 1 over the training part, "utterance" over each clip
             by itself (which needs the whole clip, and takes loudness away); "none" leaves it.
-        teacher: what is trained before, for the network to learn from in place of the labels (and without
-            `loss.label_smoothing`); None where there is none.
+        teacher: a model that the same experiment trains first, in the run's folder `teacher/`, for the network to learn
+            what it says of each augmented example in place of the label (Hinton et al. 2015), without
+            `loss.label_smoothing`. It is not exported, and may be of any size. None learns from the labels.
         precision: of the training step's matmuls and activations; weights, losses and everything after training are in
             float32. "bfloat16" is for accelerators that are faster with it.
         ema: decay of a moving average of the weights, which is what is evaluated and exported (0.999 is usual); 0 for
@@ -208,7 +189,7 @@ class Experiment:
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     scaling: Literal["standard", "utterance", "none"] = "standard"
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
-    teacher: Teacher | None = None
+    teacher: Annotated[Model, Named(MODELS)] | None = None
     optimizer: Annotated[Optimizer, Named(OPTIMIZERS)] = field(default_factory=lambda: OPTIMIZERS["adam"]())
     loss: Loss = field(default_factory=Loss)
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -250,20 +231,6 @@ class Experiment:
                         f"feature '{FEATURES.name_of(feature)}' runs outside JAX, where no on-the-fly augmentation is: "
                         "set augmented_copies"
                     )
-        try:
-            _ = self.teaching  # making it checks it
-        except ValueError as error:
-            raise ValueError(f"teacher: {error}") from None
-
-    @property
-    def teaching(self) -> "Experiment | None":
-        """What trains the teacher: this experiment with another model, and the examples and epochs that it is given."""
-        teacher = self.teacher
-        if teacher is None:
-            return None
-        augment = self.augment if teacher.augment is None else teacher.augment
-        epochs = self.epochs if teacher.epochs is None else teacher.epochs
-        return dataclasses.replace(self, model=teacher.model, augment=augment, epochs=epochs, teacher=None)
 
     @property
     def on_the_fly(self) -> bool:
@@ -337,7 +304,5 @@ def _first_problem(error: ValidationError, cls: type) -> tuple[tuple[Any, ...], 
 
 def _fields_at(cls: type, loc: tuple[Any, ...]) -> list[str]:
     for key in loc:
-        hint: Any = get_type_hints(cls)[key]
-        either: list[Any] = [one for one in get_args(hint) if dataclasses.is_dataclass(one)]  # of a class or None
-        cls = either[0] if either else hint
+        cls = get_type_hints(cls)[key]
     return [f.name for f in dataclasses.fields(cls)]

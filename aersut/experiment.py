@@ -75,8 +75,6 @@ def override(tree: dict[str, Any], key: str, text: str) -> None:
             # a plugin that an earlier override named is still text: open it up, so that its fields can be set
             if isinstance(node[index], str):
                 node[index] = _opened(node[index])
-            elif node[index] is None:
-                node[index] = {}
             node = node[index]
 
 

@@ -61,7 +61,7 @@ def _card(context: Context) -> str:
 def _teacher(experiment: Experiment) -> list[str]:
     if experiment.teacher is None:
         return []
-    name = MODELS.name_of(experiment.teacher.model)
+    name = MODELS.name_of(experiment.teacher)
     return [f"- It learned what another network, `{name}`, says of the training clips; that one learned their labels."]
 
 

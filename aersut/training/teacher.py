@@ -1,6 +1,6 @@
 """The network that another one learns from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -35,6 +35,9 @@ class TrainedTeacher:
 
 
 def teacher_of(run: Run) -> Run | None:
-    """The run that trains the teacher, in the folder of the run that learns from it; None where there is no teacher."""
-    experiment = run.experiment.teaching
-    return start(experiment, run.folder / "teacher") if experiment else None
+    """The run that trains the teacher, in the folder of the run that learns from it; None where there is no teacher.
+
+    It is the same experiment with another model, so that no teacher knows a speaker whom its pupil is tested on.
+    """
+    model = run.experiment.teacher
+    return start(replace(run.experiment, model=model, teacher=None), run.folder / "teacher") if model else None

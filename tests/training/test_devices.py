@@ -97,9 +97,9 @@ def test_two_processes_end_where_one_does_and_take_over_what_one_has_begun(alone
 @pytest.mark.slow  # three real processes: each of two reads what both have trained
 def test_two_processes_learn_from_their_teacher_as_one_does(tmp_path):
     model = {"name": "cnn", "filters": [4], "kernels": [3], "dense": 8, "dropout": 0.0}
-    taught = (f"--experiment.teacher.model={json.dumps(model)}", "--experiment.teacher.epochs=2")
-    finish(start(tmp_path / "alone", *taught))
-    first, second = together(tmp_path / "run", *taught)
+    taught = f"--experiment.teacher={json.dumps(model)}"
+    finish(start(tmp_path / "alone", taught))
+    first, second = together(tmp_path / "run", taught)
     assert first.count("its teacher: run folder") == 1
     assert "epoch" not in second
     assert_equal_training(tmp_path / "run", tmp_path / "alone")
