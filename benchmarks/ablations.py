@@ -96,6 +96,11 @@ LONGER = {
     "epochs": "160",
     "model": NARROW,
 }
+MIXED = {
+    **LONGER,
+    "augment": listed(EQUALIZE, SOME_SPEC, WARP_ALWAYS, '{"name": "mixup", "alpha": 1}'),
+    "epochs": "320",
+}
 
 BASES: dict[str, Overrides] = {
     "start": {},
@@ -104,6 +109,7 @@ BASES: dict[str, Overrides] = {
     "augmented": AUGMENTED,
     "micro": AUGMENTED,
     "longer": LONGER,
+    "mixed": MIXED,
 }
 """Where each stage starts: what the stages before it have shown to help."""
 STAGES: dict[str, dict[str, Overrides]] = {
@@ -180,6 +186,11 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "statistics, not attentive": {"model.pooling": "statistics"},
         "96 bands": {"features.0.n_mels": "96"},
         "40 bands": {"features.0.n_mels": "40"},
+    },
+    "mixed": {
+        "as it is": {},
+        "two plain, two with bands=8": {"model": BOTH_KINDS},
+        "taught by those four": {"teacher": BOTH_KINDS},
     },
 }
 """stage → variant → what it changes of the stage's base."""
