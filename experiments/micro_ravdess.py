@@ -10,16 +10,20 @@ Runtime: about a minute a fold.
     python benchmarks/judge.py --speech FOLDER --experiments micro_ravdess
 """
 
+from dataclasses import replace
+
 from aersut.augment import Equalize, MelWarp, Mixup, SpecAugment
 from aersut.config import Data, Experiment, Loss
 from aersut.contracts import Framing
 from aersut.corpora import Ravdess
 from aersut.features import LogMel
-from aersut.models import TCResNet
+from aersut.models import Ensemble, TCResNet
 from aersut.training.optimizers import AdamW
 
 
 def get_config() -> Experiment:
+    plain = TCResNet(filters=(32, 32, 48), kernels=(5, 5, 5), dropout=0.2)
+    banded = replace(plain, bands=8)
     return Experiment(
         data=Data(corpora=(Ravdess(),), protocol="ravdess5"),
         framing=Framing(sample_rate=16_000, seconds=3.0, frame_length=1024, hop_length=512),
@@ -28,13 +32,14 @@ def get_config() -> Experiment:
             Equalize(),
             SpecAugment(time_masks=1, time_width=12, channel_masks=1, channel_width=8),
             MelWarp(),
-            Mixup(alpha=0.2),
+            Mixup(alpha=1.0),
         ),
-        model=TCResNet(filters=(32, 32, 48), kernels=(5, 5, 5), dropout=0.2),
+        model=plain,
+        teacher=Ensemble((plain, plain, banded, banded)),
         optimizer=AdamW(learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.02),
         loss=Loss(label_smoothing=0.1),
         ema=0.99,
-        epochs=160,
+        epochs=320,
         select="last",
         batch_size=32,
     )
