@@ -93,7 +93,7 @@ def _run(arguments: Arguments) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("\ninterrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `| head` has read enough; Python would complain once more when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
