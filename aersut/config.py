@@ -166,8 +166,8 @@ class Experiment:
         scaling: "standard" gives each channel mean 0 and deviation 1 over the training part, "utterance" over each clip
             by itself (which needs the whole clip, and takes loudness away); "none" leaves it.
         teacher: a model that the same experiment trains first, in the run's folder `teacher/`, for the network to learn
-            what it says of each augmented example in place of the label (Hinton et al. 2015), without
-            `loss.label_smoothing`. It is not exported, and may be of any size. None learns from the labels.
+            what it says of each augmented example in place of the label (Hinton et al. 2015); `loss` is the teacher's
+            then. It is not exported, and may be of any size. None learns from the labels.
         precision: of the training step's matmuls and activations; weights, losses and everything after training are in
             float32. "bfloat16" is for accelerators that are faster with it.
         ema: decay of a moving average of the weights, which is what is evaluated and exported (0.999 is usual); 0 for

@@ -66,6 +66,10 @@ class Run:
         return self.folder / "report.html"
 
     @property
+    def teacher(self) -> Path:
+        return self.folder / "teacher"
+
+    @property
     def synthetic(self) -> bool:
         """Whether any of its speech is synthetic, which every output says."""
         return any(entry["name"] == "synthetic" for entry in to_tree(self.experiment.data)["corpora"])
@@ -89,8 +93,10 @@ def start(experiment: Experiment, folder: Path | None = None) -> Run:
             )
         return run
     try:
-        # what begins with a dot may be a config.json whose writing was interrupted
-        if run.folder.exists() and any(not path.name.startswith(".") for path in run.folder.iterdir()):
+        # what begins with a dot may be a config.json whose writing was interrupted; another process of one training may
+        # have written it since
+        strange = run.folder.exists() and any(not path.name.startswith(".") for path in run.folder.iterdir())
+        if strange and not run.config.exists():
             raise UserError(
                 f"folder {run.folder} is not empty and no run (it has no config.json). Choose another --workdir."
             )

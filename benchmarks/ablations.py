@@ -96,7 +96,7 @@ LONGER = {
     "epochs": "160",
     "model": NARROW,
 }
-MIXED = {
+EVENLY = {
     **LONGER,
     "augment": listed(EQUALIZE, SOME_SPEC, WARP_ALWAYS, '{"name": "mixup", "alpha": 1}'),
     "epochs": "320",
@@ -109,7 +109,7 @@ BASES: dict[str, Overrides] = {
     "augmented": AUGMENTED,
     "micro": AUGMENTED,
     "longer": LONGER,
-    "mixed": MIXED,
+    "mixed": EVENLY,
 }
 """Where each stage starts: what the stages before it have shown to help."""
 STAGES: dict[str, dict[str, Overrides]] = {

@@ -24,9 +24,8 @@ from aersut.evaluation.evaluate import evaluate
 from aersut.experiment import load
 from aersut.export.export import export
 from aersut.models.cost import cost
-from aersut.run import Run, make_frontend
+from aersut.run import Run, make_frontend, open_run
 from aersut.training import records
-from aersut.training.teacher import teacher_of
 
 ROWS = Path(__file__).parents[1] / "docs" / "recipes.csv"
 EXPERIMENTS = "tiny_ravdess,micro_ravdess"
@@ -76,10 +75,9 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str) -> None:
 def minutes(run: Run) -> float:
     """How long the run's epochs took, and its teacher's, from what each says of its speed; validation and start come on
     top."""
-    teacher = teacher_of(run)
     items = sum(part == "train" for clip in json.loads(run.split.read_text())["clips"] for part in clip["parts"])
     own = sum(items / epoch["clips_per_second"] for epoch in records.read(run.records)) / 60
-    return own + (minutes(teacher) if teacher else 0.0)
+    return own + (minutes(open_run(run.teacher)) if run.experiment.teacher else 0.0)
 
 
 def table(found: list[dict[str, str]]) -> str:

@@ -42,11 +42,17 @@ def find(folders: list[Path]) -> list[Path]:
         if not folder.is_dir():
             raise UserError(f"there is no folder {folder}; name runs, or a folder of runs, with --workdir=A,B.")
         own = folder / "config.json"
-        configs = [own] if own.exists() else sorted(folder.rglob("config.json"))
+        below = (config for config in sorted(folder.rglob("config.json")) if not _is_teachers(config))
+        configs = [own] if own.exists() else list(below)
         if not configs:
             raise UserError(f"{folder} is no run and holds none: there is no config.json in it or below it.")
         found += [config.parent for config in configs]
     return list(dict.fromkeys(found))
+
+
+def _is_teachers(config: Path) -> bool:
+    """Whether it is the configuration of a run that another run contains."""
+    return (config.parents[1] / "config.json").exists()
 
 
 def read(folder: Path) -> Row:

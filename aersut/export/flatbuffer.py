@@ -79,6 +79,8 @@ class _Sharing(flatbuffers.Builder):
         self._written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802
+        if x.dtype == np.uint8:  # of buffers, whose place is aligned, and of options, whose is not
+            return super().CreateNumpyVector(x)
         key = (x.dtype.str, x.tobytes())
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)

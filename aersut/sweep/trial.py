@@ -134,8 +134,8 @@ def drop_checkpoints(plan: Plan, study: optuna.Study) -> None:
     for trial in done:
         for result in trial.user_attrs.get("runs", []):
             if result["folder"] not in kept:
-                for checkpoints in (plan.folder / result["folder"]).rglob("checkpoints"):  # the teacher's, too
-                    shutil.rmtree(checkpoints, ignore_errors=True)
+                for checkpoints in ("checkpoints", "teacher/checkpoints"):
+                    shutil.rmtree(plan.folder / result["folder"] / checkpoints, ignore_errors=True)
 
 
 def _front(study: optuna.Study) -> list[FrozenTrial]:

@@ -34,8 +34,8 @@ class Devices:
             self._mesh = jax.make_mesh((len(devices),), ("batch",), axis_types=(AxisType.Auto,), devices=devices)
 
     @property
-    def all(self) -> Sharding | None:
-        """The place that is each device; None where there is but one."""
+    def replicated(self) -> Sharding | None:
+        """Where a copy on each device lies; None where there is but one."""
         return None if self._mesh is None else self._sharding()
 
     def everywhere(self, tree: T) -> T:

@@ -26,7 +26,7 @@ from aersut.training.loss import class_weights
 from aersut.training.processes import agree, leads, share
 from aersut.training.state import TrainState, create
 from aersut.training.step import Figures, Step, make_train_step
-from aersut.training.teacher import TrainedTeacher, teacher_of
+from aersut.training.teacher import TrainedTeacher, start_teacher
 from aersut.training.trained import load
 
 
@@ -50,12 +50,11 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.exhausted(history, experiment.patience):
             return False
-        devices = Devices(experiment.batch_size)
-        teacher = _teacher(run, devices)
         with ThreadPoolExecutor(1) as beside:  # computing features leaves a core idle while it compiles
             network = beside.submit(build_network, experiment, make_frontend(experiment))
-            prepared = prepare(run)
+            prepared = prepare(run)  # before the teacher: from here on, other data is refused to both
         steps = steps_per_epoch(run, prepared)
+        devices = Devices(experiment.batch_size)
 
         optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
         graphs, state = create(network.result(), optimizer, averaged=experiment.ema > 0)
@@ -63,6 +62,7 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
         batches = batches_of(run, prepared)
         if done:
             state = checkpoints.restore(done, state, batches).state
+        teacher = _teacher(run, devices)
 
         key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
         weights = weights_of_classes(run, prepared)
@@ -89,14 +89,17 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
 
 def _teacher(run: Run, devices: Devices) -> TrainedTeacher | None:
     """What the run's network learns from; it is trained where it is not yet."""
-    teacher = teacher_of(run)
+    teacher = start_teacher(run)
     if teacher is None:
         return None
     if leads():
         print(f"its teacher: run folder {teacher.folder}")
-    train(teacher)
-    known = load(teacher, devices.all)
-    return TrainedTeacher(known.graphs.evaluation, known.frontend, (known.state.weights, known.state.rest))
+    try:
+        train(teacher)
+    except UserError as error:
+        raise UserError(f"its teacher, experiment.teacher, cannot be trained: {error}") from None
+    trained = load(teacher, devices.replicated)
+    return TrainedTeacher(trained.graphs.evaluation, trained.frontend, (trained.state.weights, trained.state.rest))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -16,7 +15,7 @@ from aersut.config import Loss
 from aersut.features.frontend import Frontend
 from aersut.training.loss import losses
 from aersut.training.state import Graphs, TrainState
-from aersut.training.teacher import Held, TrainedTeacher
+from aersut.training.teacher import TrainedTeacher
 
 Figures = dict[str, Array]
 Step = Callable[[TrainState, dict[str, Any]], tuple[TrainState, Figures]]
@@ -40,12 +39,13 @@ def make_train_step(
     Args:
         class_weights: all 1 by default.
         ema, precision: see `Experiment`.
-        teacher: what it makes of the augmented examples is learned, unsmoothed, in place of their labels.
+        teacher: what it makes of the augmented examples is learned in place of their labels, by plain cross-entropy:
+            what `loss` and `class_weights` do to labels has been done to its own.
     """
     optimizer = optax.with_extra_args_support(optimizer)
-    loss = loss or Loss()
     if teacher is not None:
-        loss = replace(loss, label_smoothing=0.0)
+        loss, class_weights = None, None
+    learned = () if teacher is None else teacher.state
     weights = np.ones(frontend.classes, np.float32) if class_weights is None else class_weights
 
     def loss_of(
@@ -55,22 +55,24 @@ def make_train_step(
         cast = jax.tree.map(lambda leaf: leaf.astype(precision), params)
         network = nnx.merge(graphs.training, cast, rest, copy=True)
         logits = network(features.astype(precision)).astype(jnp.float32)
-        mean = losses(logits, target, loss, weights).mean()
+        mean = losses(logits, target, loss or Loss(), weights).mean()
         accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == jnp.argmax(label, axis=1))
         return mean, (nnx.state(network, nnx.Not(nnx.Param)), accuracy)
 
     def gradient(
-        state: TrainState, batch: dict[str, Array], held: Held | None
+        state: TrainState, batch: dict[str, Array], learned: tuple[nnx.State[Any, Any], ...]
     ) -> tuple[nnx.State[Any, Any], nnx.State[Any, Any], Figures]:
         examples = frontend.training_examples(jax.random.fold_in(key, state.step), batch)
-        target = teacher(held, examples.values) if teacher is not None and held is not None else examples.label
+        target = examples.label if teacher is None else teacher(learned, examples.values)
         (mean, (rest, accuracy)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
             state.params, state.rest, frontend.scaled(examples.values), examples.label, target
         )
         return gradients, rest, {"loss": mean, "accuracy": accuracy}
 
-    def step(state: TrainState, batch: dict[str, Array], held: Held | None) -> tuple[TrainState, Figures]:
-        gradients, rest, figures = gradient(state, batch, held)
+    def step(
+        state: TrainState, batch: dict[str, Array], learned: tuple[nnx.State[Any, Any], ...]
+    ) -> tuple[TrainState, Figures]:
+        gradients, rest, figures = gradient(state, batch, learned)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, value=figures["loss"])
         params = optax.apply_updates(state.params, updates)
         average = state.average
@@ -79,5 +81,4 @@ def make_train_step(
             average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)
         return TrainState(state.step + 1, params, rest, opt_state, average), figures
 
-    # as constants, the teacher's weights would make each run compile a step of its own
-    return functools.partial(jax.jit(step, donate_argnums=0), held=None if teacher is None else teacher.held)
+    return functools.partial(jax.jit(step, donate_argnums=0), learned=learned)

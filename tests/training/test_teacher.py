@@ -17,6 +17,7 @@ from aersut import cli
 from aersut.config import Experiment, Loss
 from aersut.contracts import Framing
 from aersut.errors import UserError
+from aersut.evaluation.compare import find
 from aersut.experiment import load as load_experiment
 from aersut.features import RMS, ZCR
 from aersut.features.frontend import Frontend, Scaling
@@ -37,27 +38,35 @@ SMALL = CNN(filters=(4,), kernels=(3,), dense=8, dropout=0.0)
 TAUGHT = ["--experiment.teacher=ensemble", "--experiment.loss.label_smoothing=0.1"]
 
 
-def _first_loss(loss, teacher=None):
+def _first_loss(loss, weights=None, teacher=None):
     optimizer = SGD().build(10, 10)
+    frontend = dataclasses.replace(FRONTEND, scaling=Scaling(np.full(2, 3, np.float32), np.full(2, 5, np.float32)))
     graphs, state = create(SMALL.build(*FRONTEND.shape, 3, nnx.Rngs(0)), optimizer)
     rng = np.random.default_rng(0)
     batch = {"features": rng.standard_normal((6, *FRONTEND.shape)).astype(np.float32), "label": np.arange(6) % 3}
-    logits = nnx.merge(graphs.training, state.params, state.rest, copy=True)(batch["features"])
-    step = make_train_step(graphs, optimizer, FRONTEND, jax.random.key(0), loss, teacher=teacher)
+    logits = nnx.merge(graphs.training, state.params, state.rest, copy=True)((batch["features"] - 3) / 5)
+    step = make_train_step(graphs, optimizer, frontend, jax.random.key(0), loss, weights, teacher=teacher)
     return batch, logits, step(state, batch)[1]
 
 
-def test_the_loss_is_the_cross_entropy_with_what_the_teacher_makes_of_the_unsmoothed_example():
+@pytest.mark.parametrize(
+    ("loss", "weights"),
+    [(Loss(label_smoothing=0.3), None), (Loss(focal=2.0), None), (Loss(), np.array([1, 2, 3], np.float32))],
+)
+def test_the_loss_is_the_plain_cross_entropy_with_what_the_teacher_makes_of_the_example(loss, weights):
+    """Each of the two scales it as it knows it."""
     network = Ensemble((SMALL, SMALL)).build(*FRONTEND.shape, 3, nnx.Rngs(1))
     graphs, state = create(network, optax.sgd(0.1))
     scaled = dataclasses.replace(FRONTEND, scaling=Scaling(np.ones(2, np.float32), np.full(2, 2, np.float32)))
     teacher = TrainedTeacher(graphs.evaluation, scaled, (state.weights, state.rest))
-    batch, logits, figures = _first_loss(Loss(label_smoothing=0.3), teacher)
+    batch, logits, figures = _first_loss(loss, weights, teacher)
     known = nnx.merge(graphs.evaluation, state.params, state.rest)((batch["features"] - 1) / 2)
     expected = optax.softmax_cross_entropy(logits, jax.nn.softmax(known)).mean()
     assert float(figures["loss"]) == pytest.approx(float(expected), rel=1e-5)
     assert float(figures["accuracy"]) == pytest.approx(float(jnp.mean(logits.argmax(1) == batch["label"])))
-    assert float(_first_loss(Loss(label_smoothing=0.3))[2]["loss"]) != pytest.approx(float(expected), rel=1e-3)
+    label = optax.softmax_cross_entropy_with_integer_labels(logits, batch["label"]).mean()
+    assert float(_first_loss(Loss())[2]["loss"]) == pytest.approx(float(label), rel=1e-5)
+    assert float(_first_loss(loss, weights)[2]["loss"]) != pytest.approx(float(label), rel=1e-3)
 
 
 def _train(launch, tiny, folder, *options):
@@ -139,6 +148,33 @@ def test_both_go_on_bit_for_bit_where_they_stopped(launch, tiny, taught, tmp_pat
     assert launch(f"--workdir={tmp_path}", "--mode=train").status == 0
     for name in (".", "teacher"):
         _assert_equal(_end(tmp_path / name), _end(taught / name))
+
+
+def test_a_teacher_that_cannot_be_built_is_refused_by_its_key(launch, tiny, tmp_path):
+    ran = launch(
+        f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train", "--experiment.teacher=cnn",
+        "--experiment.teacher.filters=" + ",".join(["4"] * 7), "--experiment.teacher.kernels=" + ",".join(["3"] * 7),
+    )  # fmt: skip
+    assert ran.status == 2
+    assert "its teacher, experiment.teacher, cannot be trained: experiment.model 'cnn'" in ran.err
+
+
+def test_data_that_changed_after_the_teacher_was_trained_is_refused(launch, tiny, taught, tmp_path):
+    """Or the pupil would be tested on other speakers than the teacher was kept from."""
+    for name in ("config.json", "split.json", "teacher"):
+        copy = shutil.copytree if name == "teacher" else shutil.copy
+        copy(taught / name, tmp_path / name)
+    split = json.loads((tmp_path / "split.json").read_text())
+    split["clips"].pop()
+    (tmp_path / "split.json").write_text(json.dumps(split))
+    ran = launch(f"--workdir={tmp_path}", "--mode=train")
+    assert ran.status == 2
+    assert "the data is not what run" in ran.err
+
+
+def test_a_comparison_of_all_runs_lists_the_run_and_not_its_teacher(taught):
+    assert find([taught.parent]) == [taught]
+    assert find([taught / "teacher"]) == [taught / "teacher"]
 
 
 def test_a_teacher_that_does_not_exist_is_refused_by_its_key():
