@@ -29,7 +29,7 @@ class TrainedTeacher:
     def __call__(
         self, state: tuple[nnx.State[Any, Any], ...], features: Float[Array, "batch frames channels"]
     ) -> Float[Array, "batch classes"]:
-        """What it makes of unscaled features, augmented or not; inside the jitted step, which has `state` as an argument.
+        """What it makes of unscaled features, augmented or not; in the jitted step, one of whose arguments is `state`.
 
         Weights that are constants would have each run compile a step of its own.
         """
