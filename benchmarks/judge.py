@@ -85,19 +85,20 @@ def table(found: list[dict[str, str]]) -> str:
     groups: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for row in found:
         groups[f"{row['experiment']} {row['changes']}".strip()][row["seed"]].append(row)
-    titles = ("UAR", "WA", "int8 UAR", "int8 WA")
-    lines = ["runs" + "".join(f"{title:>16}" for title in titles) + f"{'int8 KB':>9}{'arena KB':>9}{'minutes':>9}"]
+    scores = {"uar": "UAR", "wa": "WA", "int8_uar": "int8 UAR", "int8_wa": "int8 WA"}
+    widths = dict.fromkeys(scores.values(), 16) | {"parameters": 12, "int8 KB": 9, "arena KB": 10, "minutes": 9}
+    lines = ["runs" + "".join(f"{title:>{width}}" for title, width in widths.items())]
     for name, seeds in groups.items():
         rows = [row for group in seeds.values() for row in group]
         cells = []
-        for column in ("uar", "wa", "int8_uar", "int8_wa"):
+        for column in scores:
             means = [statistics.mean(float(row[column]) for row in group) for group in seeds.values()]
             spread = f" ± {statistics.stdev(means):.3f}" if len(means) > 1 else ""
             cells.append(f"{statistics.mean(means):.3f}{spread}")
-        sizes = [max(int(row[column]) for row in rows) / 1000 for column in ("int8_bytes", "arena")]
-        minutes = statistics.mean(float(row["minutes"]) for row in rows)
-        cells = [f"{cell:>16}" for cell in cells] + [f"{size:9.0f}" for size in sizes] + [f"{minutes:9.1f}"]
-        lines += [name, f"{len(rows):4}" + "".join(cells)]
+        cells.append(f"{int(rows[0]['parameters']):,}")
+        cells += [f"{max(int(row[column]) for row in rows) / 1000:.0f}" for column in ("int8_bytes", "arena")]
+        cells.append(f"{statistics.mean(float(row['minutes']) for row in rows):.1f}")
+        lines += [name, f"{len(rows):4}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths.values(), strict=True))]
     return "\n".join(lines)
 
 
