@@ -81,14 +81,16 @@ def minutes(run: Run) -> float:
 
 
 def table(found: list[dict[str, str]]) -> str:
-    """Mean and deviation over seeds of each experiment's mean over folds."""
+    """Mean and deviation over seeds of each experiment's mean over folds; seeds that lack some folds do not count."""
     groups: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for row in found:
         groups[f"{row['experiment']} {row['changes']}".strip()][row["seed"]].append(row)
     scores = {"uar": "UAR", "wa": "WA", "int8_uar": "int8 UAR", "int8_wa": "int8 WA"}
     widths = dict.fromkeys(scores.values(), 16) | {"parameters": 12, "int8 KB": 9, "arena KB": 10, "minutes": 9}
     lines = ["runs" + "".join(f"{title:>{width}}" for title, width in widths.items())]
-    for name, seeds in groups.items():
+    for name, begun in groups.items():
+        folds = max(map(len, begun.values()))
+        seeds = {seed: group for seed, group in begun.items() if len(group) == folds}
         rows = [row for group in seeds.values() for row in group]
         cells = []
         for column in scores:
