@@ -16,3 +16,15 @@ def test_each_panel_shows_what_its_label_says():
     loudest = spectrum.get_array().mean(axis=1).argmax() / (spectrum.get_array().shape[0] - 1)
     assert loudest * spectrum.get_extent()[3] == 2.0  # kHz
     assert (mels.get_array().shape[0], mfcc.get_array().shape[0]) == (64, 13)
+
+
+def test_the_waveform_is_drawn_as_far_as_it_reaches_however_short_it_is():
+    framing = Framing(sample_rate=8_000, seconds=0.05, frame_length=256, hop_length=128)
+    samples = np.zeros(400)
+    samples[100], samples[300] = 0.5, -0.25
+    figure = Figure(figsize=examples.SIZE)
+    examples.paint(figure, samples, framing, "two clicks")
+    (outline,) = figure.axes[0].collections
+    x, y = outline.get_paths()[0].vertices.T
+    assert (y.max(), y.min()) == (0.5, -0.25)
+    assert abs(x[y.argmax()] - 100 / 8_000) < 1e-4

@@ -30,9 +30,9 @@ def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Fra
     figure.set_layout_engine(None)  # to find a layout takes as long as to draw, and this one is known
     figure.subplots_adjust(left=0.21, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
     first, *axes = figure.subplots(4, 1, sharex=True)
-    pieces = np.array_split(samples, COLUMNS)  # of 66,000 samples, no more can be seen than how far they reach
+    pieces = np.array_split(samples, min(COLUMNS, len(samples)))  # of more, one sees no more than how far they reach
     low, high = ([reach(piece) for piece in pieces] for reach in (np.min, np.max))
-    first.fill_between(np.linspace(0, framing.seconds, COLUMNS), low, high, color=BLUE, linewidth=0.4)
+    first.fill_between(np.linspace(0, framing.seconds, len(pieces)), low, high, color=BLUE, linewidth=0.4)
     first.set(ylabel="amplitude", xlim=(0, framing.seconds))
     first.set_title(title)
     for axis, (name, values) in zip(axes, panels.items(), strict=True):
