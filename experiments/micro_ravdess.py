@@ -5,7 +5,7 @@ the four networks of tiny_ravdess, which the run trains first, in its folder `te
 was left out, is in docs/ablations.md.
 
 Expected: int8 UAR 0.594, mean over the five folds with seed 0; docs/recipes.csv has each.
-Runtime: about 15 minutes a fold on one core, ten of them for the teacher.
+Runtime: about 8 minutes a fold on 2 cores, two thirds of them for the teacher.
 
     python launch.py --experiment=micro_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0
     python benchmarks/judge.py --speech FOLDER --experiments micro_ravdess

@@ -5,7 +5,7 @@ frames, and two of them have a convolution over frames and bands in front. What 
 is in docs/ablations.md.
 
 Expected: int8 UAR 0.650, mean over the five folds with seed 0; docs/recipes.csv has each.
-Runtime: about 10 minutes a fold on one core.
+Runtime: about 6 minutes a fold on 2 cores.
 
     python launch.py --experiment=tiny_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0
     python benchmarks/judge.py --speech FOLDER --experiments tiny_ravdess
