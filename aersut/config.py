@@ -168,8 +168,8 @@ class Experiment:
         teacher: a model that the same experiment trains first, in the run's folder `teacher/`, for the network to learn
             what it says of each augmented example in place of the label (Hinton et al. 2015); `loss` is the teacher's
             then. It is not exported, and may be of any size. None learns from the labels.
-        precision: of the training step's matmuls and activations; weights, losses and everything after training are in
-            float32. "bfloat16" is for accelerators that are faster with it.
+        precision: of the training step's matmuls and activations; weights, losses, the teacher's answers and everything
+            after training are in float32. "bfloat16" is for accelerators that are faster with it.
         ema: decay of a moving average of the weights, which is what is evaluated and exported (0.999 is usual); 0 for
             none. It begins as a plain average, so that it forgets the first weights.
         patience: epochs without a better validation UAR after which training stops early; None for never.

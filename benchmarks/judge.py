@@ -73,8 +73,7 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str) -> None:
 
 
 def minutes(run: Run) -> float:
-    """How long the run's epochs took, and its teacher's, from what each says of its speed; validation and start come on
-    top."""
+    """How long the run's epochs took, its teacher's included, by the speed that each tells; validation comes on top."""
     items = sum(part == "train" for clip in json.loads(run.split.read_text())["clips"] for part in clip["parts"])
     own = sum(items / epoch["clips_per_second"] for epoch in records.read(run.records)) / 60
     return own + (minutes(open_run(run.teacher)) if run.experiment.teacher else 0.0)

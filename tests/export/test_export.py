@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aersut.config import Experiment
 from aersut.errors import UserError
-from aersut.export import classifier
+from aersut.export import card, classifier
 from aersut.export import export as module
 from aersut.export.context import FIELDS, Context, Options
 from aersut.export.flatbuffer import describe, metadata
 from aersut.export.verify import run_litert, stored
+from aersut.models import Ensemble
 from aersut.run import Run, open_run, prepare
 from aersut.training.trained import load
 
@@ -36,9 +38,16 @@ def test_the_bundle_holds_every_format_labels_and_a_card(finished: Run):
     names = {path.name for path in finished.export.iterdir()}
     assert {*MODELS, "labels.txt", "model_card.md", "export.json"} <= names
     assert (finished.export / "labels.txt").read_text().splitlines() == list(finished.experiment.data.emotions)
-    card = (finished.export / "model_card.md").read_text()
-    assert "SYNTHETIC" in card
-    assert all(name in card for name in MODELS)
+    text = (finished.export / "model_card.md").read_text()
+    assert "SYNTHETIC" in text
+    assert all(name in text for name in MODELS)
+    assert "It learned what" not in text
+
+
+def test_the_card_says_of_whom_a_network_learned():
+    assert card._teacher(Experiment(teacher=Ensemble())) == [
+        "- It learned what another network, `ensemble`, says of the training clips; that one learned their labels."
+    ]
 
 
 def test_export_json_says_of_each_file_what_was_measured(finished: Run):

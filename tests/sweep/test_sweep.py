@@ -34,10 +34,11 @@ def files(folder):
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
-    """A finished sweep of two learning rates with two seeds; for reading only."""
+    """A finished sweep of two learning rates with two seeds, each run with its teacher; for reading only."""
     folder = tmp_path_factory.mktemp("swept")
+    teacher = '--experiment.teacher={"name": "cnn", "filters": [4], "kernels": [3], "dense": 8}'
     tiny = str(__file__).replace("sweep/test_sweep.py", "tiny.py")
-    asked = sweep_command(tiny, folder, "--sweep.optimizer.learning_rate=1e-4,1e-2", "--seeds=0,1", "--keep=1")
+    asked = sweep_command(tiny, folder, "--sweep.optimizer.learning_rate=1e-4,1e-2", "--seeds=0,1", "--keep=1", teacher)
     with flagsaver.flagsaver():
         assert cli._run(cli._parse(["launch.py", *asked])) == 0
     return folder, asked
@@ -71,6 +72,10 @@ class TestAFinishedSweep:
         folder, _ = swept
         best = {run["folder"] for run in study_of(folder).best_trial.user_attrs["runs"]}
         kept = {str(path.parent.relative_to(folder)) for path in folder.glob("trials/*/checkpoints")}
+        assert kept == best
+        teachers = {path.parent.name for path in folder.glob("trials/*/teacher/metrics.jsonl")}
+        assert teachers == {"teacher"}
+        kept = {str(path.parents[1].relative_to(folder)) for path in folder.glob("trials/*/teacher/checkpoints")}
         assert kept == best
 
     def test_is_told_as_a_table_the_best_first(self, swept, launch):

@@ -144,6 +144,7 @@ def test_both_go_on_bit_for_bit_where_they_stopped(launch, tiny, taught, tmp_pat
     ran = launch(f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train", *TAUGHT)
     assert ran.status == 130
     assert (saved[-1].parent.name == "teacher") == (number == 2)
+    assert (tmp_path / "split.json").exists(), "who tests the pupil is settled before the teacher learns"
     monkeypatch.setattr(Checkpoints, "save", save)
     assert launch(f"--workdir={tmp_path}", "--mode=train").status == 0
     for name in (".", "teacher"):
