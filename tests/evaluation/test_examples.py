@@ -1,10 +1,12 @@
 """A clip's picture: waveform, spectrogram, mel bands, MFCC, one under the other."""
 
+import matplotlib
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 from aersut.contracts import Framing
-from aersut.evaluation.plots import examples
+from aersut.evaluation.plots import examples, style
 
 
 def test_each_panel_shows_what_its_label_says():
@@ -28,3 +30,17 @@ def test_the_waveform_is_drawn_as_far_as_it_reaches_however_short_it_is():
     x, y = outline.get_paths()[0].vertices.T
     assert (y.max(), y.min()) == (0.5, -0.25)
     assert abs(x[y.argmax()] - 100 / 8_000) < 1e-4
+
+
+@pytest.mark.parametrize("loudness", [1, 0.03, 0.004])
+def test_no_label_is_cut_off_or_written_over_however_quiet_the_voice_is(loudness):
+    framing = Framing(sample_rate=16_000, seconds=1.0, frame_length=512, hop_length=256)
+    samples = loudness * np.sin(np.arange(16_000) * 2 * np.pi * 2_000 / 16_000)
+    with matplotlib.rc_context(style.RC):
+        figure = Figure(figsize=examples.SIZE)
+        examples.paint(figure, samples, framing, "a tone")
+        figure.canvas.draw()
+        for axes in figure.axes:
+            label = axes.yaxis.label.get_window_extent()
+            assert label.x0 > 0
+            assert label.x1 < min(tick.get_window_extent().x0 for tick in axes.get_yticklabels() if tick.get_text())

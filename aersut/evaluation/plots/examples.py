@@ -28,7 +28,7 @@ def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Fra
     """Four panels over one time axis; `samples` in [-1, 1]."""
     panels = dict(zip(PANELS, map(np.asarray, _panels(samples, framing)), strict=True))
     figure.set_layout_engine(None)  # to find a layout takes as long as to draw, and this one is known
-    figure.subplots_adjust(left=0.21, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
+    figure.subplots_adjust(left=0.25, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
     first, *axes = figure.subplots(4, 1, sharex=True)
     pieces = np.array_split(samples, min(COLUMNS, len(samples)))  # of more, one sees no more than how far they reach
     low, high = ([reach(piece) for piece in pieces] for reach in (np.min, np.max))
@@ -44,6 +44,8 @@ def paint(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Fra
         image(axis, values, framing.seconds, top)
         axis.set_ylabel(name)
     axes[-1].set_xlabel("time (s)")
+    for axis in (first, *axes):  # beside its numbers, a label would be pushed out of the picture by long ones
+        axis.yaxis.set_label_coords(-0.28, 0.5)
 
 
 @functools.partial(jax.jit, static_argnums=1)  # one compilation in place of one per operation
