@@ -88,7 +88,8 @@ def mono(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> t
         samples, peak = samples * np.float32(1 / 32768), peak / 32768
     mono = samples[:, 0]
     if samples.shape[1] > 1:
-        mono = samples.mean(axis=1)
+        # channel by channel: `mean` along so short an axis takes 40 times as long
+        mono = sum(samples.T) / np.float32(samples.shape[1])
         peak = _peak(mono)
     return Recording(mono, sample_rate), peak
 
@@ -137,7 +138,7 @@ def trim(recording: Recording, top_db: float) -> Recording:
     whole = len(samples) // hop
     blocks, rest = samples[: whole * hop].reshape(whole, hop), samples[whole * hop :]
     energy = np.zeros(whole + 4)  # of each hop, in the middle of the half a frame of zeros that librosa pads with
-    energy[2 : whole + 2] = np.einsum("ij,ij->i", blocks, blocks)
+    energy[2 : whole + 2] = np.vecdot(blocks, blocks)
     energy[whole + 2] = rest @ rest
     # librosa has this floor too
     power = np.maximum((energy[:-3] + energy[1:-2] + energy[2:-1] + energy[3:]) / (4 * hop), 1e-10)

@@ -26,7 +26,7 @@ from aersut.paths import cache_dir, new_folder, write_json
 
 T = TypeVar("T")
 R = TypeVar("R")
-VERSION = 3  # of the decoding: raise it when the samples of an unchanged clip change
+VERSION = 4  # of the decoding: raise it when the samples of an unchanged clip change
 CLIPS_PER_SHARD = 1024
 
 
@@ -121,11 +121,7 @@ def _content(path: Path) -> str:
     xxHash tells recordings apart, it guards nothing: 30 times the speed of SHA-256, which was a seventh of a build.
     """
     try:
-        with path.open("rb", buffering=0) as file:
-            hasher = xxhash.xxh3_128()
-            for block in iter(lambda: file.read(1 << 20), b""):
-                hasher.update(block)
-            return hasher.hexdigest()
+        return xxhash.xxh3_128_hexdigest(path.read_bytes())
     except OSError:
         return ""
 
