@@ -69,6 +69,9 @@ SOME_SPEC = '{"name": "spec_augment", "time_masks": 1, "time_width": 12, "channe
 WARP = '{"name": "mel_warp", "probability": 0.5}'
 MIXUP = '{"name": "mixup", "alpha": 0.2}'
 CENTERED = '{"name": "centered", "of": {"name": "log_mel", "amin": 1e-7}}'
+MFCC = '{"name": "mfcc", "amin": 1e-7}'
+DELTA, DELTA2 = (f'{{"name": "{name}", "of": {MFCC}}}' for name in ("delta", "delta_delta"))
+F0, RMS = '{"name": "f0"}', '{"name": "rms"}'
 TEMPO = '{"name": "time_stretch", "rate": [0.85, 1.2], "probability": 1.0}'
 PITCH = '{"name": "pitch_shift", "probability": 1.0}'
 NARROW = '{"name": "tc_resnet", "filters": [32, 32, 48], "dropout": 0.2}'
@@ -90,9 +93,15 @@ FOUR = together(NARROW, NARROW, NARROW, NARROW)
 BOTH_KINDS = together(NARROW, NARROW, BANDED, BANDED)
 WIDER = {"model.filters": "48,48,56", "model.kernels": "3,3,3", "model.dropout": "0.2"}
 
+OTHER = '{{"name": "{}", "learning_rate": {}, "schedule": "cosine", "warmup": 0.05}}'
+NOISE = '{"name": "noise"}'
+REVERB = '{"name": "reverb"}'
+COPIES = {"augmented_copies": "4", "epochs": "32"}
+"""As many steps as 160 epochs without copies."""
+SPECTRAL = (EQUALIZE, SOME_SPEC, WARP_ALWAYS, MIXUP)
 LONGER = {
     **FLOOR,
-    "augment": listed(EQUALIZE, SOME_SPEC, WARP_ALWAYS, MIXUP),
+    "augment": listed(*SPECTRAL),
     "epochs": "160",
     "model": NARROW,
 }
@@ -131,6 +140,7 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "as it is": {},
         "warp": {"augment": listed(WARP)},
         "mfcc 34, chroma 12": {"features": '[{"name": "mfcc", "n_mfcc": 34, "amin": 1e-7}, {"name": "chroma"}]'},
+        "mfcc 13 with deltas, f0, rms": {"features": listed(MFCC, DELTA, DELTA2, F0, RMS)},
         "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
         "not trimmed, 4 s": {"data.trim_db": "none", "framing.seconds": "4"},
     },
@@ -186,6 +196,21 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "statistics, not attentive": {"model.pooling": "statistics"},
         "96 bands": {"features.0.n_mels": "96"},
         "40 bands": {"features.0.n_mels": "40"},
+        "scaled by utterance": {"scaling": "utterance"},
+        "mean, not attentive": {"model.pooling": "mean"},
+        "no label smoothing": {"loss.label_smoothing": "0"},
+        "no EMA": {"ema": "0"},
+        "constant rate": {"optimizer.schedule": "constant"},
+        "lion at 2e-4": {"optimizer": OTHER.format("lion", "2e-4"), "optimizer.weight_decay": "0.2"},
+        "sgd at 5e-2": {"optimizer": OTHER.format("sgd", "5e-2")},
+        "half the width": {"model.filters": "16,16,24"},
+        "twice the width": {"model.filters": "64,64,96"},
+        "ds_cnn": {"model": "ds_cnn"},
+        "res_lstm": {"model": "res_lstm"},
+        "2 s": {"framing.seconds": "2"},
+        "frame 512, hop 256": {"framing.frame_length": "512", "framing.hop_length": "256"},
+        "four copies of other pitch and tempo": {**COPIES, "augment": listed(TEMPO, PITCH, *SPECTRAL)},
+        "four copies with noise and reverb": {**COPIES, "augment": listed(NOISE, REVERB, *SPECTRAL)},
     },
     "mixed": {
         "as it is": {},

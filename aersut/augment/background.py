@@ -65,7 +65,7 @@ class Background(Augmenter):
         wanted = jnp.mean(jnp.square(example.values)) * 10 ** (-ratio / 10)
         power = jnp.mean(jnp.square(noise))
         scale = root(jnp.where(power > 0, wanted / jnp.where(power > 0, power, 1.0), 0.0))
-        return sometimes(chance, self.probability, example, example.values + scale * noise)
+        return sometimes(chance, self.probability, example, lambda: example.values + scale * noise)
 
 
 def _files(folder: str) -> list[Path]:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.fft
+from jaxtyping import Array, Float
 
 from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
@@ -51,5 +52,8 @@ class BandLimit(Augmenter):
         steep = 2 * self.order
         with_low = (hertz / low) ** steep
         kept = jnp.sqrt(with_low / (1 + with_low) / (1 + (hertz / high) ** steep))
-        limited = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * kept, size)[:samples]
+
+        def limited() -> Float[Array, " samples"]:
+            return jnp.fft.irfft(jnp.fft.rfft(example.values, size) * kept, size)[:samples]
+
         return sometimes(chance, self.probability, example, limited)

@@ -1,6 +1,7 @@
 """What augmenters share: a change now and then, by a random amount."""
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +10,14 @@ from jaxtyping import Array, Float
 from aersut.augment.example import Example
 
 
-def sometimes(key: jax.Array, probability: float, example: Example, changed: Float[Array, "..."]) -> Example:
-    """The example with its values changed, or, with what is left of the probability, as it is."""
-    values = jnp.where(jax.random.uniform(key) < probability, changed, example.values)
+def sometimes(
+    key: jax.Array, probability: float, example: Example, changed: Callable[[], Float[Array, "..."]]
+) -> Example:
+    """The example with the values that `changed` gives, or, with what is left of the probability, as it is.
+
+    Where examples come one by one, only what is wanted is computed; under `jax.vmap` all of it is.
+    """
+    values = jax.lax.cond(jax.random.uniform(key) < probability, changed, lambda: example.values)
     return dataclasses.replace(example, values=values)
 
 

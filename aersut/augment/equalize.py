@@ -43,4 +43,4 @@ class Equalize(Augmenter):
         chance, amount = jax.random.split(key)
         drawn = self.db * jax.random.normal(amount, (self.points,))
         curve = interpolation(jnp.linspace(0, self.points - 1, example.values.shape[1]), self.points) @ drawn
-        return sometimes(chance, self.probability, example, example.values + curve)
+        return sometimes(chance, self.probability, example, lambda: example.values + curve)

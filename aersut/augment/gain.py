@@ -32,4 +32,4 @@ class Gain(Augmenter):
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
         gain = 10 ** (jax.random.uniform(amount, minval=self.db[0], maxval=self.db[1]) / 20)
-        return sometimes(chance, self.probability, example, gain * example.values)
+        return sometimes(chance, self.probability, example, lambda: gain * example.values)

@@ -52,7 +52,7 @@ class MelWarp(Augmenter):
         )
         over_bands = interpolation((jnp.arange(channels) - shift) / bands, channels)
         over_frames = interpolation(jnp.arange(frames) * tempo, frames)
-        return sometimes(chance, self.probability, example, over_frames @ example.values @ over_bands.T)
+        return sometimes(chance, self.probability, example, lambda: over_frames @ example.values @ over_bands.T)
 
 
 def interpolation(places: Float[Array, " outputs"], size: int) -> Float[Array, "outputs size"]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from aersut.augment.chance import check_probability, check_range, root, sometimes
 from aersut.augment.example import Example
@@ -33,5 +34,8 @@ class Noise(Augmenter):
         ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
         power = jnp.mean(jnp.square(example.values))
         deviation = root(power * 10 ** (-ratio / 10))
-        noisy = example.values + deviation * jax.random.normal(noise, example.values.shape)
+
+        def noisy() -> Float[Array, " samples"]:
+            return example.values + deviation * jax.random.normal(noise, example.values.shape)
+
         return sometimes(chance, self.probability, example, noisy)

@@ -48,8 +48,12 @@ class PitchShift(Augmenter):
         most = max(round(BLOCK * 2 ** (limit / 12)) for limit in self.semitones)
         step = jnp.clip(jnp.rint(BLOCK * 2 ** (shift / 12)), 1, most).astype(jnp.int32)
         length = math.ceil(len(example.values) / BLOCK) * most + most
-        longer = stretch(example.values, BLOCK / step, length)
-        return sometimes(chance, self.probability, example, resampled(longer, step, most, len(example.values)))
+
+        def shifted() -> Float[Array, " samples"]:
+            longer = stretch(example.values, BLOCK / step, length)
+            return resampled(longer, step, most, len(example.values))
+
+        return sometimes(chance, self.probability, example, shifted)
 
 
 def resampled(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import scipy.fft
+from jaxtyping import Array, Float
 
 from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
@@ -41,10 +42,14 @@ class Reverb(Augmenter):
         length = min(samples, round(self.seconds[1] * example.sample_rate))
         seconds = jax.random.uniform(time, minval=self.seconds[0], maxval=self.seconds[1])
         decay = 10 ** (-3 * jnp.arange(1, length + 1) / (seconds * example.sample_rate))
-        tail = decay * jax.random.normal(noise, (length,))
         level = 10 ** (-jax.random.uniform(ratio, minval=self.direct_db[0], maxval=self.direct_db[1]) / 20)
-        tail = tail * level * jax.lax.rsqrt(jnp.sum(jnp.square(tail)))
         size = scipy.fft.next_fast_len(samples + length, real=True)
-        echo = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * jnp.fft.rfft(tail, size), size)
-        late = jnp.pad(echo[: samples - 1], (1, 0))  # the tail begins a sample after the direct sound
-        return sometimes(chance, self.probability, example, example.values + late)
+
+        def reverberant() -> Float[Array, " samples"]:
+            tail = decay * jax.random.normal(noise, (length,))
+            tail = tail * level * jax.lax.rsqrt(jnp.sum(jnp.square(tail)))
+            echo = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * jnp.fft.rfft(tail, size), size)
+            late = jnp.pad(echo[: samples - 1], (1, 0))  # the tail begins a sample after the direct sound
+            return example.values + late
+
+        return sometimes(chance, self.probability, example, reverberant)

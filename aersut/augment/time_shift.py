@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from aersut.augment.chance import check_probability, sometimes
 from aersut.augment.example import Example
@@ -34,5 +35,8 @@ class TimeShift(Augmenter):
         (samples,) = example.values.shape
         most = min(samples, round(self.seconds * example.sample_rate))
         shift = jax.random.randint(amount, (), -most, most + 1)
-        shifted = jax.lax.dynamic_slice(jnp.pad(example.values, most), (most - shift,), (samples,))
+
+        def shifted() -> Float[Array, " samples"]:
+            return jax.lax.dynamic_slice(jnp.pad(example.values, most), (most - shift,), (samples,))
+
         return sometimes(chance, self.probability, example, shifted)

@@ -34,4 +34,4 @@ class TimeStretch(Augmenter):
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
         rate = jax.random.uniform(amount, minval=self.rate[0], maxval=self.rate[1])
-        return sometimes(chance, self.probability, example, stretch(example.values, rate, len(example.values)))
+        return sometimes(chance, self.probability, example, lambda: stretch(example.values, rate, len(example.values)))

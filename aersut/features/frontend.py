@@ -30,7 +30,6 @@ from aersut.paths import cache_dir, new_folder
 T = TypeVar("T")
 BATCH = 64  # clips that are handed over together
 ROOMS = (Path(__file__).parent, Path(__file__).parents[1] / "augment")  # whose code the cached features come of
-BLOCK = 2  # clips that a CPU transforms together: what they need in between stays in its cache
 
 
 @dataclass(frozen=True)
@@ -243,15 +242,13 @@ def _to_float(audio: Array | np.ndarray) -> Array:
 
 
 def _each(function: Callable[..., T], *stacks: Any) -> T:
-    """Map over clips: all at once on an accelerator, a few at a time on a CPU, whose caches hold no more.
+    """Map over clips: all at once on an accelerator, one after the other on a CPU, whose caches hold no more.
 
-    On 2 cores this halves the time of the spectral features.
+    One at a time also spares what an augmenter leaves undone.
     """
-    clips = len(jax.tree.leaves(stacks)[0])
     if jax.default_backend() != "cpu":
         return jax.vmap(function)(*stacks)
-    block = max(size for size in range(1, BLOCK + 1) if clips % size == 0)
-    return jax.lax.map(lambda one: function(*one), stacks, batch_size=block)
+    return jax.lax.map(lambda one: function(*one), stacks)
 
 
 def _blocks(items: Int[np.ndarray, "items 2"]) -> Iterator[Int[np.ndarray, "some 2"]]:
