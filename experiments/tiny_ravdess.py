@@ -4,7 +4,8 @@
 frames, and two of them have a convolution over frames and bands in front. What was tried for it, and what was left out,
 is in docs/ablations.md.
 
-Expected: int8 UAR 0.650, mean over the five folds with seed 0; docs/recipes.csv has each.
+Expected: int8 UAR 0.641 ± 0.007 on unheard speakers, mean over the five folds and deviation over seeds 0, 1 and 2;
+docs/recipes.csv has each run.
 Runtime: about 6 minutes a fold on 2 cores.
 
     python launch.py --experiment=tiny_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0
