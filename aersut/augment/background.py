@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int16
+from jaxtyping import Array, Float, Int16
 
 from aersut.augment.chance import check_probability, check_range, root, sometimes
 from aersut.augment.example import Example
@@ -59,13 +59,17 @@ class Background(Augmenter):
         files = tuple((file, file.stat().st_mtime_ns) for file in _files(self.folder))
         recordings = _recordings(files, example.sample_rate)
         recordings = np.resize(recordings, max(samples, len(recordings)))
-        begin = jax.random.randint(start, (), 0, len(recordings) - samples + 1)
-        noise = jax.lax.dynamic_slice(jnp.asarray(recordings), (begin,), (samples,)).astype(jnp.float32)
-        ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
-        wanted = jnp.mean(jnp.square(example.values)) * 10 ** (-ratio / 10)
-        power = jnp.mean(jnp.square(noise))
-        scale = root(jnp.where(power > 0, wanted / jnp.where(power > 0, power, 1.0), 0.0))
-        return sometimes(chance, self.probability, example, lambda: example.values + scale * noise)
+
+        def noisy() -> Float[Array, " samples"]:
+            begin = jax.random.randint(start, (), 0, len(recordings) - samples + 1)
+            noise = jax.lax.dynamic_slice(jnp.asarray(recordings), (begin,), (samples,)).astype(jnp.float32)
+            ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
+            wanted = jnp.mean(jnp.square(example.values)) * 10 ** (-ratio / 10)
+            power = jnp.mean(jnp.square(noise))
+            scale = root(jnp.where(power > 0, wanted / jnp.where(power > 0, power, 1.0), 0.0))
+            return example.values + scale * noise
+
+        return sometimes(chance, self.probability, example, noisy)
 
 
 def _files(folder: str) -> list[Path]:

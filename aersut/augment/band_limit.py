@@ -45,15 +45,15 @@ class BandLimit(Augmenter):
         samples = len(example.values)
         size = scipy.fft.next_fast_len(samples + example.sample_rate // 10, real=True)  # so that nothing wraps around
         hertz = np.fft.rfftfreq(size, 1 / example.sample_rate)
-        low, high = (
-            jnp.exp(jax.random.uniform(draw, minval=np.log(edges[0]), maxval=np.log(edges[1])))
-            for draw, edges in zip(draws, (self.low, self.high), strict=True)
-        )
-        steep = 2 * self.order
-        with_low = (hertz / low) ** steep
-        kept = jnp.sqrt(with_low / (1 + with_low) / (1 + (hertz / high) ** steep))
 
         def limited() -> Float[Array, " samples"]:
+            low, high = (
+                jnp.exp(jax.random.uniform(draw, minval=np.log(edges[0]), maxval=np.log(edges[1])))
+                for draw, edges in zip(draws, (self.low, self.high), strict=True)
+            )
+            steep = 2 * self.order
+            with_low = (hertz / low) ** steep
+            kept = jnp.sqrt(with_low / (1 + with_low) / (1 + (hertz / high) ** steep))
             return jnp.fft.irfft(jnp.fft.rfft(example.values, size) * kept, size)[:samples]
 
         return sometimes(chance, self.probability, example, limited)

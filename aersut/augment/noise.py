@@ -31,11 +31,11 @@ class Noise(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, level, noise = jax.random.split(key, 3)
-        ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
-        power = jnp.mean(jnp.square(example.values))
-        deviation = root(power * 10 ** (-ratio / 10))
 
         def noisy() -> Float[Array, " samples"]:
+            ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
+            power = jnp.mean(jnp.square(example.values))
+            deviation = root(power * 10 ** (-ratio / 10))
             return example.values + deviation * jax.random.normal(noise, example.values.shape)
 
         return sometimes(chance, self.probability, example, noisy)

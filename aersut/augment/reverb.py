@@ -40,12 +40,12 @@ class Reverb(Augmenter):
         chance, time, ratio, noise = jax.random.split(key, 4)
         samples = len(example.values)
         length = min(samples, round(self.seconds[1] * example.sample_rate))
-        seconds = jax.random.uniform(time, minval=self.seconds[0], maxval=self.seconds[1])
-        decay = 10 ** (-3 * jnp.arange(1, length + 1) / (seconds * example.sample_rate))
-        level = 10 ** (-jax.random.uniform(ratio, minval=self.direct_db[0], maxval=self.direct_db[1]) / 20)
         size = scipy.fft.next_fast_len(samples + length, real=True)
 
         def reverberant() -> Float[Array, " samples"]:
+            seconds = jax.random.uniform(time, minval=self.seconds[0], maxval=self.seconds[1])
+            decay = 10 ** (-3 * jnp.arange(1, length + 1) / (seconds * example.sample_rate))
+            level = 10 ** (-jax.random.uniform(ratio, minval=self.direct_db[0], maxval=self.direct_db[1]) / 20)
             tail = decay * jax.random.normal(noise, (length,))
             tail = tail * level * jax.lax.rsqrt(jnp.sum(jnp.square(tail)))
             echo = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * jnp.fft.rfft(tail, size), size)

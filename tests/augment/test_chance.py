@@ -20,7 +20,7 @@ def test_what_is_not_wanted_is_not_computed_where_examples_come_one_by_one() -> 
         return sometimes(jax.random.fold_in(jax.random.key(0), number), 0.5, example, changed).values
 
     values = np.asarray(jax.jit(lambda numbers: jax.lax.map(one, numbers))(jnp.arange(64)))
-    jax.effects_barrier()  # type: ignore[no-untyped-call]
+    jax.effects_barrier()
 
     assert set(computed) == set(np.flatnonzero(values[:, 0]))
     assert 16 < len(computed) < 48

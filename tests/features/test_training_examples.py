@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from aersut.augment import Example, Gain, TimeShift
+from aersut.augment.chance import sometimes
 from aersut.contracts import Augmenter, Framing
 from aersut.data.table import Table
 from aersut.features import RMS, ZCR
@@ -142,3 +143,26 @@ def test_augmented_windows_are_on_the_grid_of_recordings() -> None:
     np.testing.assert_array_equal(steps, np.rint(steps))
     assert steps.max() == 32767
     assert steps.min() == -32768
+
+
+def test_a_clip_that_an_augmenter_leaves_as_it_is_costs_nothing_on_a_cpu() -> None:
+    computed: list[int] = []
+
+    @dataclass(frozen=True)
+    class Counted(Augmenter):
+        """Halves the samples half the time, and counts how often."""
+
+        def __call__(self, key: jax.Array, example: Example) -> Example:
+            def halved() -> jax.Array:
+                jax.debug.callback(lambda: computed.append(1))
+                return example.values / 2
+
+            return sometimes(key, 0.5, example, halved)
+
+    audio = jnp.full((32, FRAMING.samples), 0.5)
+    frontend = replace(PLAIN, augment=(Counted(),))
+    changed, _ = jax.jit(frontend.transformed)(audio, jax.random.split(jax.random.key(0), 32))
+    jax.effects_barrier()
+    halves = int((changed[:, 0] == 0.25).sum())
+    assert len(computed) == halves
+    assert 8 < halves < 24
