@@ -57,18 +57,30 @@ def new_folder(path: Path) -> Iterator[Path]:
     Where another process has made `path` meanwhile, theirs is kept: use it for content that is the same whoever
     makes it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    with folder_aside(path) as aside:
+        yield aside
+        keep_folder(aside, path)
+
+
+@contextlib.contextmanager
+def folder_aside(beside: Path) -> Iterator[Path]:
+    """Yield a hidden folder next to `beside`, which need not exist, that vanishes unless `keep_folder` has kept it."""
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=beside.parent, prefix=f".{beside.name}."))
     try:
         _open_up(aside, 0o777)
         yield aside
-        try:
-            os.rename(aside, path)
-        except OSError:
-            if not path.is_dir():
-                raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def keep_folder(aside: Path, path: Path) -> None:
+    """Rename `aside` to `path`, unless another process has made that meanwhile; then theirs is kept."""
+    try:
+        os.rename(aside, path)
+    except OSError:
+        if not path.is_dir():
+            raise
 
 
 @contextlib.contextmanager

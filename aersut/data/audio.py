@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import io
 import os
 import struct
 from collections.abc import Iterator
@@ -54,7 +55,31 @@ def read(path: Path) -> Recording:
     Raises:
         ClipError: the file cannot be read, is cut short, silent or empty, or holds samples that are no numbers.
     """
-    with _opened(path) as file:
+    return parse(file_bytes(path))
+
+
+def file_bytes(path: Path) -> bytes:
+    """What is in a file.
+
+    Raises:
+        ClipError: it cannot be read.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            return file.readall()
+    except OSError as error:
+        raise ClipError(f"cannot be read: {error.strerror}") from None
+
+
+def parse(content: bytes) -> Recording:
+    """`read` what is in a sound file.
+
+    Raises:
+        ClipError: as `read`.
+    """
+    if found := _pcm16(content):
+        return recorded(*found)
+    with _opened(io.BytesIO(content)) as file:
         # 16 bits become the same floats as soundfile's own, in a third of the time
         samples = file.read(dtype="int16" if file.subtype == "PCM_16" else "float32", always_2d=True)
         return recorded(samples, file.samplerate)
@@ -85,7 +110,8 @@ def mono(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> t
     if not np.isfinite(peak):
         raise ClipError("holds samples that are no numbers (NaN or infinity)")
     if samples.dtype == np.int16:
-        samples, peak = samples * np.float32(1 / 32768), peak / 32768
+        samples, peak = samples.astype(np.float32), peak / 32768
+        samples *= np.float32(1 / 32768)
     mono = samples[:, 0]
     if samples.shape[1] > 1:
         # channel by channel: `mean` along so short an axis takes 40 times as long
@@ -199,7 +225,10 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
     if isinstance(source, Path):  # soundfile cannot encode a name that is no UTF-8
         name = os.fsencode(source) if os.name == "posix" else str(source)
     try:
-        missing = _missing_bytes(source)
+        with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as file:
+            file.seek(0)
+            missing = _missing_bytes(file.read(12), file.seek(0, 2))
+            file.seek(0)
     except OSError as error:
         raise ClipError(f"cannot be read: {error.strerror}") from None
     try:
@@ -214,18 +243,44 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
         raise ClipError(f"cannot be decoded: {reason}") from None
 
 
+def _pcm16(content: bytes) -> tuple[Int16[np.ndarray, "samples channels"], int] | None:
+    """The samples, without a copy, and the sample rate of a WAV file of 16-bit PCM; None where anything is unusual.
+
+    Nearly all speech comes so. libsndfile, which goes through a header in sixty calls of the system, takes a tenth of
+    a clip's decoding for what takes a hundredth here; what is unusual it may judge.
+    """
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE" or _missing_bytes(content[:12], len(content)):
+        return None
+    form = None
+    place = 12
+    while place + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, place)
+        place += 8
+        if place + size > len(content):
+            return None
+        if name == b"fmt " and size >= 16:
+            form = struct.unpack_from("<HHIIHH", content, place)
+        if name == b"data" and form:
+            kind, channels, sample_rate, _, _, bits = form
+            usual = kind == 1 and bits == 16 and channels > 0 and 0 < sample_rate < 1 << 31
+            if not usual or size % (2 * channels):
+                return None
+            samples = np.frombuffer(content, "<i2", size // 2, place).astype(np.int16, copy=False)
+            return samples.reshape(-1, channels), sample_rate
+        place += size + size % 2
+    return None
+
+
 def _peak(samples: Shaped[np.ndarray, "..."]) -> float:
     """The largest magnitude; NaN where there is one. Two passes without a copy beat one over `np.abs`."""
     return max(float(samples.max()), -float(samples.min()))
 
 
-def _missing_bytes(source: Path | BinaryIO) -> int:
-    """How many bytes a WAV file lacks of what its header promises; libsndfile reads what is left without a word."""
-    with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as file:
-        file.seek(0)
-        head = file.read(12)
-        size = file.seek(0, 2)
-        file.seek(0)
+def _missing_bytes(head: bytes, size: int) -> int:
+    """How many bytes a WAV file of a size lacks of what its first twelve bytes promise.
+
+    libsndfile reads what is left without a word.
+    """
     if len(head) < 12 or head[:4] != b"RIFF":
         return 0
     promised = 8 + int(struct.unpack("<I", head[4:8])[0])

@@ -5,13 +5,15 @@ a changed file or setting makes another store, and two processes that build the 
 """
 
 import contextlib
+import dataclasses
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import xxhash
@@ -20,14 +22,13 @@ from grain.sources import ArrayRecordDataSource
 from jaxtyping import Int16
 
 from aersut.config import digest
-from aersut.data.audio import ClipError, read, resample, to_int16, trim
-from aersut.errors import UserError
-from aersut.paths import cache_dir, new_folder, write_json
+from aersut.data.audio import ClipError, file_bytes, parse, resample, to_int16, trim
+from aersut.paths import cache_dir, folder_aside, keep_folder, write_text
 
-T = TypeVar("T")
-R = TypeVar("R")
-VERSION = 4  # of the decoding: raise it when the samples of an unchanged clip change
-CLIPS_PER_SHARD = 1024
+VERSION = 5  # raise it when the samples of an unchanged clip change, or what a store's index holds
+CLIPS_PER_SHARD = 64, 512  # at least and at most: a shard takes as long to open and close as a few clips to decode
+SHARDS_PER_CORE = 12  # so that no core is long without work at the end; ArrayRecord buffers up to 16 MB of each
+SETTLED = 2_000_000_000  # nanoseconds after which the next change shows in a file's times, on any file system
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ class Store:
         failures: position and reason of each of the others.
     """
 
-    def __init__(self, folder: Path, contents: Sequence[str]) -> None:
+    def __init__(self, folder: Path) -> None:
         index = json.loads((folder / "index.json").read_text())
         self.key: str = folder.name
         self.rows: list[int] = index["rows"]
-        self.contents = [contents[row] for row in self.rows]
+        self.contents: list[str] = index["contents"]
         self.facts = [Facts(*values) for values in index["facts"]]
         self.failures: dict[int, str] = {int(row): reason for row, reason in index["failures"].items()}
         shards = sorted(str(path) for path in folder.glob("*.array_record"))
@@ -77,91 +78,113 @@ class Store:
 def open_store(paths: Sequence[Path], sample_rate: int, trim_db: float | None, under: Path | None = None) -> Store:
     """Return the store of these clips, decoding them on all cores where it does not exist yet.
 
+    Where one has been built from the very files, as their names, sizes and times tell, it is opened without a look into
+    them. Otherwise the clips are decoded to learn which store is theirs, and only the new one is kept.
+
     Args:
         paths: the sound files.
         sample_rate: in Hz.
         trim_db: see `aersut.data.audio.trim`; None keeps the silence.
         under: the folder of stores; by default the cache's.
-
-    Raises:
-        UserError: files keep changing while they are read.
     """
-    for _ in range(3):
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            contents = list(_spread(pool, _content, paths))
-            key = digest([VERSION, contents, sample_rate, trim_db])
-            folder = (under or cache_dir() / "store") / key
-            try:
-                if not folder.is_dir():
-                    with new_folder(folder) as aside:
-                        _build(aside, paths, contents, sample_rate, trim_db, pool)
-                return Store(folder, contents)
-            except _ChangedError as error:
-                changed = error
-    raise UserError(f"{changed} changes while it is read. Wait until whatever writes there has ended.")
+    under = under or cache_dir() / "store"
+    settings = [VERSION, sample_rate, trim_db]
+    now, states = time.time_ns(), _states(paths)
+    built = under / "built" / digest([settings, states])
+    with contextlib.suppress(FileNotFoundError):  # of the note, or of a store that somebody has removed
+        return Store(under / built.read_text())
+    with folder_aside(under / "new") as aside:
+        store = under / digest([settings, _build(aside, paths, sample_rate, trim_db)])
+        keep_folder(aside, store)
+    latest = max((stamp for state in states for stamp in state.stamps), default=0)
+    if latest < now - SETTLED and _states(paths) == states:
+        write_text(built, store.name)
+    return Store(store)
 
 
-def _spread(pool: ThreadPoolExecutor, function: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
-    """Map on all cores, for soundfile, soxr and numpy release the interpreter lock.
+class _State(NamedTuple):
+    """What tells, without a look into a file, whether it is as it was.
 
-    Items go out in groups: handing over each by itself costs a fifth of decoding it.
+    Attributes:
+        path: absolute.
+        size: in bytes; -1 where there is no such file.
+        stamps: when it was last written and last changed in any way, in nanoseconds. Programs can set the first, as
+            those that copy and unpack do, but not the second, save on Windows, where it is that of its creation.
     """
-    groups = [items[first : first + 8] for first in range(0, len(items), 8)]
-    for results in pool.map(lambda group: [function(item) for item in group], groups):
-        yield from results
+
+    path: str
+    size: int = -1
+    stamps: tuple[int, ...] = ()
 
 
-class _ChangedError(Exception):
-    """A file is not what it was when it was hashed, so what comes of it must not be kept under its hash."""
-
-
-def _content(path: Path) -> str:
-    """A hash of a file's bytes, or "" for one that cannot be read.
-
-    xxHash tells recordings apart, it guards nothing: 30 times the speed of SHA-256, which was a seventh of a build.
-    """
-    try:
-        return xxhash.xxh3_128_hexdigest(path.read_bytes())
-    except OSError:
-        return ""
-
-
-def _build(
-    folder: Path,
-    paths: Sequence[Path],
-    contents: Sequence[str],
-    sample_rate: int,
-    trim_db: float | None,
-    pool: ThreadPoolExecutor,
-) -> None:
-    def decoded(row: int) -> tuple[list[float], bytes] | str:
+def _states(paths: Sequence[Path]) -> list[_State]:
+    states = []
+    for path in paths:
+        name = str(path.absolute())
         try:
-            recording = read(paths[row])
-            kept = recording if trim_db is None else trim(recording, trim_db)
-            samples = to_int16(resample(kept, sample_rate)).tobytes()
-        except ClipError as error:
-            if _content(paths[row]) != contents[row]:  # it vanished, or is still being written
-                raise _ChangedError(paths[row]) from None
-            return str(error)
-        return [round(recording.seconds, 4), recording.sample_rate, round(recording.clipped, 6)], samples
+            facts = path.stat()
+        except OSError:
+            states.append(_State(name))
+        else:
+            states.append(_State(name, facts.st_size, (facts.st_mtime_ns, facts.st_ctime_ns)))
+    return states
 
-    rows: list[int] = []
-    facts: list[list[float]] = []
-    failures: dict[int, str] = {}
+
+def _build(folder: Path, paths: Sequence[Path], sample_rate: int, trim_db: float | None) -> list[str]:
+    """Decode clips into a store on all cores, and return what tells the content of each: a hash, or why there is none.
+
+    Each thread writes shards of its own, so that none waits for another.
+    """
+
+    def shard(first: int) -> list[_Outcome]:
+        outcomes = []
+        file = str(folder / f"{first:08}.array_record")
+        with contextlib.closing(ArrayRecordWriter(file, "group_size:1,uncompressed")) as writer:
+            for path in paths[first : first + clips]:
+                outcome, samples = _decode(path, sample_rate, trim_db)
+                if samples is not None:
+                    writer.write(samples.tobytes())
+                outcomes.append(outcome)
+        return outcomes
+
     # glibc gives every block above a limit back to the system at once, and faulting its pages in again takes longer
     # than decoding a clip; freeing one large block raises that limit (mallopt(3), M_MMAP_THRESHOLD)
     np.empty(31 << 20, np.uint8)
-    for first in range(0, len(paths), CLIPS_PER_SHARD):
-        some = range(first, min(first + CLIPS_PER_SHARD, len(paths)))
-        shard = folder / f"{first // CLIPS_PER_SHARD:05}.array_record"
-        with contextlib.closing(ArrayRecordWriter(str(shard), "group_size:1,uncompressed")) as writer:
-            for row, result in zip(some, _spread(pool, decoded, some), strict=True):
-                if isinstance(result, str):
-                    failures[row] = result
-                    continue
-                writer.write(result[1])
-                rows.append(row)
-                facts.append(result[0])
-        if not rows or rows[-1] < first:
-            shard.unlink()  # a shard without a record cannot be opened
-    write_json(folder / "index.json", {"rows": rows, "facts": facts, "failures": failures})
+    cores = os.cpu_count() or 1
+    clips = min(max(-(-len(paths) // (SHARDS_PER_CORE * cores)), CLIPS_PER_SHARD[0]), CLIPS_PER_SHARD[1])
+    with ThreadPoolExecutor(cores) as pool:  # what takes long in soundfile, soxr and numpy goes without the lock
+        outcomes = [one for some in pool.map(shard, range(0, len(paths), clips)) for one in some]
+    index = {
+        "rows": [row for row, outcome in enumerate(outcomes) if outcome.facts],
+        "contents": [outcome.content for outcome in outcomes if outcome.facts],
+        "facts": [dataclasses.astuple(outcome.facts) for outcome in outcomes if outcome.facts],
+        "failures": {row: outcome.reason for row, outcome in enumerate(outcomes) if not outcome.facts},
+    }
+    write_text(folder / "index.json", json.dumps(index))  # not indented, which takes ten times as long
+    return [outcome.content or outcome.reason for outcome in outcomes]
+
+
+class _Outcome(NamedTuple):
+    """What became of a file: the hash of its bytes, if it could be read, and its facts or why it is left out."""
+
+    content: str = ""
+    facts: Facts | None = None
+    reason: str = ""
+
+
+def _decode(
+    path: Path, sample_rate: int, trim_db: float | None
+) -> tuple[_Outcome, Int16[np.ndarray, " samples"] | None]:
+    """Hash and decode the same bytes, whatever is written to the file meanwhile."""
+    content = ""
+    try:
+        data = file_bytes(path)
+        # xxHash tells recordings apart, it guards nothing: 30 times the speed of SHA-256, a seventh of a build
+        content = xxhash.xxh3_128_hexdigest(data)
+        recording = parse(data)
+        kept = recording if trim_db is None else trim(recording, trim_db)
+        samples = to_int16(resample(kept, sample_rate))
+    except ClipError as error:
+        return _Outcome(content, reason=str(error)), None
+    facts = Facts(round(recording.seconds, 4), recording.sample_rate, round(recording.clipped, 6))
+    return _Outcome(content, facts), samples

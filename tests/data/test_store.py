@@ -1,15 +1,19 @@
 """The store: clips are decoded once, whoever asks and however often, and never served for other clips or settings."""
 
+import os
+import shutil
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
+import xxhash
 
 from aersut.data import store
 from aersut.data.audio import decode, to_int16
 from aersut.data.store import Facts, open_store
-from aersut.errors import UserError
 
 RATE = 16_000
 
@@ -75,14 +79,14 @@ class TestItHolds:
 
     def test_clips_in_their_order_over_several_shards(self, clips, tmp_path, monkeypatch):
         expected = [opened(clips, tmp_path / "one")[index] for index in range(5)]
-        monkeypatch.setattr(store, "CLIPS_PER_SHARD", 2)
+        monkeypatch.setattr(store, "CLIPS_PER_SHARD", (2, 2))
         several = opened(clips, tmp_path / "several")
         assert len(list((tmp_path / "several" / several.key).glob("*.array_record"))) == 3
         for index in range(5):
             np.testing.assert_array_equal(several[index], expected[index])
 
     def test_shards_without_a_clip_stand_in_nobodys_way(self, clips, tmp_path, monkeypatch):
-        monkeypatch.setattr(store, "CLIPS_PER_SHARD", 2)
+        monkeypatch.setattr(store, "CLIPS_PER_SHARD", (2, 2))
         for path in clips[2:4]:
             path.write_text("no sound")
         one = opened(clips, tmp_path / "stores")
@@ -105,25 +109,84 @@ class TestItHolds:
         assert len(set(found)) == 4
 
 
-class TestTheNextTime:
-    def test_nothing_is_decoded_again(self, clips, tmp_path, monkeypatch):
-        first = opened(clips, tmp_path / "stores")
-        samples = [first[index] for index in range(5)]
-        monkeypatch.setattr(store, "read", None)
-        again = opened(clips, tmp_path / "stores")
-        assert again.key == first.key
-        assert again.facts == first.facts
-        for index in range(5):
-            np.testing.assert_array_equal(again[index], samples[index])
+@pytest.fixture
+def settled(monkeypatch):
+    """Files count as old, though the test has just written them."""
+    monkeypatch.setattr(store, "SETTLED", -(10**12))
 
-    def test_clips_that_have_moved_are_found_in_the_same_store(self, clips, tmp_path):
+
+@pytest.fixture
+def files_read(monkeypatch):
+    """The names of the files that have been read, in any order."""
+    names = []
+
+    def file_bytes(path, original=store.file_bytes):
+        names.append(path.name)
+        return original(path)
+
+    monkeypatch.setattr(store, "file_bytes", file_bytes)
+    return names
+
+
+class TestTheNextTime:
+    def test_no_file_is_read_again(self, clips, tmp_path, settled, files_read):
+        clips[3].write_text("no sound")
+        first = opened(clips, tmp_path / "stores")
+        assert len(files_read) == 5
+        again = opened(clips, tmp_path / "stores")
+        assert len(files_read) == 5
+        assert (again.key, again.rows, again.contents) == (first.key, first.rows, first.contents)
+        assert (again.facts, again.failures) == (first.facts, first.failures)
+        for index in range(4):
+            np.testing.assert_array_equal(again[index], first[index])
+
+    def test_files_are_read_again_that_have_just_been_written(self, clips, tmp_path, files_read):
+        """For the next change could come at the same time, as far as the file system counts."""
+        first = opened(clips, tmp_path / "stores")
+        assert opened(clips, tmp_path / "stores").key == first.key
+        assert len(files_read) == 10
+
+    def test_a_change_is_seen_that_leaves_size_and_time_of_writing_as_they_were(self, clips, tmp_path, settled):
+        first = opened(clips, tmp_path / "stores")
+        before = clips[2].stat()
+        content = bytearray(clips[2].read_bytes())
+        content[10_000] ^= 1
+        clips[2].write_bytes(bytes(content))
+        os.utime(clips[2], ns=(before.st_atime_ns, before.st_mtime_ns))
+        after = clips[2].stat()
+        assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+        second = opened(clips, tmp_path / "stores")
+        assert second.contents[2] != first.contents[2]
+        assert second.contents[3] == first.contents[3]
+
+    def test_a_store_that_somebody_has_removed_is_built_again(self, clips, tmp_path, settled):
+        first = opened(clips, tmp_path / "stores")
+        shutil.rmtree(tmp_path / "stores" / first.key)
+        np.testing.assert_array_equal(opened(clips, tmp_path / "stores")[4], to_int16(decode(clips[4], RATE, 40)))
+
+    def test_a_relative_name_stands_for_another_file_in_another_folder(self, tmp_path, settled, monkeypatch):
+        class Coarse(type(Path())):
+            """On a file system that counts in years."""
+
+            def stat(self):
+                return SimpleNamespace(st_size=super().stat().st_size, st_mtime_ns=0, st_ctime_ns=0)
+
+        keys = set()
+        for seed, folder in enumerate((tmp_path / "one", tmp_path / "other")):
+            folder.mkdir()
+            clip(folder / "a.wav", seed)
+            monkeypatch.chdir(folder)
+            keys.add(opened([Coarse("a.wav")], tmp_path / "stores").key)
+        assert len(keys) == 2
+
+    def test_clips_that_have_moved_are_found_in_the_same_store(self, clips, tmp_path, settled):
         first = opened(clips, tmp_path / "stores")
         (tmp_path / "moved").mkdir()
         moved = [path.rename(tmp_path / "moved" / path.name) for path in clips]
         assert opened(moved, tmp_path / "stores").key == first.key
 
     @pytest.mark.parametrize("change", ["sample_rate", "trim_db", "content", "order", "fewer"])
-    def test_other_clips_or_settings_have_another_store(self, clips, tmp_path, change):
+    def test_other_clips_or_settings_have_another_store(self, clips, tmp_path, settled, change):
         first = opened(clips, tmp_path / "stores")
         if change == "content":
             clip(clips[2], seed=99)
@@ -132,7 +195,7 @@ class TestTheNextTime:
         other = opened(paths, tmp_path / "stores", **settings)
         assert other.key != first.key
 
-    def test_a_clip_that_was_bad_and_has_been_mended_is_decoded(self, clips, tmp_path):
+    def test_a_clip_that_was_bad_and_has_been_mended_is_decoded(self, clips, tmp_path, settled):
         good = clips[2].read_bytes()
         clips[2].write_bytes(good[:-100])
         assert opened(clips, tmp_path / "stores").rows == [0, 1, 3, 4]
@@ -146,7 +209,7 @@ class TestInterrupted:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(store, "read", interrupt)
+            patch.setattr(store, "file_bytes", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 opened(clips, tmp_path / "stores")
         assert list((tmp_path / "stores").iterdir()) == []
@@ -155,11 +218,11 @@ class TestInterrupted:
     def test_two_that_build_the_same_store_at_once_both_get_it(self, clips, tmp_path, monkeypatch):
         meet = threading.Barrier(2, timeout=20)
 
-        def new_folder(path, original=store.new_folder):
+        def folder_aside(path, original=store.folder_aside):
             meet.wait()  # both have seen that there is none yet
             return original(path)
 
-        monkeypatch.setattr(store, "new_folder", new_folder)
+        monkeypatch.setattr(store, "folder_aside", folder_aside)
         got = []
         threads = [threading.Thread(target=lambda: got.append(opened(clips, tmp_path / "stores"))) for _ in range(2)]
         for thread in threads:
@@ -173,25 +236,29 @@ class TestInterrupted:
 
 
 class TestAFileThatChanges:
-    """Between the hash that names the store and the decoding of what goes into it."""
+    """While the others are read."""
 
     @pytest.fixture
     def meanwhile(self, monkeypatch):
-        """Let something happen, so many times, just before a file is decoded."""
+        """Let something happen, once, just before or after a file is read."""
 
-        def arrange(path, happening, times=1):
-            left = iter(range(times))
+        def arrange(path, happening, after=False):
+            left = iter([True])
 
-            def read(asked, original=store.read):
-                if asked == path and next(left, None) is not None:
+            def file_bytes(asked, original=store.file_bytes):
+                ours = asked == path and next(left, False)
+                if ours and not after:
                     happening()
-                return original(asked)
+                content = original(asked)
+                if ours and after:
+                    happening()
+                return content
 
-            monkeypatch.setattr(store, "read", read)
+            monkeypatch.setattr(store, "file_bytes", file_bytes)
 
         return arrange
 
-    def test_by_vanishing_is_left_out_under_a_key_of_its_own(self, clips, tmp_path, meanwhile):
+    def test_by_vanishing_is_left_out_under_a_key_of_its_own(self, clips, tmp_path, settled, meanwhile):
         good = clips[2].read_bytes()
         meanwhile(clips[2], clips[2].unlink)
         one = opened(clips, tmp_path / "stores")
@@ -199,20 +266,35 @@ class TestAFileThatChanges:
         clips[2].write_bytes(good)  # it is back, and nobody remembers that it had gone
         assert opened(clips, tmp_path / "stores").failures == {}
 
-    def test_once_is_read_again(self, clips, tmp_path, meanwhile):
-        good = clips[2].read_bytes()
-        clips[2].write_bytes(good[:-100])  # half copied, at first
-        meanwhile(clips[2], lambda: clips[2].write_bytes(good[:-50]))
-        one = opened(clips, tmp_path / "stores")
-        assert one.failures == {2: "is cut short: its header promises 50 bytes more"}
+    def test_by_coming_into_being_is_not_remembered_when_it_is_gone_again(self, clips, tmp_path, settled, meanwhile):
+        content = clips[2].read_bytes()
+        clips[2].unlink()
+        meanwhile(clips[2], lambda: clips[2].write_bytes(content))
+        assert opened(clips, tmp_path / "stores").failures == {}
+        clips[2].unlink()
+        assert opened(clips, tmp_path / "stores").failures == {2: "cannot be read: No such file or directory"}
 
-    def test_again_and_again_is_named(self, clips, tmp_path, meanwhile):
-        sizes = iter(range(50, 100))
-        good = clips[2].read_bytes()
-        meanwhile(clips[2], lambda: clips[2].write_bytes(good[: -next(sizes)]), times=50)
-        with pytest.raises(UserError, match=r"2\.wav changes while it is read\. Wait until"):
-            opened(clips, tmp_path / "stores")
-        assert list((tmp_path / "stores").iterdir()) == []
+    def test_from_one_that_is_gone_to_one_that_cannot_be_read_is_told(self, clips, tmp_path, settled):
+        clips[2].unlink()
+        opened(clips, tmp_path / "stores")
+        clips[2].mkdir()
+        assert opened(clips, tmp_path / "stores").failures == {2: "cannot be read: Is a directory"}
+
+    @pytest.mark.parametrize("after", [False, True])
+    def test_is_stored_under_the_hash_of_what_was_read_and_read_anew_next_time(
+        self, clips, tmp_path, settled, meanwhile, after
+    ):
+        contents = [clips[2].read_bytes()]
+        clip(clips[2], seed=99)
+        contents.append(clips[2].read_bytes())
+        clips[2].write_bytes(contents[0])
+        meanwhile(clips[2], lambda: clips[2].write_bytes(contents[1]), after)
+        hashes = [xxhash.xxh3_128_hexdigest(content) for content in contents]
+        first, second = (opened(clips, tmp_path / "stores") for _ in range(2))
+        assert first.contents[2] == hashes[0 if after else 1]
+        assert second.contents[2] == hashes[1]
+        np.testing.assert_array_equal(second[2], to_int16(decode(clips[2], RATE, 40)))
+        assert np.array_equal(first[2], second[2]) == (not after)
 
 
 def test_the_store_is_in_the_users_cache_unless_said_otherwise(clips, tmp_path, monkeypatch):
