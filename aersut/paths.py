@@ -57,16 +57,16 @@ def new_folder(path: Path) -> Iterator[Path]:
     Where another process has made `path` meanwhile, theirs is kept: use it for content that is the same whoever
     makes it.
     """
-    with folder_aside(path) as aside:
+    with folder_aside(path.parent, path.name) as aside:
         yield aside
         keep_folder(aside, path)
 
 
 @contextlib.contextmanager
-def folder_aside(beside: Path) -> Iterator[Path]:
-    """Yield a hidden folder next to `beside`, which need not exist, that vanishes unless `keep_folder` has kept it."""
-    beside.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=beside.parent, prefix=f".{beside.name}."))
+def folder_aside(parent: Path, name: str) -> Iterator[Path]:
+    """Yield a hidden folder, `.NAME.` and something, that vanishes with the block unless `keep_folder` has kept it."""
+    parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}."))
     try:
         _open_up(aside, 0o777)
         yield aside

@@ -23,6 +23,8 @@ SILENCE = 1e-4
 
 
 EMPTY = "holds no samples"
+UNREADABLE = "cannot be read: "
+"""So begins the reason why a file's bytes could not be had, which may pass without a change to the file."""
 
 
 class ClipError(ValueError):
@@ -68,7 +70,7 @@ def file_bytes(path: Path) -> bytes:
         with path.open("rb", buffering=0) as file:
             return file.readall()
     except OSError as error:
-        raise ClipError(f"cannot be read: {error.strerror}") from None
+        raise ClipError(f"{UNREADABLE}{error.strerror}") from None
 
 
 def parse(content: bytes) -> Recording:
@@ -230,7 +232,7 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
             missing = _missing_bytes(file.read(12), file.seek(0, 2))
             file.seek(0)
     except OSError as error:
-        raise ClipError(f"cannot be read: {error.strerror}") from None
+        raise ClipError(f"{UNREADABLE}{error.strerror}") from None
     try:
         with soundfile.SoundFile(name) as file:
             if missing:
@@ -262,8 +264,8 @@ def _pcm16(content: bytes) -> tuple[Int16[np.ndarray, "samples channels"], int] 
             form = struct.unpack_from("<HHIIHH", content, place)
         if name == b"data" and form:
             kind, channels, sample_rate, _, _, bits = form
-            usual = kind == 1 and bits == 16 and channels > 0 and 0 < sample_rate < 1 << 31
-            if not usual or size % (2 * channels):
+            usual = kind == 1 and bits == 16 and 0 < channels <= 1024 and 0 < sample_rate < 1 << 31
+            if not usual or size % (2 * channels) or not size:  # not even 0 need be true: its writer may have died
                 return None
             samples = np.frombuffer(content, "<i2", size // 2, place).astype(np.int16, copy=False)
             return samples.reshape(-1, channels), sample_rate

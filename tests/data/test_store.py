@@ -1,8 +1,11 @@
 """The store: clips are decoded once, whoever asks and however often, and never served for other clips or settings."""
 
+import itertools
 import os
+import resource
 import shutil
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,8 +15,9 @@ import soundfile
 import xxhash
 
 from aersut.data import store
-from aersut.data.audio import decode, to_int16
+from aersut.data.audio import ClipError, decode, to_int16
 from aersut.data.store import Facts, open_store
+from aersut.errors import UserError
 
 RATE = 16_000
 
@@ -85,6 +89,13 @@ class TestItHolds:
         for index in range(5):
             np.testing.assert_array_equal(several[index], expected[index])
 
+    def test_clips_in_their_order_over_more_than_ten_shards(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(store, "CLIPS_PER_SHARD", (1, 1))
+        clips = [clip(tmp_path / f"{seed:02}.wav", seed) for seed in range(12)]
+        one = opened(clips, tmp_path / "stores")
+        for index, path in enumerate(clips):
+            np.testing.assert_array_equal(one[index], to_int16(decode(path, RATE, 40)))
+
     def test_shards_without_a_clip_stand_in_nobodys_way(self, clips, tmp_path, monkeypatch):
         monkeypatch.setattr(store, "CLIPS_PER_SHARD", (2, 2))
         for path in clips[2:4]:
@@ -131,20 +142,43 @@ def files_read(monkeypatch):
 class TestTheNextTime:
     def test_no_file_is_read_again(self, clips, tmp_path, settled, files_read):
         clips[3].write_text("no sound")
+        clips[4].unlink()
         first = opened(clips, tmp_path / "stores")
-        assert len(files_read) == 5
+        assert set(files_read) == {path.name for path in clips}
+        files_read.clear()
         again = opened(clips, tmp_path / "stores")
-        assert len(files_read) == 5
+        assert files_read == []
         assert (again.key, again.rows, again.contents) == (first.key, first.rows, first.contents)
         assert (again.facts, again.failures) == (first.facts, first.failures)
-        for index in range(4):
+        for index in range(3):
             np.testing.assert_array_equal(again[index], first[index])
 
-    def test_files_are_read_again_that_have_just_been_written(self, clips, tmp_path, files_read):
+    def test_files_that_have_just_been_written_are_hashed_again(self, clips, tmp_path, files_read):
         """For the next change could come at the same time, as far as the file system counts."""
+        clips[4].unlink()
         first = opened(clips, tmp_path / "stores")
+        files_read.clear()
         assert opened(clips, tmp_path / "stores").key == first.key
-        assert len(files_read) == 10
+        assert sorted(files_read) == [path.name for path in clips]
+
+    def test_a_time_in_the_future_is_as_good_as_any(self, clips, tmp_path, monkeypatch, files_read):
+        monkeypatch.setattr(store, "SETTLED", 0)
+        os.utime(clips[2], (4e9, 4e9))
+        opened(clips, tmp_path / "stores")
+        files_read.clear()
+        opened(clips, tmp_path / "stores")
+        assert files_read == []
+
+    def test_a_file_is_tried_again_that_could_not_be_read(self, clips, tmp_path, settled, monkeypatch):
+        def file_bytes(path, original=store.file_bytes):
+            if path == clips[2]:
+                raise ClipError("cannot be read: Input/output error")
+            return original(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "file_bytes", file_bytes)
+            assert opened(clips, tmp_path / "stores").failures == {2: "cannot be read: Input/output error"}
+        assert opened(clips, tmp_path / "stores").failures == {}
 
     def test_a_change_is_seen_that_leaves_size_and_time_of_writing_as_they_were(self, clips, tmp_path, settled):
         first = opened(clips, tmp_path / "stores")
@@ -164,12 +198,22 @@ class TestTheNextTime:
         shutil.rmtree(tmp_path / "stores" / first.key)
         np.testing.assert_array_equal(opened(clips, tmp_path / "stores")[4], to_int16(decode(clips[4], RATE, 40)))
 
+    @pytest.mark.parametrize("lost", ["index.json", "00000002.array_record"])
+    def test_a_store_of_which_somebody_has_removed_a_part_is_refused(self, clips, tmp_path, settled, monkeypatch, lost):
+        monkeypatch.setattr(store, "CLIPS_PER_SHARD", (2, 2))
+        folder = tmp_path / "stores" / opened(clips, tmp_path / "stores").key
+        (folder / lost).unlink()
+        with pytest.raises(UserError, match=rf"{folder.name} is not whole any more\. Remove it, and"):
+            opened(clips, tmp_path / "stores")
+        shutil.rmtree(folder)
+        assert len(opened(clips, tmp_path / "stores")) == 5
+
     def test_a_relative_name_stands_for_another_file_in_another_folder(self, tmp_path, settled, monkeypatch):
         class Coarse(type(Path())):
-            """On a file system that counts in years."""
+            """On a file system that numbers no files and counts in years."""
 
             def stat(self):
-                return SimpleNamespace(st_size=super().stat().st_size, st_mtime_ns=0, st_ctime_ns=0)
+                return SimpleNamespace(st_size=super().stat().st_size, st_ino=0, st_mtime_ns=0, st_ctime_ns=0)
 
         keys = set()
         for seed, folder in enumerate((tmp_path / "one", tmp_path / "other")):
@@ -205,22 +249,48 @@ class TestTheNextTime:
 
 class TestInterrupted:
     def test_while_it_is_built_leaves_nothing_and_is_built_the_next_time(self, clips, tmp_path, monkeypatch):
-        def interrupt(path):
+        def interrupt(content):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(store, "file_bytes", interrupt)
+            patch.setattr(store, "parse", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 opened(clips, tmp_path / "stores")
         assert list((tmp_path / "stores").iterdir()) == []
         assert len(opened(clips, tmp_path / "stores")) == 5
 
+    def test_does_not_read_on(self, clips, tmp_path, monkeypatch):
+        monkeypatch.setattr(store, "CLIPS_PER_SHARD", (20, 20))
+        seen = []
+
+        def file_bytes(path):
+            seen.append(path)
+            if len(seen) == 1:
+                raise KeyboardInterrupt
+            time.sleep(0.02)
+            raise ClipError("cannot be read: it is slow")
+
+        monkeypatch.setattr(store, "file_bytes", file_bytes)
+        with pytest.raises(KeyboardInterrupt):
+            opened(clips * 20, tmp_path / "stores")
+        assert len(seen) < 20
+
+    def test_by_a_full_disk_leaves_nothing_and_says_so(self, clips, tmp_path):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+        try:
+            with pytest.raises(UserError, match="The store cannot be written: .*File too large"):
+                opened(clips, tmp_path / "stores")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert list((tmp_path / "stores").iterdir()) == []
+
     def test_two_that_build_the_same_store_at_once_both_get_it(self, clips, tmp_path, monkeypatch):
         meet = threading.Barrier(2, timeout=20)
 
-        def folder_aside(path, original=store.folder_aside):
+        def folder_aside(*where, original=store.folder_aside):
             meet.wait()  # both have seen that there is none yet
-            return original(path)
+            return original(*where)
 
         monkeypatch.setattr(store, "folder_aside", folder_aside)
         got = []
@@ -240,13 +310,13 @@ class TestAFileThatChanges:
 
     @pytest.fixture
     def meanwhile(self, monkeypatch):
-        """Let something happen, once, just before or after a file is read."""
+        """Let something happen, once, just before or after a file is read to be hashed (1) or decoded (2)."""
 
-        def arrange(path, happening, after=False):
-            left = iter([True])
+        def arrange(path, happening, after=False, reading=1):
+            readings = itertools.count(1)
 
             def file_bytes(asked, original=store.file_bytes):
-                ours = asked == path and next(left, False)
+                ours = asked == path and next(readings) == reading
                 if ours and not after:
                     happening()
                 content = original(asked)
@@ -288,13 +358,15 @@ class TestAFileThatChanges:
         clip(clips[2], seed=99)
         contents.append(clips[2].read_bytes())
         clips[2].write_bytes(contents[0])
-        meanwhile(clips[2], lambda: clips[2].write_bytes(contents[1]), after)
+        meanwhile(clips[2], lambda: clips[2].write_bytes(contents[1]), after, reading=2)
         hashes = [xxhash.xxh3_128_hexdigest(content) for content in contents]
         first, second = (opened(clips, tmp_path / "stores") for _ in range(2))
         assert first.contents[2] == hashes[0 if after else 1]
         assert second.contents[2] == hashes[1]
         np.testing.assert_array_equal(second[2], to_int16(decode(clips[2], RATE, 40)))
         assert np.array_equal(first[2], second[2]) == (not after)
+        clips[2].write_bytes(contents[0])
+        assert opened(clips, tmp_path / "stores").contents[2] == hashes[0]
 
 
 def test_the_store_is_in_the_users_cache_unless_said_otherwise(clips, tmp_path, monkeypatch):
