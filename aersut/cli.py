@@ -4,6 +4,7 @@ import errno
 import os
 import platform
 import sys
+from pathlib import Path
 
 from absl import app, flags, logging
 
@@ -99,12 +100,23 @@ def _run(arguments: Arguments) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if (message := _unusable(error)) is None:
             raise
+        print(f"error: {message}", file=sys.stderr)
+        return 2
+
+
+def _unusable(error: OSError) -> str | None:
+    """What to tell of a full disk or a place where the user may not read or write, for it can turn up anywhere."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" of {error.filename}" if error.filename else ""
         remedy = "what was finished is kept. Make room, and give the same command again."
-        print(f"error: no space is left on the disk{where}; {remedy}", file=sys.stderr)
-        return 2
+        return f"no space is left on the disk{where}; {remedy}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
+        cached = Path(error.filename).absolute().is_relative_to(cache_dir().absolute())
+        remedy = "Set AERSUT_CACHE to a folder of yours." if cached else "Change its permissions, or take another."
+        return f"{error.filename} cannot be used: {error.strerror}. {remedy}"
+    return None
 
 
 def set_environment() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -353,3 +354,21 @@ def test_the_paper_experiment_on_real_speech(real_data, tmp_path):
     for name in ("config.json", "split.json", "metrics.jsonl", "evaluation/metrics.json", "report.html"):
         assert (tmp_path / "run" / name).is_file()
     assert (tmp_path / "run" / "export" / "model_float32.tflite").stat().st_size > 1_000_000
+
+
+def test_a_cache_that_is_not_the_users_is_named_with_what_to_set(tmp_path):
+    lesser = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    if lesser and not shutil.which("setpriv"):
+        pytest.skip("root may write anywhere")
+    actor = tmp_path / "ravdess-emotional-speech-audio" / "audio_speech_actors_01-24" / "Actor_01"
+    actor.mkdir(parents=True)
+    soundfile.write(actor / "03-01-05-01-01-01-01.wav", np.random.default_rng(0).uniform(-1, 1, 16_000), 16_000)
+    (tmp_path / "theirs").mkdir(mode=0o555)
+    cache = tmp_path / "theirs" / "cache"
+    options = ["--mode=data", f"--experiment.data.root={tmp_path}", "--experiment.data.corpora=ravdess"]
+    command = [*lesser, sys.executable, "launch.py", "--experiment=cnn_combined", *options]
+    environment = os.environ | {"AERSUT_CACHE": str(cache)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 2
+    remedy = "Set AERSUT_CACHE to a folder of yours."
+    assert done.stderr == f"error: {cache} cannot be used: Permission denied. {remedy}\n"
