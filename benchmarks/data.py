@@ -21,9 +21,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from common import alternate
+
+if TYPE_CHECKING:
+    import grain
 
 FRAMES, CHANNELS, BATCH, CLIPS = 130, 13, 32, 100_000
 
@@ -167,7 +171,7 @@ def memory_of_an_epoch(path: Path) -> float:
     return most - begin
 
 
-def our_batches(path, items, labels):
+def our_batches(path: Path, items: np.ndarray, labels: np.ndarray) -> "grain.DatasetIterator":
     from aersut.data.pipeline import FeatureSource, training_batches
     from aersut.data.table import Table
 

@@ -21,9 +21,15 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from common import alternate, speech
+
+if TYPE_CHECKING:
+    import jax
+
+    from aersut.contracts import Augmenter
 
 RATE, SAMPLES, CLIPS = 22_050, 66_150, 256
 
@@ -55,14 +61,14 @@ def each(function: Callable[[np.ndarray], object], clips: np.ndarray) -> float:
     return 1000 * (time.perf_counter() - begin) / len(clips)
 
 
-def batched(function: Callable[..., object], *stacks: np.ndarray) -> float:
+def batched(function: Callable[..., object], *stacks: "np.ndarray | jax.Array") -> float:
     """Milliseconds a clip of a jitted function, in batches from two threads."""
     import jax
 
     batches = [tuple(stack[first : first + 64] for stack in stacks) for first in range(0, CLIPS, 64)]
     begin = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda batch: jax.block_until_ready(function(*batch)), batches))
+        list(pool.map(lambda batch: jax.block_until_ready(function(*batch)), batches))  # type: ignore[no-untyped-call]
     return 1000 * (time.perf_counter() - begin) / CLIPS
 
 
@@ -154,6 +160,7 @@ def augmentation(clips: np.ndarray, repeats: int) -> dict[str, float]:
 
 def on_the_fly(clips: np.ndarray, repeats: int) -> dict[str, float]:
     import jax
+    import jax.numpy as jnp
     from flax import nnx
 
     from aersut.contracts import Framing
@@ -171,14 +178,14 @@ def on_the_fly(clips: np.ndarray, repeats: int) -> dict[str, float]:
     step = make_train_step(graphs, optimizer, frontend, jax.random.key(0))
     label = np.arange(32, dtype=np.int32) % 8
     audio = {"audio": np.stack([to_int16(clip) for clip in clips[:32]]), "label": label}
-    cached = {"features": np.asarray(frontend.transformed(clips[:32])[1]), "label": label}
+    cached = {"features": np.asarray(frontend.transformed(jnp.asarray(clips[:32]))[1]), "label": label}
 
     def run(batch: dict[str, np.ndarray]) -> float:
         nonlocal state
         begin = time.perf_counter()
         for _ in range(5):
             state, latest = step(state, batch)
-        jax.block_until_ready(latest)
+        jax.block_until_ready(latest)  # type: ignore[no-untyped-call]
         return 1000 * (time.perf_counter() - begin) / 5 / len(label)
 
     taken = alternate(repeats, cached=lambda: run(cached), audio=lambda: run(audio))
@@ -189,11 +196,10 @@ def on_the_fly(clips: np.ndarray, repeats: int) -> dict[str, float]:
     }
 
 
-def papers():
+def papers() -> tuple["Augmenter", ...]:
     from aersut.augment import Noise, PitchShift, TimeShift, TimeStretch
 
-    every = {"probability": 1.0}
-    return (Noise(**every), TimeStretch(**every), PitchShift(**every), TimeShift(**every))
+    return tuple(augmenter(probability=1.0) for augmenter in (Noise, TimeStretch, PitchShift, TimeShift))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ passed over where its row is there.
 """
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def one(half: str, validating: tuple[int, int], judged: tuple[int, int], speech:
     add_row(ROWS, COLUMNS, {**row, **figures})
 
 
-def listed(speakers: list[int] | tuple[int, ...]) -> str:
+def listed(speakers: Sequence[int]) -> str:
     return ",".join(map(str, speakers))
 
 

@@ -131,10 +131,13 @@ def together(address: str, model: str, sound: np.ndarray, count: int) -> dict[st
 def realtime_factor(address: str, model: str, sound: np.ndarray) -> float:
     """Seconds for a second of speech, sent as fast as it is taken."""
     with join(address, model) as listener:
+
+        def send() -> None:
+            for piece in np.array_split(sound, len(sound) // CHUNK):
+                listener.send(piece.tobytes())
+
         begin = time.perf_counter()
-        sender = threading.Thread(
-            target=lambda: [listener.send(piece.tobytes()) for piece in np.array_split(sound, len(sound) // CHUNK)]
-        )
+        sender = threading.Thread(target=send)
         sender.start()
         end = 0.0
         while end < len(sound) / RATE - 0.6:  # what the resampler still holds back is less than a hop

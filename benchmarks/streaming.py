@@ -9,6 +9,7 @@ multiplications are those of one frame's products.
 import argparse
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -45,7 +46,7 @@ def main() -> None:
         )
 
 
-def measure() -> Iterator[dict[str, object]]:
+def measure() -> Iterator[dict[str, Any]]:
     """One row per framing and feature."""
     for rate, length in FRAMINGS:
         framing = Framing(sample_rate=rate, seconds=1.0, frame_length=length, hop_length=length // 2)
@@ -54,7 +55,7 @@ def measure() -> Iterator[dict[str, object]]:
             yield row(framing, feature, samples)
 
 
-def row(framing: Framing, feature: Feature, samples: np.ndarray) -> dict[str, object]:
+def row(framing: Framing, feature: Feature, samples: np.ndarray) -> dict[str, Any]:
     """Size, arena and agreement of the file for one feature."""
     frontend = Frontend(framing, (feature,), (), 8)
     rows = jax.jit(frontend.transformed)(jnp.asarray(samples, jnp.float32) / 32768)[1]

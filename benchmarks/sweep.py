@@ -107,7 +107,7 @@ def inside(arguments: argparse.Namespace) -> dict[str, float]:
     firsts: list[float] = []
     ends: list[float] = []
     trained: list[float] = []
-    attempt, train, one_epoch = trial.attempt, trial.train, loop._one_epoch
+    attempt, train, one_epoch = trial.attempt, loop.train, loop._one_epoch
 
     def timed_attempt(*given: Any) -> Any:
         begins.append(time.perf_counter())
@@ -141,7 +141,8 @@ def inside(arguments: argparse.Namespace) -> dict[str, float]:
 
     from aersut.sweep import worker
 
-    worker.attempt, trial.train, loop._one_epoch = timed_attempt, timed_train, timed_epoch  # type: ignore[assignment]
+    worker.attempt, trial.train = timed_attempt, timed_train  # type: ignore[attr-defined, assignment]
+    loop._one_epoch = timed_epoch  # type: ignore[assignment]
     cli._run(cli._parse([*command(arguments, arguments.run), "--workers=1"]))
     whole = ends[-1] - begins[0]
     return {

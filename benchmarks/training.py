@@ -14,6 +14,7 @@ epochs with 2 augmented copies, against a script that does the same with librosa
 """
 
 import argparse
+import functools
 import importlib.util
 import json
 import os
@@ -23,9 +24,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from aersut.training.state import Graphs, TrainState
 
 ROOT = Path(__file__).parents[1]
 CLIPS, FRAMES, CHANNELS, CLASSES, BATCH = 2_048, 130, 13, 8, 32
@@ -45,7 +51,7 @@ def main() -> None:
         print(json.dumps({"ours": ours, "keras": keras, "torch": torch, "saving": waits}[way](model)))
         return
     ways = ["ours", "keras", *(["torch"] if importlib.util.find_spec("torch") else [])]
-    figures = {}
+    figures: dict[str, float] = {}
     for model in ("cnn", "cnn_lstm"):
         figures |= measured(model, ways, arguments.repeats)
     figures |= first_step()
@@ -163,7 +169,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def rate(epoch, predict) -> dict[str, float]:
+def rate(epoch: Callable[[], object], predict: Callable[[], object]) -> dict[str, float]:
     """Clips/s of the two epochs after the first, and of ten predictions: one alone is a third of a second."""
     begin = time.perf_counter()
     epoch()
@@ -216,14 +222,14 @@ def ours(name: str) -> dict[str, float]:
         return figures | parts(graphs, state, features, labels) | {"step_ms": 1000 * BATCH / figures["train"]}
 
 
-def parts(graphs, state, features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def parts(graphs: "Graphs", state: "TrainState", features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Milliseconds of the step's matmuls by themselves, of its forward pass, and of that with its gradient."""
     import jax
     import jax.numpy as jnp
     import optax
     from flax import nnx
 
-    def loss(params, x, y):
+    def loss(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
         network = nnx.merge(graphs.training, params, state.rest, copy=True)
         return optax.softmax_cross_entropy_with_integer_labels(network(x), y).mean()
 
@@ -236,7 +242,8 @@ def parts(graphs, state, features: np.ndarray, labels: np.ndarray) -> dict[str, 
         name, shape = jax.tree_util.keystr(path), leaf.shape
         if "kernel" not in name and "recurrent" not in name:
             continue
-        rows, many = BATCH, ()
+        many: tuple[int, ...] = ()
+        rows = BATCH
         if "blocks" in name:
             size, *shape = shape
             if size == 3:
@@ -256,19 +263,19 @@ def parts(graphs, state, features: np.ndarray, labels: np.ndarray) -> dict[str, 
     ]
     multiply, forward, gradient = jax.jit(lambda a, b: a @ b), jax.jit(loss), jax.jit(jax.value_and_grad(loss))
     return {
-        "floor_ms": sum(milliseconds(lambda pair=pair: multiply(*pair)) for pair in pairs),
+        "floor_ms": sum(milliseconds(functools.partial(multiply, *pair)) for pair in pairs),
         "forward_ms": milliseconds(lambda: forward(state.params, *batch)),
         "gradient_ms": milliseconds(lambda: gradient(state.params, *batch)),
     }
 
 
-def milliseconds(function) -> float:
+def milliseconds(function: Callable[[], object]) -> float:
     import jax
 
     taken = []
     for _ in range(20):
         begin = time.perf_counter()
-        jax.block_until_ready(function())
+        jax.block_until_ready(function())  # type: ignore[no-untyped-call]
         taken.append(1000 * (time.perf_counter() - begin))
     return statistics.median(taken[2:])
 
@@ -282,14 +289,14 @@ def waits(speech: str) -> dict[str, float]:
 
     waited, real, ends = 0.0, Checkpoints.save, []
 
-    def save(*arguments, **named) -> None:
+    def save(*arguments: Any, **named: Any) -> None:
         nonlocal waited
         begin = time.perf_counter()
         real(*arguments, **named)
         ends.append(time.perf_counter())
         waited += (ends[-1] - begin) if len(ends) > 1 else 0
 
-    Checkpoints.save = save
+    Checkpoints.save = save  # type: ignore[method-assign]
     overrides = {"data.root": speech, "data.corpora": "ravdess", "epochs": "11"}
     with tempfile.TemporaryDirectory() as folder:
         loop.train(start(experiment.load("cnn_combined", overrides.items()), Path(folder) / "run"))
@@ -329,8 +336,7 @@ def keras(name: str) -> dict[str, float]:
 
 def torch(name: str) -> dict[str, float]:
     import torch as t
-
-    nn = t.nn
+    from torch import nn
 
     class Recurrent(nn.Module):
         def __init__(self) -> None:
