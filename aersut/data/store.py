@@ -99,18 +99,19 @@ def open_store(paths: Sequence[Path], sample_rate: int, trim_db: float | None, u
     Raises:
         UserError: the store cannot be written, or somebody has removed a part of it.
     """
-    under = under or cache_dir() / "store"
     settings = [VERSION, sample_rate, trim_db]
+    siblings = (under or cache_dir() / "store") / digest([settings, len(paths)])
     now, states = time.time_ns(), _states(paths)
-    note = under / "built" / digest([settings, states])
+    note = siblings / "opened" / digest(states)
     with contextlib.suppress(FileNotFoundError):
-        return Store(under / note.read_text())
-    contents = _on_all_cores(_contents, paths)
-    folder = under / digest([settings, contents])
+        return Store(siblings / note.read_text())
+    # without a store of as many clips, there is none to be found by their hashes, and a corpus is read but once
+    contents = _on_all_cores(_contents, paths) if siblings.is_dir() else None
+    folder = siblings / digest([settings, contents])
     if not folder.is_dir():
-        with folder_aside(under, "new") as aside:
+        with folder_aside(siblings, "new") as aside:
             contents = _build(aside, paths, sample_rate, trim_db)  # what was decoded, if a file has changed meanwhile
-            folder = under / digest([settings, contents])
+            folder = siblings / digest([settings, contents])
             keep_folder(aside, folder)
     try:
         store = Store(folder)
