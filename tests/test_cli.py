@@ -1,5 +1,6 @@
 """The command line as a user meets it: one command does everything, and every mistake gets one clear message."""
 
+import errno
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from aersut import cli
 from aersut.corpora import Synthetic
 from aersut.run import Run
 
@@ -372,3 +374,9 @@ def test_a_cache_that_is_not_the_users_is_named_with_what_to_set(tmp_path):
     assert done.returncode == 2
     remedy = "Set AERSUT_CACHE to a folder of yours."
     assert done.stderr == f"error: {cache} cannot be used: Permission denied. {remedy}\n"
+
+
+def test_any_other_place_that_is_not_the_users_is_named_too_and_other_failures_are_not_hidden():
+    told = cli._unusable(PermissionError(errno.EACCES, "Permission denied", "/theirs/run"))
+    assert told == "/theirs/run cannot be used: Permission denied. Change its permissions, or take another."
+    assert cli._unusable(OSError(errno.EIO, "Input/output error", "/theirs/run")) is None

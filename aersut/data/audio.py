@@ -52,7 +52,7 @@ class Recording:
 
 
 def read(path: Path) -> Recording:
-    """Read a sound file with soundfile, at its own sample rate; channels are averaged.
+    """Read a sound file as soundfile reads it, at its own sample rate; channels are averaged.
 
     Raises:
         ClipError: the file cannot be read, is cut short, silent or empty, or holds samples that are no numbers.
@@ -248,8 +248,8 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
 def _pcm16(content: bytes) -> tuple[Int16[np.ndarray, "samples channels"], int] | None:
     """The samples, without a copy, and the sample rate of a WAV file of 16-bit PCM; None where anything is unusual.
 
-    Nearly all speech comes so. libsndfile, which goes through a header in sixty calls of the system, takes a tenth of
-    a clip's decoding for what takes a hundredth here; what is unusual it may judge.
+    Nearly all speech comes so, and libsndfile goes through its header in sixty calls of the system. What is unusual it
+    may judge.
     """
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE" or _missing_bytes(content[:12], len(content)):
         return None

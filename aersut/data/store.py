@@ -105,13 +105,14 @@ def open_store(paths: Sequence[Path], sample_rate: int, trim_db: float | None, u
     note = siblings / "opened" / digest(states)
     with contextlib.suppress(FileNotFoundError):
         return Store(siblings / note.read_text())
-    # without a store of as many clips, there is none to be found by their hashes, and a corpus is read but once
-    contents = _on_all_cores(_contents, paths) if siblings.is_dir() else None
-    folder = siblings / digest([settings, contents])
-    if not folder.is_dir():
+
+    def named(contents: list[str]) -> Path:
+        return siblings / digest([settings, contents])
+
+    # where there is no store of as many clips, a corpus is read but once
+    if not siblings.is_dir() or not (folder := named(_on_all_cores(_contents, paths))).is_dir():
         with folder_aside(siblings, "new") as aside:
-            contents = _build(aside, paths, sample_rate, trim_db)  # what was decoded, if a file has changed meanwhile
-            folder = siblings / digest([settings, contents])
+            folder = named(_build(aside, paths, sample_rate, trim_db))  # a file may have changed since it was hashed
             keep_folder(aside, folder)
     try:
         store = Store(folder)
@@ -163,8 +164,8 @@ def _states(paths: Sequence[Path]) -> list[_State]:
 def _on_all_cores(function: Callable[[int, Iterable[Path]], list[T]], paths: Sequence[Path]) -> list[T]:
     """Apply a function to parts of the paths, each with the position of its first, and join what it returns.
 
-    In threads: what takes long in soundfile, soxr and numpy goes without the interpreter lock. Parts are as long as
-    they may, since a thread that waits for the next costs more than a clip.
+    In threads: what takes long in soundfile, soxr and numpy goes without the interpreter lock. Parts are long, since
+    handing over each clip by itself costs a fifth of decoding it.
     """
     cores = os.cpu_count() or 1
     length = min(max(-(-len(paths) // (SHARDS_PER_CORE * cores)), CLIPS_PER_SHARD[0]), CLIPS_PER_SHARD[1])

@@ -47,7 +47,8 @@ def assert_is_libsndfiles(wav):
         assert recording.sample_rate == sample_rate
         np.testing.assert_allclose(recording.samples, expected.mean(axis=1), atol=1e-6, rtol=0)
     else:
-        assert reason.startswith(("is cut short", "cannot be decoded")) or not len(expected)
+        unseekable = "cannot be decoded: frames must be specified for non-seekable files"  # one of its rarest formats
+        assert reason.startswith("is cut short") or reason == unseekable or not len(expected)
 
 
 def refused(path):
@@ -105,7 +106,7 @@ class TestReading:
         assert_is_libsndfiles(bytes(content))
 
     def test_of_16_bits_goes_without_libsndfile(self, tmp_path, monkeypatch):
-        """Of which the test before this one knows nothing."""
+        """Of which the tests before this one know nothing."""
         content = written(tmp_path / "a.wav", subtype="PCM_16").read_bytes()
         expected, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
         monkeypatch.setattr(audio, "soundfile", None)

@@ -268,7 +268,7 @@ class TestInterrupted:
             seen.append(path)
             if len(seen) == 1:
                 raise KeyboardInterrupt
-            time.sleep(0.02)
+            time.sleep(0.1)
             raise ClipError("cannot be read: it is slow")
 
         monkeypatch.setattr(store, "file_bytes", file_bytes)
