@@ -1,12 +1,13 @@
 """How fast speech becomes batches, and in how much memory.
 
-    python benchmarks/data.py --speech FOLDER [--repeats 3] [--json]
+    python benchmarks/data.py --speech FOLDER [--repeats 3] [--untouched] [--json]
 
 Two peers run in the same process tree, alternating with ours, medians are printed:
 
 - building the store from 48 kHz .wav files (Actor_01 of RAVDESS, as often as it takes), hashing and trimming included,
   against a plain loop of `librosa.load(path, sr=22050)` over the same files; each in a process of its own, for the
-  store changes how the process keeps its memory, and both with memory that has been touched before (`touch_memory`);
+  store changes how the process keeps its memory, and both with memory that has been touched before (`touch_memory`),
+  unless `--untouched` is given;
 - feeding batches of 32 cached features (130 × 13), against the usual grain chain, example by example, over the same
   array in memory.
 
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,20 +38,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, required=True, help="a folder with 48 kHz .wav files somewhere below")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--untouched", action="store_true", help="decode in memory as the system gives it")
     parser.add_argument("--json", action="store_true", help="one object, figure name → number")
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--decode", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.decode:
         way, folder = arguments.decode
-        print({"ours": decode_ours, "librosa": decode_librosa}[way](sorted(Path(folder).glob("*.wav"))))
+        prepare = (lambda: None) if arguments.untouched else touch_memory
+        print({"ours": decode_ours, "librosa": decode_librosa}[way](sorted(Path(folder).glob("*.wav")), prepare))
         return
     if arguments.memory_of:
         print(memory_of_an_epoch(arguments.memory_of))
         return
     with tempfile.TemporaryDirectory() as folder:
         figures = {
-            **store(arguments.speech, Path(folder), arguments.repeats),
+            **store(arguments.speech, Path(folder), arguments.repeats, ["--untouched"] * arguments.untouched),
             **feeding(arguments.repeats, Path(folder)),
         }
         figures["memory_growth_mb"] = memory(Path(folder), arguments.speech)
@@ -60,7 +64,7 @@ def main() -> None:
         print(f"{name:32}{value:14,.2f}")
 
 
-def store(speech: Path, folder: Path, repeats: int) -> dict[str, float]:
+def store(speech: Path, folder: Path, repeats: int, options: list[str]) -> dict[str, float]:
     import soundfile
 
     originals = [path for path in sorted(speech.rglob("*.wav")) if soundfile.info(path).samplerate == 48_000]
@@ -73,7 +77,7 @@ def store(speech: Path, folder: Path, repeats: int) -> dict[str, float]:
             shutil.copy(path, copies / f"{number}-{path.name}")
 
     def rate(way: str) -> float:
-        command = [sys.executable, __file__, f"--speech={speech}", "--decode", way, str(copies)]
+        command = [sys.executable, __file__, f"--speech={speech}", "--decode", way, str(copies), *options]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     rates = alternate(repeats, ours=lambda: rate("ours"), librosa=lambda: rate("librosa"))
@@ -84,23 +88,23 @@ def store(speech: Path, folder: Path, repeats: int) -> dict[str, float]:
     }
 
 
-def decode_ours(paths: list[Path]) -> float:
+def decode_ours(paths: list[Path], prepare: Callable[[], None]) -> float:
     from aersut.data.store import open_store
 
     with tempfile.TemporaryDirectory() as place:
         open_store(paths[:20], 22_050, 40.0, Path(place))
-        touch_memory()
+        prepare()
         begin = time.perf_counter()
         open_store(paths, 22_050, 40.0, Path(place))
         return len(paths) / (time.perf_counter() - begin)
 
 
-def decode_librosa(paths: list[Path]) -> float:
+def decode_librosa(paths: list[Path], prepare: Callable[[], None]) -> float:
     import librosa
 
     for path in paths[:20]:
         librosa.load(path, sr=22_050)
-    touch_memory()
+    prepare()
     begin = time.perf_counter()
     for path in paths:
         librosa.load(path, sr=22_050)
@@ -111,7 +115,7 @@ def touch_memory() -> None:
     """Have the system own 512 MB of free memory.
 
     A virtual machine may get its memory page by page from its host at the first touch, and give it back when it is
-    free. Writing a store to such pages took twelve times as long as to others, and no two runs met as many of them.
+    free. Writing a store to such pages takes much longer, and no two runs meet as many of them.
     """
     np.ones(1 << 29, np.uint8)
 
