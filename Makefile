@@ -10,8 +10,8 @@ INSTALLED = $(VENV)/.installed
 help:
 	@echo "make quickstart   install, then train, evaluate and export a small model on synthetic voices"
 	@echo "make test         install, then run the whole test suite"
-	@echo "make lint         install, then check style and types"
-	@echo "make format       let ruff put the style right"
+	@echo "make lint         install, then check style, terms and types"
+	@echo "make format       format the code with ruff"
 	@echo "make clean        remove the virtual environment and caches (never runs)"
 
 install: $(INSTALLED)
@@ -32,6 +32,7 @@ test: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/check_terms.py
 	$(BIN)/mypy
 
 format: $(INSTALLED)

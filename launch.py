@@ -1,4 +1,4 @@
-"""Train, evaluate and export emotion networks: python launch.py --help"""
+"""Train, evaluate and export speech emotion classifiers: python launch.py --help"""
 
 from aersut.cli import main
 

@@ -1,4 +1,4 @@
-"""AERSUT: small networks that hear emotion in a voice, trained in JAX and shipped to microcontrollers."""
+"""AERSUT: small speech emotion recognition (SER) models, trained in JAX and deployed on microcontrollers."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,14 @@ __version__ = "0.1.0"
 
 
 def load(path: "str | Path") -> "Recognizer":
-    """Load a network to hear with: `load("runs/x")("clip.wav").emotion`. See `aersut.serving.recognizer.load`."""
+    """Load a speech emotion classifier from an exported .tflite file or a run folder.
+
+    `aersut.serving.recognizer.load` lists the arguments and errors.
+
+        recognizer = aersut.load("runs/x/export/model_int8.tflite")
+        prediction = recognizer("clip.wav")
+        prediction.emotion, prediction.confidence  # ("happy", 0.82)
+    """
     from aersut.serving import recognizer
 
     return recognizer.load(path)

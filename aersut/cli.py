@@ -1,25 +1,24 @@
-"""The command line: which mode, with which flags; exit statuses (0 done, 2 a user's mistake, 130 interrupted)."""
+"""The command line: modes, flags and exit statuses (0 success, 2 a user's mistake, 130 interrupted)."""
 
 import errno
 import os
 import platform
 import sys
 from pathlib import Path
+from typing import Literal
 
 from absl import app, flags, logging
 
 from aersut.commands import COMMANDS, listing
 from aersut.commands.command import Arguments
+from aersut.commands.help import mode_help, program_help
 from aersut.errors import UserError
 from aersut.paths import cache_dir
 
-ABOUT = """KEY is a dotted path into the experiment: epochs, optimizer.learning_rate, features.0.n_mfcc. Lists are
-comma lists (--experiment.data.corpora=ravdess,cremad), plugins go by name (--experiment.model=cnn_lstm), none is None.
-The same command finds the same run folder, goes on where it stopped, and says so when there is nothing left to do.
-"""
+HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("mode", "all", list(COMMANDS), "Which step to take.")
-flags.DEFINE_bool("list", False, "Print the experiments and the plugins, and stop.")
+flags.DEFINE_enum("mode", "all", list(COMMANDS), "Which step to run.")
+flags.DEFINE_bool("list", False, "Print the experiments and the plugins.")
 
 
 def main() -> None:
@@ -28,31 +27,21 @@ def main() -> None:
 
 
 def _parse(argv: list[str]) -> Arguments:
-    if {"--help", "-h", "-help", "--helpfull", "--helpshort"} & set(argv[1:]):
-        print(_help())
-        sys.exit(0)
+    wanted = [argument for argument in argv if argument not in HELP]
     try:
-        rest, dotted = _dotted(argv)
-        arguments = Arguments(dotted, tuple(FLAGS(rest)[1:]))
-        _check(arguments)
+        rest, dotted = _dotted(wanted)
+        arguments = Arguments(dotted, tuple(FLAGS(rest)[1:]), help=wanted != argv)
+        if not arguments.help:
+            _check(arguments)
         return arguments
     except (flags.Error, UserError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 
 
-def _help() -> str:
-    calls = [call for command in COMMANDS.values() for call in command.usage]
-    calls.append(("--list", "experiments, and plugins of every kind"))
-    lines = [f"  python launch.py {options:{max(46, len(options))}}  {what}" for options, what in calls]
-    modules = [name for name in FLAGS.flags_by_module_dict() if name.startswith("aersut.")]
-    described = [line for name in modules for line in FLAGS.module_help(name).splitlines()[2:]]
-    return "\n".join(["Train, evaluate and export emotion networks.", "", *lines, "", ABOUT, *described])
-
-
 def _dotted(argv: list[str]) -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
-    """Take --experiment.KEY=VALUE and its like out of the arguments; absl knows declared flags only."""
-    words = {"experiment", *(word for command in COMMANDS.values() for word in command.dotted)}
+    """Take --experiment.KEY=VALUE and the like out of the arguments, since absl accepts declared flags only."""
+    words = {word for command in COMMANDS.values() for word in command.dotted}
     rest: list[str] = []
     dotted: dict[str, list[tuple[str, str]]] = {}
     waiting = iter(argv)
@@ -71,19 +60,20 @@ def _dotted(argv: list[str]) -> tuple[list[str], dict[str, list[tuple[str, str]]
 
 
 def _check(arguments: Arguments) -> None:
-    """Raise `UserError` for an option that goes with other modes than the one that is asked for."""
+    """Raise `UserError` for a flag or a positional argument that the selected mode does not take."""
     command = COMMANDS[FLAGS.mode]
     if arguments.paths and not command.paths:
-        raise UserError(f"unexpected argument '{arguments.paths[0]}'; every option begins with --, see --help.")
-    for mode in COMMANDS.values():
-        for name in mode.flags:
-            if FLAGS[name].present and name not in command.flags:
-                modes = [other for other, one in COMMANDS.items() if name in one.flags]
-                raise UserError(f"--{name} goes with --mode={' or '.join(modes)}.")
-        for word in mode.dotted:
-            if word in arguments.dotted and word not in command.dotted:
-                modes = [other for other, one in COMMANDS.items() if word in one.dotted]
-                raise UserError(f"--{word}.{arguments.dotted[word][0][0]} goes with --mode={' or '.join(modes)}.")
+        raise UserError(f"unexpected argument '{arguments.paths[0]}'; every flag begins with --, see --help.")
+    for name in {name for mode in COMMANDS.values() for name in mode.flags} - set(command.flags):
+        if FLAGS[name].present:
+            raise UserError(f"--{name} goes with --mode={_modes('flags', name)}.")
+    for word, [(key, _), *_] in arguments.dotted.items():
+        if word not in command.dotted:
+            raise UserError(f"--{word}.{key} goes with --mode={_modes('dotted', word)}.")
+
+
+def _modes(kind: Literal["flags", "dotted"], name: str) -> str:
+    return " or ".join(mode for mode, command in COMMANDS.items() if name in getattr(command, kind))
 
 
 def _run(arguments: Arguments) -> int:
@@ -94,9 +84,9 @@ def _run(arguments: Arguments) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ninterrupted; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        print("\ninterrupted; finished work is kept, and the same command resumes", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `| head` has read enough; Python would complain once more when it flushes
+    except BrokenPipeError:  # such as `| head`; Python would report it again when it flushes
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
@@ -107,29 +97,32 @@ def _run(arguments: Arguments) -> int:
 
 
 def _unusable(error: OSError) -> str | None:
-    """What to tell of a full disk or a place where the user may not read or write, for it can turn up anywhere."""
+    """The error message for a full disk or a missing permission, which any file access may meet; None for others."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         where = f" of {error.filename}" if error.filename else ""
-        remedy = "what was finished is kept. Make room, and give the same command again."
-        return f"no space is left on the disk{where}; {remedy}"
+        remedy = "Finished work is kept. Free disk space, and run the same command again."
+        return f"no space is left on the disk{where}. {remedy}"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
         cached = Path(error.filename).absolute().is_relative_to(cache_dir().absolute())
-        remedy = "Set AERSUT_CACHE to a folder of yours." if cached else "Change its permissions, or take another."
+        remedy = "Set AERSUT_CACHE to a writable folder." if cached else "Change its permissions, or choose another."
         return f"{error.filename} cannot be used: {error.strerror}. {remedy}"
     return None
 
 
 def set_environment() -> None:
-    """Set what JAX and TensorFlow read when they are imported, where the user has not."""
+    """Set environment variables that JAX and TensorFlow read at their import, unless the user has set them."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # compiled functions are kept, by machine, for a CPU's may not run on another
+    # one folder per machine, since code that is compiled for one CPU may not run on another
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "jax" / platform.node()))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 
 def _dispatch(arguments: Arguments) -> int:
+    if arguments.help:
+        print(mode_help(FLAGS.mode) if FLAGS["mode"].present else program_help())
+        return 0
     set_environment()
-    logging.set_verbosity(logging.WARNING)  # JAX tells each backend that it does not find, Orbax each step of each save
+    logging.set_verbosity(logging.WARNING)  # JAX logs each missing backend, Orbax each step of each save
     if FLAGS.list:
         listing.print_list()
         return 0

@@ -1,7 +1,7 @@
-"""The typed schema of an experiment, and its way to and from plain trees (JSON, the command line).
+"""The typed schema of an experiment, and its conversion to and from plain trees (JSON, the command line).
 
-Structuring and type checks are pydantic's, on plain frozen dataclasses. It was weighed against cattrs (coerces 3.7 to
-the integer 3) and tyro (owns the whole command line).
+pydantic validates and converts plain frozen dataclasses. The alternatives were cattrs, which converts 3.7 to the
+integer 3, and tyro, which controls the whole command line.
 """
 
 import dataclasses
@@ -20,22 +20,13 @@ from aersut.errors import UserError, nearest
 from aersut.registry import AUGMENTERS, CORPORA, FEATURES, MODELS, OPTIMIZERS, Registry
 
 T = TypeVar("T")
-ProtocolName = Literal[
-    "speaker",
-    "random",
-    "paper",
-    "given",
-    "cross_corpus",
-    "leave_one_speaker_out",
-    "ravdess5",
-    "ravdess6",
-    "cremad_tfds",
-]
+PublishedName = Literal["ravdess5", "ravdess6", "cremad_tfds"]
+ProtocolName = Literal["speaker", "random", "paper", "given", "cross_corpus", "leave_one_speaker_out", PublishedName]
 REGISTRIES: tuple[Registry[Any], ...] = (CORPORA, FEATURES, AUGMENTERS, MODELS, OPTIMIZERS)
 
 
 class Named:
-    """Marks a field that holds a plugin of `registry`: an object, its name, or {"name": …, field: value}."""
+    """Annotation of a field for a plugin of `registry`: an object, its name, or {"name": …, field: value}."""
 
     def __init__(self, registry: Registry[Any]) -> None:
         self.registry = registry
@@ -49,7 +40,7 @@ class Named:
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            raise UserError(f"expected the name of a {self.registry.kind}: {', '.join(self.registry.names())}.")
+            raise UserError(f"expected the name of a {self.registry.kind}, one of {', '.join(self.registry.names())}.")
         fields = dict(value)
         cls: Any = self.registry[fields.pop("name")]
         try:
@@ -61,25 +52,32 @@ class Named:
 
 @dataclass(frozen=True)
 class Data:
-    """Which clips, who is in which part, and how a clip becomes a window.
+    """Corpora, evaluation protocol, and preparation of clips.
 
     Attributes:
         corpora: corpus plugins.
-        root: the folder that holds them.
-        protocol: the rule of the split, see `aersut.data.splits`: "speaker" (no speaker in two parts), "random" (by
-            clip; speakers are shared), "paper" (augmented copies are split apart: leaks), "given" (the speakers below,
-            or a manifest's own parts), "cross_corpus" (tests on `test_corpora`), "leave_one_speaker_out", or a
-            published one: "ravdess5", "ravdess6", "cremad_tfds" (`aersut.data.protocols`).
-        test: fraction of the speakers (clips, items) that judge.
-        validation: fraction that chooses the best epoch.
-        fold: which of the disjoint test parts: of the 1 / test ones, of the speakers left out, or of the published.
+        root: the folder that contains the corpora.
+        protocol: the rule that splits clips into training set, validation set and test set (`aersut.data.splits`):
+            "speaker": speaker-independent, by fractions of the speakers;
+            "random": by clip; speaker-dependent;
+            "paper": by augmented copy, which leaks copies of test clips into the training set;
+            "given": by the speakers named below, or by the column "split" of a manifest;
+            "cross_corpus": the test set is `test_corpora`;
+            "leave_one_speaker_out": the test set is one speaker;
+            "ravdess5", "ravdess6", "cremad_tfds": published (`aersut.data.protocols`).
+        test: fraction of the speakers (for "random", clips; for "paper", copies) in the test set.
+        validation: fraction in the validation set, which selects the best epoch.
+        fold: index of the test set among the disjoint ones: 1 / `test` of them, one per speaker, or the published ones.
         seed: of the split.
-        train_speakers: for "given"; "2", or "ravdess:2" where two corpora have a speaker 2. Likewise the two others.
-        test_corpora: for "cross_corpus": the names of those of `corpora` that are tested on.
-        emotions: the classes, in the order of the network's outputs; clips of other emotions are left out.
-        trim_db: silence at both ends is cut this far under the clip's maximum; None keeps it.
-        fit: which part of a clip longer than the window is kept; shorter ones are padded with silence accordingly.
-            "random" is drawn anew whenever a training example is made, and is the centre in evaluation.
+        train_speakers: speakers of the training set, for "given": "2", or "ravdess:2" if two corpora have a speaker 2;
+            a number may have leading zeros, as in RAVDESS's file names.
+        validation_speakers: likewise for the validation set.
+        test_speakers: likewise for the test set.
+        test_corpora: names of those of `corpora` that are the test set, for "cross_corpus".
+        emotions: the classes, in the order of the network's outputs; clips of other emotions are skipped.
+        trim_db: trims leading and trailing silence more than this many dB below the loudest frame; None keeps it.
+        fit: position of the window in a longer clip, or of a shorter clip in the zero-padded window: "start", "center"
+            or "random", which is drawn anew for each training example and is the centre in evaluation.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -101,44 +99,41 @@ class Data:
     def __post_init__(self) -> None:
         if not (self.test > 0 and self.validation > 0 and self.test + self.validation < 1):
             raise ValueError(
-                f"test ({self.test}) and validation ({self.validation}) must be above 0 and leave something to train on"
+                f"test ({self.test}) and validation ({self.validation}) must be above 0, and their sum below 1"
             )
-        dealt = self.protocol in ("speaker", "random", "paper")
-        if self.fold < 0 or (dealt and self.fold >= math.floor(1 / self.test + 1e-9)):
-            raise ValueError(
-                f"fold {self.fold} does not exist: test={self.test} makes {math.floor(1 / self.test)} folds"
-            )
+        folds = math.floor(1 / self.test + 1e-9)
+        if self.fold < 0 or (self.protocol in ("speaker", "random", "paper") and self.fold >= folds):
+            raise ValueError(f"fold {self.fold} does not exist: test={self.test} makes folds 0 to {folds - 1}")
         for emotion in self.emotions:
             if emotion not in EMOTIONS:
-                raise ValueError(
-                    f"unknown emotion '{emotion}'.{nearest(emotion, EMOTIONS)} Known: {', '.join(EMOTIONS)}"
-                )
+                known = ", ".join(EMOTIONS)
+                raise ValueError(f"unknown emotion '{emotion}'.{nearest(emotion, EMOTIONS)} Known: {known}")
         if len(set(self.emotions)) != len(self.emotions) or len(self.emotions) < 2:
-            raise ValueError(f"emotions must be two or more different ones, got {', '.join(self.emotions) or 'none'}")
+            raise ValueError(f"emotions must be at least two different ones, got {', '.join(self.emotions) or 'none'}")
         if self.trim_db is not None and self.trim_db <= 0:
             raise ValueError(f"trim_db must be above 0, or none, got {self.trim_db}")
         names = [CORPORA.name_of(corpus) for corpus in self.corpora]
         if repeated := [name for name in names if names.count(name) > 1]:
-            raise ValueError(f"corpora holds '{repeated[0]}' twice; its speakers could not be told apart")
+            raise ValueError(f"corpora contains '{repeated[0]}' twice, so that speakers are ambiguous; name it once")
         given = (self.train_speakers, self.validation_speakers, self.test_speakers)
         if self.protocol == "given" and any(given) and not all(given):
             raise ValueError(
-                "protocol=given needs train_speakers, validation_speakers and test_speakers (or none of them)"
+                "protocol=given needs train_speakers, validation_speakers and test_speakers, or none of them"
             )
         if self.protocol != "given" and any(given):
             raise ValueError(f"speakers are named, but protocol={self.protocol} ignores them; set protocol=given")
         if (self.protocol == "cross_corpus") != bool(self.test_corpora):
-            raise ValueError("protocol=cross_corpus and test_corpora go together")
+            raise ValueError("protocol=cross_corpus needs test_corpora, and no other protocol accepts them")
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Cross-entropy, and how it may differ from it.
+    """Cross-entropy loss and its variants.
 
     Attributes:
-        label_smoothing: share of each label that is spread evenly over all classes (Szegedy et al. 2016).
-        class_weights: weigh rare classes more, so that each counts as much as any other.
-        focal: exponent of 1 - p that makes examples count less the surer they are (Lin et al. 2017); 0 for none.
+        label_smoothing: fraction of each label that is distributed evenly over all classes (Szegedy et al. 2016).
+        class_weights: weight classes by inverse frequency, so that each contributes equally.
+        focal: exponent of 1 - p in the focal loss, which down-weights confident examples (Lin et al. 2017); 0 for none.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -148,34 +143,40 @@ class Loss:
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be from 0 to below 1, got {self.label_smoothing}")
+            raise ValueError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing}")
         if not self.focal >= 0:
             raise ValueError(f"focal must be 0 or more, got {self.focal}")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything about a run. Every field has a default, so that an experiment elsewhere survives a new field.
+    """Complete configuration of a run. Every field has a default, so that older configurations remain valid.
 
     Attributes:
-        name: the run folder's parent; the experiment file's name unless it is set.
-        plugins: modules (dotted paths, or paths of .py files) that register plugins of the user's own.
-        augmented_copies: 0 augments on the fly, inside the training step; k adds k augmented versions of each training
+        name: of the parent of the run folder; by default that of the experiment file.
+        plugins: modules (dotted paths, or paths of .py files) that register the user's own plugins.
+        features: feature extractors, whose channels are concatenated.
+        augment: augmenters of training examples, applied in this order within each domain.
+        augmented_copies: 0 augments on the fly, in the training step; k > 0 adds k augmented copies of each training
             clip, computed once and cached.
-        sampling: "shuffle" shows each training example once an epoch; "balanced" draws each class equally often.
-        scaling: "standard" gives each channel mean 0 and deviation 1 over the training part, "utterance" over each clip
-            by itself (which needs the whole clip, and takes loudness away); "none" leaves it.
-        teacher: a model that the same experiment trains first, in the run's folder `teacher/`, for the network to learn
-            what it says of each augmented example in place of the label (Hinton et al. 2015); `loss` is the teacher's
-            then. It is not exported, and may be of any size. None learns from the labels.
-        precision: of the training step's matmuls and activations; weights, losses, the teacher's answers and everything
-            after training are in float32. "bfloat16" is for accelerators that are faster with it.
-        ema: decay of a moving average of the weights, which is what is evaluated and exported (0.999 is usual); 0 for
-            none. It begins as a plain average, so that it forgets the first weights.
-        patience: epochs without a better validation UAR after which training stops early; None for never.
-        select: the epoch that is evaluated and exported: "best", of the highest validation UAR, or "last", since the
-            best of many epochs may be luck where few speakers validate.
-        seed: of the weights, the data order, dropout and augmentation.
+        sampling: "shuffle" draws each training example once per epoch; "balanced" draws each class equally often.
+        scaling: standardization: "standard" transforms each channel to mean 0 and standard deviation 1 over the
+            training set; "utterance" does so over each clip (which needs the whole clip, and removes level
+            differences); "none" omits it.
+        teacher: for knowledge distillation: a model that is trained first, with the same configuration, in the run's
+            folder `teacher/`. The student `model` then learns the teacher's soft targets for each augmented example
+            instead of labels (Hinton et al. 2015), and `loss` applies to the teacher. The teacher is not exported and
+            may have any size. None trains on labels.
+        precision: data type of matrix products and activations in the training step. Weights, losses, soft targets and
+            everything after training are float32. "bfloat16" is for accelerators that are faster with it.
+        ema: decay of an exponential moving average of the weights, which is evaluated and exported (typically 0.999); 0
+            for none. It starts as a plain average, so that it forgets the initial weights.
+        epochs: maximum number of epochs.
+        patience: training stops after this number of epochs without a higher validation UAR; None never stops early.
+        select: the epoch that is evaluated and exported: "best" (highest validation UAR) or "last"; with few validation
+            speakers, the best of many epochs may be chance.
+        batch_size: examples per training step.
+        seed: of initial weights, data order, dropout and augmentation.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -202,12 +203,12 @@ class Experiment:
 
     def __post_init__(self) -> None:
         if {"/", "\\"} & set(self.name) or self.name.startswith("."):
-            raise ValueError(f"name is that of a folder, without slashes or a dot at its start, got {self.name!r}")
+            raise ValueError(f"name must be a folder name without slashes or a leading dot, got {self.name!r}")
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
-            raise ValueError(f"ema is a decay from 0 (none) to below 1, got {self.ema}")
+            raise ValueError(f"ema must be 0 (none), or a decay below 1, got {self.ema}")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience must be at least 1 epoch, or none, got {self.patience}")
         if self.augmented_copies < 0:
@@ -215,32 +216,33 @@ class Experiment:
         on_waveform = any(augmenter.domain == "waveform" for augmenter in self.augment)
         if self.augmented_copies and not on_waveform and self.data.fit != "random":
             raise ValueError(
-                f"augmented_copies is {self.augmented_copies}, but augment has nothing that changes the waveform, "
-                "so all copies would be equal"
+                f"augmented_copies is {self.augmented_copies}, but no augmenter changes the waveform, so all copies "
+                "would be equal; set it to 0, or add a waveform augmenter to augment"
             )
         if self.data.protocol == "paper" and not self.augmented_copies:
-            raise ValueError(
-                "protocol=paper splits augmented copies: set augmented_copies (the paper's is 2) and augment"
-            )
+            raise ValueError("protocol=paper needs augment, and augmented_copies above 0 (2 in the paper)")
         if not self.features:
-            raise ValueError("features is empty: name at least one")
-        if self.on_the_fly:
-            for feature in self.features:
-                if feature.host:
-                    raise ValueError(
-                        f"feature '{FEATURES.name_of(feature)}' runs outside JAX, where no on-the-fly augmentation is: "
-                        "set augmented_copies"
-                    )
+            raise ValueError("features is empty; set at least one feature")
+        for feature in self.features:
+            if feature.host and self.on_the_fly:
+                raise ValueError(
+                    f"feature '{FEATURES.name_of(feature)}' runs outside JAX and cannot be augmented on the fly; "
+                    "set augmented_copies above 0"
+                )
 
     @property
     def on_the_fly(self) -> bool:
-        """Whether training reads audio, since its windows differ from epoch to epoch, and not cached features."""
+        """Whether training reads audio instead of cached features, since its windows differ between epochs."""
         changing = self.data.fit == "random" or any(augmenter.domain == "waveform" for augmenter in self.augment)
         return changing and not self.augmented_copies
 
 
 def to_tree(value: Any) -> Any:
-    """Turn an experiment (or a part of one) into dicts, lists and scalars; a plugin gets its registered "name"."""
+    """Convert an experiment (or a field of one) to dicts, lists and scalars; a plugin gets its registered "name".
+
+    >>> to_tree(Framing())["sample_rate"]
+    22050
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         tree = {f.name: to_tree(getattr(value, f.name)) for f in dataclasses.fields(value)}
         for registry in REGISTRIES:
@@ -253,30 +255,38 @@ def to_tree(value: Any) -> Any:
 
 
 def from_tree(tree: dict[str, Any]) -> Experiment:
-    """Check a plain tree against the schema and return the experiment; what is not in the tree keeps its default.
+    """Validate a plain tree and convert it to an experiment; missing keys have their defaults.
 
-    Raises:
-        UserError: names the key, what was expected there, and for an unknown key the nearest one.
+    A `UserError` names the invalid key, the expected value, and for an unknown key the most similar one.
     """
+    return validated(Experiment, tree, "experiment")
+
+
+def validated(cls: type[T], tree: dict[str, Any], name: str) -> T:
+    """Validate a plain tree and convert it to a dataclass; errors call the tree `name`."""
     try:
-        return cast(Experiment, _adapter(Experiment).validate_python(tree))
+        return cast(T, _adapter(cast(Any, cls)).validate_python(tree))
     except ValidationError as error:
-        loc, message = _first_problem(error, Experiment)
-        raise UserError(f"{'.'.join(('experiment', *map(str, loc)))}: {message}") from None
+        loc, message = _first_problem(error, cls)
+        raise UserError(f"{'.'.join((name, *map(str, loc)))}: {message}") from None
 
 
 def checked(experiment: Experiment) -> Experiment:
-    """The same experiment with every leaf's type checked, as dataclasses themselves do not."""
+    """The same experiment after validation of the types, which dataclasses do not check."""
     return from_tree(to_tree(experiment))
 
 
 def digest(tree: Any) -> str:
-    """Ten hexadecimal digits that stand for a plain tree."""
+    """Hash of a plain tree, ten hexadecimal digits of SHA-256."""
     return hashlib.sha256(json.dumps(tree, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
 
 def differences(one: Any, other: Any, at: str = "experiment") -> list[str]:
-    """Name the leaves in which two trees differ: "experiment.epochs: 120 / 40"."""
+    """The leaves in which two trees differ.
+
+    >>> differences({"epochs": 120, "seed": 0}, {"epochs": 40, "seed": 0})
+    ['experiment.epochs: 120 / 40']
+    """
     if isinstance(one, dict) and isinstance(other, dict):
         keys = list(one) + [key for key in other if key not in one]
         return [line for key in keys for line in differences(one.get(key), other.get(key), f"{at}.{key}")]
@@ -285,7 +295,7 @@ def differences(one: Any, other: Any, at: str = "experiment") -> list[str]:
 
 @functools.cache
 def _adapter(cls: type) -> TypeAdapter[Any]:
-    """What checks a class: making it takes ten times as long as using it."""
+    """The validator of a class; creating it takes ten times as long as using it."""
     return TypeAdapter(cls)
 
 

@@ -1,4 +1,4 @@
-"""What a plugin is: the few classes that every corpus, feature, augmenter, model and optimizer is written against.
+"""The contracts of plugins: abstract base classes, and the data that plugins exchange with the framework.
 
 A plugin is a frozen dataclass that derives from one of the abstract classes below and is registered under a name
 (`aersut.registry`). Its fields are its configuration. Importing this module imports neither JAX nor TensorFlow.
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import jax
     import numpy as np
     import optax
@@ -19,30 +21,29 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float
 
     from aersut.augment.example import Example
+    from aersut.export.context import Context
     from aersut.features.signal import Signal
     from aersut.models.network import Network
+    from aersut.tflite.file import TFLiteFile
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
-"""The eight emotions in RAVDESS's order; the index of one is its class unless `Data.emotions` says otherwise."""
-
+"""The eight emotion labels in RAVDESS's order. The index of a label is its class, unless `Data.emotions` is set."""
 
 STRICT = {"extra": "forbid", "allow_inf_nan": False, "coerce_numbers_to_str": True}
-"""How pydantic checks a configuration: an unknown key is an error, and so is a number that is none."""
+"""pydantic's settings for every configuration class: unknown keys, NaN and infinity are errors."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One utterance on disk.
+    """One audio file of a corpus, with its label and metadata. An empty string means "unknown".
 
     Attributes:
-        path: the audio file.
-        emotion: one of `EMOTIONS`.
-        speaker: the corpus's own name for the speaker, unique within the corpus ("12", "1076").
-        corpus: the name of the corpus.
-        sex: "female", "male", or "" where it is not known.
-        text: which sentence is spoken, in the corpus's own code, or "".
-        intensity: "normal", "strong", … in the corpus's own words, or "".
-        part: the part that the corpus itself assigns: "train", "validation", "test" or "".
+        emotion: label, one of `EMOTIONS`.
+        speaker: the corpus's identifier of the speaker, unique within the corpus ("12", "1076").
+        sex: "female", "male" or "".
+        text: the corpus's code of the sentence, or "".
+        intensity: the corpus's name of the intensity ("normal", "strong", …), or "".
+        split: the set that the corpus itself assigns: "train", "validation", "test" or "".
     """
 
     path: Path
@@ -52,17 +53,20 @@ class Clip:
     sex: str = ""
     text: str = ""
     intensity: str = ""
-    part: str = ""
+    split: str = ""
 
     @property
     def speaker_id(self) -> str:
-        """The speaker's name over all corpora: "ravdess:12"."""
+        """Identifier of the speaker that is unique over all corpora: "ravdess:12"."""
         return f"{self.corpus}:{self.speaker}"
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A file that was found and is not used, with the reason; `damage` is False for what merely has no counterpart."""
+class SkippedFile:
+    """A file under the root that is not used as a clip, with the reason.
+
+    `damage` is True for a damaged or malformed file, False for a duplicate and for an emotion outside `Data.emotions`.
+    """
 
     path: Path
     reason: str
@@ -71,19 +75,22 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a corpus found under its root: clips in a deterministic order, and every file that it left out."""
+    """The clips of a corpus in a deterministic order, and the files that it skipped."""
 
     clips: tuple[Clip, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    skipped: tuple[SkippedFile, ...] = ()
 
 
-class Plugin(abc.ABC):  # noqa: B024  (the contracts below add what is abstract)
-    """A frozen dataclass whose fields are its configuration, checked in `__post_init__` by raising `ValueError`."""
+class Plugin(abc.ABC):  # noqa: B024  (the contracts below add the abstract methods)
+    """Base class of all plugins: a frozen dataclass whose fields are its configuration.
+
+    `__post_init__` checks the fields and raises `ValueError`.
+    """
 
     __pydantic_config__: ClassVar = STRICT
 
     def fingerprint(self) -> str:
-        """What its results depend on beside its fields, such as the contents of files; caches are keyed by it."""
+        """Digest of every input besides the fields, such as the contents of files. It is part of cache keys."""
         return ""
 
 
@@ -91,29 +98,31 @@ class Corpus(Plugin):
     """A collection of clips on disk.
 
     Attributes:
-        all_speakers: those of the complete corpus, so that missing ones can be named; () where that is not known.
+        all_speakers: the speakers of the complete corpus, to report missing ones; () if unknown.
+        synthetic: the clips are generated; no data root is read.
     """
 
     all_speakers: ClassVar[tuple[str, ...]] = ()
+    synthetic: ClassVar[bool] = False
 
     @abc.abstractmethod
     def load(self, root: Path) -> Listing:
         """List the clips under `root`, in the same order every time.
 
         Raises:
-            UserError: there is no such corpus under `root`; the message says where it was looked for and how to get it.
+            UserError: `root` does not contain the corpus. The message gives the searched path and how to download it.
         """
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How every feature of an experiment cuts the window of samples into frames.
+    """Sample rate, window and frames, shared by all features of an experiment.
 
     Attributes:
-        sample_rate: in Hz; clips are resampled to it.
-        seconds: length of the window that the network sees.
-        frame_length: in samples; also the length of the Fourier transform.
-        hop_length: in samples.
+        sample_rate: sample rate in Hz; clips are resampled to it.
+        seconds: length of the window, the fixed-length input of the network, in s.
+        frame_length: length of a frame and of its Fourier transform in samples.
+        hop_length: distance between the starts of adjacent frames in samples.
         center: pad half a frame of zeros at both ends, as librosa does by default.
     """
 
@@ -136,73 +145,110 @@ class Framing:
 
     @property
     def samples(self) -> int:
-        """Samples in a window."""
+        """Number of samples in a window."""
         return round(self.seconds * self.sample_rate)
 
     @property
     def frames(self) -> int:
-        """Frames in a window, as librosa counts them."""
+        """Number of frames in a window, equal to librosa's."""
         padding = 2 * (self.frame_length // 2) if self.center else 0
         return 1 + (self.samples + padding - self.frame_length) // self.hop_length
 
 
 class Feature(Plugin):
-    """A feature extractor: one utterance in, one row of channels per frame out.
+    """A feature extractor: one window in, one row of channels per frame out.
 
-    The call is pure and can be traced by `jax.jit`, `jax.vmap` and `jax.grad`. All features of an experiment share its
-    `Framing`, so that their frames line up.
-
-    Attributes:
-        channels: the number of columns, known before any call (a class attribute or a property).
-        context: frames that it needs before and after the one that it describes (deltas look around).
-        whole_utterance: the value of a frame depends on the whole window, so it cannot be streamed.
-        host: it runs outside JAX (librosa, openSMILE): cached copies only, no waveform-in export.
+    The call is pure and traceable by `jax.jit`, `jax.vmap` and `jax.grad`. All features of an experiment have its
+    `Framing`, so their frames align. A subclass overrides each property by a class attribute (`channels = 1`) or, where
+    the value depends on fields, by a property.
     """
 
-    channels: int
-    context: tuple[int, int] = (0, 0)
-    whole_utterance: bool = False
-    host: bool = False
+    @property
+    @abc.abstractmethod
+    def channels(self) -> int:
+        """Number of columns, known before any call."""
+
+    @property
+    def context(self) -> tuple[int, int]:
+        """Number of frames before and after a frame that its values depend on (deltas have context)."""
+        return 0, 0
+
+    @property
+    def whole_utterance(self) -> bool:
+        """Each frame depends on the whole window, so the feature cannot be streamed."""
+        return False
+
+    @property
+    def host(self) -> bool:
+        """The feature runs outside JAX (librosa, openSMILE): cached copies only, no waveform-in export."""
+        return False
 
     @abc.abstractmethod
     def __call__(self, signal: Signal) -> Float[Array | np.ndarray, "frames channels"]:
-        """Describe each frame of `signal`; the frames are those of `signal.framing`."""
+        """Return the features of each frame of `signal`; `signal.framing` defines the frames."""
 
     def check(self, framing: Framing) -> None:
-        """Raise `ValueError` where this feature cannot be computed under `framing` (fmax above Nyquist)."""
+        """Raise `ValueError` if the feature cannot be computed under `framing` (fmax above the Nyquist frequency)."""
 
 
 class Augmenter(Plugin):
-    """A random change of an example that keeps its shape.
+    """A random change of a training example that keeps its shape. All randomness comes from the key.
 
-    Pure: the randomness is the key's alone. `domain` says what it works on: "waveform" (f32[samples]), "features"
-    (f32[frames, channels], before scaling) or "batch" (examples stacked along a first axis, so that it can mix them).
+    Attributes:
+        domain: the values that it changes: "waveform" (f32[samples]), "features" (f32[frames, channels], before
+            scaling) or "batch" (examples stacked along a first axis, which it can mix).
     """
 
     domain: ClassVar[Literal["waveform", "features", "batch"]] = "waveform"
 
     @abc.abstractmethod
     def __call__(self, key: jax.Array, example: Example) -> Example:
-        """Return the changed example; one that mixes examples mixes their label distributions too."""
+        """Return the changed example. An augmenter that mixes examples mixes their label distributions too."""
 
 
 class Model(Plugin):
-    """The configuration of an architecture, which builds the network."""
+    """The configuration of a network architecture."""
 
-    exportable: ClassVar[bool] = True
+    @property
+    def exportable(self) -> bool:
+        """TensorFlow Lite has the operators of the network; a class attribute or a property overrides it."""
+        return True
 
     @abc.abstractmethod
     def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
-        """Build the network for inputs f32[batch, frames, channels] and logits f32[batch, classes]; traced by JAX.
+        """Build the network: f32[batch, frames, channels] to logits f32[batch, classes], traceable by JAX.
 
         Raises:
-            ValueError: the input is too short for the network.
+            ValueError: the input has too few frames or channels for the network.
         """
 
 
 class Optimizer(Plugin):
-    """The configuration of an optimizer with its schedule."""
+    """The configuration of an optimizer and its learning-rate schedule."""
 
     @abc.abstractmethod
     def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
-        """Return the Optax transformation for a run of `steps` steps; its `update` is told the loss as `value`."""
+        """Return the Optax transformation for a run of `steps` steps; its `update` gets the loss as `value`."""
+
+
+class Target(Plugin):
+    """A target of the export: files for one platform. The export makes each target with its default fields.
+
+    Attributes:
+        after: names of the targets that run before this one, because it reads their files from `Context.files`.
+    """
+
+    after: ClassVar[tuple[str, ...]] = ()
+
+    @abc.abstractmethod
+    def files(self, context: Context) -> Mapping[str, bytes | TFLiteFile]:
+        """Build and verify the target's files; return them by their name in the bundle.
+
+        Raises:
+            UserError: a file cannot be built or fails its verification. Nothing is exported then.
+            SkippedTargetError: the files are omitted, and the bundle is complete without them.
+        """
+
+
+class SkippedTargetError(Exception):
+    """Reason why an optional target is omitted; the export prints it as a note."""

@@ -1,17 +1,24 @@
-"""The one exception that stands for a user's mistake."""
+"""The exception for mistakes of the user."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Something that the user can mend: the message names the thing, what was expected, and the remedy.
+    """An error that the user can fix. The message states what is wrong, what is expected, and what to do.
 
-    The command line prints it without a traceback and ends with exit status 2.
+    The command line prints it without a traceback and exits with status 2.
     """
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the known word nearest to `word`, or "" where none is near."""
+    """Return " Did you mean 'x'?" for the most similar known word, or "" if none is similar."""
     matches = difflib.get_close_matches(word, list(known), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def require(what: str, extra: str, *modules: str) -> None:
+    """Raise `UserError` if one of the modules, which an extra installs, is missing: "WHAT need(s) MODULE"."""
+    if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
+        raise UserError(f"{what} {missing[0]}: pip install 'aersut[{extra}]'.")

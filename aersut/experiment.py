@@ -1,4 +1,4 @@
-"""Find an experiment by name, path or config.json, apply the command line's overrides, and check the result."""
+"""Load an experiment by name, path or config.json, apply overrides of the command line, and validate the result."""
 
 import json
 from collections.abc import Iterable
@@ -7,37 +7,39 @@ from typing import Any
 
 from aersut.config import REGISTRIES, Experiment, from_tree, to_tree
 from aersut.errors import UserError, nearest
-from aersut.registry import describe, import_file, import_plugins
+from aersut.registry import call_in_file, import_plugins
 
 _PACKAGE = Path(__file__).parent
 
 
-def folders() -> list[Path]:
-    """Where an experiment's name is looked up: the working directory's `experiments`, then the built-in ones."""
-    builtin = _PACKAGE / "experiments"  # in a wheel; in a checkout they lie beside the package
-    places = (Path("experiments"), builtin if builtin.is_dir() else _PACKAGE.parent / "experiments")
-    return [place for place in places if place.is_dir()]
+def experiment_folders() -> list[Path]:
+    """Folders that are searched for experiments: `experiments` in the working directory, then the built-in folder."""
+    builtin = _PACKAGE / "experiments"  # in a wheel; in a checkout, the folder is next to the package
+    folders = (Path("experiments"), builtin if builtin.is_dir() else _PACKAGE.parent / "experiments")
+    return [folder for folder in folders if folder.is_dir()]
 
 
-def names() -> dict[str, Path]:
-    """The experiments that can be asked for by name, and their files."""
+def experiment_names() -> dict[str, Path]:
+    """The file of each experiment by name."""
     found: dict[str, Path] = {}
-    for folder in folders():
-        for path in sorted(folder.glob("*.py")):
-            if not path.stem.startswith("_"):
-                found.setdefault(path.stem, path)
+    for folder in experiment_folders():
+        for path in folder.glob("[!_]*.py"):
+            found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
 
 
-def load(source: str | Experiment, overrides: Iterable[tuple[str, str]] = ()) -> Experiment:
-    """Load an experiment and apply `overrides`, pairs of a dotted key and its value as text.
+def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, str]] = ()) -> Experiment:
+    """Load an experiment and apply overrides.
 
     Args:
-        source: a name in `names()`, the path of a .py file with `get_config()`, or of a run's config.json; or the
-            experiment itself.
+        source: a name in `experiment_names()`, a .py file with `get_config()`, a config.json, or an experiment.
+        overrides: pairs of a dotted key and its value as text.
 
     Raises:
-        UserError: no such experiment, or a key or value that does not fit the schema.
+        UserError: an unknown experiment, or an invalid key or value.
+
+    >>> load_experiment(Experiment(), [("optimizer.learning_rate", "3e-4")]).optimizer.learning_rate
+    0.0003
     """
     tree = to_tree(source) if isinstance(source, Experiment) else _read(source)
     for key, value in overrides:
@@ -45,15 +47,20 @@ def load(source: str | Experiment, overrides: Iterable[tuple[str, str]] = ()) ->
     import_plugins(tree.get("plugins") or ())
     experiment = from_tree(tree)
     if experiment.name or isinstance(source, Experiment) or source.endswith(".json"):
-        return experiment  # a run's config.json says everything, and a name of its own would make it another run's
+        return experiment  # another name would identify another run
     return from_tree({**to_tree(experiment), "name": Path(source).stem})
 
 
 def override(tree: dict[str, Any], key: str, text: str) -> None:
-    """Set one leaf of a plain tree from the command line's text; its type is checked later, by the schema.
+    """Set one leaf of a plain tree to a value of the command line; the schema validates its type later.
 
-    A comma list becomes a list where the tree holds one, "none" becomes None, and JSON is taken where it begins like
-    an object or a list. `features.0.n_mfcc` reaches into a list.
+    Text with commas becomes a list if the present value is one, "none" becomes None, and text that starts with { or [
+    is parsed as JSON. A number in the key is an index into a list.
+
+    >>> tree = {"features": [{"name": "mfcc", "n_mfcc": 13}]}
+    >>> override(tree, "features.0.n_mfcc", "20")
+    >>> tree
+    {'features': [{'name': 'mfcc', 'n_mfcc': '20'}]}
     """
     *parents, last = key.split(".")
     node: Any = tree
@@ -62,24 +69,24 @@ def override(tree: dict[str, Any], key: str, text: str) -> None:
         where = ".".join(["experiment", *parents[:depth]])
         if isinstance(node, list):
             if not (name.isdigit() and int(name) < len(node)):
-                raise UserError(f"{where}: there is no entry '{name}'; expected a number from 0 to {len(node) - 1}.")
+                raise UserError(f"{where}: expected the number of an entry, 0 to {len(node) - 1}, got '{name}'.")
             index: Any = int(name)
         elif isinstance(node, dict):
             index = name
             node.setdefault(name, None if is_last else {})
         else:
-            raise UserError(f"{where} has no keys of its own, so '{key}' cannot be set.")
+            raise UserError(f"{where} is a single value without keys, so '{key}' cannot be set. Set {where}.")
         if is_last:
             node[index] = _parse(text, node[index])
         else:
-            # a plugin that an earlier override named is still text: open it up, so that its fields can be set
+            # an earlier override may have set a plugin by name: expand it, so that its fields can be set
             if isinstance(node[index], str):
-                node[index] = _opened(node[index])
+                node[index] = _expanded(node[index])
             node = node[index]
 
 
-def _opened(name: str) -> dict[str, Any]:
-    """The tree of a plugin with its defaults, which say where a list is meant; of its name alone where it has none."""
+def _expanded(name: str) -> dict[str, Any]:
+    """The tree of a plugin with its defaults, by which lists are recognized; only its name if it has no defaults."""
     plugins = [registry[name] for registry in REGISTRIES if name in registry.names()]
     try:
         (plugin,) = plugins
@@ -93,7 +100,7 @@ def _parse(text: str, present: Any) -> Any:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            raise UserError(f"'{text}' begins like JSON but is none: {error}.") from None
+            raise UserError(f"'{text}' is not valid JSON: {error}.") from None
     if text.lower() == "none":
         return None
     if isinstance(present, list):
@@ -106,25 +113,14 @@ def _read(source: str) -> dict[str, Any]:
     if path.suffix == ".json":
         return _read_json(path)
     if path.suffix != ".py":
-        known = names()
+        known = experiment_names()
         if source not in known:
             raise UserError(
-                f"there is no experiment '{source}'.{nearest(source, known)} Known: {', '.join(known)}; "
-                "or give the path of a .py file or of a run's config.json."
+                f"unknown experiment '{source}'.{nearest(source, known)} Known: {', '.join(known)}. The path of a .py "
+                "file or of a run's config.json is accepted too."
             )
         path = known[source]
-    module = import_file(path, "experiment file")
-    if not hasattr(module, "get_config"):
-        raise UserError(f"experiment file {path} has no function get_config() that returns an Experiment.")
-    try:
-        experiment = module.get_config()
-    except Exception as error:
-        raise UserError(f"experiment file {path}: get_config() failed: {describe(error)}") from error
-    if not isinstance(experiment, Experiment):
-        raise UserError(
-            f"experiment file {path}: get_config() must return an Experiment, got {type(experiment).__name__}."
-        )
-    return dict(to_tree(experiment))
+    return dict(to_tree(call_in_file(path, "experiment file", "get_config", Experiment)))
 
 
 def _read_json(path: Path) -> dict[str, Any]:

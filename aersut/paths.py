@@ -1,4 +1,4 @@
-"""Where the cache lives, and how a file is written so that nobody ever sees half of it."""
+"""The cache folder, and atomic writing of files and folders."""
 
 import contextlib
 import json
@@ -11,73 +11,77 @@ from typing import Any
 
 
 def cache_dir() -> Path:
-    """The folder for whatever can be made again: $AERSUT_CACHE, or `aersut` under $XDG_CACHE_HOME or ~/.cache."""
+    """The folder of data that can be regenerated: $AERSUT_CACHE, or `aersut` under $XDG_CACHE_HOME or ~/.cache."""
     if chosen := os.environ.get("AERSUT_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "aersut"
 
 
+def printable(path: Path | str) -> str:
+    """A path as text; bytes that are not valid UTF-8 are escaped."""
+    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
+
+
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` aside and rename it to `path`, so that `path` is either the old file or the whole new one."""
+    """Write a file atomically: to a temporary file, which is then renamed to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        _open_up(Path(aside), 0o666)
-        os.replace(aside, path)
+        _set_default_mode(Path(temporary), 0o666)
+        os.replace(temporary, path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
 def write_text(path: Path, content: str) -> None:
-    """`write_bytes` of UTF-8 text."""
+    """Write UTF-8 text atomically."""
     write_bytes(path, content.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path: Path, tree: Any) -> None:
-    """`write_text` of indented JSON; NaN is refused, since other languages' parsers refuse it."""
+    """Write indented JSON atomically; `ValueError` for NaN and infinity, which JSON does not have."""
     write_text(path, json.dumps(tree, indent=2, allow_nan=False) + "\n")
 
 
-def _open_up(path: Path, most: int) -> None:
-    """Give a temporary file or folder, which is its maker's alone, the mode that it would have had otherwise."""
+def _set_default_mode(path: Path, mode: int) -> None:
+    """Set the mode of a temporary file or folder, which only its owner may read, to `mode` without the umask."""
     umask = os.umask(0)
     os.umask(umask)
-    path.chmod(most & ~umask)
+    path.chmod(mode & ~umask)
 
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder aside that becomes `path` when the block ends well, and vanishes when it does not.
+    """Yield a staging folder that is renamed to `path` at the end of the block, and deleted if the block fails.
 
-    Where another process has made `path` meanwhile, theirs is kept: use it for content that is the same whoever
-    makes it.
+    If another process has created `path` meanwhile, that folder is kept. So the content must not depend on the process.
     """
-    with folder_aside(path.parent, path.name) as aside:
-        yield aside
-        keep_folder(aside, path)
+    with staging_folder(path.parent, path.name) as staging:
+        yield staging
+        publish_folder(staging, path)
 
 
 @contextlib.contextmanager
-def folder_aside(parent: Path, name: str) -> Iterator[Path]:
-    """Yield a hidden folder, `.NAME.` and something, that vanishes with the block unless `keep_folder` has kept it."""
+def staging_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Yield a hidden folder `.NAME.…`, which is deleted at the end of the block unless `publish_folder` renamed it."""
     parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}."))
+    staging = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}."))
     try:
-        _open_up(aside, 0o777)
-        yield aside
+        _set_default_mode(staging, 0o777)
+        yield staging
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
-def keep_folder(aside: Path, path: Path) -> None:
-    """Rename `aside` to `path`, unless another process has made that meanwhile; then theirs is kept."""
+def publish_folder(staging: Path, path: Path) -> None:
+    """Rename `staging` to `path`, unless another process has created `path` meanwhile; then that folder is kept."""
     try:
-        os.rename(aside, path)
+        os.rename(staging, path)
     except OSError:
         if not path.is_dir():
             raise
@@ -85,22 +89,17 @@ def keep_folder(aside: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder aside that takes the place of `path` when the block ends well, and vanishes when it does not.
+    """Yield a staging folder that replaces `path` at the end of the block, and is deleted if the block fails.
 
-    What was in `path` before stays as it was until then, and is gone afterwards.
+    The content of `path` is unchanged until then, and deleted afterwards.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside, before = (Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")) for _ in range(2))
-    try:
-        _open_up(aside, 0o777)
-        yield aside
-        if path.exists():
-            os.rename(path, before / path.name)
-        os.rename(aside, path)
-    except BaseException:
-        if (before / path.name).exists() and not path.exists():
-            os.rename(before / path.name, path)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+    with staging_folder(path.parent, path.name) as staging, staging_folder(path.parent, path.name) as before:
+        yield staging
+        try:
+            if path.exists():
+                os.rename(path, before / path.name)
+            os.rename(staging, path)
+        except BaseException:
+            if (before / path.name).exists() and not path.exists():
+                os.rename(before / path.name, path)
+            raise

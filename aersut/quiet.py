@@ -1,4 +1,4 @@
-"""Keep the chatter of native libraries off the terminal, without losing it when something fails."""
+"""Suppress log messages of native libraries, except when an error occurs."""
 
 import contextlib
 import os
@@ -11,22 +11,22 @@ from aersut.errors import UserError
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back what the block writes to standard error, from C++ too; show it when the block fails.
+    """Suppress standard error of the block, from C++ too; print it if the block fails.
 
-    A `UserError` says all that there is to say by itself. TensorFlow and LiteRT tell of GPUs that are not there and of
-    delegates on every start, past their own log levels.
+    It is not printed for a `UserError`, whose message is complete. TensorFlow and LiteRT report missing GPUs and
+    delegates at every start, regardless of their log levels.
     """
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
+    with tempfile.TemporaryFile() as captured:
         terminal = os.dup(2)
-        os.dup2(held.fileno(), 2)
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except UserError:
             raise
         except BaseException:
-            held.seek(0)
-            os.write(terminal, held.read())
+            captured.seek(0)
+            os.write(terminal, captured.read())
             raise
         finally:
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Plugins by name: one registry per kind, filled by decorators, entry points and the experiment's own modules."""
+"""Registries of plugins by name, one per kind: built-in, from entry points and from an experiment's own modules."""
 
 import importlib
 import importlib.util
@@ -9,18 +9,24 @@ from importlib import metadata
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from aersut.contracts import Augmenter, Corpus, Feature, Model, Optimizer
+from aersut.contracts import Augmenter, Corpus, Feature, Model, Optimizer, Target
 from aersut.errors import UserError, nearest
 
 T = TypeVar("T")
 ENTRY_POINTS = "aersut.plugins"
 
 
-class Registry(Generic[T]):
-    """The plugins of one kind.
+def is_frozen_dataclass(cls: type) -> bool:
+    """Return whether a class is itself a frozen dataclass; an inherited dataclass would ignore the fields of `cls`."""
+    parameters = vars(cls).get("__dataclass_params__")
+    return parameters is not None and parameters.frozen
 
-    Built-in plugins are imported with their package at the first look-up, third-party ones through the entry-point
-    group `aersut.plugins`, so that importing a registry costs nothing.
+
+class Registry(Generic[T]):
+    """The plugin classes of one kind, by name.
+
+    The first look-up imports the built-in plugins (`package`) and the third-party ones (entry-point group
+    `aersut.plugins`). Importing a registry therefore imports no plugin.
     """
 
     def __init__(self, kind: str, contract: type[T], package: str) -> None:
@@ -32,21 +38,20 @@ class Registry(Generic[T]):
     def register(self, name: str) -> Callable[[type[T]], type[T]]:
         """Return a class decorator that registers a frozen dataclass under `name`.
 
+        A new definition of the same class (a notebook cell that runs again) replaces the earlier one.
+
         Raises:
-            UserError: the name is taken, or the class is not a frozen dataclass that derives from the contract.
+            UserError: another class has the name, or the class is not a frozen dataclass derived from the contract.
         """
 
         def decorate(cls: type[T]) -> type[T]:
-            where = f"{self.kind} '{name}' ({cls.__module__}.{cls.__qualname__})"
-            if name in self._plugins:
-                other = self._plugins[name]
-                raise UserError(
-                    f"{where}: the name is taken by {other.__module__}.{other.__qualname__}; choose another."
-                )
+            path = f"{cls.__module__}.{cls.__qualname__}"
+            where = f"{self.kind} '{name}' ({path})"
+            if (other := self._plugins.get(name)) and (taken := f"{other.__module__}.{other.__qualname__}") != path:
+                raise UserError(f"{where}: the name is taken by {taken}; choose another name.")
             if not issubclass(cls, self.contract):
                 raise UserError(f"{where}: expected a subclass of aersut.contracts.{self.contract.__name__}.")
-            own = vars(cls).get("__dataclass_params__")  # not a base's, whose fields would hide this class's
-            if own is None or not own.frozen:
+            if not is_frozen_dataclass(cls):
                 raise UserError(
                     f"{where}: expected a frozen dataclass; put @dataclass(frozen=True) under the decorator."
                 )
@@ -64,19 +69,22 @@ class Registry(Generic[T]):
         return self._plugins[name]
 
     def names(self) -> list[str]:
-        """The registered names, sorted."""
+        """Return the registered names, sorted."""
         self._load()
         return sorted(self._plugins)
 
     def name_of(self, plugin: T) -> str:
-        """The name under which the class of `plugin` is registered."""
+        """Return the name under which the class of `plugin` is registered."""
         for name, cls in self._plugins.items():
             if type(plugin) is cls:
                 return name
-        raise UserError(f"{type(plugin).__qualname__} is not a registered {self.kind}; decorate its class.")
+        raise UserError(
+            f"{type(plugin).__qualname__} is not a registered {self.kind}; decorate its class with @register, "
+            "or create the object again if its class has been redefined."
+        )
 
     def summary(self, name: str) -> str:
-        """The first line of the plugin's docstring."""
+        """Return the first line of the plugin's docstring."""
         return (inspect.getdoc(self[name]) or "").partition("\n")[0]
 
     def _load(self) -> None:
@@ -89,59 +97,55 @@ FEATURES: Registry[Feature] = Registry("feature", Feature, "aersut.features")
 AUGMENTERS: Registry[Augmenter] = Registry("augmenter", Augmenter, "aersut.augment")
 MODELS: Registry[Model] = Registry("model", Model, "aersut.models")
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer, "aersut.training.optimizers")
+TARGETS: Registry[Target] = Registry("target", Target, "aersut.export.targets")
 
 _loaded_entry_points: set[str] = set()
-
-
-_searched: list[str] = []
+_searched_path: list[str] = []
 
 
 def _load_entry_points() -> None:
-    if (
-        _searched == sys.path
-    ):  # reading every installed package's metadata takes longer than all else about an experiment
-        return
-    _searched[:] = sys.path
+    if _searched_path == sys.path:
+        return  # reading the metadata of all installed packages is slower than the rest of loading an experiment
+    _searched_path[:] = sys.path
     for entry in metadata.entry_points(group=ENTRY_POINTS):
-        if entry.value not in _loaded_entry_points:
-            _loaded_entry_points.add(entry.value)
-            try:
-                entry.load()
-            except Exception as error:
-                raise UserError(
-                    f"plugin '{entry.name}' ({entry.value}) of an installed package cannot be imported: {error}. "
-                    "Mend or uninstall that package."
-                ) from error
+        if entry.value in _loaded_entry_points:
+            continue
+        _loaded_entry_points.add(entry.value)  # before loading: the module itself may look plugins up
+        try:
+            entry.load()
+        except Exception as error:
+            _loaded_entry_points.remove(entry.value)  # the next look-up loads it, and reports the error, again
+            _searched_path.clear()
+            raise UserError(
+                f"plugin '{entry.name}' ({entry.value}) of an installed package cannot be imported: {error}. "
+                "Fix or uninstall that package."
+            ) from error
 
 
 def import_plugins(modules: Iterable[str]) -> None:
-    """Import the modules that an experiment names in `plugins`: dotted paths, or paths of .py files.
-
-    Raises:
-        UserError: a module does not exist, or fails while it is imported.
-    """
+    """Import the plugin modules of an experiment: dotted module names, or paths of .py files."""
     for name in modules:
         if name.endswith(".py"):
             import_file(Path(name), "plugin module")
             continue
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))  # an installed console script lacks the working directory
+            sys.path.insert(0, str(Path.cwd()))  # which an installed console script does not search
         try:
             importlib.import_module(name)
         except UserError:
             raise
         except Exception as error:
             raise UserError(
-                f"plugin module '{name}' cannot be imported: {describe(error)}. "
+                f"plugin module '{name}' cannot be imported: {describe_error(error)}. "
                 "Expected a module on the Python path, or the path of a .py file."
             ) from error
 
 
 def import_file(path: Path, what: str) -> object:
-    """Import the Python file at `path` once and return its module; `what` names it in the error message."""
+    """Import the Python file at `path` once per process and return its module; `what` names the file in errors."""
     path = path.resolve()
     if not path.is_file():
-        raise UserError(f"{what} {path} does not exist.")
+        raise UserError(f"{what} {path} does not exist. Expected the path of a .py file.")
     name = f"_aersut_file_{path.stem}_{abs(hash(str(path))):x}"
     if name in sys.modules:
         return sys.modules[name]
@@ -149,17 +153,31 @@ def import_file(path: Path, what: str) -> object:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up while they are made
+    sys.modules[name] = module  # `dataclass` looks up the module of a class
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise UserError(f"{what} {path} cannot be imported: {describe(error)}.") from error
+        raise UserError(f"{what} {path} cannot be imported: {describe_error(error)}.") from error
     return module
 
 
-def describe(error: BaseException) -> str:
-    """One line that names an exception raised by the user's own code and where it was raised."""
+def call_in_file(path: Path, what: str, function: str, expected: type[T]) -> T:
+    """Import the Python file at `path`, call its function and return the result; `what` names the file in errors."""
+    module, wanted = import_file(path, what), f"an object of class {expected.__name__}"
+    if not hasattr(module, function):
+        raise UserError(f"{what} {path} has no function {function}() that returns {wanted}.")
+    try:
+        result = getattr(module, function)()
+    except Exception as error:
+        raise UserError(f"{what} {path}: {function}() failed: {describe_error(error)}") from error
+    if not isinstance(result, expected):
+        raise UserError(f"{what} {path}: {function}() must return {wanted}, got {type(result).__name__}.")
+    return result
+
+
+def describe_error(error: BaseException) -> str:
+    """Return one line on an exception that the user's code raised: type, message, file and line."""
     while isinstance(error, UserError) and error.__cause__ is not None:
         error = error.__cause__
     traceback = error.__traceback__

@@ -1,4 +1,4 @@
-"""A run: its folder, and everything that training, evaluation and export need of its experiment."""
+"""A run: its folder, its experiment, and its data, which training, evaluation and export share."""
 
 import json
 from collections import Counter
@@ -11,75 +11,61 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Float, Int
 
-from aersut.config import Experiment, checked, differences, digest, from_tree, to_tree
+from aersut.config import Experiment, checked, differences, digest, to_tree
 from aersut.data.collection import Collection, collect
-from aersut.data.splits import PARTS, Split, split, to_records
-from aersut.data.table import Table
+from aersut.data.feature_table import FeatureTable
+from aersut.data.protocols import SPLITS
+from aersut.data.splits import Split, from_records, split, to_records
 from aersut.errors import UserError
+from aersut.experiment import load_experiment
+from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
 from aersut.models.network import Network
 from aersut.paths import write_json
-from aersut.registry import MODELS, import_plugins
+from aersut.registry import MODELS
+
+
+class _PathInRun:
+    """A property of `Run`: a path in its folder."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, run: "Run", owner: type) -> Path:
+        return run.folder / self.name
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and the experiment whose results it holds."""
+    """A run folder and the experiment whose results it contains."""
 
     folder: Path
     experiment: Experiment
-
-    @property
-    def config(self) -> Path:
-        return self.folder / "config.json"
-
-    @property
-    def split(self) -> Path:
-        return self.folder / "split.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.folder / "checkpoints"
-
-    @property
-    def records(self) -> Path:
-        return self.folder / "metrics.jsonl"
-
-    @property
-    def sessions(self) -> Path:
-        return self.folder / "sessions.jsonl"
-
-    @property
-    def plots(self) -> Path:
-        return self.folder / "plots"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.folder / "evaluation" / "metrics.json"
-
-    @property
-    def export(self) -> Path:
-        return self.folder / "export"
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
-
-    @property
-    def teacher(self) -> Path:
-        return self.folder / "teacher"
+    config = _PathInRun("config.json")
+    split = _PathInRun("split.json")
+    checkpoints = _PathInRun("checkpoints")
+    records = _PathInRun("metrics.jsonl")
+    sessions = _PathInRun("sessions.jsonl")
+    plots = _PathInRun("plots")
+    evaluation = _PathInRun("evaluation/metrics.json")
+    export = _PathInRun("export")
+    report = _PathInRun("report.html")
+    teacher = _PathInRun("teacher")
 
     @property
     def synthetic(self) -> bool:
-        """Whether any of its speech is synthetic, which every output says."""
-        return any(entry["name"] == "synthetic" for entry in to_tree(self.experiment.data)["corpora"])
+        """Whether any corpus is synthetic; every output states it."""
+        return any(corpus.synthetic for corpus in self.experiment.data.corpora)
 
 
 def start(experiment: Experiment, folder: Path | None = None) -> Run:
-    """Return the run of an experiment, in `folder` or in the one that its configuration names; make it if it is new.
+    """Return the run of an experiment; create its folder if it is new.
+
+    Args:
+        folder: of the run; by default runs/NAME/DIGEST, with the digest of the experiment's configuration.
 
     Raises:
-        UserError: the folder holds another experiment's run, or something that is no run.
+        UserError: the folder contains the run of another experiment, or other files.
     """
     experiment = checked(experiment)
     tree = to_tree(experiment)
@@ -88,17 +74,17 @@ def start(experiment: Experiment, folder: Path | None = None) -> Run:
         changed = differences(to_tree(open_run(run.folder).experiment), tree)
         if changed:
             raise UserError(
-                f"run folder {run.folder} holds another experiment; its configuration / the one asked for differ in: "
-                f"{'; '.join(changed[:3])}{' …' if len(changed) > 3 else ''}. Choose another --workdir or leave it out."
+                f"run folder {run.folder} contains a run of another experiment; differences (existing / requested): "
+                f"{'; '.join(changed[:3])}{' …' if len(changed) > 3 else ''}. Choose another --workdir, or omit it."
             )
         return run
     try:
-        # what begins with a dot may be a config.json whose writing was interrupted; another process of one training may
-        # have written it since
-        strange = run.folder.exists() and any(not path.name.startswith(".") for path in run.folder.iterdir())
-        if strange and not run.config.exists():
+        # a file that starts with a dot may be a config.json whose writing was interrupted; config.json itself may have
+        # been written in the meantime by another process of the same training
+        occupied = run.folder.exists() and any(not path.name.startswith(".") for path in run.folder.iterdir())
+        if occupied and not run.config.exists():
             raise UserError(
-                f"folder {run.folder} is not empty and no run (it has no config.json). Choose another --workdir."
+                f"folder {run.folder} is not empty and is not a run (it has no config.json). Choose another --workdir."
             )
         write_json(run.config, tree)
     except OSError as error:
@@ -112,19 +98,12 @@ def open_run(folder: Path) -> Run:
     """Return the run in `folder`.
 
     Raises:
-        UserError: there is none, or its configuration cannot be read by this version.
+        UserError: `folder` is not a run folder, or this version cannot read its configuration.
     """
-    run = Run(folder, Experiment())
-    try:
-        tree = json.loads(run.config.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{folder} is no run folder: there is no config.json in it. Name one with --workdir.") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{run.config} cannot be read: {error}.") from None
-    if not isinstance(tree, dict):
-        raise UserError(f"{run.config} is not the configuration of a run: expected an object.")
-    import_plugins(tree.get("plugins") or ())
-    return Run(folder, from_tree(tree))
+    config = folder / "config.json"
+    if not config.exists():
+        raise UserError(f"{folder} is not a run folder: it has no config.json. Set --workdir to one.")
+    return Run(folder, load_experiment(str(config)))
 
 
 @dataclass(frozen=True)
@@ -132,15 +111,17 @@ class Prepared:
     """The data of a run, split, as features.
 
     Attributes:
+        collection: the clips.
+        split: the division into training, validation and test set.
+        frontend: the audio frontend (feature extraction in front of the classifier), scaled by the training set.
         table: unscaled features of each version of each clip, on disk.
         labels: the class of each clip.
-        frontend: with its scaling fitted on the training part.
     """
 
     collection: Collection
     split: Split
     frontend: Frontend
-    table: Table
+    table: FeatureTable
     labels: Int[np.ndarray, " clips"]
 
     def features(self, items: Int[np.ndarray, "items 2"]) -> Float[np.ndarray, "items frames channels"]:
@@ -149,7 +130,7 @@ class Prepared:
 
 
 def make_frontend(experiment: Experiment) -> Frontend:
-    """The experiment's frontend, without scaling."""
+    """The audio frontend of an experiment, without scaling."""
     try:
         return Frontend(
             experiment.framing,
@@ -163,55 +144,54 @@ def make_frontend(experiment: Experiment) -> Frontend:
 
 
 def build_network(experiment: Experiment, frontend: Frontend) -> Network:
-    """The experiment's network with its initial weights."""
+    """The network of an experiment with its initial weights."""
 
     def build() -> Network:
         rngs = nnx.Rngs(jax.random.key(experiment.seed))
         return experiment.model.build(*frontend.shape, frontend.classes, rngs)
 
     try:
-        return nnx.jit(build)()  # one compilation, kept for the next process, in place of one per initializer
+        return nnx.jit(build)()  # one compilation, cached for later processes, instead of one per initializer
     except ValueError as error:
         raise UserError(f"experiment.model '{MODELS.name_of(experiment.model)}': {error}") from None
 
 
 def prepare(run: Run) -> Prepared:
-    """Collect, split, and compute (or find in the cache) the features; write `split.json` for a new run.
+    """Collect and split the clips, and compute their features or read them from the cache; write `split.json`.
 
     Raises:
-        UserError: the data cannot be used, or is not what the run began with.
+        UserError: the data cannot be used, or differs from the data with which the run was started.
     """
     experiment = run.experiment
     frontend = make_frontend(experiment)
     collection = collect(experiment.data, experiment.framing)
-    parts = split(experiment.data, collection.clips, collection.contents, 1 + experiment.augmented_copies)
-    _agree(run, to_records(parts, collection.clips, collection.contents))
-    table = frontend.cached(collection, parts.parts >= 0, experiment.seed)
+    assigned = split(experiment.data, collection.clips, collection.contents, 1 + experiment.augmented_copies)
+    _check_unchanged(run, to_records(assigned, collection.clips, collection.contents))
+    table = cached_features(frontend, collection, assigned.assignment >= 0, experiment.seed)
     if experiment.scaling == "standard":
-        frontend = frontend.fit_scaling(table, parts.items("train"))
-    return Prepared(collection, parts, frontend, table, np.array(collection.labels, np.int32))
+        frontend = frontend.fit_scaling(table, assigned.examples("train"))
+    return Prepared(collection, assigned, frontend, table, np.array(collection.labels, np.int32))
 
 
-def describe(prepared: Prepared) -> str:
-    """One line on the split, for the terminal."""
-    counts = ", ".join(f"{len(prepared.split.items(part)):,} {part}" for part in PARTS)
-    return (
-        f"protocol {prepared.split.protocol}: {counts} items; features of {prepared.frontend.shape} frames × channels"
-    )
+def split_summary(prepared: Prepared) -> str:
+    """Description of the split and the features in one line."""
+    counts = ", ".join(f"{len(prepared.split.examples(name)):,} {name}" for name in SPLITS)
+    frames, channels = prepared.frontend.shape
+    return f"protocol {prepared.split.protocol}: {counts} examples; features: {frames} frames × {channels} channels"
 
 
-def _agree(run: Run, records: dict[str, Any]) -> None:
+def _check_unchanged(run: Run, records: dict[str, Any]) -> None:
     if not run.split.exists():
         write_json(run.split, records)
         return
-    before = json.loads(run.split.read_text(encoding="utf-8"))
+    before = from_records(json.loads(run.split.read_text(encoding="utf-8")))
     known, now = (
-        Counter((clip["content"], clip["emotion"], *clip["parts"]) for clip in side["clips"])
-        for side in (before, records)
+        Counter((clip["content"], clip["emotion"], *clip["splits"]) for clip in table["clips"])
+        for table in (before, records)
     )
     if known != now:
         raise UserError(
-            f"the data is not what run {run.folder} began with: {(known - now).total()} clips are gone, of another "
-            f"emotion or in another part, {(now - known).total()} are new. Restore the data, or start another run with "
-            "another --workdir."
+            f"the data has changed since run {run.folder} was started: {(known - now).total()} clips are missing, or "
+            f"have another emotion or set; {(now - known).total()} are new. Restore the data, or start another run "
+            "with another --workdir."
         )

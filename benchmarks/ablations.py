@@ -1,19 +1,20 @@
-"""What helps on unheard speakers: variants of an experiment, compared on validation speakers.
+"""Ablation study on unseen speakers: variants of an experiment, compared on validation speakers.
 
     python benchmarks/ablations.py --speech FOLDER [--only 'STAGE; VARIANT'] [--seeds 0] [--halves a]
     python benchmarks/ablations.py --table
 
-The eight speakers at hand that validate in ravdess5's folds validate here, four at a time, two women and two men each;
-all but one of the others train. So two runs say as much of a variant as all five folds would, of which each has only
-one or two validation speakers. The one speaker is the test part that a run must have, and is not looked at.
+The eight available speakers that are validation speakers in ravdess5's folds form two halves of two women and two men.
+Each half is a validation set; the training set is all other speakers but one. So two runs have as many validation
+speakers as all five folds, each of which has only one or two. The remaining speaker is the test set that a run needs;
+it is not evaluated.
 
-Each run adds a row to docs/ablations.csv. A run whose row is there is passed over and one that was interrupted goes on
-where it stopped, in runs/ablations, so that the whole can be stopped and started at will. What has a row is not edited
-but gets another name: `changes` are the keys that a row set in START. Recipes that were chosen here are judged by
-`benchmarks/judge.py`. FOLDER is a root that holds RAVDESS.
+Each run adds a row to docs/ablations.csv. A run with a row is skipped, and an interrupted run resumes from
+runs/ablations, so the script can be stopped and restarted at any time. A variant that has a row is not edited; a
+changed variant gets a new name. `changes` are the keys that the run sets in START. `benchmarks/recipes.py` evaluates
+the recipes that were chosen here. FOLDER is a data root that contains RAVDESS.
 
-`uar` is the validation UAR averaged over the last quarter of the epochs, `loss` the cross-entropy likewise: the best
-epoch's figure is a maximum over noise, and flatters what jumps about. `best` is that one, for comparison.
+`uar` is the validation UAR averaged over the last quarter of the epochs, `loss` the cross-entropy in the same way: the
+best epoch's UAR is a maximum over noise, and overestimates variants with a noisy UAR. `best` is that maximum.
 """
 
 import shlex
@@ -21,13 +22,13 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
-from common import RUNS, add_row, asked, known, trained  # beside this file
+from common import RUNS, add_row, has_row, parse_arguments, trained_run  # beside this file
 
 from aersut.augment import SpecAugment
 from aersut.config import Data, Experiment, Loss
 from aersut.contracts import Framing
 from aersut.corpora import Ravdess
-from aersut.experiment import load
+from aersut.experiment import load_experiment
 from aersut.features import LogMel
 from aersut.models import TCResNet
 from aersut.run import Run
@@ -60,12 +61,12 @@ def listed(*plugins: str) -> str:
     return f"[{', '.join(plugins)}]"
 
 
-def together(*members: str) -> str:
+def ensemble(*members: str) -> str:
     return f'{{"name": "ensemble", "members": {listed(*members)}}}'
 
 
 SPEC = '{"name": "spec_augment", "time_width": 12}'
-SOME_SPEC = '{"name": "spec_augment", "time_masks": 1, "time_width": 12, "channel_masks": 1}'
+LIGHT_SPEC = '{"name": "spec_augment", "time_masks": 1, "time_width": 12, "channel_masks": 1}'
 WARP = '{"name": "mel_warp", "probability": 0.5}'
 MIXUP = '{"name": "mixup", "alpha": 0.2}'
 CENTERED = '{"name": "centered", "of": {"name": "log_mel", "amin": 1e-7}}'
@@ -83,31 +84,31 @@ MIXED = (
 BARE = {"augment": "[]"}
 FLOOR = {**BARE, "features.0.amin": "1e-7"}
 SHORT = {**FLOOR, "epochs": "40"}
-AUGMENTED = {**FLOOR, "augment": listed(SOME_SPEC, WARP, MIXUP), "epochs": "80"}
+AUGMENTED = {**FLOOR, "augment": listed(LIGHT_SPEC, WARP, MIXUP), "epochs": "80"}
 EQUALIZE = '{"name": "equalize"}'
 WARP_ALWAYS = '{"name": "mel_warp"}'
 WARP_FAR = '{"name": "mel_warp", "bands": [0.8, 1.2], "shift": [-2, 2], "tempo": [0.7, 1.3]}'
 WARP_STILL = '{"name": "mel_warp", "tempo": [1, 1]}'
 BANDED = '{"name": "tc_resnet", "filters": [32, 32, 48], "bands": 8, "dropout": 0.2}'
-FOUR = together(NARROW, NARROW, NARROW, NARROW)
-BOTH_KINDS = together(NARROW, NARROW, BANDED, BANDED)
+FOUR = ensemble(NARROW, NARROW, NARROW, NARROW)
+BOTH_KINDS = ensemble(NARROW, NARROW, BANDED, BANDED)
 WIDER = {"model.filters": "48,48,56", "model.kernels": "3,3,3", "model.dropout": "0.2"}
 
 OTHER = '{{"name": "{}", "learning_rate": {}, "schedule": "cosine", "warmup": 0.05}}'
 NOISE = '{"name": "noise"}'
 REVERB = '{"name": "reverb"}'
 COPIES = {"augmented_copies": "4", "epochs": "32"}
-"""As many steps as 160 epochs without copies."""
-SPECTRAL = (EQUALIZE, SOME_SPEC, WARP_ALWAYS, MIXUP)
+"""The same number of steps as 160 epochs without copies."""
+SPECTRAL = (EQUALIZE, LIGHT_SPEC, WARP_ALWAYS, MIXUP)
 LONGER = {
     **FLOOR,
     "augment": listed(*SPECTRAL),
     "epochs": "160",
     "model": NARROW,
 }
-EVENLY = {
+UNIFORM_MIXUP = {
     **LONGER,
-    "augment": listed(EQUALIZE, SOME_SPEC, WARP_ALWAYS, '{"name": "mixup", "alpha": 1}'),
+    "augment": listed(EQUALIZE, LIGHT_SPEC, WARP_ALWAYS, '{"name": "mixup", "alpha": 1}'),
     "epochs": "320",
 }
 
@@ -118,9 +119,9 @@ BASES: dict[str, Overrides] = {
     "augmented": AUGMENTED,
     "micro": AUGMENTED,
     "longer": LONGER,
-    "mixed": EVENLY,
+    "mixed": UNIFORM_MIXUP,
 }
-"""Where each stage starts: what the stages before it have shown to help."""
+"""The base of each stage: the variants that helped in the stages before it."""
 STAGES: dict[str, dict[str, Overrides]] = {
     "start": {
         "as it is": {},
@@ -130,11 +131,11 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "amin 1e-7": {"features.0.amin": "1e-7"},
     },
     "floor": {
-        "spec, warp, mixup": {"augment": listed(SOME_SPEC, WARP, MIXUP)},
+        "spec, warp, mixup": {"augment": listed(LIGHT_SPEC, WARP, MIXUP)},
         "amin 1e-5": {"features.0.amin": "1e-5"},
         "centered": {"features": listed(CENTERED)},
         "res_lstm": {"model": "res_lstm"},
-        "spec, warp, mixup, 100 epochs": {"augment": listed(SOME_SPEC, WARP, MIXUP), "epochs": "100"},
+        "spec, warp, mixup, 100 epochs": {"augment": listed(LIGHT_SPEC, WARP, MIXUP), "epochs": "100"},
         "f0, rms": {"features": '[{"name": "log_mel", "amin": 1e-7}, {"name": "f0"}, {"name": "rms"}]'},
         "mixup": {"augment": listed(MIXUP)},
         "as it is": {},
@@ -148,12 +149,12 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "as it is": {},
         "half the width": {"model.filters": "32,32,48", "model.dropout": "0.2"},
         "four of half the width": {"model": FOUR},
-        "three, each of its own kind": {"model": together(*MIXED)},
+        "three, each of its own kind": {"model": ensemble(*MIXED)},
         "bands=8": {"model.bands": "8"},
         "160 epochs": {"epochs": "160"},
         "balanced": {"sampling": "balanced"},
         "trimmed at 30 dB": {"data.trim_db": "30"},
-        "another microphone": {"augment": listed(EQUALIZE, SOME_SPEC, WARP, MIXUP)},
+        "with equalize": {"augment": listed(EQUALIZE, LIGHT_SPEC, WARP, MIXUP)},
         "dropout=0.5": {"model.dropout": "0.5"},
         "statistics, not attentive": {"model.pooling": "statistics"},
         "mean, not attentive": {"model.pooling": "mean"},
@@ -168,14 +169,14 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "twice the width": {"model.filters": "128,128,192"},
         "ds_cnn": {"model": "ds_cnn"},
         "pitch and tempo copies": {
-            "augment": listed(TEMPO, PITCH, SOME_SPEC, WARP, MIXUP),
+            "augment": listed(TEMPO, PITCH, LIGHT_SPEC, WARP, MIXUP),
             "augmented_copies": "4",
             "epochs": "16",
         },
     },
     "micro": {
         "48, 48, 56 by 3 frames": WIDER,
-        "the same, augmented less, 120 epochs": {**WIDER, "augment": listed(SOME_SPEC, WARP), "epochs": "120"},
+        "the same, augmented less, 120 epochs": {**WIDER, "augment": listed(LIGHT_SPEC, WARP), "epochs": "120"},
         "the same, dropout=0.1": {**WIDER, "model.dropout": "0.1"},
     },
     "longer": {
@@ -183,12 +184,12 @@ STAGES: dict[str, dict[str, Overrides]] = {
         "two plain, two with bands=8": {"model": BOTH_KINDS},
         "four plain": {"model": FOUR},
         "bands=8": {"model": BANDED},
-        "warp half the time": {"augment": listed(EQUALIZE, SOME_SPEC, WARP, MIXUP)},
-        "no equalize": {"augment": listed(SOME_SPEC, WARP_ALWAYS, MIXUP)},
-        "warp twice as far": {"augment": listed(EQUALIZE, SOME_SPEC, WARP_FAR, MIXUP)},
-        "warp does not change the tempo": {"augment": listed(EQUALIZE, SOME_SPEC, WARP_STILL, MIXUP)},
-        "no warp": {"augment": listed(EQUALIZE, SOME_SPEC, MIXUP)},
-        "no mixup": {"augment": listed(EQUALIZE, SOME_SPEC, WARP_ALWAYS)},
+        "warp half the time": {"augment": listed(EQUALIZE, LIGHT_SPEC, WARP, MIXUP)},
+        "no equalize": {"augment": listed(LIGHT_SPEC, WARP_ALWAYS, MIXUP)},
+        "warp twice as far": {"augment": listed(EQUALIZE, LIGHT_SPEC, WARP_FAR, MIXUP)},
+        "warp does not change the tempo": {"augment": listed(EQUALIZE, LIGHT_SPEC, WARP_STILL, MIXUP)},
+        "no warp": {"augment": listed(EQUALIZE, LIGHT_SPEC, MIXUP)},
+        "no mixup": {"augment": listed(EQUALIZE, LIGHT_SPEC, WARP_ALWAYS)},
         "80 epochs": {"epochs": "80"},
         "320 epochs": {"epochs": "320"},
         "EMA over 500 steps": {"ema": "0.998"},
@@ -215,14 +216,14 @@ STAGES: dict[str, dict[str, Overrides]] = {
     "mixed": {
         "as it is": {},
         "two plain, two with bands=8": {"model": BOTH_KINDS},
-        "taught by those four": {"teacher": BOTH_KINDS},
+        "distilled from those four": {"teacher": BOTH_KINDS},
     },
 }
-"""stage → variant → what it changes of the stage's base."""
+"""stage → variant → overrides of the stage's base."""
 
 
 def main() -> None:
-    arguments = asked(__doc__, ROWS, table, only="", halves="a,b", seeds="0")
+    arguments = parse_arguments(__doc__, ROWS, table, only="", halves="a,b", seeds="0")
     only = {name.strip() for name in arguments.only.split(";")} - {""}
     for seed in arguments.seeds.split(","):
         for stage, variants in STAGES.items():
@@ -234,27 +235,27 @@ def main() -> None:
 
 
 def one(stage: str, variant: str, overrides: Overrides, speech: Path, half: str, seed: str) -> None:
-    """Train one run, unless its row is there, and add the row."""
+    """Train one run and add its row; skip it if the row exists."""
     changed = {**BASES[stage], **overrides}
     changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in changed.items())
     row = {"stage": stage, "variant": variant, "half": half, "seed": seed, "changes": changes}
-    if known(ROWS, row):
+    if has_row(ROWS, row):
         return
     print(f"{stage}: {variant}, half {half}, seed {seed}", flush=True)
-    experiment = load(START, {**changed, **speakers(half), "seed": seed}.items())
-    run = trained(experiment, speech, RUNS / f"{stage}, {variant}, {half}, {seed}")
-    add_row(ROWS, COLUMNS, {**row, **figures(run)})
+    experiment = load_experiment(START, {**changed, **speakers(half), "seed": seed}.items())
+    run = trained_run(experiment, speech, RUNS / f"{stage}, {variant}, {half}, {seed}")
+    add_row(ROWS, COLUMNS, {**row, **results(run)})
 
 
 def speakers(half: str) -> Overrides:
     training = [speaker for speaker in SPEAKERS if speaker not in (*HALVES[half], UNUSED)]
-    parts = {"train": training, "validation": HALVES[half], "test": [UNUSED]}
-    named = {f"data.{part}_speakers": ",".join(map(str, who)) for part, who in parts.items()}
-    return {"data.protocol": "given", **named}
+    sets = {"train": training, "validation": HALVES[half], "test": [UNUSED]}
+    keys = {f"data.{name}_speakers": ",".join(map(str, members)) for name, members in sets.items()}
+    return {"data.protocol": "given", **keys}
 
 
-def figures(run: Run) -> dict[str, str]:
-    epochs = records.read(run.records)
+def results(run: Run) -> dict[str, str]:
+    epochs = records.read_records(run.records)
     last = epochs[-max(1, len(epochs) // 4) :]
 
     def mean(name: str) -> str:
@@ -270,7 +271,7 @@ def figures(run: Run) -> dict[str, str]:
 
 
 def table(found: list[dict[str, str]]) -> str:
-    """Each variant's means over both halves and its seeds, stage by stage, best first."""
+    """Each variant's means over its halves and seeds, by stage, the best first."""
     groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for row in found:
         groups[row["stage"], row["variant"]].append(row)

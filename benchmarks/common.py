@@ -1,4 +1,4 @@
-"""What the benchmarks share: recordings to work on, and measuring in turn."""
+"""Functions for several benchmarks: speech, alternating measurement, training, and CSV results."""
 
 import argparse
 import contextlib
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
-    """The median of what each way returns, over rounds in which each runs once; the first round warms up."""
+    """Median of each function's results over rounds in which each runs once; the first round is a warm-up."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats + 1):
         for name, way in ways.items():
@@ -27,25 +27,25 @@ def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
 
 
 def speech(folder: Path, count: int, sample_rate: int) -> np.ndarray:
-    """Three seconds each of `count` recordings, spread over the folder, trimmed; f32[count, samples]."""
+    """Three trimmed seconds of each of `count` recordings, evenly spaced in the folder; f32[count, samples]."""
     from aersut.corpora.files import audio_files
-    from aersut.data.audio import decode, fit
+    from aersut.data.audio import crop_or_pad, decode
 
     files = audio_files(folder)
     if len(files) < count:
-        sys.exit(f"{folder} holds {len(files)} sound files, fewer than {count}")
-    chosen = [files[place] for place in np.linspace(0, len(files) - 1, count).astype(int)]
-    return np.stack([fit(decode(file, sample_rate, 40.0), 3 * sample_rate, "start") for file in chosen])
+        sys.exit(f"{folder} contains {len(files)} audio files, expected at least {count}")
+    chosen = [files[index] for index in np.linspace(0, len(files) - 1, count).astype(int)]
+    return np.stack([crop_or_pad(decode(file, sample_rate, 40.0), 3 * sample_rate, "start") for file in chosen])
 
 
 RUNS = Path("runs") / "ablations"
-"""Where runs lie while they are trained; they can be removed when their rows are written."""
+"""Folder of the trained runs; it can be deleted when their rows are written."""
 
 
-def trained(experiment: "Experiment", speech: Path, folder: Path) -> "Run":
-    """The finished run of an experiment on the recordings under `speech`, trained from where it stopped.
+def trained_run(experiment: "Experiment", speech: Path, folder: Path) -> "Run":
+    """The run of an experiment on the recordings under `speech`, trained or resumed until it is complete.
 
-    What it prints goes to `log.txt` in its folder.
+    Its output is written to `log.txt` in its folder.
     """
     from aersut.run import start
     from aersut.training.loop import train
@@ -60,35 +60,38 @@ def trained(experiment: "Experiment", speech: Path, folder: Path) -> "Run":
     return run
 
 
-def asked(
+def parse_arguments(
     doc: str | None, rows: Path, table: Callable[[list[dict[str, str]]], str], **flags: str
 ) -> argparse.Namespace:
-    """The command line of a script that trains on `--speech` and writes `rows`; `--table` prints them, and ends it.
+    """Parse the command line of a script that trains on `--speech` and writes `rows`; `--table` prints them and exits.
 
     Args:
-        flags: further ones, with their defaults.
+        doc: description for `--help`.
+        rows: the CSV file of results.
+        table: formats its rows.
+        flags: further flags with their defaults.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, help="a root that holds RAVDESS")
+    parser.add_argument("--speech", type=Path, help="a data root with RAVDESS")
     for name, default in flags.items():
         parser.add_argument(f"--{name}", default=default)
-    parser.add_argument("--table", action="store_true", help="print what the rows say, and stop")
+    parser.add_argument("--table", action="store_true", help="print a table of the rows and exit")
     arguments = parser.parse_args()
     if arguments.table:
         print(table(read_rows(rows)))
         sys.exit()
     if arguments.speech is None:
-        sys.exit("--speech FOLDER: a root that holds RAVDESS")
+        sys.exit("--speech FOLDER: a data root with RAVDESS")
     return arguments
 
 
-def known(path: Path, row: Mapping[str, object]) -> bool:
-    """Whether a row of the file begins with what is known of this one."""
+def has_row(path: Path, row: Mapping[str, object]) -> bool:
+    """Whether the file has a row with the same values as `row` in the columns of `row`."""
     return any(row.items() <= other.items() for other in read_rows(path))
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file; none where there is no file."""
+    """The rows of a CSV file; none if it does not exist."""
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -96,7 +99,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def add_row(path: Path, columns: Sequence[str], row: Mapping[str, object]) -> None:
-    """Append a row to a CSV file, which is begun with its columns' names."""
+    """Append a row to a CSV file, with a header line if the file is new."""
     new = not path.exists()
     with path.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")

@@ -1,17 +1,17 @@
-"""How fast speech becomes batches, and in how much memory.
+"""Speed and memory of the data pipeline: from audio files to training batches.
 
     python benchmarks/data.py --speech FOLDER [--repeats 3] [--untouched] [--json]
 
-Two peers run in the same process tree, alternating with ours, medians are printed:
+Medians of alternating repetitions of AERSUT and of a baseline:
 
-- building the store from 48 kHz .wav files (Actor_01 of RAVDESS, as often as it takes), hashing and trimming included,
-  against a plain loop of `librosa.load(path, sr=22050)` over the same files; each in a process of its own, for the
-  store changes how the process keeps its memory, and both with memory that has been touched before (`touch_memory`),
-  unless `--untouched` is given;
-- feeding batches of 32 cached features (130 × 13), against the usual grain chain, example by example, over the same
-  array in memory.
+- Building the audio store from 48 kHz .wav files (copies of the files under FOLDER, such as Actor_01 of RAVDESS),
+  hashing and trimming included. Baseline: a loop of `librosa.load(path, sr=22050)` over the same files. Each runs in
+  its own process, since the store changes the memory allocation of its process, and both with memory that was touched
+  before (`touch_memory`), except with `--untouched`.
+- Feeding batches of 32 cached features (130 × 13). Baseline: grain's standard pipeline, example by example, over the
+  same array in memory.
 
-Then the memory of one epoch over 100,000 generated clips of that size (676 MB), in a process of its own.
+Then the memory growth in one epoch over 100,000 generated clips of this size (676 MB), in its own process.
 """
 
 import argparse
@@ -36,10 +36,10 @@ FRAMES, CHANNELS, BATCH, CLIPS = 130, 13, 32, 100_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, required=True, help="a folder with 48 kHz .wav files somewhere below")
+    parser.add_argument("--speech", type=Path, required=True, help="a folder with 48 kHz .wav files at any depth")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--untouched", action="store_true", help="decode in memory as the system gives it")
-    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--untouched", action="store_true", help="decode in memory that was not touched before")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, metric → number")
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--decode", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -52,19 +52,19 @@ def main() -> None:
         print(memory_of_an_epoch(arguments.memory_of))
         return
     with tempfile.TemporaryDirectory() as folder:
-        figures = {
-            **store(arguments.speech, Path(folder), arguments.repeats, ["--untouched"] * arguments.untouched),
+        results = {
+            **audio_store(arguments.speech, Path(folder), arguments.repeats, ["--untouched"] * arguments.untouched),
             **feeding(arguments.repeats, Path(folder)),
         }
-        figures["memory_growth_mb"] = memory(Path(folder), arguments.speech)
+        results["memory_growth_mb"] = memory(Path(folder), arguments.speech)
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(results))
         return
-    for name, value in figures.items():
+    for name, value in results.items():
         print(f"{name:32}{value:14,.2f}")
 
 
-def store(speech: Path, folder: Path, repeats: int, options: list[str]) -> dict[str, float]:
+def audio_store(speech: Path, folder: Path, repeats: int, options: list[str]) -> dict[str, float]:
     import soundfile
 
     originals = [path for path in sorted(speech.rglob("*.wav")) if soundfile.info(path).samplerate == 48_000]
@@ -72,7 +72,7 @@ def store(speech: Path, folder: Path, repeats: int, options: list[str]) -> dict[
         sys.exit(f"no 48 kHz .wav file under {speech}")
     copies = folder / "copies"
     copies.mkdir()
-    for number in range(-(-1_440 // len(originals))):  # as many files as RAVDESS has, each read from its own place
+    for number in range(-(-1_440 // len(originals))):  # as many files as RAVDESS has, without repetition
         for path in originals:
             shutil.copy(path, copies / f"{number}-{path.name}")
 
@@ -89,13 +89,13 @@ def store(speech: Path, folder: Path, repeats: int, options: list[str]) -> dict[
 
 
 def decode_ours(paths: list[Path], prepare: Callable[[], None]) -> float:
-    from aersut.data.store import open_store
+    from aersut.data.store import open_audio_store
 
-    with tempfile.TemporaryDirectory() as place:
-        open_store(paths[:20], 22_050, 40.0, Path(place))
+    with tempfile.TemporaryDirectory() as cache:
+        open_audio_store(paths[:20], 22_050, 40.0, Path(cache))
         prepare()
         begin = time.perf_counter()
-        open_store(paths, 22_050, 40.0, Path(place))
+        open_audio_store(paths, 22_050, 40.0, Path(cache))
         return len(paths) / (time.perf_counter() - begin)
 
 
@@ -112,10 +112,10 @@ def decode_librosa(paths: list[Path], prepare: Callable[[], None]) -> float:
 
 
 def touch_memory() -> None:
-    """Have the system own 512 MB of free memory.
+    """Touch 512 MB of memory and free it.
 
-    A virtual machine may get its memory page by page from its host at the first touch, and give it back when it is
-    free. Writing a store to such pages takes much longer, and no two runs meet as many of them.
+    A virtual machine may obtain memory from its host page by page at the first touch, and return it when it is free.
+    Writing a store to such pages takes much longer, and their number differs between runs.
     """
     np.ones(1 << 29, np.uint8)
 
@@ -124,7 +124,7 @@ def feeding(repeats: int, folder: Path) -> dict[str, float]:
     import grain
 
     clips, batches = 4_000, 600
-    items, labels = write_features(folder / "features.npy", clips)
+    examples, labels = write_features(folder / "features.npy", clips)
     array = np.load(folder / "features.npy")[:, 0]
 
     class Examples:
@@ -142,7 +142,7 @@ def feeding(repeats: int, folder: Path) -> dict[str, float]:
         return batches * BATCH / (time.perf_counter() - begin)
 
     def ours() -> float:
-        return rate(our_batches(folder / "features.npy", items, labels))
+        return rate(our_batches(folder / "features.npy", examples, labels))
 
     def theirs() -> float:
         dataset = grain.MapDataset.source(Examples()).seed(0).shuffle().batch(BATCH, drop_remainder=True).repeat()
@@ -163,9 +163,9 @@ def memory(folder: Path, speech: Path) -> float:
 
 
 def memory_of_an_epoch(path: Path) -> float:
-    """How many MB the process grows by in one epoch, file pages included, once the first batch is there."""
-    items = np.stack([np.arange(CLIPS), np.zeros(CLIPS, int)], axis=1)
-    iterator = our_batches(path, items, np.zeros(CLIPS, np.int32))
+    """Growth of the process's memory in one epoch after the first batch, in MB, file pages included."""
+    examples = np.stack([np.arange(CLIPS), np.zeros(CLIPS, int)], axis=1)
+    iterator = our_batches(path, examples, np.zeros(CLIPS, np.int32))
     next(iterator)
     begin = resident()
     most = begin
@@ -175,11 +175,11 @@ def memory_of_an_epoch(path: Path) -> float:
     return most - begin
 
 
-def our_batches(path: Path, items: np.ndarray, labels: np.ndarray) -> "grain.DatasetIterator":
+def our_batches(path: Path, examples: np.ndarray, labels: np.ndarray) -> "grain.DatasetIterator":
+    from aersut.data.feature_table import FeatureTable
     from aersut.data.pipeline import FeatureSource, training_batches
-    from aersut.data.table import Table
 
-    return training_batches(FeatureSource(Table(path), items, labels), BATCH, seed=0)
+    return training_batches(FeatureSource(FeatureTable(path), examples, labels), BATCH, seed=0)
 
 
 def write_features(path: Path, clips: int) -> tuple[np.ndarray, np.ndarray]:
@@ -195,7 +195,7 @@ def resident() -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1000
-    raise RuntimeError("needs Linux's /proc")
+    raise RuntimeError("/proc/self/status does not exist; run this benchmark on Linux")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""How long it takes to judge 2,000 clips, to draw them, and to write the report.
+"""Durations of an evaluation of 2,000 clips with its plots, of the report, and of bootstrap intervals.
 
     python benchmarks/evaluation.py [--repeats 3] [--json]
 
-A run on synthetic voices is made in a temporary folder (a network of the quick start's size, one epoch), with 2,000
-clips in its test part, whose features are cached before the clock runs. evaluate_s is a whole `--mode=evaluate`: a
-process of its own, restoring, predicting, 2,000 bootstrap samples of everything, all pictures. report_s is the same of
-`--mode=report`, report_mb the page's size. bootstrap_s is the intervals alone; bootstrap_sklearn_s the same UAR, WA and
-F1 as a loop over scikit-learn's functions (measured on 100 resamples and multiplied).
+A run on synthetic speech is trained in a temporary folder (the network of the quick start, one epoch), with 2,000 clips
+in its test set, whose features are cached before the measurement. evaluate_s is the duration of `--mode=evaluate` in
+its own process: restoring, prediction, 2,000 bootstrap samples of all metrics, all plots. report_s is that of
+`--mode=report`, report_mb the size of the page. bootstrap_s is the duration of the intervals alone; bootstrap_sklearn_s
+that of a loop over scikit-learn's functions for the same UAR, WA, F1 and kappa (measured on 100 resamples and scaled).
 """
 
 import argparse
@@ -29,29 +29,29 @@ SAMPLE = 100
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: name → number")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         launch("--mode=train", *experiment(), f"--workdir={run}")
         launch("--mode=evaluate", f"--workdir={run}")
-        figures = alternate(
+        results = alternate(
             arguments.repeats,
             evaluate_s=lambda: launch("--mode=evaluate", f"--workdir={run}"),
             report_s=lambda: launch("--mode=report", f"--workdir={run}"),
         )
         clips = json.loads((run / "evaluation/metrics.json").read_text())["clips"]
-        figures |= {"clips": clips, "report_mb": (run / "report.html").stat().st_size / 1e6}
-    figures |= alternate(arguments.repeats, bootstrap_s=ours, bootstrap_sklearn_s=scikit_learns)
+        results |= {"clips": clips, "report_mb": (run / "report.html").stat().st_size / 1e6}
+    results |= alternate(arguments.repeats, bootstrap_s=bootstrap, bootstrap_sklearn_s=bootstrap_sklearn)
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(results))
         return
-    for name, value in figures.items():
+    for name, value in results.items():
         print(f"{name:22}{value:10,.2f}")
 
 
 def experiment() -> list[str]:
-    """Speakers enough that half of them say 2,000 clips."""
+    """Overrides for as many speakers that the test set, half of them, has 2,000 clips."""
     return [
         "--experiment=quickstart",
         "--experiment.epochs=1",
@@ -63,7 +63,7 @@ def experiment() -> list[str]:
 
 
 def launch(*arguments: str) -> float:
-    """Seconds that a command takes, from start to end."""
+    """Duration of a command in seconds."""
     begin = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -74,41 +74,41 @@ def launch(*arguments: str) -> float:
     return time.perf_counter() - begin
 
 
-def ours() -> float:
-    """Seconds for 2,000 resamples of the figures."""
+def bootstrap() -> float:
+    """Duration of the headline metrics of 2,000 bootstrap samples in seconds."""
     from aersut import metrics
     from aersut.evaluation.intervals import Resampling
 
-    labels, said, speakers = verdict()
+    labels, predicted, speakers = random_predictions()
     begin = time.perf_counter()
     resampling = Resampling.of(speakers)
-    metrics.figures(resampling.totals((labels, said), (CLASSES, CLASSES)))
+    metrics.headline_metrics(resampling.totals((labels, predicted), (CLASSES, CLASSES)))
     return time.perf_counter() - begin
 
 
-def scikit_learns() -> float:
-    """Seconds that a loop over scikit-learn's functions would take for the same."""
+def bootstrap_sklearn() -> float:
+    """Duration of the same with scikit-learn's functions in seconds, scaled from a smaller number of samples."""
     from sklearn import metrics
 
     from aersut.evaluation.intervals import RESAMPLES, Resampling
 
-    labels, said, speakers = verdict()
+    labels, predicted, speakers = random_predictions()
     resampling = Resampling.of(speakers, SAMPLE)
     begin = time.perf_counter()
     for weights in resampling.weights:
         each = weights[resampling.owners]
-        metrics.accuracy_score(labels, said, sample_weight=each)
-        metrics.recall_score(labels, said, average="macro", sample_weight=each)
-        metrics.f1_score(labels, said, average="macro", sample_weight=each)
-        metrics.f1_score(labels, said, average="weighted", sample_weight=each)
-        metrics.cohen_kappa_score(labels, said, sample_weight=each)
+        metrics.accuracy_score(labels, predicted, sample_weight=each)
+        metrics.recall_score(labels, predicted, average="macro", sample_weight=each)
+        metrics.f1_score(labels, predicted, average="macro", sample_weight=each)
+        metrics.f1_score(labels, predicted, average="weighted", sample_weight=each)
+        metrics.cohen_kappa_score(labels, predicted, sample_weight=each)
     return (time.perf_counter() - begin) * RESAMPLES / SAMPLE
 
 
-def verdict() -> tuple[np.ndarray, np.ndarray, list[str]]:
+def random_predictions() -> tuple[np.ndarray, np.ndarray, list[str]]:
     rng = np.random.default_rng(0)
-    labels, said = rng.integers(0, CLASSES, (2, CLIPS))
-    return labels, said, [str(speaker) for speaker in rng.integers(0, SPEAKERS, CLIPS)]
+    labels, predicted = rng.integers(0, CLASSES, (2, CLIPS))
+    return labels, predicted, [str(speaker) for speaker in rng.integers(0, SPEAKERS, CLIPS)]
 
 
 if __name__ == "__main__":

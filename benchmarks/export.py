@@ -2,11 +2,11 @@
 
     python benchmarks/export.py [--repeats 30] [--run RUN] [--json]
 
-The paper's networks on 130 × 13 features, 8 classes, with the same quantization on either side; Keras 2, whose LSTM
-becomes one operator too, which Keras 3's does not. Ratios are ours through Keras': the file's size (ours with its
-metadata), the median latency in LiteRT on one thread (in turn, so that both meet the same machine), and the arena in
-TensorFlow Lite Micro. With --run also the seconds that --mode=export of that run takes, verification included, and its
-test clips.
+The paper's networks on 130 × 13 features, 8 classes, with the same quantization on both sides. Keras is version 2,
+whose LSTM becomes one operator too; that of Keras 3 does not. Ratios are AERSUT divided by Keras: file size (AERSUT's
+with its metadata), median latency in LiteRT on one thread (measured alternately, under the same load of the machine),
+and tensor arena in TensorFlow Lite Micro. --run adds the seconds that --mode=export of that run takes, verification
+included, and the number of its test clips.
 """
 
 import argparse
@@ -25,6 +25,9 @@ os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_USE_LEGACY_KERAS": "1"}
 import numpy as np
 from common import alternate
 
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.micro import run_tflm
+
 FRAMES, CHANNELS, CLASSES = 130, 13, 8
 BLOCKS = ((256, 5), (128, 3), (64, 3))
 FORMATS = ("float32", "float16", "dynamic", "int8")
@@ -40,59 +43,58 @@ METADATA = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=30)
-    parser.add_argument("--run", type=Path, help="a trained run, which is exported anew")
-    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--run", type=Path, help="a trained run, which is exported again")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, metric → number")
     arguments = parser.parse_args()
     from aersut.quiet import quiet
 
-    figures: dict[str, float] = {}
+    results: dict[str, float] = {}
     with quiet():
         for model in ("cnn", "cnn_lstm"):
-            figures |= compared(model, arguments.repeats)
+            results |= compared(model, arguments.repeats)
         if arguments.run:
-            figures |= whole(arguments.run)
+            results |= timed_export(arguments.run)
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(results))
         return
-    for name, value in figures.items():
+    for name, value in results.items():
         print(f"{name:36}{value:14,.3f}")
 
 
 def compared(model: str, repeats: int) -> dict[str, float]:
-    from aersut.export.tflm import run_tflm
-
     clips = np.random.default_rng(0).normal(size=(50, FRAMES, CHANNELS)).astype(np.float32)
-    ours, theirs = files_of_ours(model, clips), files_of_keras(model, clips)
-    figures: dict[str, float] = {}
+    ours, theirs = exported_files(model, clips), keras_files(model, clips)
+    results: dict[str, float] = {}
     for name in FORMATS:
         taken = alternate(repeats, ours=latency(ours[name]), keras=latency(theirs[name]))
-        figures[f"{model}_{name}_bytes"] = len(ours[name])
-        figures[f"{model}_{name}_size_vs_keras"] = len(ours[name]) / len(theirs[name])
-        figures[f"{model}_{name}_latency_ms"] = taken["ours"]
-        figures[f"{model}_{name}_latency_vs_keras"] = taken["ours"] / taken["keras"]
+        results[f"{model}_{name}_bytes"] = len(ours[name].content)
+        results[f"{model}_{name}_size_vs_keras"] = len(ours[name].content) / len(theirs[name].content)
+        results[f"{model}_{name}_latency_ms"] = taken["ours"]
+        results[f"{model}_{name}_latency_vs_keras"] = taken["ours"] / taken["keras"]
         if name in MICRO:
-            empty = np.zeros((1, 1, FRAMES, CHANNELS), np.int8 if name == "int8" else np.float32)
-            arena, peer = (run_tflm(side[name], empty).arena for side in (ours, theirs))
-            figures |= {f"{model}_{name}_arena": arena, f"{model}_{name}_arena_vs_keras": arena / peer}
-    return figures
+            empty = np.zeros((1, FRAMES, CHANNELS), np.int8 if name == "int8" else np.float32)
+            arena, keras = (run_tflm(side[name], empty).arena for side in (ours, theirs))
+            results |= {f"{model}_{name}_arena": arena, f"{model}_{name}_arena_vs_keras": arena / keras}
+    return results
 
 
-def files_of_ours(name: str, clips: np.ndarray) -> dict[str, bytes]:
+def exported_files(name: str, clips: np.ndarray) -> dict[str, TFLiteFile]:
     import optax
     from flax import nnx
 
-    from aersut.export.bridge import probabilities, to_tflite
-    from aersut.export.flatbuffer import with_metadata
+    from aersut.export.convert import probabilities, to_tflite
     from aersut.export.quantize import quantize
     from aersut.registry import MODELS
     from aersut.training.state import create
 
     graphs, state = create(MODELS[name]().build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), optax.identity())
-    base = to_tflite(probabilities(graphs, state, fused=True), [(1, FRAMES, CHANNELS)])
-    return {kind: with_metadata(quantize(base, kind, clips), METADATA) for kind in FORMATS}
+    base = to_tflite(
+        probabilities(lambda: graphs.network(state.weights, state.rest), fused=True), [(1, FRAMES, CHANNELS)]
+    )
+    return {kind: quantize(base, kind, clips).with_metadata(METADATA) for kind in FORMATS}
 
 
-def files_of_keras(name: str, clips: np.ndarray) -> dict[str, bytes]:
+def keras_files(name: str, clips: np.ndarray) -> dict[str, TFLiteFile]:
     import tensorflow as tf
     import tf_keras
 
@@ -114,7 +116,7 @@ def files_of_keras(name: str, clips: np.ndarray) -> dict[str, bytes]:
     top = [layers.Dropout(0.5), layers.Dense(CLASSES, activation="softmax")]
     network = tf_keras.Sequential([tf_keras.Input((FRAMES, CHANNELS), batch_size=1), *blocks, *head, *top])
 
-    def convert(kind: str) -> bytes:
+    def convert(kind: str) -> TFLiteFile:
         converter: Any = tf.lite.TFLiteConverter.from_keras_model(network)
         if kind != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -124,20 +126,21 @@ def files_of_keras(name: str, clips: np.ndarray) -> dict[str, bytes]:
             converter.representative_dataset = lambda: ([clip[None]] for clip in clips)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
-        return bytes(converter.convert())
+        return TFLiteFile(converter.convert(), f"the {kind} file of Keras")
 
     return {kind: convert(kind) for kind in FORMATS}
 
 
-def latency(file: bytes) -> Callable[[], float]:
-    """A measurement: the median milliseconds of some calls.
+def latency(file: TFLiteFile) -> Callable[[], float]:
+    """A function that measures the median latency of `CALLS` calls, in milliseconds.
 
-    Each has an interpreter of its own, since where its tensors come to lie in memory is worth several percent.
+    Each measurement creates a new interpreter, because the memory layout of the tensors changes latency by several
+    percent.
     """
     from ai_edge_litert.interpreter import Interpreter
 
     def measure() -> float:
-        interpreter: Any = Interpreter(model_content=file, num_threads=1)
+        interpreter: Any = Interpreter(model_content=file.content, num_threads=1)
         interpreter.allocate_tensors()
         into = interpreter.get_input_details()[0]
         interpreter.set_tensor(into["index"], np.zeros(into["shape"], into["dtype"]))
@@ -151,7 +154,7 @@ def latency(file: bytes) -> Callable[[], float]:
     return measure
 
 
-def whole(run: Path) -> dict[str, float]:
+def timed_export(run: Path) -> dict[str, float]:
     launch = Path(__file__).parents[1] / "launch.py"
     begin = time.perf_counter()
     subprocess.run([sys.executable, launch, "--mode=export", f"--workdir={run}"], check=True, capture_output=True)

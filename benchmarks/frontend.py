@@ -1,15 +1,15 @@
-"""How fast features and augmentation are, against librosa and audiomentations doing the same work.
+"""Speed of feature extraction and augmentation, compared with librosa and audiomentations.
 
     python benchmarks/frontend.py --speech FOLDER [--repeats 5] [--json]
 
 - The paper's features: 13 MFCC with deltas and delta-deltas, ZCR and RMS of 3 s at 22,050 Hz.
-- The paper's augmentation: noise, time stretch, pitch shift and time shift, each of them every time.
-- Both on the fly, against the training step of `cnn` that they would be part of.
+- The paper's augmentation: noise, time stretch, pitch shift and time shift, each with probability 1.
+- Both on the fly, compared with the training step of `cnn` on cached features.
 
-Ours works as in `Frontend.cached`: batches of 64, handed over by two threads. Peers run clip by clip in the same
-process, alternating with ours; medians are printed, in ms a clip. librosa in two processes is reported beside it.
+AERSUT runs as in `cached_features`: batches of 64 from two threads. The peers run clip by clip in the same process,
+alternating with AERSUT. The results are medians in ms per clip. librosa in two processes is reported too.
 
-audiomentations is no dependency of AERSUT: `pip install audiomentations`.
+audiomentations is not a dependency of AERSUT: `pip install audiomentations`.
 """
 
 import argparse
@@ -36,25 +36,25 @@ RATE, SAMPLES, CLIPS = 22_050, 66_150, 256
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, required=True, help="a folder with sound files somewhere below")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--speech", type=Path, required=True, help="folder of audio files, at any depth")
+    parser.add_argument("--repeats", type=int, default=5, help="repetitions of each measurement")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, metric name → number")
     arguments = parser.parse_args()
     clips = speech(arguments.speech, CLIPS, RATE)
-    figures = {
+    metrics = {
         **features(clips, arguments.repeats),
         **augmentation(clips, arguments.repeats),
         **on_the_fly(clips, arguments.repeats),
     }
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(metrics))
         return
-    for name, value in figures.items():
+    for name, value in metrics.items():
         print(f"{name:40}{value:10.2f}")
 
 
 def each(function: Callable[[np.ndarray], object], clips: np.ndarray) -> float:
-    """Milliseconds a clip of a loop."""
+    """Milliseconds per clip of a loop."""
     begin = time.perf_counter()
     for clip in clips:
         function(clip)
@@ -62,7 +62,7 @@ def each(function: Callable[[np.ndarray], object], clips: np.ndarray) -> float:
 
 
 def batched(function: Callable[..., object], *stacks: "np.ndarray | jax.Array") -> float:
-    """Milliseconds a clip of a jitted function, in batches from two threads."""
+    """Milliseconds per clip of a jitted function, in batches from two threads."""
     import jax
 
     batches = [tuple(stack[first : first + 64] for stack in stacks) for first in range(0, CLIPS, 64)]
@@ -89,7 +89,7 @@ def features(clips: np.ndarray, repeats: int) -> dict[str, float]:
 
     frontend = Frontend(Framing(), (MFCC(), Delta(), DeltaDelta(), ZCR(), RMS()), (), classes=8)
     ours = jax.jit(lambda audio: frontend.transformed(audio)[1])
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # two processes on two cores: more threads would be in each other's way
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # two processes on two cores: more threads compete
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
 
         def two_processes() -> float:
@@ -126,8 +126,8 @@ def augmentation(clips: np.ndarray, repeats: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
 
     def with_librosa(clip: np.ndarray) -> np.ndarray:
-        deviation = np.sqrt(np.mean(np.square(clip)) * 10 ** (-rng.uniform(10, 30) / 10))
-        clip = clip + deviation * rng.standard_normal(len(clip), np.float32)
+        standard_deviation = np.sqrt(np.mean(np.square(clip)) * 10 ** (-rng.uniform(10, 30) / 10))
+        clip = clip + standard_deviation * rng.standard_normal(len(clip), np.float32)
         clip = librosa.effects.time_stretch(clip, rate=rng.uniform(0.8, 1.2))
         clip = librosa.effects.pitch_shift(
             librosa.util.fix_length(clip, size=SAMPLES), sr=RATE, n_steps=rng.uniform(-3, 3)
@@ -143,7 +143,7 @@ def augmentation(clips: np.ndarray, repeats: int) -> dict[str, float]:
         ]
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # audiomentations warns of clips that it had to make softer
+        warnings.simplefilter("ignore")  # audiomentations warns about clips that it attenuates
         taken = alternate(
             repeats,
             ours=lambda: batched(ours, clips, keys),
@@ -163,6 +163,7 @@ def on_the_fly(clips: np.ndarray, repeats: int) -> dict[str, float]:
     import jax.numpy as jnp
     from flax import nnx
 
+    from aersut.config import Experiment
     from aersut.contracts import Framing
     from aersut.data.audio import to_int16
     from aersut.features import MFCC
@@ -170,12 +171,12 @@ def on_the_fly(clips: np.ndarray, repeats: int) -> dict[str, float]:
     from aersut.models import CNN
     from aersut.training.optimizers import Adam
     from aersut.training.state import create
-    from aersut.training.step import make_train_step
+    from aersut.training.step import StepSetup, make_train_step
 
     frontend = Frontend(Framing(), (MFCC(pre_emphasis=0.97),), papers(), classes=8)
     optimizer = Adam().build(1000, 100)
     graphs, state = create(CNN().build(*frontend.shape, 8, nnx.Rngs(0)), optimizer)
-    step = make_train_step(graphs, optimizer, frontend, jax.random.key(0))
+    step = make_train_step(StepSetup(Experiment(), frontend, graphs, optimizer))
     label = np.arange(32, dtype=np.int32) % 8
     audio = {"audio": np.stack([to_int16(clip) for clip in clips[:32]]), "label": label}
     cached = {"features": np.asarray(frontend.transformed(jnp.asarray(clips[:32]))[1]), "label": label}

@@ -1,9 +1,9 @@
-"""How far every feature is from librosa's on real speech.
+"""Difference of every feature from librosa's on real speech.
 
     python benchmarks/parity.py --speech FOLDER [--clips 50] [--json]
 
-Prints, for each feature (in several configurations), the largest difference and the 99th percentile over the clips, and
-how many values are within the tolerance that its docstring states. The references are those of the tests
+Prints for each feature (in several configurations) the largest difference and the 99th percentile over the clips, and
+the fraction of values within the tolerance of its docstring. The references are those of the tests
 (tests/golden/references.py). Clips are cut to 3 s at 16 kHz.
 """
 
@@ -25,7 +25,7 @@ from aersut.features import Signal
 
 
 def measure(case: Case, clips: np.ndarray) -> np.ndarray:
-    """The differences from librosa over all clips, flat, in the tolerance's unit."""
+    """Differences from the reference over all clips, flattened, absolute or relative as the tolerance is."""
     framing = replace(case.framing, seconds=3.0)
     ours = jax.jit(lambda samples: case.feature(Signal(samples, framing)))
     return np.concatenate(
@@ -35,9 +35,9 @@ def measure(case: Case, clips: np.ndarray) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--speech", type=Path, required=True, help="a folder with sound files somewhere below")
+    parser.add_argument("--speech", type=Path, required=True, help="folder with audio files at any depth")
     parser.add_argument("--clips", type=int, default=50)
-    parser.add_argument("--json", action="store_true", help="one object, feature → largest difference")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, feature → largest difference")
     arguments = parser.parse_args()
     clips = speech(arguments.speech, arguments.clips, RATE)
     found = {name: measure(case, clips) for name, case in CASES.items()}

@@ -1,12 +1,12 @@
-"""Which epoch judges unheard speakers better: the best by validation, or the last?
+"""Checkpoint selection: test UAR of the epoch with the best validation UAR, against that of the last epoch.
 
     python benchmarks/selection.py --speech FOLDER [--seeds 0,1,2] [--halves a]
     python benchmarks/selection.py --table
 
-The "as it is" of the "augmented" stage of `benchmarks/ablations.py`. Of each half's four speakers a woman and a man
-validate, as few as in a fold of ravdess5, and the other two are judged by the weights of either epoch. The speakers are
-those that validate in ravdess5's folds; no test speaker is looked at. Each run adds a row to docs/selection.csv, and is
-passed over where its row is there.
+The experiment is variant "as it is" of stage "augmented" of `benchmarks/ablations.py`. In each half of four speakers,
+a woman and a man are the validation set, as few as in a fold of ravdess5; the other two are the test set of both
+epochs' checkpoints. These are validation speakers of ravdess5's folds; no test speaker of ravdess5 is evaluated. Each
+run adds a row to docs/selection.csv; a run with a row is skipped.
 """
 
 import statistics
@@ -15,40 +15,41 @@ from dataclasses import replace
 from pathlib import Path
 
 from ablations import AUGMENTED, HALVES, SPEAKERS, START  # beside this file
-from common import RUNS, add_row, asked, known, trained
+from common import RUNS, add_row, has_row, parse_arguments, trained_run
 
 from aersut.evaluation.evaluate import evaluate
-from aersut.experiment import load
+from aersut.experiment import load_experiment
 
 ROWS = Path(__file__).parents[1] / "docs" / "selection.csv"
-COLUMNS = ("half", "validating", "judged", "seed", "best_epoch", "best_uar", "last_uar")
+COLUMNS = ("half", "validation_speakers", "test_speakers", "seed", "best_epoch", "best_uar", "last_uar")
 
 
 def main() -> None:
-    arguments = asked(__doc__, ROWS, table, halves="a,b", seeds="0,1,2")
+    arguments = parse_arguments(__doc__, ROWS, table, halves="a,b", seeds="0,1,2")
     for seed in arguments.seeds.split(","):
         for half in arguments.halves.split(","):
             men, women = ([one for one in HALVES[half] if one % 2 == odd] for odd in (1, 0))
             pairs = list(zip(men, women, strict=True))
-            for validating, judged in (pairs, pairs[::-1]):
-                one(half, validating, judged, arguments.speech, seed)
+            for validation, test in (pairs, pairs[::-1]):
+                one(half, validation, test, arguments.speech, seed)
 
 
-def one(half: str, validating: tuple[int, int], judged: tuple[int, int], speech: Path, seed: str) -> None:
-    """Train one run, unless its row is there, judge its best and its last epoch, and add the row."""
-    row = {"half": half, "validating": listed(validating), "judged": listed(judged), "seed": seed}
-    if known(ROWS, row):
+def one(half: str, validation: tuple[int, int], test: tuple[int, int], speech: Path, seed: str) -> None:
+    """Train one run, evaluate its best and its last epoch, and add its row; skip it if the row exists."""
+    sets = {"validation_speakers": listed(validation), "test_speakers": listed(test)}
+    row = {"half": half, **sets, "seed": seed}
+    if has_row(ROWS, row):
         return
-    print(f"half {half}, {listed(validating)} validate, seed {seed}", flush=True)
-    parts = {"train": [one for one in SPEAKERS if one not in HALVES[half]], "validation": validating, "test": judged}
-    named = {f"data.{part}_speakers": listed(who) for part, who in parts.items()}
-    experiment = load(START, {**AUGMENTED, "data.protocol": "given", **named, "seed": seed}.items())
-    run = trained(experiment, speech, RUNS / f"selection, {half}, {row['validating']}, {seed}")
+    print(f"half {half}, validation speakers {listed(validation)}, seed {seed}", flush=True)
+    sets["train_speakers"] = listed([speaker for speaker in SPEAKERS if speaker not in HALVES[half]])
+    keys = {f"data.{name}": speakers for name, speakers in sets.items()}
+    experiment = load_experiment(START, {**AUGMENTED, "data.protocol": "given", **keys, "seed": seed}.items())
+    run = trained_run(experiment, speech, RUNS / f"selection, {half}, {listed(validation)}, {seed}")
     best, last = (
-        evaluate(replace(run, experiment=replace(run.experiment, select=which))) for which in ("best", "last")
+        evaluate(replace(run, experiment=replace(run.experiment, select=select))).result for select in ("best", "last")
     )
-    figures = {"best_epoch": best["epoch"], "best_uar": f"{best['uar']:.4f}", "last_uar": f"{last['uar']:.4f}"}
-    add_row(ROWS, COLUMNS, {**row, **figures})
+    results = {"best_epoch": best["epoch"], "best_uar": f"{best['uar']:.4f}", "last_uar": f"{last['uar']:.4f}"}
+    add_row(ROWS, COLUMNS, {**row, **results})
 
 
 def listed(speakers: Sequence[int]) -> str:
@@ -56,7 +57,7 @@ def listed(speakers: Sequence[int]) -> str:
 
 
 def table(found: list[dict[str, str]]) -> str:
-    """The mean of either way, and of their difference with its standard error."""
+    """The mean UAR of both selections, and of their difference with its standard error."""
     best, last = ([float(row[f"{which}_uar"]) for row in found] for which in ("best", "last"))
     gains = [b - a for a, b in zip(best, last, strict=True)]
     error = statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")

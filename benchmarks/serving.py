@@ -1,14 +1,14 @@
-"""How fast speech is judged, from a file and live.
+"""Latency and throughput of inference: one window, `--mode=predict`, and the monitor.
 
     python benchmarks/serving.py --model RUN/export/model_float32.tflite --speech FOLDER [--seconds 30] [--json]
 
-- window_ms: the window of the model's, from samples to probabilities, on one core; median.
+- window_ms: inference time of one window, from samples to probabilities, on one core; median.
 - start_s: a whole process of `--mode=predict` on one clip; median.
 - folder_clips_per_s: `--mode=predict` on the folder, start included.
-- listeners: so many at once, who send speech as it is spoken, to a monitor in a process of its own. Milliseconds from
-  when the last sample of a window was sent to when its result came (p50, p95), and how many results came.
-- realtime_factor: seconds that the monitor takes for a second of speech, when one listener sends as fast as it can.
-- page: the same milliseconds in the page, in a headless chromium whose microphone is a file; where there is chromium.
+- clients_N: N simultaneous clients stream speech in real time to a monitor in its own process. Latency from sending the
+  last sample of a window to receiving its prediction (p50, p95, in ms), and the number of predictions.
+- realtime_factor: processing time per second of speech, with one client that sends as fast as the monitor accepts.
+- page: the same latency in the page, in headless chromium with a file as its microphone; skipped without chromium.
 """
 
 import argparse
@@ -39,7 +39,7 @@ CHUNK = 1_920  # 40 ms, as the page sends them
 
 
 def window_ms(model: str, folder: Path, repeats: int) -> float:
-    """From samples to probabilities, on the core that this process is bound to."""
+    """Inference time of a window on the core that this process is bound to."""
     import aersut
 
     recognizer = aersut.load(model)
@@ -53,7 +53,7 @@ def window_ms(model: str, folder: Path, repeats: int) -> float:
 
 
 def predict_s(model: str, *paths: str) -> float:
-    """A whole process of --mode=predict."""
+    """Run time of a whole --mode=predict process."""
     begin = time.perf_counter()
     command = [sys.executable, LAUNCH, "--mode=predict", f"--model={model}", "--json", *paths]
     subprocess.run(command, check=True, capture_output=True)
@@ -62,7 +62,7 @@ def predict_s(model: str, *paths: str) -> float:
 
 @contextmanager
 def monitor(model: str) -> Iterator[str]:
-    """The monitor in a process of its own; yields its address."""
+    """Run the monitor in its own process; yield its URL."""
     command = [sys.executable, LAUNCH, "--mode=monitor", f"--model={model}", "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -74,86 +74,85 @@ def monitor(model: str) -> Iterator[str]:
 
 @contextmanager
 def join(address: str, model: str) -> Iterator[ClientConnection]:
-    """A listener's connection."""
-    with connect(f"{address.replace('http', 'ws')}listen", proxy=None) as listener:
-        listener.send(json.dumps({"model": Path(model).name, "sample_rate": RATE}))
-        yield listener
+    """Connect a client."""
+    with connect(f"{address.replace('http', 'ws')}stream", proxy=None) as client:
+        client.send(json.dumps({"model": Path(model).name, "sample_rate": RATE}))
+        yield client
 
 
-def listen(address: str, model: str, sound: np.ndarray, delay: float, out: list[tuple[float, int]]) -> None:
-    """Send sound as it is spoken; append each result's milliseconds, and how many results there were."""
+def stream(address: str, model: str, audio: np.ndarray, delay: float, latencies: list[float]) -> None:
+    """Send audio in real time; append the latency of each prediction in ms."""
     time.sleep(delay)
-    with join(address, model) as listener:
+    with join(address, model) as client:
         sent: list[float] = []
         done = threading.Event()
 
         def receive() -> None:
             while not done.is_set():
                 try:
-                    message = json.loads(listener.recv(timeout=0.5))
+                    message = json.loads(client.recv(timeout=0.5))
                 except TimeoutError:
                     continue
                 if "prediction" in message:
                     last = int(np.ceil(message["prediction"]["end"] * RATE / CHUNK)) - 1
-                    out.append((1000 * (time.perf_counter() - sent[last]), last))
+                    latencies.append(1000 * (time.perf_counter() - sent[last]))
 
         receiver = threading.Thread(target=receive)
         receiver.start()
         begin = time.perf_counter()
-        for n in range(len(sound) // CHUNK):
+        for n in range(len(audio) // CHUNK):
             time.sleep(max(0.0, begin + (n + 1) * CHUNK / RATE - time.perf_counter()))
             sent.append(time.perf_counter())
-            listener.send(sound[n * CHUNK : (n + 1) * CHUNK].tobytes())
+            client.send(audio[n * CHUNK : (n + 1) * CHUNK].tobytes())
         time.sleep(1)
         done.set()
         receiver.join()
 
 
-def together(address: str, model: str, sound: np.ndarray, count: int) -> dict[str, float]:
-    """p50 and p95 over the results of `count` listeners at once."""
-    out: list[tuple[float, int]] = []
+def simultaneous(address: str, model: str, audio: np.ndarray, count: int) -> dict[str, float]:
+    """Latency of the predictions for `count` simultaneous clients: p50, p95 and their number."""
+    times: list[float] = []
     threads = [
-        threading.Thread(target=listen, args=(address, model, np.roll(sound, n * RATE), n * 0.06, out))
+        threading.Thread(target=stream, args=(address, model, np.roll(audio, n * RATE), n * 0.06, times))
         for n in range(count)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    times = [taken for taken, _ in out]
     return {
-        f"listeners_{count}_p50_ms": float(np.percentile(times, 50)),
-        f"listeners_{count}_p95_ms": float(np.percentile(times, 95)),
-        f"listeners_{count}_results": float(len(times)),
+        f"clients_{count}_p50_ms": float(np.percentile(times, 50)),
+        f"clients_{count}_p95_ms": float(np.percentile(times, 95)),
+        f"clients_{count}_predictions": float(len(times)),
     }
 
 
-def realtime_factor(address: str, model: str, sound: np.ndarray) -> float:
-    """Seconds for a second of speech, sent as fast as it is taken."""
-    with join(address, model) as listener:
+def realtime_factor(address: str, model: str, audio: np.ndarray) -> float:
+    """Processing time per second of speech, sent as fast as the monitor accepts."""
+    with join(address, model) as client:
 
         def send() -> None:
-            for piece in np.array_split(sound, len(sound) // CHUNK):
-                listener.send(piece.tobytes())
+            for piece in np.array_split(audio, len(audio) // CHUNK):
+                client.send(piece.tobytes())
 
         begin = time.perf_counter()
         sender = threading.Thread(target=send)
         sender.start()
         end = 0.0
-        while end < len(sound) / RATE - 0.6:  # what the resampler still holds back is less than a hop
-            message = json.loads(listener.recv(timeout=30))
+        while end < len(audio) / RATE - 0.6:  # the resampler's delay is less than a hop
+            message = json.loads(client.recv(timeout=30))
             end = message.get("prediction", {}).get("end", end)
         sender.join()
-        return (time.perf_counter() - begin) / (len(sound) / RATE)
+        return (time.perf_counter() - begin) / (len(audio) / RATE)
 
 
-def page(address: str, sound: np.ndarray, seconds: float) -> dict[str, float]:
-    """What the page says of itself."""
+def page(address: str, audio: np.ndarray, seconds: float) -> dict[str, float]:
+    """Latency that the page displays."""
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder) / "speech.wav"
-        soundfile.write(file, sound, RATE)
+        soundfile.write(file, audio, RATE)
         flags = "--no-sandbox --disable-gpu --use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=[*flags.split(), f"--use-file-for-fake-audio-capture={file}"]
@@ -163,7 +162,7 @@ def page(address: str, sound: np.ndarray, seconds: float) -> dict[str, float]:
         opened.click("#microphone:enabled")
         watch = """() => {
             window.times = [];
-            const shown = document.getElementById("shown");
+            const shown = document.getElementById("latency");
             new MutationObserver(() => times.push(parseFloat(shown.textContent))).observe(shown, { childList: true });
         }"""
         opened.evaluate(watch)
@@ -179,37 +178,38 @@ def page(address: str, sound: np.ndarray, seconds: float) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="a .tflite file of a bundle")
+    parser.add_argument("--model", required=True, help="an exported .tflite file")
     parser.add_argument("--speech", type=Path, required=True, help="a folder of recordings")
-    parser.add_argument("--seconds", type=float, default=30, help="of live speech")
-    parser.add_argument("--listeners", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=100, help="windows; a tenth as many processes")
-    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--seconds", type=float, default=30, help="duration of the live streams")
+    parser.add_argument("--clients", type=int, default=8, help="simultaneous clients")
+    parser.add_argument("--repeats", type=int, default=100, help="number of windows; a tenth as many processes")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, metric name → number")
     arguments = parser.parse_args()
     model, folder = arguments.model, arguments.speech
     files = [str(path) for path in sorted(folder.rglob("*")) if path.suffix in (".wav", ".flac")]
 
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
-    figures = {"window_ms": window_ms(model, folder, arguments.repeats)}
+    metrics = {"window_ms": window_ms(model, folder, arguments.repeats)}
     os.sched_setaffinity(0, cores)
     starts = [predict_s(model, files[0]) for _ in range(1 + max(1, arguments.repeats // 10))]
-    figures["start_s"] = statistics.median(starts[1:])
-    figures["folder_clips_per_s"] = len(files) / predict_s(model, str(folder))
+    metrics["start_s"] = statistics.median(starts[1:])
+    metrics["folder_clips_per_s"] = len(files) / predict_s(model, str(folder))
 
     count = int(np.ceil((arguments.seconds + 10) / 3))
-    loud = (speech(folder, min(count, len(files)), RATE) * 32767).astype("<i2").reshape(-1)
-    sound = np.resize(loud, int(arguments.seconds * RATE))
+    samples = (speech(folder, min(count, len(files)), RATE) * 32767).astype("<i2").reshape(-1)
+    audio = np.resize(samples, int(arguments.seconds * RATE))
     with monitor(model) as address:
-        figures |= together(address, model, sound, 1) | together(address, model, sound, arguments.listeners)
-        figures["realtime_factor"] = realtime_factor(address, model, sound)
+        for clients in (1, arguments.clients):
+            metrics |= simultaneous(address, model, audio, clients)
+        metrics["realtime_factor"] = realtime_factor(address, model, audio)
         if shutil.which("chromium"):
-            figures |= page(address, sound, arguments.seconds)
-    figures = {name: round(value, 3) for name, value in figures.items()}
+            metrics |= page(address, audio, arguments.seconds)
+    metrics = {name: round(value, 3) for name, value in metrics.items()}
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(metrics))
         return
-    for name, value in figures.items():
+    for name, value in metrics.items():
         print(f"{name:24}{value:10.3f}")
 
 

@@ -1,9 +1,9 @@
-"""How long the command line takes to answer.
+"""Startup time of the command line.
 
     python benchmarks/startup.py [--runs 11] [--json]
 
-Whole processes, alternating with two peers: the bare interpreter (`python -c pass`), which nothing can be under, and
-`python -c "import jax, flax.nnx"`, which a launcher that imports what it needs at the top cannot be under.
+Times of whole processes, alternating with two baselines: the bare interpreter (`python -c pass`), which is the lower
+limit, and `python -c "import jax, flax.nnx"`, the lower limit of a launcher with all imports at the top.
 """
 
 import argparse
@@ -32,19 +32,21 @@ def seconds(arguments: list[str]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, metric → number")
     arguments = parser.parse_args()
     times: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(arguments.runs + 1):
         for name, command in COMMANDS.items():
             times[name].append(seconds(command))
-    figures = {name: round(statistics.median(taken[1:]), 3) for name, taken in times.items()}  # the first one warms up
-    figures["help_vs_python"] = round(figures["help_s"] / figures["python_s"], 1)
-    figures["help_vs_import_jax"] = round(figures["help_s"] / figures["import_jax_s"], 3)
+    results = {
+        name: round(statistics.median(taken[1:]), 3) for name, taken in times.items()
+    }  # the first one is a warm-up
+    results["help_vs_python"] = round(results["help_s"] / results["python_s"], 1)
+    results["help_vs_import_jax"] = round(results["help_s"] / results["import_jax_s"], 3)
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(results))
         return
-    for name, value in figures.items():
+    for name, value in results.items():
         print(f"{name:20}{value:8.3f}")
 
 

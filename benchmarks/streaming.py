@@ -1,9 +1,9 @@
-"""What frontend.tflite costs on a microcontroller, by framing: its size, its arena, and how it agrees with training.
+"""Size, tensor arena and accuracy of frontend.tflite (the streaming audio frontend), by framing and feature.
 
     python benchmarks/streaming.py [--json]
 
-Measured in TensorFlow Lite Micro on noise that swells and fades; neither size nor arena depends on the samples. The
-multiplications are those of one frame's products.
+Measured in TensorFlow Lite Micro on noise of varying level; size and arena do not depend on the samples. The column
+"products" is the number of multiplications in the matrix products of one frame.
 """
 
 import argparse
@@ -16,14 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from aersut.contracts import Feature, Framing
-from aersut.export.boards import offline
 from aersut.export.frontend_file import frontend_file
-from aersut.export.products import factors, stages
-from aersut.export.stream import cut, divide
-from aersut.export.tflm import run_tflm
+from aersut.export.matrix_dft import factors, stages
+from aersut.export.streaming import cut, split_frontend
+from aersut.export.targets.firmware import offline
 from aersut.features import MFCC, LogMel
 from aersut.features.frontend import Frontend, Scaling
 from aersut.quiet import quiet
+from aersut.tflite.micro import run_tflm
 
 FRAMINGS = ((8_000, 256), (16_000, 400), (16_000, 512), (16_000, 1024), (22_050, 1024), (22_050, 2048))
 FEATURES: tuple[Feature, ...] = (LogMel(n_mels=40), LogMel(n_mels=64), MFCC(n_mfcc=13, n_mels=40), MFCC(n_mfcc=13))
@@ -32,9 +32,9 @@ FEATURES: tuple[Feature, ...] = (LogMel(n_mels=40), LogMel(n_mels=64), MFCC(n_mf
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     rows = list(measure())
-    if asked.json:
+    if arguments.json:
         names = ("bytes", "arena", "difference")
         print(json.dumps({f"streaming_{row['name']}_{name}": row[name] for row in rows for name in names}))
         return
@@ -56,14 +56,14 @@ def measure() -> Iterator[dict[str, Any]]:
 
 
 def row(framing: Framing, feature: Feature, samples: np.ndarray) -> dict[str, Any]:
-    """Size, arena and agreement of the file for one feature."""
+    """Size, tensor arena and largest difference from training of the file for one feature."""
     frontend = Frontend(framing, (feature,), (), 8)
     rows = jax.jit(frontend.transformed)(jnp.asarray(samples, jnp.float32) / 32768)[1]
     scaled = Frontend(framing, (feature,), (), 8, scaling=Scaling(rows.mean((0, 1)), rows.std((0, 1))))
     frames = cut(samples[0], framing)
     with quiet():
-        file = frontend_file(divide(scaled, samples))
-        ran = run_tflm(file, frames[:, None], independent=False)
+        file = frontend_file(split_frontend(scaled, samples))
+        result = run_tflm(file, frames)
     mels = feature.n_mels  # type: ignore[attr-defined]
     kind = f"MFCC of {mels} mels" if isinstance(feature, MFCC) else f"{mels} log-mels"
     first, _, second = stages(*factors(framing.frame_length))
@@ -72,15 +72,15 @@ def row(framing: Framing, feature: Feature, samples: np.ndarray) -> dict[str, An
         "rate": framing.sample_rate,
         "frame": framing.frame_length,
         "feature": kind,
-        "bytes": len(file),
-        "arena": ran.arena,
+        "bytes": len(file.content),
+        "arena": result.arena,
         "products": first.size * factors(framing.frame_length)[1] + 2 * second.size * factors(framing.frame_length)[0],
-        "difference": float(np.abs(ran.outputs[:, 0] - offline(scaled, samples)[0]).max()),
+        "difference": float(np.abs(result.outputs - offline(scaled, samples)[0]).max()),
     }
 
 
 def noise(framing: Framing) -> np.ndarray:
-    """A window of it, i16[1, samples]."""
+    """A window of noise, i16[1, samples]."""
     swell = np.sin(np.linspace(0, 20, framing.samples)) ** 2
     return (4_000 * swell * np.random.default_rng(0).normal(size=framing.samples)).astype(np.int16)[None]
 

@@ -1,14 +1,14 @@
-"""What a sweep costs beside its trials, and what a second worker is worth.
+"""Cost of a sweep in addition to its trials, and speed-up by a second worker.
 
     python benchmarks/sweep.py [--experiment quickstart] [--epochs 10] [--repeats 3] [--json]
 
-Eight trials of a small network, each of a learning rate that was never compiled before, each way in processes of its
-own with the decoded audio and the features in the cache, one worker and two in turn; medians are printed.
+Eight trials of a small network, each with a learning rate that was never compiled before. One worker and two workers
+run in turn, each in new processes, with decoded audio and features in the cache. The results are medians.
 
-workers_ratio is the time of two workers over that of one, …_cores what each kept busy: two workers cannot be faster by
-more than the cores that one leaves idle. scheduling is the share of one worker's time, from its first
-trial to its last, that is spent in neither training nor its preparation: asking, reporting, telling, the database.
-second_start_s goes from the second trial's begin to the end of its first step, compiling included.
+workers_ratio is the time of two workers divided by that of one, …_cores the number of cores that they keep busy: two
+workers can only gain the cores that one leaves idle. scheduling is the fraction of one worker's time, from its first
+trial to its last, that is spent outside training and its preparation: sampling, reporting, the database.
+second_start_s is the time from the start of the second trial to the end of its first step, compilation included.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--experiment", default="quickstart")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=3, help="1 or more")
-    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
+    parser.add_argument("--json", action="store_true", help="print one JSON object: metric name → number")
     parser.add_argument("--run", metavar="FOLDER", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
@@ -43,23 +43,25 @@ def main() -> None:
         return
     busy: dict[int, list[float]] = {1: [], 2: []}
     taken = alternate(arguments.repeats, one=lambda: sweep(arguments, 1, busy), two=lambda: sweep(arguments, 2, busy))
-    figures = {
+    metrics = {
         "one_worker_s": taken["one"],
         "two_workers_s": taken["two"],
         "workers_ratio": taken["two"] / taken["one"],
         "one_worker_cores": statistics.median(busy[1][1:]),
         "two_workers_cores": statistics.median(busy[2][1:]),
-        **child(arguments),
+        **measure_one_worker(arguments),
     }
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(metrics))
         return
-    for name, value in figures.items():
+    for name, value in metrics.items():
         print(f"{name:24}{value:10.4f}")
 
 
 def command(arguments: argparse.Namespace, folder: str) -> list[str]:
-    lowest = random.uniform(1e-4, 2e-4)  # a rate is a constant in the step, which the cache would have the second time
+    lowest = random.uniform(
+        1e-4, 2e-4
+    )  # the rate is a constant of the compiled step; a repeated one would be in the compilation cache
     return [
         "launch.py", "--mode=sweep", f"--experiment={arguments.experiment}", f"--experiment.epochs={arguments.epochs}",
         f"--sweep.optimizer.learning_rate={lowest}:1e-2:log:{TRIALS}", f"--workdir={folder}",
@@ -67,24 +69,24 @@ def command(arguments: argparse.Namespace, folder: str) -> list[str]:
 
 
 def sweep(arguments: argparse.Namespace, workers: int, busy: dict[int, list[float]]) -> float:
-    """Seconds of the whole command; how many cores it kept busy is added to `busy`."""
+    """Seconds of the whole command; append the number of busy cores to `busy`."""
     with tempfile.TemporaryDirectory() as folder:
         program, *rest = command(arguments, folder)
-        begin, used = time.perf_counter(), processor()
+        begin, used = time.perf_counter(), processor_seconds()
         whole = [sys.executable, str(ROOT / program), *rest, f"--workers={workers}"]
         subprocess.run(whole, check=True, capture_output=True)
         taken = time.perf_counter() - begin
-        busy[workers].append((processor() - used) / taken)
+        busy[workers].append((processor_seconds() - used) / taken)
         return taken
 
 
-def processor() -> float:
-    """Seconds of processor time that this process's children have used."""
+def processor_seconds() -> float:
+    """Processor time of this process's children, in seconds."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def child(arguments: argparse.Namespace) -> dict[str, float]:
+def measure_one_worker(arguments: argparse.Namespace) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         options = ["--experiment", arguments.experiment, "--epochs", str(arguments.epochs), "--run", folder]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
@@ -95,7 +97,7 @@ def child(arguments: argparse.Namespace) -> dict[str, float]:
 
 
 def inside(arguments: argparse.Namespace) -> dict[str, float]:
-    """One worker in this process, with a clock on what it trains."""
+    """One worker in this process, with a timer around each training."""
     from aersut import cli
 
     cli.set_environment()  # before JAX is imported
@@ -107,11 +109,11 @@ def inside(arguments: argparse.Namespace) -> dict[str, float]:
     firsts: list[float] = []
     ends: list[float] = []
     trained: list[float] = []
-    attempt, train, one_epoch = trial.attempt, loop.train, loop._one_epoch
+    run_trial, train, one_epoch = trial.run_trial, loop.train, loop._one_epoch
 
-    def timed_attempt(*given: Any) -> Any:
+    def timed_trial(*given: Any) -> Any:
         begins.append(time.perf_counter())
-        result = attempt(*given)
+        result = run_trial(*given)
         ends.append(time.perf_counter())
         return result
 
@@ -141,7 +143,7 @@ def inside(arguments: argparse.Namespace) -> dict[str, float]:
 
     from aersut.sweep import worker
 
-    worker.attempt, trial.train = timed_attempt, timed_train  # type: ignore[attr-defined, assignment]
+    worker.run_trial, trial.train = timed_trial, timed_train  # type: ignore[attr-defined, assignment]
     loop._one_epoch = timed_epoch  # type: ignore[assignment]
     cli._run(cli._parse([*command(arguments, arguments.run), "--workers=1"]))
     whole = ends[-1] - begins[0]

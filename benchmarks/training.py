@@ -1,16 +1,16 @@
-"""How fast the paper's networks train and predict, against Keras on TensorFlow (and PyTorch, where it is installed).
+"""Training and prediction speed of the paper's networks, against Keras on TensorFlow and PyTorch (where installed).
 
     python benchmarks/training.py [--repeats 3] [--json] [--speech FOLDER --peer SCRIPT]
 
-The same architecture, batch 32, 13 × 130 generated features of 2,048 clips, Adam, the same cores; every measurement is
-a process of its own, ours and the peers' in turn, and medians are printed. Training includes feeding: ours through the
-grain pipeline from a file, Keras' `fit` and PyTorch from memory. Clips/s count the second and third epoch.
+The same architectures, batch 32, 13 × 130 generated features of 2,048 clips, Adam, the same cores. Each measurement is
+a process of its own, of AERSUT and peers in turn; medians are printed. Training includes data loading: AERSUT's grain
+pipeline reads a file, Keras' `fit` and PyTorch read memory. Clips/s are those of the second and third epoch.
 
-floor_ms is what the step's matmuls take by themselves, in the same process; forward_ms, gradient_ms and step_ms say
-where the rest goes. first_step_s is the time from the start of launch.py to the line of an epoch of two steps, its
-validation included, without a compilation cache and with one. saving_share is the part of a training's time in which
-it waits for checkpoints. whole_job_* is everything from the files of --speech (RAVDESS) to an evaluated model, 40
-epochs with 2 augmented copies, against a script that does the same with librosa and Keras and takes the same folder.
+floor_ms is the time of the step's matmuls alone, in the same process; forward_ms, gradient_ms and step_ms show the
+rest. first_step_s is the time from the start of launch.py to the first epoch's line, for an epoch of two steps and its
+validation, without a compilation cache; first_step_cached_s is the same with one. saving_fraction is the fraction of
+the training time in which training waits for checkpoints. whole_job_* is the time from the audio files of --speech
+(RAVDESS) to an evaluated model, 40 epochs with 2 augmented copies, against a script with librosa and Keras.
 """
 
 import argparse
@@ -41,28 +41,28 @@ BLOCKS = ((256, 5), (128, 3), (64, 3))
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="one object, figure name → number")
-    parser.add_argument("--speech", type=Path, help="a data root with RAVDESS, for saving_share and the whole job")
-    parser.add_argument("--peer", type=Path, help="SCRIPT FOLDER --model cnn --epochs 40 does the whole job, too")
+    parser.add_argument("--json", action="store_true", help="one JSON object, metric name → number")
+    parser.add_argument("--speech", type=Path, help="a data root with RAVDESS, for saving_fraction and whole_job_*")
+    parser.add_argument("--peer", type=Path, help="a peer: SCRIPT FOLDER --model cnn --epochs 40 does the whole job")
     parser.add_argument("--run", nargs=2, metavar=("WAY", "MODEL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         way, model = arguments.run
-        print(json.dumps({"ours": ours, "keras": keras, "torch": torch, "saving": waits}[way](model)))
+        print(json.dumps({"ours": ours, "keras": keras, "torch": torch, "saving": saving_time}[way](model)))
         return
     ways = ["ours", "keras", *(["torch"] if importlib.util.find_spec("torch") else [])]
-    figures: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for model in ("cnn", "cnn_lstm"):
-        figures |= measured(model, ways, arguments.repeats)
-    figures |= first_step()
+        metrics |= measured(model, ways, arguments.repeats)
+    metrics |= first_step()
     if arguments.speech:
-        figures["saving_share"] = saving(arguments.speech)
+        metrics["saving_fraction"] = saving(arguments.speech)
     if arguments.speech and arguments.peer:
-        figures |= whole_job(arguments.speech, arguments.peer)
+        metrics |= whole_job(arguments.speech, arguments.peer)
     if arguments.json:
-        print(json.dumps(figures))
+        print(json.dumps(metrics))
         return
-    for name, value in figures.items():
+    for name, value in metrics.items():
         print(f"{name:32}{value:10.2f}")
 
 
@@ -71,17 +71,17 @@ def measured(model: str, ways: list[str], repeats: int) -> dict[str, float]:
     for _ in range(repeats):
         for way in ways:
             taken[way].append(child(way, model))
-    middle = {
-        way: {key: statistics.median(one[key] for one in found) for key in found[0]} for way, found in taken.items()
+    medians = {
+        way: {key: statistics.median(one[key] for one in runs) for key in runs[0]} for way, runs in taken.items()
     }
-    figures = {f"{model}_{way}_clips_per_s": middle[way]["train"] for way in ways}
+    metrics = {f"{model}_{way}_clips_per_s": medians[way]["train"] for way in ways}
     for way in ways[1:]:
-        figures[f"{model}_vs_{way}"] = middle["ours"]["train"] / middle[way]["train"]
-        figures[f"{model}_predict_vs_{way}"] = middle["ours"]["predict"] / middle[way]["predict"]
+        metrics[f"{model}_vs_{way}"] = medians["ours"]["train"] / medians[way]["train"]
+        metrics[f"{model}_predict_vs_{way}"] = medians["ours"]["predict"] / medians[way]["predict"]
     for name in ("floor_ms", "forward_ms", "gradient_ms", "step_ms"):
-        figures[f"{model}_{name}"] = middle["ours"][name]
-    figures[f"{model}_floor_share"] = middle["ours"]["floor_ms"] / middle["ours"]["step_ms"]
-    return figures
+        metrics[f"{model}_{name}"] = medians["ours"][name]
+    metrics[f"{model}_floor_fraction"] = medians["ours"]["floor_ms"] / medians["ours"]["step_ms"]
+    return metrics
 
 
 def child(way: str, model: str, **environment: str) -> dict[str, float]:
@@ -130,7 +130,7 @@ def first_step() -> dict[str, float]:
 
 def saving(speech: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        return child("saving", str(speech), AERSUT_CACHE=folder)["share"]
+        return child("saving", str(speech), AERSUT_CACHE=folder)["fraction"]
 
 
 def whole_job(speech: Path, peer: Path) -> dict[str, float]:
@@ -170,7 +170,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def rate(epoch: Callable[[], object], predict: Callable[[], object]) -> dict[str, float]:
-    """Clips/s of the two epochs after the first, and of ten predictions: one alone is a third of a second."""
+    """Clips/s of the two epochs after the first, and of ten predictions: a single one takes a third of a second."""
     begin = time.perf_counter()
     epoch()
     epoch()
@@ -186,57 +186,58 @@ def rate(epoch: Callable[[], object], predict: Callable[[], object]) -> dict[str
 
 
 def ours(name: str) -> dict[str, float]:
-    import jax
     from flax import nnx
 
+    from aersut.config import Experiment
     from aersut.contracts import Framing
+    from aersut.data.feature_table import FeatureTable
     from aersut.data.pipeline import FeatureSource, training_batches
-    from aersut.data.table import Table
     from aersut.features import MFCC
     from aersut.features.frontend import Frontend
     from aersut.registry import MODELS
     from aersut.training.forward import Forward
     from aersut.training.optimizers import Adam
     from aersut.training.state import create
-    from aersut.training.step import make_train_step
+    from aersut.training.step import StepSetup, make_train_step
 
     features, labels = data()
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder) / "features.npy", features[:, None])
         items = np.stack([np.arange(CLIPS), np.zeros(CLIPS, int)], axis=1)
         frontend = Frontend(Framing(), (MFCC(),), (), CLASSES)
-        batches = training_batches(FeatureSource(Table(Path(folder) / "features.npy"), items, labels), BATCH, seed=0)
+        batches = training_batches(
+            FeatureSource(FeatureTable(Path(folder) / "features.npy"), items, labels), BATCH, seed=0
+        )
         optimizer = Adam().build(1000, CLIPS // BATCH)
         graphs, state = create(MODELS[name]().build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), optimizer)
-        step = make_train_step(graphs, optimizer, frontend, jax.random.key(0))
+        step = make_train_step(StepSetup(Experiment(), frontend, graphs, optimizer))
 
         def steps(count: int) -> None:
             nonlocal state
             for _ in range(count):
-                state, figures = step(state, next(batches))
-            float(figures["loss"])
+                state, metrics = step(state, next(batches))
+            float(metrics["loss"])
 
         steps(CLIPS // BATCH)
         forward = Forward(graphs, frontend)
-        figures = rate(lambda: steps(CLIPS // BATCH), lambda: forward(state, features))
-        return figures | parts(graphs, state, features, labels) | {"step_ms": 1000 * BATCH / figures["train"]}
+        rates = rate(lambda: steps(CLIPS // BATCH), lambda: forward(state, features))
+        return rates | step_times(graphs, state, features, labels) | {"step_ms": 1000 * BATCH / rates["train"]}
 
 
-def parts(graphs: "Graphs", state: "TrainState", features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Milliseconds of the step's matmuls by themselves, of its forward pass, and of that with its gradient."""
+def step_times(graphs: "Graphs", state: "TrainState", features: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Milliseconds of the step's matmuls alone, of the forward pass, and of the forward and the backward pass."""
     import jax
     import jax.numpy as jnp
     import optax
-    from flax import nnx
 
     def loss(params: Any, x: jax.Array, y: jax.Array) -> jax.Array:
-        network = nnx.merge(graphs.training, params, state.rest, copy=True)
+        network = graphs.network(params, state.rest, training=True)
         return optax.softmax_cross_entropy_with_integer_labels(network(x), y).mean()
 
     batch = jnp.asarray(features[:BATCH]), jnp.asarray(labels[:BATCH])
-    # a convolution is a product of its columns and its kernel, one by three frames is four of half as many rows
-    # (Winograd); each weight has the product of the forward pass, and two of the same size in the backward pass, for
-    # its own gradient and for its input's (which the first does not need)
+    # a convolution is the matmul of its columns and its kernel; with kernel size 3, it is four matmuls of half as many
+    # rows (Winograd). Each weight has one matmul in the forward pass and two of the same size in the backward pass, for
+    # its own gradient and for that of its input, which the first layer does not need
     products, frames = [], FRAMES
     for path, leaf in jax.tree.leaves_with_path(state.params):
         name, shape = jax.tree_util.keystr(path), leaf.shape
@@ -280,8 +281,8 @@ def milliseconds(function: Callable[[], object]) -> float:
     return statistics.median(taken[2:])
 
 
-def waits(speech: str) -> dict[str, float]:
-    """The share of a training of 10 epochs, after its first, in which it waits for its checkpoints."""
+def saving_time(speech: str) -> dict[str, float]:
+    """The fraction of the time of 10 epochs, after the first, in which a training waits for its checkpoints."""
     from aersut import experiment
     from aersut.run import start
     from aersut.training import loop
@@ -299,8 +300,8 @@ def waits(speech: str) -> dict[str, float]:
     Checkpoints.save = save  # type: ignore[method-assign]
     overrides = {"data.root": speech, "data.corpora": "ravdess", "epochs": "11"}
     with tempfile.TemporaryDirectory() as folder:
-        loop.train(start(experiment.load("cnn_combined", overrides.items()), Path(folder) / "run"))
-    return {"share": waited / (ends[-1] - ends[0])}
+        loop.train(start(experiment.load_experiment("cnn_combined", overrides.items()), Path(folder) / "run"))
+    return {"fraction": waited / (ends[-1] - ends[0])}
 
 
 def keras(name: str) -> dict[str, float]:

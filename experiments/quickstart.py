@@ -1,9 +1,9 @@
-"""The quick start: a small CNN on synthetic voices, from nothing to a .tflite file in about a minute.
+"""The quick start: a small CNN on synthetic speech, trained and exported to a .tflite file in about a minute.
 
-The voices are generated (see `aersut/corpora/synthetic.py`): what is reached on them says that everything works, and
-nothing about real speech.
+The speech is generated (see `aersut/corpora/synthetic.py`). Results on it show that the software works; they do not
+apply to real speech.
 
-Expected: UAR about 0.8 on unheard synthetic speakers.
+Expected: UAR about 0.8 on unseen synthetic speakers.
 Runtime: about a minute on 2 cores.
 
     python launch.py --experiment=quickstart

@@ -1,8 +1,10 @@
-"""The command line as a user meets it: one command does everything, and every mistake gets one clear message."""
+"""The command line: one command runs end to end, and every mistake gets one clear message."""
 
 import errno
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from absl.testing import flagsaver
 
 from aersut import cli
+from aersut.commands import COMMANDS
 from aersut.corpora import Synthetic
 from aersut.run import Run
 
@@ -20,17 +24,75 @@ ROOT = Path(__file__).parents[1]
 
 
 def files(folder):
-    """Every file under a folder with its time of change."""
+    """All files under a folder with their modification times."""
     return {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_help_imports_nothing_heavy_and_ends_with_0():
-    code = "import sys; sys.argv = ['launch.py', '--help']\nfrom aersut.cli import main\ntry: main()\n"
-    code += "finally: print(sorted({'jax', 'numpy', 'tensorflow', 'pydantic'} & set(sys.modules)), file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0
-    assert "--experiment=NAME" in done.stdout
-    assert done.stderr.strip() == "[]"
+class TestHelp:
+    @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--mode=sweep", "--help"], ["--help", "--mode=data"]])
+    def test_imports_nothing_heavy_and_ends_with_0(self, arguments):
+        code = f"import sys; sys.argv = ['launch.py', *{arguments}]\nfrom aersut.cli import main\ntry: main()\n"
+        code += "finally: print(sorted({'jax', 'numpy', 'tensorflow', 'pydantic'} & set(sys.modules)), file=sys.stderr)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0
+        assert "--experiment" in done.stdout
+        assert done.stderr.strip() == "[]"
+
+    def test_of_the_program_fits_a_terminal_and_names_every_mode(self, launch):
+        lines = launch("--help").out.splitlines()
+        assert len(lines) <= 24
+        assert max(map(len, lines)) <= 100
+        named = [line.split()[0] for line in lines if line.startswith("  ")]
+        assert named == list(COMMANDS)
+        assert all(len(line.split()) > 3 for line in lines if line.startswith("  "))
+
+    @pytest.mark.parametrize("mode", COMMANDS)
+    def test_of_a_mode_has_its_flags_in_order_and_no_others(self, launch, mode):
+        outcome = launch(f"--mode={mode}", "--help")
+        assert outcome.status == 0
+        flags = [line.split()[0] for line in outcome.out.splitlines() if line.startswith("  --")]
+        assert [re.match(r"--(\w+)", flag)[1] for flag in flags if "." not in flag] == list(COMMANDS[mode].flags)
+        dotted = {flag.partition(".")[0] for flag in flags if "." in flag}
+        assert dotted == {f"--{word}" for word in COMMANDS[mode].dotted}
+
+    @pytest.mark.parametrize("mode", COMMANDS)
+    def test_of_a_mode_shows_commands_that_its_own_parser_accepts(self, mode):
+        usages = re.findall(r"^(.*{program}.*)$", COMMANDS[mode].doc or "", re.MULTILINE)
+        assert usages
+        for usage in usages:
+            command = usage.format(program="python launch.py").rpartition(" | ")[2]
+            program, script, *arguments = shlex.split(command)
+            assert (program, script) == ("python", "launch.py")
+            with flagsaver.flagsaver():
+                cli._parse(["launch.py", *arguments])
+                assert cli.FLAGS.mode == mode
+
+    def test_names_the_program_as_it_was_started(self, launch, monkeypatch):
+        monkeypatch.setattr(sys, "argv", ["/somewhere/bin/aersut", "--help"])
+        assert "usage: aersut --experiment=NAME" in launch("--help").out
+        assert "  aersut --mode=export --workdir=RUN" in launch("--mode=export", "--help").out
+        monkeypatch.setattr(sys, "argv", ["launch.py", "--help"])
+        assert "usage: python launch.py --experiment=NAME" in launch("--help").out
+
+    def test_of_an_unknown_mode_is_a_mistake(self, launch):
+        outcome = launch("--mode=trian", "--help")
+        assert outcome.status == 2
+        assert "trian" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "flag"),
+    [
+        (["--mode=predict", "--workdir=x"], "--workdir"),
+        (["--mode=predict", "--experiment.epochs=3"], "--experiment.epochs"),
+        (["--mode=train", "--sweep.epochs=1,2", "--experiment=x"], "--sweep.epochs"),
+        (["--mode=train", "--rate=8000", "--experiment=x"], "--rate"),
+    ],
+)
+def test_a_flag_of_another_mode_is_refused_with_the_modes_that_take_it(launch, arguments, flag):
+    outcome = launch(*arguments)
+    assert outcome.status == 2
+    assert outcome.err.startswith(f"error: {flag} goes with --mode=")
 
 
 def test_list_names_experiments_and_plugins_of_every_kind(launch):
@@ -76,20 +138,20 @@ class TestOneCommand:
         arguments = (f"--experiment={tiny}", f"--workdir={run}")
         assert launch(*arguments, "--mode=train").status == 0
         (run / "evaluation").mkdir()
-        (run / "evaluation" / "metrics.json").write_text('{"epoch": 99}')  # judged before the training went on
+        (run / "evaluation" / "metrics.json").write_text('{"epoch": 99}')  # evaluated before the training resumed
         outcome = launch(*arguments)
         assert outcome.status == 0
         assert json.loads((run / "evaluation/metrics.json").read_text())["clips"] == 16
         (run / "report.html").unlink()  # interrupted before the report
         outcome = launch(*arguments)
         assert (run / "report.html").exists()
-        assert "heard as" not in outcome.out  # and no more than the report is made again
+        assert "predicted" not in outcome.out  # only the report is written again
 
     def test_finds_its_own_folder_again_by_default(self, launch, tiny, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         arguments = (f"--experiment={tiny}", "--mode=train", "--experiment.epochs=1")
         assert launch(*arguments).status == 0
-        assert "training was finished" in launch(*arguments).out
+        assert "training is complete" in launch(*arguments).out
         assert launch(*arguments, "--experiment.seed=1").status == 0
         assert len(list((tmp_path / "runs" / "tiny").iterdir())) == 2
 
@@ -199,9 +261,9 @@ class TestData:
         outcome = launch(*arguments, "--json")
         assert outcome.status == 2  # CREMA-D is not there
         found = json.loads(outcome.out)
-        assert (found["ravdess"]["clips"], found["ravdess"]["speakers"], found["ravdess"]["left_out"]) == (16, 2, {})
+        assert (found["ravdess"]["clips"], found["ravdess"]["speakers"], found["ravdess"]["skipped"]) == (16, 2, {})
         assert found["ravdess"]["emotions"]["calm"] == 2
-        assert "cremad/AudioWAV" in found["cremad"]["spoils"][0]
+        assert "cremad/AudioWAV" in found["cremad"]["blocking"][0]
 
     def test_downloads_nothing_over_a_corpus_that_is_there(self, launch, tmp_path):
         Synthetic(speakers=2, repetitions=1).write(tmp_path, "ravdess")
@@ -301,7 +363,7 @@ class TestRunFolderOfSomethingElse:
         (tmp_path / "run" / "checkpoints").rename(tmp_path / "run" / "elsewhere")
         outcome = launch(*arguments, "--experiment.epochs=1")
         assert outcome.status == 2
-        assert "not what run" in outcome.err
+        assert "the data has changed since run" in outcome.err
 
 
 def test_one_damaged_clip_is_named_and_the_run_goes_on(launch, tiny, tmp_path):
@@ -317,7 +379,7 @@ def test_one_damaged_clip_is_named_and_the_run_goes_on(launch, tiny, tmp_path):
         "--experiment.epochs=1",
     )
     assert outcome.status == 0
-    assert "left out 1 (damaged)" in outcome.out
+    assert "skipped 1 (damaged)" in outcome.out
     assert victim.name in outcome.out
     assert len(json.loads((tmp_path / "run/split.json").read_text())["clips"]) == 111
 
@@ -342,7 +404,7 @@ def test_trains_on_both_corpora_of_the_paper(launch, tmp_path):
     assert "ravdess: 40 clips of 5 speakers, 8 emotions" in outcome.out
     assert "cremad: 30 clips of 5 speakers, 6 emotions" in outcome.out
     clips = json.loads((tmp_path / "run/split.json").read_text())["clips"]
-    assert {clip["speaker"] for clip in clips if "test" in clip["parts"]} == {"5", "1005"}
+    assert {clip["speaker"] for clip in clips if "test" in clip["splits"]} == {"5", "1005"}
 
 
 @pytest.mark.slow  # a real process: what the installed program prints, warnings of native libraries included
@@ -372,11 +434,11 @@ def test_a_cache_that_is_not_the_users_is_named_with_what_to_set(tmp_path):
     environment = os.environ | {"AERSUT_CACHE": str(cache)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     assert done.returncode == 2
-    remedy = "Set AERSUT_CACHE to a folder of yours."
+    remedy = "Set AERSUT_CACHE to a writable folder."
     assert done.stderr == f"error: {cache} cannot be used: Permission denied. {remedy}\n"
 
 
 def test_any_other_place_that_is_not_the_users_is_named_too_and_other_failures_are_not_hidden():
     told = cli._unusable(PermissionError(errno.EACCES, "Permission denied", "/theirs/run"))
-    assert told == "/theirs/run cannot be used: Permission denied. Change its permissions, or take another."
+    assert told == "/theirs/run cannot be used: Permission denied. Change its permissions, or choose another."
     assert cli._unusable(OSError(errno.EIO, "Input/output error", "/theirs/run")) is None

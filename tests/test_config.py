@@ -1,4 +1,4 @@
-"""The schema of an experiment: what is accepted, what is refused and how that is said, and the way to JSON and back."""
+"""The schema of an experiment: accepted and refused values, error messages, and conversion to and from JSON."""
 
 import hashlib
 import json
@@ -21,12 +21,12 @@ from aersut.registry import CORPORA, FEATURES
 
 
 def as_json(one):
-    """What another program would read."""
+    """The tree after a round trip through JSON text."""
     return json.loads(json.dumps(to_tree(one), allow_nan=False))
 
 
 def refused(tree):
-    """The message with which a plain tree is refused."""
+    """The error message for a plain tree."""
     with pytest.raises(UserError) as caught:
         from_tree(tree)
     return str(caught.value)
@@ -58,12 +58,12 @@ FULL = Experiment(
 
 class TestJSON:
     @pytest.mark.parametrize("one", [Experiment(), FULL], ids=["defaults", "everything"])
-    def test_brings_an_experiment_back_as_it_was(self, one):
+    def test_restores_an_experiment(self, one):
         assert from_tree(as_json(one)) == one
 
-    @pytest.mark.parametrize("name", experiment.names())
-    def test_brings_each_experiment_of_the_house_back_as_it_was(self, name):
-        one = experiment.load(name)
+    @pytest.mark.parametrize("name", experiment.experiment_names())
+    def test_restores_each_built_in_experiment(self, name):
+        one = experiment.load_experiment(name)
         assert from_tree(as_json(one)) == one
 
     @settings(max_examples=20, deadline=None)  # building the schema takes a while
@@ -86,7 +86,7 @@ class TestJSON:
         assert tree["features"][0]["n_mfcc"] == 20
         assert tree["data"]["corpora"] == [{"name": "synthetic", "speakers": 3, "repetitions": 4, "seed": 0}]
 
-    def test_what_an_older_config_lacks_keeps_its_default(self):
+    def test_missing_keys_of_an_older_config_have_their_defaults(self):
         assert from_tree({"epochs": 3, "data": {"root": "here"}}) == Experiment(epochs=3, data=Data(root="here"))
 
 
@@ -98,7 +98,7 @@ class TestAPlugin:
     def test_is_given_with_some_of_its_fields(self):
         assert from_tree({"features": [{"name": "mfcc", "n_mfcc": 20}, "zcr"]}).features == (MFCC(n_mfcc=20), ZCR())
 
-    def test_of_an_unknown_name_is_answered_with_the_nearest_and_all_known(self):
+    def test_with_an_unknown_name_lists_the_nearest_and_all_known(self):
         assert refused({"model": "cnn_lst"}).startswith(
             "experiment.model: unknown model 'cnn_lst'. Did you mean 'cnn_lstm'? Known: cnn, "
         )
@@ -107,9 +107,9 @@ class TestAPlugin:
         )
 
     @pytest.mark.parametrize("nameless", [{"filters": [3]}, 3, None, ["cnn"], {"name": 3}])
-    def test_without_a_name_is_answered_with_those_there_are(self, nameless):
+    def test_without_a_name_lists_the_known_ones(self, nameless):
         message = refused({"model": nameless})
-        assert message.startswith("experiment.model: expected the name of a model: cnn, ")
+        assert message.startswith("experiment.model: expected the name of a model, one of cnn, ")
 
     def test_of_another_kind_is_refused(self):
         assert "experiment.model: unknown model 'mfcc'" in refused({"model": "mfcc"})
@@ -134,6 +134,8 @@ class TestAPlugin:
     def test_whose_class_is_not_registered_is_named(self):
         @dataclass(frozen=True)
         class Mine(Feature):
+            channels = 1
+
             def __call__(self, signal):
                 raise NotImplementedError
 
@@ -156,7 +158,7 @@ class TestAKey:
             ),
         ],
     )
-    def test_that_is_misspelt_is_answered_with_the_nearest(self, tree, message):
+    def test_that_is_misspelt_reports_the_nearest(self, tree, message):
         assert refused(tree).startswith(message)
 
     @pytest.mark.parametrize(
@@ -171,14 +173,14 @@ class TestAKey:
             ({"data": 5}, "experiment.data", "5"),
         ],
     )
-    def test_of_the_wrong_type_is_named_with_what_was_given(self, tree, key, value):
+    def test_of_the_wrong_type_is_named_with_its_value(self, tree, key, value):
         message = refused(tree)
         assert message.startswith(f"{key}: ")
         assert message.endswith(f"got {value}")
 
     @pytest.mark.parametrize("number", [math.nan, math.inf, "nan", "-inf"])
     @pytest.mark.parametrize("key", ["seconds", "test", "trim_db"])
-    def test_that_is_no_finite_number_is_refused(self, key, number):
+    def test_that_is_not_finite_is_refused(self, key, number):
         tree = {"framing": {key: number}} if key == "seconds" else {"data": {key: number}}
         assert f".{key}: Input should be a finite number" in refused(tree)
 
@@ -196,36 +198,45 @@ class TestDataRefuses:
     @pytest.mark.parametrize(
         ("fields", "message"),
         [
-            ({"test": 0}, "test (0) and validation (0.15) must be above 0 and leave something to train on"),
-            ({"validation": 0}, "must be above 0 and leave something"),
-            ({"test": 0.6, "validation": 0.4}, "leave something to train on"),
+            ({"test": 0}, "test (0) and validation (0.15) must be above 0, and their sum below 1"),
+            ({"validation": 0}, "must be above 0, and their sum below 1"),
+            ({"test": 0.6, "validation": 0.4}, "their sum below 1"),
             ({"fold": -1}, "fold -1 does not exist"),
-            ({"fold": 5}, "fold 5 does not exist: test=0.2 makes 5 folds"),
-            ({"fold": 3, "test": 0.3}, "fold 3 does not exist: test=0.3 makes 3 folds"),
+            ({"fold": 5}, "fold 5 does not exist: test=0.2 makes folds 0 to 4"),
+            ({"fold": 3, "test": 0.3}, "fold 3 does not exist: test=0.3 makes folds 0 to 2"),
             ({"emotions": ("happy", "sadd")}, "unknown emotion 'sadd'. Did you mean 'sad'? Known: neutral, calm, "),
-            ({"emotions": ("happy",)}, "emotions must be two or more different ones, got happy"),
-            ({"emotions": ()}, "emotions must be two or more different ones, got none"),
-            ({"emotions": ("sad", "sad")}, "emotions must be two or more different ones, got sad, sad"),
+            ({"emotions": ("happy",)}, "emotions must be at least two different ones, got happy"),
+            ({"emotions": ()}, "emotions must be at least two different ones, got none"),
+            ({"emotions": ("sad", "sad")}, "emotions must be at least two different ones, got sad, sad"),
             ({"trim_db": 0}, "trim_db must be above 0, or none, got 0"),
             ({"test_speakers": ("1",)}, "speakers are named, but protocol=speaker ignores them; set protocol=given"),
-            ({"protocol": "given", "test_speakers": ("1",)}, "protocol=given needs train_speakers, validation_speak"),
-            ({"protocol": "cross_corpus"}, "protocol=cross_corpus and test_corpora go together"),
-            ({"test_corpora": ("ravdess",)}, "protocol=cross_corpus and test_corpora go together"),
+            (
+                {"protocol": "given", "test_speakers": ("1",)},
+                "protocol=given needs train_speakers, validation_speak",
+            ),
+            (
+                {"protocol": "cross_corpus"},
+                "protocol=cross_corpus needs test_corpora, and no other protocol accepts them",
+            ),
+            (
+                {"test_corpora": ("ravdess",)},
+                "protocol=cross_corpus needs test_corpora, and no other protocol accepts them",
+            ),
         ],
     )
-    def test_what_cannot_be(self, fields, message):
+    def test_invalid_values(self, fields, message):
         with pytest.raises(ValueError) as caught:  # noqa: PT011  (the message is compared whole)
             Data(**fields)
         assert message in str(caught.value)
         assert refused({"data": fields}).startswith("experiment.data: ")
 
     @pytest.mark.parametrize("folds", range(2, 40))
-    def test_no_fold_of_test_equal_to_one_part_of_k(self, folds):
+    def test_no_valid_fold_if_test_is_1_over_k(self, folds):
         Data(test=1 / folds, fold=folds - 1)
         with pytest.raises(ValueError, match=f"fold {folds} does not exist"):
             Data(test=1 / folds, fold=folds)
 
-    def test_no_fold_of_a_protocol_with_folds_of_its_own(self):
+    def test_no_fold_of_a_protocol_with_its_own_folds(self):
         assert Data(protocol="leave_one_speaker_out", fold=23).fold == 23
         assert Data(protocol="ravdess6", fold=5, test=0.3).fold == 5
 
@@ -248,16 +259,16 @@ class TestAnExperimentRefuses:
             ({"epochs": 0}, "epochs must be at least 1, got 0"),
             ({"batch_size": -1}, "batch_size must be at least 1, got -1"),
             ({"augmented_copies": -1}, r"augmented_copies must be 0 \(on the fly\) or more, got -1"),
-            ({"augmented_copies": 2}, "augmented_copies is 2, but augment has nothing that changes the waveform"),
-            ({"data": Data(protocol="paper"), "augment": (Noise(),)}, "protocol=paper splits augmented copies: set"),
-            ({"features": ()}, "features is empty: name at least one"),
+            ({"augmented_copies": 2}, "augmented_copies is 2, but no augmenter changes the waveform"),
+            ({"data": Data(protocol="paper"), "augment": (Noise(),)}, "protocol=paper needs augment, and"),
+            ({"features": ()}, "features is empty; set at least one feature"),
         ],
     )
-    def test_what_cannot_be(self, fields, message):
+    def test_invalid_values(self, fields, message):
         with pytest.raises(ValueError, match=message):
             Experiment(**fields)
 
-    def test_a_value_of_the_wrong_type_in_the_users_own_file(self):
+    def test_a_value_of_the_wrong_type_in_an_experiment_file(self):
         with pytest.raises(UserError, match=r"experiment\.epochs: .*integer.* got 2\.5"):
             checked(Experiment(epochs=2.5))
 
@@ -268,11 +279,12 @@ class TestAnExperimentRefuses:
         @dataclass(frozen=True)
         class OnTheHost(Feature):
             host = True
+            channels = 1
 
             def __call__(self, signal):
                 raise NotImplementedError
 
-        with pytest.raises(ValueError, match="feature 'on_the_host' runs outside JAX.* set augmented_copies"):
+        with pytest.raises(ValueError, match="feature 'on_the_host' runs outside JAX.* set augmented_copies above 0"):
             Experiment(features=(OnTheHost(),), augment=(Noise(),))
         Experiment(features=(OnTheHost(),), augment=(Noise(),), augmented_copies=1)
         Experiment(features=(OnTheHost(),))
@@ -300,7 +312,7 @@ class OfFeatures(Augmenter):
         ({"data": Data(fit="random"), "augmented_copies": 1}, False),
     ],
 )
-def test_training_reads_audio_where_windows_differ_from_epoch_to_epoch(fields, on_the_fly):
+def test_training_reads_audio_if_windows_differ_between_epochs(fields, on_the_fly):
     assert Experiment(**fields).on_the_fly is on_the_fly
 
 
@@ -310,7 +322,7 @@ class TestADigest:
         expected = hashlib.sha256(text.encode()).hexdigest()[:10]
         assert digest({"b": "x", "a": [1, 2.5, None]}) == expected
 
-    def test_is_the_same_for_equal_experiments_and_another_where_any_leaf_differs(self):
+    def test_is_equal_only_for_equal_experiments(self):
         ones = [
             Experiment(),
             Experiment(seed=1),
@@ -337,5 +349,5 @@ class TestDifferences:
     def test_are_none_between_equals(self):
         assert differences(to_tree(FULL), as_json(FULL)) == []
 
-    def test_name_what_only_one_of_them_has(self):
+    def test_name_keys_of_one_tree_only(self):
         assert differences({"a": 1}, {"b": 2}) == ["experiment.a: 1 / null", "experiment.b: null / 2"]

@@ -1,4 +1,4 @@
-"""An experiment is found by name, path or config.json, and any leaf of it can be set from the command line."""
+"""Experiments are loaded by name, path or config.json, and every leaf can be set on the command line."""
 
 import json
 import os
@@ -24,11 +24,11 @@ def get_config():
 
 def overridden(*pairs, base=None):
     """The default experiment with overrides."""
-    return experiment.load(base or Experiment(), pairs)
+    return experiment.load_experiment(base or Experiment(), pairs)
 
 
 def refused(*pairs):
-    """The message with which overrides are refused."""
+    """The error message for overrides."""
     with pytest.raises(UserError) as caught:
         overridden(*pairs)
     return str(caught.value)
@@ -36,7 +36,7 @@ def refused(*pairs):
 
 def load_refused(source):
     with pytest.raises(UserError) as caught:
-        experiment.load(str(source))
+        experiment.load_experiment(str(source))
     return str(caught.value)
 
 
@@ -50,7 +50,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def own_features(monkeypatch):
-    """The registry of features, put back as it was when the test ends."""
+    """The registry of features, restored after the test."""
     FEATURES.names()  # the built-in ones are imported once only
     monkeypatch.setattr(FEATURES, "_plugins", dict(FEATURES._plugins))
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -58,48 +58,48 @@ def own_features(monkeypatch):
 
 
 class TestByName:
-    def test_finds_the_experiments_of_the_house_from_anywhere(self, here):
-        assert {"quickstart", "cnn_combined", "cnn_lstm_combined"} <= set(experiment.names())
-        assert experiment.load("quickstart").name == "quickstart"
+    def test_finds_the_built_in_experiments_from_anywhere(self, here):
+        assert {"quickstart", "cnn_combined", "cnn_lstm_combined"} <= set(experiment.experiment_names())
+        assert experiment.load_experiment("quickstart").name == "quickstart"
 
     def test_finds_those_of_the_working_directory_first(self, here):
         (here / "experiments" / "quickstart.py").write_text(MINE)
         (here / "experiments" / "zzz.py").write_text(MINE)
-        assert experiment.load("quickstart").epochs == 7
-        assert experiment.load("zzz").name == "zzz"
-        assert list(experiment.names()) == sorted(experiment.names())
+        assert experiment.load_experiment("quickstart").epochs == 7
+        assert experiment.load_experiment("zzz").name == "zzz"
+        assert list(experiment.experiment_names()) == sorted(experiment.experiment_names())
 
-    def test_passes_over_files_that_begin_with_an_underscore(self, here):
-        (here / "experiments" / "_parts.py").write_text(MINE)
-        assert "_parts" not in experiment.names()
+    def test_skips_files_that_begin_with_an_underscore(self, here):
+        (here / "experiments" / "_common.py").write_text(MINE)
+        assert "_common" not in experiment.experiment_names()
 
-    def test_answers_an_unknown_name_with_the_nearest_and_all_known(self, here):
+    def test_with_an_unknown_name_lists_the_nearest_and_all_known(self, here):
         message = load_refused("quickstrat")
-        assert message.startswith("there is no experiment 'quickstrat'. Did you mean 'quickstart'? Known: cnn2d_mel, ")
-        assert "or give the path of a .py file or of a run's config.json" in message
+        assert message.startswith("unknown experiment 'quickstrat'. Did you mean 'quickstart'? Known: cnn2d_mel, ")
+        assert "The path of a .py file or of a run's config.json is accepted too." in message
 
 
 class TestByPath:
     def test_loads_a_python_file_and_names_the_experiment_after_it(self, tmp_path):
         (tmp_path / "mine.py").write_text(MINE)
-        assert experiment.load(str(tmp_path / "mine.py")) == Experiment(name="mine", epochs=7)
+        assert experiment.load_experiment(str(tmp_path / "mine.py")) == Experiment(name="mine", epochs=7)
 
-    def test_keeps_the_name_that_the_file_gives(self, tmp_path):
+    def test_keeps_the_name_that_the_file_sets(self, tmp_path):
         (tmp_path / "mine.py").write_text(MINE.replace("epochs=7", "name='named'"))
-        assert experiment.load(str(tmp_path / "mine.py")).name == "named"
+        assert experiment.load_experiment(str(tmp_path / "mine.py")).name == "named"
 
     def test_loads_the_config_json_of_a_run(self, tmp_path):
         one = Experiment(name="before", epochs=3, features=(ZCR(),), model=CNNLSTM())
         (tmp_path / "config.json").write_text(json.dumps(to_tree(one)))
-        assert experiment.load(str(tmp_path / "config.json")) == one
-        assert experiment.load(str(tmp_path / "config.json"), [("epochs", "4")]).epochs == 4
+        assert experiment.load_experiment(str(tmp_path / "config.json")) == one
+        assert experiment.load_experiment(str(tmp_path / "config.json"), [("epochs", "4")]).epochs == 4
 
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
             (None, "does not exist"),
-            ("x = 1", "has no function get_config() that returns an Experiment"),
-            ("def get_config(): return 5", "get_config() must return an Experiment, got int"),
+            ("x = 1", "has no function get_config() that returns an object of class Experiment"),
+            ("def get_config(): return 5", "get_config() must return an object of class Experiment, got int"),
             ("def get_config():\n    return 1 / 0", "get_config() failed: ZeroDivisionError: division by zero ("),
             ("def get_config(:", "cannot be imported: SyntaxError"),
             ("import there_is_no_such_module", "cannot be imported: ModuleNotFoundError: No module named"),
@@ -113,7 +113,7 @@ class TestByPath:
             ),
         ],
     )
-    def test_says_what_is_wrong_with_a_python_file_and_names_it(self, tmp_path, text, expected):
+    def test_reports_the_error_of_a_python_file_and_names_it(self, tmp_path, text, expected):
         path = tmp_path / "mine.py"
         if text is not None:
             path.write_text(text)
@@ -134,13 +134,13 @@ class TestByPath:
             (b"\xff\xfe\x00", "is not the config.json of a run: "),
         ],
     )
-    def test_says_what_is_wrong_with_a_json_file_and_names_it(self, tmp_path, content, expected):
+    def test_reports_the_error_of_a_json_file_and_names_it(self, tmp_path, content, expected):
         path = tmp_path / "config.json"
         if content is not None:
             path.write_bytes(content)
         assert load_refused(path).startswith(f"{path} {expected}")
 
-    def test_names_the_key_that_a_json_file_has_wrong(self, tmp_path):
+    def test_names_the_invalid_key_of_a_json_file(self, tmp_path):
         (tmp_path / "config.json").write_text('{"epochs": 0}')
         assert load_refused(tmp_path / "config.json") == "experiment: epochs must be at least 1, got 0"
 
@@ -177,7 +177,7 @@ class TestAnOverride:
         else:
             assert one == expected
 
-    def test_leaves_everything_else_as_the_experiment_has_it(self):
+    def test_changes_nothing_else(self):
         base = Experiment(name="x", epochs=7, model=CNNLSTM(dropout=0.3), augment=(Noise(),))
         one = overridden(("model.dropout", "0.1"), base=base)
         assert one == Experiment(name="x", epochs=7, model=CNNLSTM(dropout=0.1), augment=(Noise(),))
@@ -185,7 +185,7 @@ class TestAnOverride:
     def test_empties_a_list(self):
         assert overridden(("augment", ""), base=Experiment(augment=(Noise(),))).augment == ()
 
-    def test_does_not_change_the_experiment_that_it_is_applied_to(self):
+    def test_does_not_change_its_argument(self):
         base = Experiment(data=Data(emotions=("sad", "happy")))
         overridden(("data.emotions.0", "calm"), ("epochs", "3"), base=base)
         assert base == Experiment(data=Data(emotions=("sad", "happy")))
@@ -202,15 +202,15 @@ class TestAnOverride:
             (("optimizer.learning_rate", "fast"), "experiment.optimizer.learning_rate: Input should be a valid number"),
             (("model.kernels", "3,x"), "experiment.model.kernels.1: Input should be a valid integer"),
             (("data.corpora", "ravdes"), "experiment.data.corpora.0: unknown corpus 'ravdes'. Did you mean 'ravdess'?"),
-            (("features.3.n_mfcc", "1"), "experiment.features: there is no entry '3'; expected a number from 0 to 0."),
-            (("features.x", "1"), "experiment.features: there is no entry 'x'; expected a number from 0 to 0."),
-            (("epochs.x", "1"), "experiment.epochs has no keys of its own, so 'epochs.x' cannot be set."),
+            (("features.3.n_mfcc", "1"), "experiment.features: expected the number of an entry, 0 to 0, got '3'."),
+            (("features.x", "1"), "experiment.features: expected the number of an entry, 0 to 0, got 'x'."),
+            (("epochs.x", "1"), "experiment.epochs is a single value without keys, so 'epochs.x' cannot be set."),
             (("data.root.x.y", "1"), "experiment.data.root"),
-            (("model", "{bad"), "'{bad' begins like JSON but is none: "),
+            (("model", "{bad"), "'{bad' is not valid JSON: "),
             (("data.emotions", "happy,sadd"), "experiment.data: unknown emotion 'sadd'. Did you mean 'sad'?"),
         ],
     )
-    def test_that_does_not_fit_is_named(self, pair, message):
+    def test_that_is_invalid_is_named(self, pair, message):
         assert refused(pair).startswith(message)
 
 
@@ -246,7 +246,7 @@ class Mine(Feature):
         (here / "mine.py").write_text(self.PLUGIN.replace("NAME", "mine_of_a_run"))
         tree = {**to_tree(Experiment()), "plugins": ["mine.py"], "features": ["mine_of_a_run"]}
         (here / "config.json").write_text(json.dumps(tree))
-        assert type(experiment.load("config.json").features[0]).__name__ == "Mine"
+        assert type(experiment.load_experiment("config.json").features[0]).__name__ == "Mine"
 
     @pytest.mark.parametrize(
         ("name", "message"),
@@ -255,7 +255,7 @@ class Mine(Feature):
             ("there_is.none", "plugin module 'there_is.none' cannot be imported: ModuleNotFoundError: No module named"),
         ],
     )
-    def test_that_are_not_there_are_named(self, here, own_features, name, message):
+    def test_that_are_missing_are_named(self, here, own_features, name, message):
         assert refused(("plugins", name)).startswith(message.format(cwd=os.path.realpath(here)))
 
     def test_that_fail_are_named_with_the_line(self, here, own_features):
@@ -264,13 +264,13 @@ class Mine(Feature):
         assert "cannot be imported: RuntimeError: no such device (" in message
         assert "broken.py:2)" in message
 
-    def test_that_take_a_name_of_the_houses_are_refused(self, here, own_features):
+    def test_with_the_name_of_a_built_in_plugin_are_refused(self, here, own_features):
         (here / "mine.py").write_text(self.PLUGIN.replace("NAME", "mfcc"))
         message = refused(("plugins", "mine.py"))
         assert "feature 'mfcc'" in message
-        assert "the name is taken by aersut.features.mfcc.MFCC; choose another." in message
+        assert "the name is taken by aersut.features.mfcc.MFCC; choose another name." in message
 
 
 def test_a_list_in_a_plugin_that_the_command_line_names_is_a_comma_list(tiny):
-    asked = experiment.load(tiny, [("augment", "gain"), ("augment.0.db", "-12, 3.5")])
+    asked = experiment.load_experiment(tiny, [("augment", "gain"), ("augment.0.db", "-12, 3.5")])
     assert asked.augment == (Gain(db=(-12.0, 3.5)),)

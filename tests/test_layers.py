@@ -1,4 +1,4 @@
-"""The order of the house: a room knows only the rooms before it, and the heavy libraries stay in theirs."""
+"""Layers: a package imports only from packages before it, and heavy libraries stay in theirs."""
 
 import ast
 from collections.abc import Iterator
@@ -8,25 +8,25 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "paths", "quiet", "litert", "contracts", "registry", "config", "experiment", "corpora", "data"),
-    *("augment", "matrices", "features", "models", "metrics", "run", "training", "evaluation", "export", "serving"),
-    *("sweep", "commands", "cli"),
+    *("errors", "program", "paths", "quiet", "tflite", "matrices", "contracts", "registry", "config", "experiment"),
+    *("corpora", "data", "augment", "features", "models", "metrics", "run", "training", "presets", "evaluation"),
+    *("report", "serving", "export", "sweep", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
-"""What plugin authors import in their tests; nothing else imports it."""
+"""Plugin authors import it in their tests; nothing else does."""
 HOMES = {
     "tensorflow": ("export/",),
     "orbax": ("training/checkpoints.py",),
-    "tflite_micro": ("export/tflm.py",),
+    "tflite_micro": ("tflite/micro.py",),
     "ai_edge_quantizer": ("export/quantize.py",),
-    "matplotlib": ("evaluation/", "sweep/plots.py"),
+    "matplotlib": ("report/", "sweep/plots.py"),
     "optuna": ("sweep/",),
     "sqlalchemy": ("sweep/study.py",),
-    "jinja2": ("evaluation/",),
-    "starlette": ("serving/guard.py", "serving/web.py"),
+    "jinja2": ("report/",),
+    "starlette": ("serving/access_control.py", "serving/web.py"),
     "uvicorn": ("serving/monitor.py",),
 }
-"""Where alone a library may be imported, even within a function."""
+"""The only modules that may import a library, even within a function."""
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 
 
@@ -55,21 +55,21 @@ def imported(text: str, everywhere: bool = False) -> set[str]:
     return names
 
 
-def room(name: str) -> str:
-    """The part of the package that a file or a dotted name belongs to."""
+def layer(name: str) -> str:
+    """The package, or module at the top level, of a file or a dotted name."""
     return name.removeprefix("aersut.").replace("/", ".").split(".")[0]
 
 
-def test_every_part_of_the_package_has_its_place_in_the_order():
-    rooms = {room(name) for name in MODULES} - {"__init__", "__main__"}
-    assert rooms <= {*ORDER, *ABOVE_ALL}, "say in ORDER where the new one stands"
-    assert set(ORDER) <= rooms, "ORDER names what is gone"
+def test_every_layer_has_a_position_in_the_order():
+    layers = {layer(name) for name in MODULES} - {"__init__", "__main__"}
+    assert layers <= {*ORDER, *ABOVE_ALL}, "add the new one to ORDER"
+    assert set(ORDER) <= layers, "remove the missing one from ORDER"
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_imports_only_what_stands_before_it(module):
-    own = room(module)
-    names = {room(name) for name in imported((PACKAGE / module).read_text()) if name.startswith("aersut.")}
+    own = layer(module)
+    names = {layer(name) for name in imported((PACKAGE / module).read_text()) if name.startswith("aersut.")}
     if own == "__init__":
         assert names == set(), "importing aersut imports nothing"
         return
@@ -78,13 +78,13 @@ def test_a_module_imports_only_what_stands_before_it(module):
 
 
 @pytest.mark.parametrize("library", HOMES)
-def test_a_heavy_library_is_imported_in_its_room_alone(library):
+def test_a_heavy_library_is_imported_by_its_modules_only(library):
     users = {
         module
         for module in MODULES
         if any(name.split(".")[0] == library for name in imported((PACKAGE / module).read_text(), everywhere=True))
     }
-    assert users, f"nothing imports {library}: take it off HOMES"
+    assert users, f"nothing imports {library}: remove it from HOMES"
     assert all(user.startswith(HOMES[library]) for user in users)
 
 
@@ -105,4 +105,4 @@ class A:
 """
     assert imported(text) == {"typing.TYPE_CHECKING", "numpy", "orbax.checkpoint", "aersut.data.store", "json"}
     assert imported(text, everywhere=True) >= {"jax", "tensorflow"}
-    assert room("aersut.data.store") == room("data/store.py") == "data"
+    assert layer("aersut.data.store") == layer("data/store.py") == "data"

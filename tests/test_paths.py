@@ -1,4 +1,4 @@
-"""Nobody ever sees half a file or half a folder, whatever happens while it is written."""
+"""Files and folders are written atomically, even when an error interrupts the writing."""
 
 import json
 import math
@@ -34,7 +34,7 @@ class TestAFile:
         assert (tmp_path / "a" / "b" / "c").read_bytes() == b"\0\xff"
         assert list((tmp_path / "a" / "b").iterdir()) == [tmp_path / "a" / "b" / "c"]
 
-    def test_holds_the_old_content_until_the_new_is_on_disk(self, tmp_path, monkeypatch):
+    def test_has_the_old_content_until_the_new_is_on_disk(self, tmp_path, monkeypatch):
         path = tmp_path / "file"
         path.write_bytes(b"old")
         seen = []
@@ -45,7 +45,7 @@ class TestAFile:
 
     @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
     @pytest.mark.parametrize("step", ["fsync", "replace"])
-    def test_is_the_old_one_when_writing_is_interrupted_and_nothing_is_left_beside_it(
+    def test_is_unchanged_when_writing_is_interrupted_and_no_temporary_file_remains(
         self, tmp_path, monkeypatch, step, error
     ):
         path = tmp_path / "file"
@@ -62,7 +62,7 @@ class TestAFile:
         assert list(tmp_path.iterdir()) == [path]
 
     @pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
-    def test_can_be_read_by_whom_the_umask_lets(self, tmp_path, umask):
+    def test_has_the_permissions_of_the_umask(self, tmp_path, umask):
         before = os.umask(umask)
         try:
             write_bytes(tmp_path / "file", b"")
@@ -71,18 +71,18 @@ class TestAFile:
             os.umask(before)
         assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
 
-    def test_of_text_is_utf_8_and_carries_names_that_are_none(self, tmp_path):
+    def test_of_text_is_utf_8_and_keeps_names_that_are_not_utf_8(self, tmp_path):
         write_text(tmp_path / "file", "Ärger " + os.fsdecode(b"caf\xe9"))
         assert (tmp_path / "file").read_bytes() == "Ärger ".encode() + b"caf\xe9"
 
-    def test_of_json_reads_back_as_it_was_and_ends_its_last_line(self, tmp_path):
+    def test_of_json_is_read_back_unchanged_and_ends_with_a_newline(self, tmp_path):
         tree = {"a": [1, 2.5, None, True], "b": {"ä": "caf\udce9"}}
         write_json(tmp_path / "file", tree)
         assert json.loads((tmp_path / "file").read_text(encoding="utf-8")) == tree
         assert (tmp_path / "file").read_text().endswith("}\n")
 
     @pytest.mark.parametrize("number", [math.nan, math.inf])
-    def test_of_json_refuses_what_other_languages_cannot_read(self, tmp_path, number):
+    def test_of_json_refuses_nan_and_infinity(self, tmp_path, number):
         write_json(tmp_path / "file", {"uar": 0.5})
         with pytest.raises(ValueError, match="not JSON compliant"):
             write_json(tmp_path / "file", {"uar": number})
@@ -90,7 +90,7 @@ class TestAFile:
 
 
 class TestAFolder:
-    def test_appears_whole_when_the_block_ends(self, tmp_path):
+    def test_appears_complete_when_the_block_ends(self, tmp_path):
         path = tmp_path / "deep" / "folder"
         with new_folder(path) as aside:
             (aside / "one").write_text("1")
@@ -99,13 +99,13 @@ class TestAFolder:
         assert list(path.parent.iterdir()) == [path]
 
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-    def test_does_not_appear_when_the_block_fails_and_leaves_nothing(self, tmp_path, error):
+    def test_does_not_appear_when_the_block_fails_and_leaves_no_files(self, tmp_path, error):
         with pytest.raises(error), new_folder(tmp_path / "folder") as aside:
             (aside / "one").write_text("1")
             raise error
         assert list(tmp_path.iterdir()) == []
 
-    def test_that_another_process_has_made_meanwhile_is_kept(self, tmp_path):
+    def test_that_another_process_has_created_meanwhile_is_kept(self, tmp_path):
         path = tmp_path / "folder"
         with new_folder(path) as aside:
             (aside / "one").write_text("mine")
@@ -114,21 +114,21 @@ class TestAFolder:
         assert (path / "one").read_text() == "theirs"
         assert list(tmp_path.iterdir()) == [path]
 
-    def test_whose_place_a_file_takes_is_an_error(self, tmp_path):
+    def test_with_the_path_of_a_file_is_an_error(self, tmp_path):
         (tmp_path / "folder").write_text("a file")
         with pytest.raises(OSError, match="folder"), new_folder(tmp_path / "folder") as aside:
             Path(aside, "one").write_text("1")
         assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
 
 
-def test_a_new_folder_is_as_open_as_any_other(tmp_path):
+def test_a_new_folder_has_the_permissions_of_the_umask(tmp_path):
     (tmp_path / "plain").mkdir()
     with new_folder(tmp_path / "made"):
         pass
     assert (tmp_path / "made").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_a_folder_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
+def test_a_folder_is_replaced_when_the_new_one_is_complete(tmp_path: Path) -> None:
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "old").write_text("")
     with pytest.raises(RuntimeError), replaced_folder(tmp_path / "export") as folder:

@@ -1,4 +1,4 @@
-"""Plugins by name: what may be registered, how a name is looked up, and what comes with other people's packages."""
+"""Registries: registration and look-up of plugins by name, and plugins of installed packages."""
 
 import subprocess
 import sys
@@ -14,29 +14,31 @@ from aersut.registry import AUGMENTERS, CORPORA, FEATURES, MODELS, OPTIMIZERS, R
 
 @pytest.fixture
 def own():
-    """A registry of its own, without plugins."""
+    """An empty registry."""
     return Registry("feature", Feature, "aersut.features")
 
 
 @dataclass(frozen=True)
 class Mine(Feature):
-    """Says nothing.
+    """A summary.
 
-    And goes on about it.
+    More lines.
     """
+
+    channels = 1
 
     def __call__(self, signal):
         raise NotImplementedError
 
 
 class TestRegistering:
-    def test_gives_the_class_back_and_finds_it_by_name_and_the_name_by_it(self, own):
+    def test_returns_the_class_and_finds_class_and_name(self, own):
         assert own.register("mine")(Mine) is Mine
         assert own["mine"] is Mine
         assert own.names() == ["mine"]
         assert own.name_of(Mine()) == "mine"
 
-    def test_a_second_plugin_of_one_name_is_refused_and_both_are_named(self, own):
+    def test_another_class_under_a_taken_name_is_refused_and_both_are_named(self, own):
         own.register("mine")(Mine)
 
         @dataclass(frozen=True)
@@ -48,46 +50,61 @@ class TestRegistering:
         message = str(caught.value)
         assert message.startswith("feature 'mine' (")
         assert "Other): the name is taken by " in message
-        assert message.endswith(".Mine; choose another.")
+        assert message.endswith(".Mine; choose another name.")
         assert own["mine"] is Mine
+
+    def test_a_second_definition_of_the_same_class_replaces_the_first(self, own):
+        classes = []
+        for _ in range(2):  # as a notebook cell that runs twice
+
+            @own.register("mine")
+            @dataclass(frozen=True)
+            class Again(Mine):
+                pass
+
+            classes.append(Again)
+        assert own["mine"] is classes[1]
+        assert own.name_of(classes[1]()) == "mine"
+        with pytest.raises(UserError, match="create the object again if its class has been redefined"):
+            own.name_of(classes[0]())
 
     def test_a_class_of_another_contract_is_refused(self, own):
         @dataclass(frozen=True)
-        class NoFeature(Corpus):
+        class OtherKind(Corpus):
             def load(self, root):
                 return Listing(())
 
         with pytest.raises(UserError, match=r"feature 'x' .*expected a subclass of aersut\.contracts\.Feature"):
-            own.register("x")(NoFeature)
+            own.register("x")(OtherKind)
         assert own.names() == []
 
-    def test_a_class_that_is_no_frozen_dataclass_is_refused_with_the_remedy(self, own):
+    def test_a_class_that_is_not_a_frozen_dataclass_is_refused_with_the_remedy(self, own):
         @dataclass
         class Thawed:
             pass
 
-        class NoDataclass(Feature):
+        class NotADataclass(Feature):
             def __call__(self, signal):
                 raise NotImplementedError
 
         with pytest.raises(UserError, match="expected a frozen dataclass; put @dataclass"):
-            own.register("x")(NoDataclass)
+            own.register("x")(NotADataclass)
         anything = Registry("thing", object, "aersut.features")
         with pytest.raises(UserError, match="expected a frozen dataclass; put @dataclass"):
             anything.register("x")(Thawed)
 
 
 class TestLookingUp:
-    def test_an_unknown_name_is_answered_with_the_nearest_and_all_known(self):
+    def test_the_error_for_an_unknown_name_lists_the_nearest_and_all_known(self):
         with pytest.raises(UserError) as caught:
             FEATURES["mfc"]
         assert str(caught.value).startswith("unknown feature 'mfc'. Did you mean 'mfcc'? Known: centered, chroma, ")
 
-    def test_no_nearest_is_offered_where_none_is_near(self):
+    def test_the_error_for_an_unknown_name_omits_a_distant_nearest(self):
         with pytest.raises(UserError, match=r"unknown corpus 'q'\. Known: cremad, emodb, manifest, ravdess, "):
             CORPORA["q"]
 
-    def test_every_kind_knows_the_plugins_of_the_house(self):
+    def test_every_registry_has_the_built_in_plugins(self):
         there = [set(one.names()) for one in (CORPORA, FEATURES, AUGMENTERS, MODELS, OPTIMIZERS)]
         expected = [
             {"ravdess", "cremad", "synthetic"},
@@ -100,13 +117,13 @@ class TestLookingUp:
 
     def test_the_summary_is_the_docstrings_first_line(self, own):
         own.register("mine")(Mine)
-        assert own.summary("mine") == "Says nothing."
+        assert own.summary("mine") == "A summary."
 
-    def test_an_object_of_a_class_that_is_not_registered_is_named(self, own):
+    def test_an_object_of_an_unregistered_class_is_refused_by_name(self, own):
         with pytest.raises(UserError, match="Mine is not a registered feature; decorate its class"):
             own.name_of(Mine())
 
-    def test_a_subclass_of_a_registered_class_does_not_pass_for_it(self, own):
+    def test_a_subclass_of_a_registered_class_is_not_registered(self, own):
         own.register("mine")(Mine)
 
         @dataclass(frozen=True)
@@ -120,7 +137,7 @@ class TestLookingUp:
 class TestAnInstalledPackage:
     @pytest.fixture
     def install(self, tmp_path, monkeypatch):
-        """Put a package with an entry point of ours on the path, as pip does."""
+        """Install a package with an entry point of the group `aersut.plugins`, as pip does."""
         FEATURES.names()
         monkeypatch.setattr(FEATURES, "_plugins", dict(FEATURES._plugins))
         monkeypatch.setattr(registry, "_loaded_entry_points", set(registry._loaded_entry_points))
@@ -135,7 +152,7 @@ class TestAnInstalledPackage:
 
         return put
 
-    def test_brings_its_plugins_along(self, install):
+    def test_registers_its_plugins(self, install):
         install(
             "aersut_test_installed",
             "from dataclasses import dataclass\n"
@@ -144,19 +161,21 @@ class TestAnInstalledPackage:
             "@FEATURES.register('installed')\n"
             "@dataclass(frozen=True)\n"
             "class Installed(Feature):\n"
+            "    channels = 1\n"
             "    def __call__(self, signal): raise NotImplementedError\n",
         )
         assert FEATURES["installed"].__name__ == "Installed"
         assert "installed" in FEATURES.names()
 
-    def test_that_is_broken_is_named_with_the_remedy(self, install):
+    def test_that_is_broken_is_reported_at_every_look_up_with_the_remedy(self, install):
         install("aersut_test_broken", "raise RuntimeError('no such device')\n")
-        with pytest.raises(UserError) as caught:
-            FEATURES["mfcc"]
-        message = str(caught.value)
-        assert message.startswith("plugin 'own' (aersut_test_broken) of an installed package cannot be imported: ")
-        assert "no such device" in message
-        assert message.endswith("Mend or uninstall that package.")
+        for name in ("mfcc", "log_mel"):
+            with pytest.raises(UserError) as caught:
+                FEATURES[name]
+            message = str(caught.value)
+            assert message.startswith("plugin 'own' (aersut_test_broken) of an installed package cannot be imported: ")
+            assert "no such device" in message
+            assert message.endswith("Fix or uninstall that package.")
 
 
 def test_importing_the_registries_imports_nothing_heavy():
@@ -175,7 +194,7 @@ def test_a_plugin_that_inherits_its_dataclass_is_refused():
             return signal.frames()[:, :1]
 
     class Forgotten(Base):
-        width: int = 3  # no field without a decorator of its own, so it would be ignored without a word
+        width: int = 3  # not a field without a decorator of its own: it would be ignored silently
 
     with pytest.raises(UserError, match="put @dataclass"):
         FEATURES.register("forgotten")(Forgotten)

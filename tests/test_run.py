@@ -1,4 +1,4 @@
-"""A run's folder: found again by the same command, never mixed up with another run, never with other data."""
+"""A run folder: found again by the same command, never used for another experiment or with other data."""
 
 import json
 import shutil
@@ -12,10 +12,10 @@ from aersut.augment import Noise
 from aersut.config import Data, Experiment, digest, to_tree
 from aersut.contracts import Framing
 from aersut.corpora import Ravdess, Synthetic
-from aersut.data.splits import PARTS
+from aersut.data.protocols import SPLITS
 from aersut.errors import UserError
 from aersut.features import MFCC, RMS, ZCR
-from aersut.run import Run, describe, make_frontend, open_run, prepare, start
+from aersut.run import Run, make_frontend, open_run, prepare, split_summary, start
 
 FOLDER = "ravdess-emotional-speech-audio/audio_speech_actors_01-24"
 RATE = 16_000
@@ -33,8 +33,8 @@ def open_refused(folder):
     return str(caught.value)
 
 
-class TestStarting:
-    def test_makes_a_folder_named_after_the_experiment_and_its_configuration(self, tmp_path, monkeypatch):
+class TestStart:
+    def test_creates_a_folder_named_after_the_experiment_and_its_configuration(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         one = Experiment(name="mine")
         run = start(one)
@@ -51,80 +51,79 @@ class TestStarting:
         others = [Experiment(name="mine", seed=1), Experiment(name="other"), Experiment(name="mine", epochs=1)]
         assert len({one.folder, *(start(other).folder for other in others)}) == 4
 
-    def test_leaves_a_config_json_from_which_alone_it_can_be_started_again(self, tmp_path):
+    def test_writes_a_config_json_that_starts_the_same_run_again(self, tmp_path):
         one = Experiment(name="mine", features=(ZCR(), RMS()), augment=(Noise(),), epochs=3)
         run = start(one, tmp_path / "run")
         shutil.copy(run.config, tmp_path / "elsewhere.json")
-        again = experiment.load(str(tmp_path / "elsewhere.json"))
+        again = experiment.load_experiment(str(tmp_path / "elsewhere.json"))
         assert again == one
         assert start(again, tmp_path / "run") == run
 
-    def test_takes_an_empty_folder(self, tmp_path):
+    def test_accepts_an_empty_folder(self, tmp_path):
         assert start(Experiment(), tmp_path).config.exists()
 
     def test_checks_the_types_that_a_dataclass_does_not(self, tmp_path):
         assert "experiment.epochs" in start_refused(Experiment(epochs=2.5), tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
-    def test_in_the_folder_of_another_experiment_is_refused_and_the_differences_are_named(self, tmp_path):
+    def test_refuses_the_folder_of_another_experiment_and_reports_the_differences(self, tmp_path):
         start(Experiment(name="mine"), tmp_path / "run")
         message = start_refused(Experiment(name="mine", epochs=40, seed=3), tmp_path / "run")
         assert message == (
-            f"run folder {tmp_path / 'run'} holds another experiment; its configuration / the one asked for differ in: "
-            "experiment.epochs: 120 / 40; experiment.seed: 0 / 3. Choose another --workdir or leave it out."
+            f"run folder {tmp_path / 'run'} contains a run of another experiment; differences (existing / requested): "
+            "experiment.epochs: 120 / 40; experiment.seed: 0 / 3. Choose another --workdir, or omit it."
         )
         many = Experiment(name="mine", epochs=40, seed=3, batch_size=1, scaling="none")
         assert start_refused(many, tmp_path / "run").count("experiment.") == 3
         assert " …. Choose another" in start_refused(many, tmp_path / "run")
 
-    def test_goes_on_with_a_run_whose_config_is_older_than_a_field(self, tmp_path):
+    def test_accepts_a_run_whose_config_json_lacks_newer_fields(self, tmp_path):
         run = start(Experiment(name="mine"), tmp_path / "run")
         tree = json.loads(run.config.read_text())
         del tree["scaling"], tree["data"]["trim_db"], tree["model"]["dropout"]
         run.config.write_text(json.dumps(tree))
         assert start(Experiment(name="mine"), tmp_path / "run") == run
 
-    def test_in_a_folder_with_something_else_is_refused_and_nothing_is_touched(self, tmp_path):
+    def test_refuses_a_folder_with_other_files_and_changes_nothing(self, tmp_path):
         (tmp_path / "thesis.tex").write_text("x")
         message = start_refused(Experiment(), tmp_path)
-        assert (
-            message == f"folder {tmp_path} is not empty and no run (it has no config.json). Choose another --workdir."
-        )
+        reason = "is not empty and is not a run (it has no config.json). Choose another --workdir."
+        assert message == f"folder {tmp_path} {reason}"
         assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
     @pytest.mark.parametrize("place", ["file", "file/run"])
-    def test_where_no_folder_can_be_is_refused(self, tmp_path, place):
+    def test_refuses_a_path_that_cannot_be_a_folder(self, tmp_path, place):
         (tmp_path / "file").write_text("x")
         message = start_refused(Experiment(), tmp_path / place)
         assert message.startswith(f"run folder {tmp_path / place} cannot be written: ")
         assert message.endswith("Choose another --workdir.")
 
 
-class TestOpening:
-    def test_a_folder_that_is_no_run_is_refused(self, tmp_path):
-        message = f"{tmp_path} is no run folder: there is no config.json in it. Name one with --workdir."
+class TestOpen:
+    def test_refuses_a_folder_that_is_not_a_run(self, tmp_path):
+        message = f"{tmp_path} is not a run folder: it has no config.json. Set --workdir to one."
         assert open_refused(tmp_path) == message
-        assert "is no run folder" in open_refused(tmp_path / "nowhere")
+        assert "is not a run folder" in open_refused(tmp_path / "nowhere")
 
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b'{"epochs": 1', "config.json cannot be read: "),
-            (b"\xff\xfe", "config.json cannot be read: "),
-            (b"[]", "config.json is not the configuration of a run: expected an object."),
+            (b'{"epochs": 1', "config.json is not the config.json of a run: "),
+            (b"\xff\xfe", "config.json is not the config.json of a run: "),
+            (b"[]", "config.json is not the config.json of a run: expected an object."),
             (b'{"epoch": 1}', "experiment.epoch: there is no such key. Did you mean 'epochs'?"),
             (b'{"model": "transformer"}', "experiment.model: unknown model 'transformer'."),
             (b'{"plugins": ["gone.py"]}', "gone.py does not exist."),
         ],
     )
-    def test_a_config_json_that_cannot_be_used_is_named(self, tmp_path, content, message):
+    def test_refuses_an_invalid_config_json(self, tmp_path, content, message):
         (tmp_path / "config.json").write_bytes(content)
         assert message in open_refused(tmp_path)
 
 
 @pytest.fixture
 def root(tmp_path):
-    """A root with RAVDESS's names: 4 actors, 8 emotions, one short clip each."""
+    """A data root with RAVDESS file names: 4 actors, 8 emotions, one short clip each."""
     for actor in range(1, 5):
         folder = tmp_path / "input" / FOLDER / f"Actor_{actor:02}"
         folder.mkdir(parents=True)
@@ -135,7 +134,7 @@ def root(tmp_path):
 
 
 def small(root, **fields):
-    """An experiment on these clips that asks for little."""
+    """A fast experiment on these clips."""
     return Experiment(
         data=Data(corpora=(Ravdess(),), root=str(root), protocol="random", test=0.25, validation=0.25),
         framing=Framing(sample_rate=RATE, seconds=0.2, frame_length=400, hop_length=400),
@@ -148,38 +147,38 @@ def clip(root, actor=1, code=1):
     return root / FOLDER / f"Actor_{actor:02}" / f"03-01-{code:02}-01-01-01-{actor:02}.wav"
 
 
-class TestPreparing:
-    def test_writes_who_is_in_which_part(self, root, tmp_path):
+class TestPrepare:
+    def test_writes_the_split(self, root, tmp_path):
         run = start(small(root), tmp_path / "run")
         prepared = prepare(run)
         records = json.loads(run.split.read_text())
         assert len(records["clips"]) == 32
-        counts = {part: sum(one["parts"] == [part] for one in records["clips"]) for part in PARTS}
+        counts = {name: sum(clip["splits"] == [name] for clip in records["clips"]) for name in SPLITS}
         assert counts == {"train": 16, "validation": 8, "test": 8}
-        assert {part: len(prepared.split.items(part)) for part in PARTS} == counts
-        assert describe(prepared).startswith("protocol random: 16 train, 8 validation, 8 test items; ")
+        assert {name: len(prepared.split.examples(name)) for name in SPLITS} == counts
+        assert split_summary(prepared).startswith("protocol random: 16 train, 8 validation, 8 test examples; ")
 
-    def test_gives_features_scaled_by_the_training_part_alone(self, root, tmp_path):
+    def test_scales_features_by_the_training_set_alone(self, root, tmp_path):
         prepared = prepare(start(small(root), tmp_path / "run"))
-        train = prepared.features(prepared.split.items("train"))
+        train = prepared.features(prepared.split.examples("train"))
         assert train.shape == (16, *prepared.frontend.shape)
         np.testing.assert_allclose(prepared.frontend.scaling.mean, train.mean((0, 1)), rtol=1e-5)
         np.testing.assert_allclose(prepared.frontend.scaling.deviation, train.std((0, 1)), rtol=1e-4)
         assert prepared.labels.tolist() == list(prepared.collection.labels)
 
-    def test_a_second_time_finds_the_split_as_it_was_and_leaves_it_alone(self, root, tmp_path):
+    def test_called_again_finds_the_same_split_and_does_not_write_it(self, root, tmp_path):
         run = start(small(root), tmp_path / "run")
         first = prepare(run)
         written = run.split.stat().st_mtime_ns
         again = prepare(open_run(run.folder))
         assert run.split.stat().st_mtime_ns == written
-        np.testing.assert_array_equal(again.split.parts, first.split.parts)
+        np.testing.assert_array_equal(again.split.assignment, first.split.assignment)
         np.testing.assert_array_equal(
-            again.features(again.split.items("train")), first.features(first.split.items("train"))
+            again.features(again.split.examples("train")), first.features(first.split.examples("train"))
         )
 
     @pytest.mark.parametrize("change", ["removed", "added", "another recording", "another emotion", "a copy removed"])
-    def test_refuses_data_that_is_not_what_the_run_began_with(self, root, tmp_path, change):
+    def test_refuses_data_that_has_changed_since_the_start(self, root, tmp_path, change):
         if change == "a copy removed":
             shutil.copy(clip(root), clip(root).with_name("03-01-01-01-01-02-01.wav"))
         run = start(small(root), tmp_path / "run")
@@ -201,18 +200,18 @@ class TestPreparing:
         with pytest.raises(UserError) as caught:
             prepare(run)
         message = str(caught.value)
-        assert message.startswith(f"the data is not what run {run.folder} began with: ")
+        assert message.startswith(f"the data has changed since run {run.folder} was started: ")
         assert "Restore the data, or start another run with another --workdir." in message
         assert run.split.read_bytes() == before
 
-    def test_counts_what_is_gone_and_what_is_new(self, root, tmp_path):
+    def test_counts_missing_and_new_clips(self, root, tmp_path):
         run = start(small(root), tmp_path / "run")
         prepare(run)
         soundfile.write(clip(root), np.full(3200, 0.1), RATE)
-        with pytest.raises(UserError, match="1 clips are gone, of another emotion or in another part, 1 are new"):
+        with pytest.raises(UserError, match="1 clips are missing, or have another emotion or set; 1 are new"):
             prepare(run)
 
-    def test_a_feature_that_the_framing_does_not_allow_is_named(self):
+    def test_refuses_a_feature_that_the_framing_does_not_allow(self):
         with pytest.raises(UserError, match=r"experiment\.features: .*fmax"):
             make_frontend(Experiment(features=(MFCC(fmax=20_000.0),), framing=Framing(sample_rate=16_000)))
 
@@ -223,11 +222,11 @@ def test_a_run_with_any_synthetic_speech_is_synthetic(tmp_path):
     assert not Run(tmp_path, Experiment(data=Data(corpora=(Ravdess(),)))).synthetic
 
 
-def test_a_nameless_experiment_goes_on_from_its_own_config(tmp_path):
+def test_an_experiment_without_a_name_resumes_from_its_config_json(tmp_path):
     run = start(Experiment(), tmp_path / "run")
-    assert start(experiment.load(str(run.config)), run.folder).experiment == run.experiment
+    assert start(experiment.load_experiment(str(run.config)), run.folder).experiment == run.experiment
 
 
-def test_a_config_whose_writing_was_killed_does_not_block_the_folder(tmp_path):
+def test_an_interrupted_write_of_config_json_does_not_block_the_folder(tmp_path):
     (tmp_path / ".config.json.x1y2").write_text("{")
     assert start(Experiment(), tmp_path).config.exists()

@@ -1,4 +1,4 @@
-"""The checks that plugin authors run: what all plugins promise, and optimizers.
+"""The contract checks of all plugins, and of optimizers.
 
 Corpora: test_testing_corpora.py; features, augmenters and models: features/test_contract.py and the like.
 """
@@ -17,7 +17,7 @@ import pytest
 from aersut.contracts import Feature, Optimizer
 from aersut.features import Signal
 from aersut.registry import CORPORA, FEATURES, OPTIMIZERS
-from aersut.testing import check_feature, check_optimizer
+from aersut.testing import Check, check_feature, check_optimizer, feature_checks, optimizer_checks
 from aersut.training.optimizers import Adam, AdamW
 
 
@@ -55,7 +55,7 @@ def _not_frozen() -> Feature:
 
 def _dataclass_forgotten() -> Feature:
     class Forgotten(_Peak):  # checked before it is registered, which would refuse it too
-        """A feature whose own fields are none."""
+        """A feature whose own annotations are not fields."""
 
         power: float = 2.0
 
@@ -77,7 +77,7 @@ def _with_an_array() -> Feature:
     @FEATURES.register("weighted")
     @dataclass(frozen=True)
     class Weighted(_Peak):
-        """A feature with a field that is no JSON."""
+        """A feature with a field that is not valid JSON."""
 
         weights: Any = field(default_factory=lambda: np.ones(3))
 
@@ -88,7 +88,7 @@ def _with_a_changing_field() -> Feature:
     @FEATURES.register("changing")
     @dataclass(frozen=True)
     class Changing(_Peak):
-        """A feature that stores another value than it is given."""
+        """A feature that changes the value of a field."""
 
         percent: float = 50.0
 
@@ -113,16 +113,19 @@ def _with_a_required_argument_of_another_type() -> Feature:
     ("make", "message"),
     [
         (_unregistered, "feature '_Peak' .*it is registered.*decorate its class"),
-        (_not_frozen, "'Loose' .*frozen dataclass"),
+        (_not_frozen, "'loose' .*frozen dataclass"),
         (_dataclass_forgotten, "'Forgotten' .*frozen dataclass"),
         (_without_docstring, "feature 'nameless' .*docstring"),
         (_with_an_array, "feature 'weighted' .*survives config.json.*ndarray"),
         (_with_a_changing_field, "feature 'changing' .*survives config.json.*0.005"),
         (_with_a_required_argument_of_another_type, "feature 'mistyped' .*survives config.json.*integer"),
-        (lambda: SimpleNamespace(channels=1), "SimpleNamespace is no plugin"),
+        (
+            lambda: SimpleNamespace(channels=1),
+            "SimpleNamespace' .*it is a plugin.*derive it from aersut.contracts.Feature",
+        ),
     ],
 )
-def test_a_broken_plugin_is_named(make: Callable[[], Any], message: str) -> None:
+def test_a_broken_promise_of_a_plugin_is_reported(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(AssertionError, match=f"(?s){message}"):
         check_feature(make())
 
@@ -144,9 +147,11 @@ def test_fields_of_all_kinds_pass() -> None:
     check_optimizer(Example(learning_rate=0.1, bands=(), top=2.0, kind="b"))
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS.names())
-def test_built_in_optimizers_keep_the_contract(name: str) -> None:
-    check_optimizer(OPTIMIZERS[name]())
+@pytest.mark.parametrize(
+    "check", [check for name in OPTIMIZERS.names() for check in optimizer_checks(OPTIMIZERS[name]())], ids=str
+)
+def test_built_in_optimizers(check: Check) -> None:
+    check()
 
 
 def _optimizer(transform: Callable[[], Any]) -> Optimizer:
@@ -187,7 +192,7 @@ def _turning() -> optax.GradientTransformation:
         (_random_step, "it is deterministic"),
     ],
 )
-def test_a_broken_optimizer_is_named(transform: Callable[[], Any], promise: str) -> None:
+def test_a_broken_promise_of_an_optimizer_is_reported(transform: Callable[[], Any], promise: str) -> None:
     with pytest.raises(AssertionError, match=f"optimizer 'example' breaks a promise.*{promise}"):
         check_optimizer(_optimizer(transform))
 
@@ -210,5 +215,17 @@ def test_a_message_says_what_to_do() -> None:
         check_feature(_without_docstring())
     assert str(error.value) == (
         "feature 'nameless' breaks a promise of its contract, "
-        '"its docstring begins with a line for --list": write one'
+        '"its docstring starts with a line for --list": write one'
     )
+
+
+def test_each_promise_has_an_id_of_its_own_and_is_checked_by_itself() -> None:
+    checks = {str(check): check for check in feature_checks(_without_docstring())}
+    assert "nameless-it_returns_finite_f32_frames_channels" in checks
+    broken = []
+    for name, check in checks.items():
+        try:
+            check()
+        except AssertionError:
+            broken.append(name)
+    assert broken == ["nameless-its_docstring_starts_with_a_line_for_list"]

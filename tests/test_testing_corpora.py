@@ -1,4 +1,4 @@
-"""Every built-in corpus keeps the contract, and the check fails on one that breaks any one promise of it."""
+"""The contract check passes for built-in corpora and fails for a corpus that breaks one promise."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aersut.contracts import EMOTIONS, Clip, Corpus, LeftOut, Listing
+from aersut.contracts import EMOTIONS, Clip, Corpus, Listing, SkippedFile
 from aersut.corpora import CremaD, Ravdess, Synthetic
 from aersut.errors import UserError
 from aersut.registry import CORPORA
@@ -25,7 +25,7 @@ def test_synthetic_keeps_the_contract() -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """One clip of each file-named corpus, and files that must be left out."""
+    """One clip of each file-named corpus, and files that must be skipped."""
     for name in (
         "ravdess-emotional-speech-audio/audio_speech_actors_01-24/Actor_01/03-01-05-01-02-01-01.wav",
         "ravdess-emotional-speech-audio/audio_speech_actors_01-24/Actor_01/03-02-05-01-02-01-01.wav",
@@ -58,7 +58,7 @@ def _corpus(listing: Callable[[list[Clip], Path], Any]) -> Corpus:
             files = sorted(root.rglob("*.wav"))
             clips = [Clip(path, EMOTIONS[i], "1", "example") for i, path in enumerate(files)]
             found = listing(clips, root)
-            if isinstance(found, Listing) and not found.clips and not found.left_out:
+            if isinstance(found, Listing) and not found.clips and not found.skipped:
                 raise UserError("example: no .wav")
             return found
 
@@ -76,18 +76,24 @@ calls = iter(range(10**6))
     ("listing", "promise"),
     [
         (lambda clips, root: clips, "returns a Listing.*list"),
-        (lambda clips, root: Listing((), (LeftOut(root, "a folder"),)), "finds clips"),
+        (lambda clips, root: Listing((), (SkippedFile(root, "a folder"),)), "finds clips"),
         (lambda clips, root: Listing(tuple(clips[:: 1 - 2 * (next(calls) % 2)])), "deterministic"),
         (lambda clips, root: Listing(tuple(replace(c, path=c.path / "x") for c in clips)), "every clip exists.*/x"),
         (_each(emotion="bored"), "one of EMOTIONS.*'bored'"),
         (_each(speaker=""), "has a speaker"),
-        (_each(corpus="another"), "as it is registered.*'another'"),
-        (_each(part="dev"), "part is one of train, validation, test.*dev"),
+        (_each(corpus="another"), "registered.*'another'"),
+        (_each(split="dev"), "split is one of train, validation, test.*dev"),
         (lambda clips, root: Listing((*clips, *clips[:1])), "listed once"),
-        (lambda clips, root: Listing(tuple(clips), tuple(LeftOut(c.path, "odd") for c in clips[:1])), "listed once"),
-        (lambda clips, root: Listing(tuple(clips), (LeftOut(root / "b.txt", " "),)), "has a reason.*b.txt"),
+        (
+            lambda clips, root: Listing(tuple(clips), tuple(SkippedFile(c.path, "odd") for c in clips[:1])),
+            "listed once",
+        ),
+        (lambda clips, root: Listing(tuple(clips), (SkippedFile(root / "b.txt", " "),)), "has a reason.*b.txt"),
         (lambda clips, root: 1 / 0, "load lists the clips.*ZeroDivisionError"),
-        (lambda clips, root: Listing(tuple(clips), (LeftOut(root / "b", "odd"),)), "raises UserError.*empty Listing"),
+        (
+            lambda clips, root: Listing(tuple(clips), (SkippedFile(root / "b", "odd"),)),
+            "raises UserError.*empty Listing",
+        ),
         (lambda clips, root: Listing((clips[0],)), "raises UserError.*IndexError"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Recorded background noise."""
+"""Additive recorded background noise."""
 
 import functools
 import hashlib
@@ -10,30 +10,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int16
 
-from aersut.augment.chance import check_probability, check_range, root, sometimes
 from aersut.augment.example import Example
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root
 from aersut.contracts import Augmenter
 from aersut.corpora.files import audio_files
 from aersut.data.audio import ClipError, decode, to_int16
 from aersut.errors import UserError
 from aersut.registry import AUGMENTERS
 
-MOST = 300
-"""Seconds of background that are kept in memory; what goes beyond is left out."""
+MAX_SECONDS = 300
+"""Maximum duration of all recordings together in s; the rest is not used."""
 
 
 @AUGMENTERS.register("background")
 @dataclass(frozen=True)
 class Background(Augmenter):
-    """Mixes in a random stretch of the recordings in a folder, at a random signal-to-noise ratio.
+    """Additive background noise from recordings, at a random signal-to-noise ratio (SNR).
 
-    The .wav and .flac files at any depth of the folder, five minutes of them at most, are decoded once and kept one
-    after the other. Where the stretch is silent, nothing changes.
+    The .wav and .flac files at any depth of the folder, five minutes at most, are decoded once and concatenated. The
+    noise is a random segment; a silent segment changes nothing.
 
     Attributes:
-        folder: of the recordings.
-        snr_db: lowest and highest ratio in dB, drawn uniformly; over the power of the whole window.
-        probability: of a change at all.
+        folder: folder of the recordings.
+        snr_db: lowest and highest SNR in dB, drawn uniformly; relative to the power of the whole window.
+        probability: probability of a change.
     """
 
     folder: str = "input/background"
@@ -69,24 +69,24 @@ class Background(Augmenter):
             scale = root(jnp.where(power > 0, wanted / jnp.where(power > 0, power, 1.0), 0.0))
             return example.values + scale * noise
 
-        return sometimes(chance, self.probability, example, noisy)
+        return apply_with_probability(chance, self.probability, example, noisy)
 
 
 def _files(folder: str) -> list[Path]:
     if files := audio_files(Path(folder).expanduser()):
         return files
-    raise UserError(f"augmenter background: no .wav or .flac under {folder}. Put recordings there, or set its folder.")
+    raise UserError(f"augmenter background: no .wav or .flac under {folder}. Add recordings, or set its folder.")
 
 
 @functools.lru_cache(maxsize=4)
 def _recordings(files: tuple[tuple[Path, int], ...], sample_rate: int) -> Int16[np.ndarray, " samples"]:
-    # with the time of each file's last change, so that a changed one is read again
-    parts: list[np.ndarray] = []
+    # the modification times are part of the key of this cache: a changed file is read again
+    recordings: list[np.ndarray] = []
     for file, _ in files:
         try:
-            parts.append(to_int16(decode(file, sample_rate)))
+            recordings.append(to_int16(decode(file, sample_rate)))
         except ClipError as error:
             raise UserError(f"augmenter background: {file} {error}. Remove it.") from None
-        if sum(map(len, parts)) >= MOST * sample_rate:
+        if sum(map(len, recordings)) >= MAX_SECONDS * sample_rate:
             break
-    return np.concatenate(parts)[: MOST * sample_rate]
+    return np.concatenate(recordings)[: MAX_SECONDS * sample_rate]

@@ -1,4 +1,4 @@
-"""A narrow channel: a telephone, a small microphone."""
+"""Band-pass filter: the bandwidth of a telephone or of a small microphone."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ import numpy as np
 import scipy.fft
 from jaxtyping import Array, Float
 
-from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -17,15 +17,17 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("band_limit")
 @dataclass(frozen=True)
 class BandLimit(Augmenter):
-    """Keeps a band of the spectrum, with the magnitude of Butterworth filters and no change of phase.
+    """Band-pass filter with random edges: the magnitude response of Butterworth filters, zero phase.
 
-    A telephone passes 300 to 3,400 Hz; a microphone of a few millimetres loses the lows and, in its housing, the highs.
+    A telephone passes 300 to 3,400 Hz. A microphone of a few millimeters attenuates low frequencies and, in its
+    housing, high ones.
 
     Attributes:
-        low: lowest and highest lower edge in Hz, drawn uniformly on a logarithmic scale.
-        high: lowest and highest upper edge in Hz, likewise; at or above half the sample rate it takes little away.
-        order: of the filters: 6 dB an octave each.
-        probability: of a change at all.
+        low: lowest and highest lower band edge in Hz, drawn log-uniformly.
+        high: lowest and highest upper band edge in Hz, drawn log-uniformly; at or above half the sample rate it has
+            little effect.
+        order: order of both filters; each order adds 6 dB per octave.
+        probability: probability of a change.
     """
 
     low: tuple[float, float] = (50.0, 400.0)
@@ -43,7 +45,7 @@ class BandLimit(Augmenter):
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, *draws = jax.random.split(key, 3)
         samples = len(example.values)
-        size = scipy.fft.next_fast_len(samples + example.sample_rate // 10, real=True)  # so that nothing wraps around
+        size = scipy.fft.next_fast_len(samples + example.sample_rate // 10, real=True)  # no wrap-around
         hertz = np.fft.rfftfreq(size, 1 / example.sample_rate)
 
         def limited() -> Float[Array, " samples"]:
@@ -56,4 +58,4 @@ class BandLimit(Augmenter):
             kept = jnp.sqrt(with_low / (1 + with_low) / (1 + (hertz / high) ** steep))
             return jnp.fft.irfft(jnp.fft.rfft(example.values, size) * kept, size)[:samples]
 
-        return sometimes(chance, self.probability, example, limited)
+        return apply_with_probability(chance, self.probability, example, limited)

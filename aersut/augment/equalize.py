@@ -1,14 +1,13 @@
-"""Another microphone and another loudness, on a spectrogram in decibels."""
+"""Channel (frequency response) and gain perturbation of a log-mel spectrogram."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 
-from aersut.augment.chance import check_probability, sometimes
 from aersut.augment.example import Example
 from aersut.augment.mel_warp import interpolation
+from aersut.augment.random_apply import apply_with_probability, check_probability
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -16,18 +15,18 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("equalize")
 @dataclass(frozen=True)
 class Equalize(Augmenter):
-    """Adds a smooth random curve over the bands of a log-mel spectrogram, the same to all frames.
+    """Channel (frequency response) perturbation of a log-mel spectrogram: one random smooth curve for all frames.
 
-    A microphone, a room and a distance are filters, and a filter is an offset in decibels in each band. The curve is
-    drawn at `points` places, evenly spaced, and interpolated; its mean is another loudness.
+    A microphone, a room and a distance are filters, and a filter is an offset in dB in each band. The curve is drawn at
+    `points` evenly spaced points and interpolated linearly. Its mean is a change of gain.
 
     Attributes:
-        db: standard deviation of the curve at each place, in dB.
-        points: how many places; 1 for loudness alone.
-        probability: of a change at all.
+        db: standard deviation of the curve at each point in dB.
+        points: number of points; 1 changes the gain only.
+        probability: probability of a change.
     """
 
-    domain: ClassVar[Literal["waveform", "features", "batch"]] = "features"
+    domain = "features"
     db: float = 3.0
     points: int = 5
     probability: float = 1.0
@@ -43,4 +42,4 @@ class Equalize(Augmenter):
         chance, amount = jax.random.split(key)
         drawn = self.db * jax.random.normal(amount, (self.points,))
         curve = interpolation(jnp.linspace(0, self.points - 1, example.values.shape[1]), self.points) @ drawn
-        return sometimes(chance, self.probability, example, lambda: example.values + curve)
+        return apply_with_probability(chance, self.probability, example, lambda: example.values + curve)

@@ -1,4 +1,4 @@
-"""What augmenters change."""
+"""The training example that augmenters change."""
 
 import functools
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from jaxtyping import Array, Float
 @functools.partial(jax.tree_util.register_dataclass, data_fields=["values", "label"], meta_fields=["sample_rate"])
 @dataclass(frozen=True)
 class Example:
-    """One training example, or a batch of them with a first axis more.
+    """One training example, or a batch of examples along a first axis.
 
     Attributes:
         values: samples in [-1, 1], f32[samples], or unscaled features, f32[frames, channels].
-        label: the distribution over the classes, f32[classes].
-        sample_rate: in Hz, of the waveform that the values are or come from.
+        label: distribution over the classes, f32[classes].
+        sample_rate: sample rate of the waveform in Hz.
     """
 
     values: Float[Array, "..."]

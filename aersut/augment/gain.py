@@ -1,11 +1,11 @@
-"""Another loudness."""
+"""Random gain."""
 
 from dataclasses import dataclass
 
 import jax
 
-from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -13,13 +13,13 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("gain")
 @dataclass(frozen=True)
 class Gain(Augmenter):
-    """Makes the clip louder or softer.
+    """Random gain in dB.
 
-    What leaves [-1, 1] is clipped when all augmenters are through, as by a recorder.
+    Samples beyond [-1, 1] are clipped after all augmenters, as by a recorder.
 
     Attributes:
         db: lowest and highest gain in dB, drawn uniformly.
-        probability: of a change at all.
+        probability: probability of a change.
     """
 
     db: tuple[float, float] = (-6.0, 6.0)
@@ -32,4 +32,4 @@ class Gain(Augmenter):
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
         gain = 10 ** (jax.random.uniform(amount, minval=self.db[0], maxval=self.db[1]) / 20)
-        return sometimes(chance, self.probability, example, lambda: gain * example.values)
+        return apply_with_probability(chance, self.probability, example, lambda: gain * example.values)

@@ -1,14 +1,13 @@
-"""Another vocal tract and another tempo, on a spectrogram."""
+"""Vocal-tract length and tempo perturbation of a spectrogram."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -16,22 +15,21 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("mel_warp")
 @dataclass(frozen=True)
 class MelWarp(Augmenter):
-    """Stretches a spectrogram along frequency, as vocal tracts of other lengths do, and along time.
+    """Vocal-tract length perturbation (Jaitly & Hinton 2013), pitch and tempo perturbation of a spectrogram.
 
-    Vocal-tract length perturbation (Jaitly & Hinton 2013) on the bands that are there, which costs two small products
-    of matrices: every epoch hears other voices, without copies. Bands and frames in between are interpolated; where it
-    reaches beyond the spectrogram, its outermost band or frame goes on. For spectrograms alone: cepstral coefficients
-    and their like have no frequency axis.
+    Linear interpolation along bands and frames, as two small matrix products: every epoch gets new speaker variants
+    without cached copies. Beyond the edges, the outermost band or frame is repeated. For spectrograms only: cepstral
+    coefficients have no frequency axis.
 
     Attributes:
-        bands: lowest and highest factor by which what lies in a band moves up, drawn uniformly.
-        shift: lowest and highest number of bands by which all moves up beside that, which on a mel scale is about what
-            another pitch does.
-        tempo: lowest and highest factor by which the clip is faster.
-        probability: of a change at all.
+        bands: lowest and highest factor of the band index, drawn uniformly; above 1 moves the spectrum up.
+        shift: lowest and highest shift in bands, drawn uniformly, positive is up; on a mel scale it approximates a
+            change of pitch.
+        tempo: lowest and highest tempo factor, drawn uniformly; above 1 is faster.
+        probability: probability of a change.
     """
 
-    domain: ClassVar[Literal["waveform", "features", "batch"]] = "features"
+    domain = "features"
     bands: tuple[float, float] = (0.9, 1.1)
     shift: tuple[float, float] = (-1.0, 1.0)
     tempo: tuple[float, float] = (0.85, 1.15)
@@ -52,10 +50,12 @@ class MelWarp(Augmenter):
         )
         over_bands = interpolation((jnp.arange(channels) - shift) / bands, channels)
         over_frames = interpolation(jnp.arange(frames) * tempo, frames)
-        return sometimes(chance, self.probability, example, lambda: over_frames @ example.values @ over_bands.T)
+        return apply_with_probability(
+            chance, self.probability, example, lambda: over_frames @ example.values @ over_bands.T
+        )
 
 
-def interpolation(places: Float[Array, " outputs"], size: int) -> Float[Array, "outputs size"]:
-    """The matrix that interpolates `size` values linearly at these places; the outermost values go on."""
-    inside = jnp.clip(places, 0, size - 1)
+def interpolation(positions: Float[Array, " outputs"], size: int) -> Float[Array, "outputs size"]:
+    """Return the matrix that interpolates `size` values linearly at these indices, clipped to the valid range."""
+    inside = jnp.clip(positions, 0, size - 1)
     return jnp.maximum(0.0, 1.0 - jnp.abs(inside[:, None] - jnp.arange(size)))

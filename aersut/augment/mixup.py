@@ -1,8 +1,7 @@
-"""Mixtures of examples and of their labels."""
+"""Mixup of examples and labels."""
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +14,13 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("mixup")
 @dataclass(frozen=True)
 class Mixup(Augmenter):
-    """Mixes every example, features and label alike, with another of its batch (Zhang et al. 2018).
+    """Mixup (Zhang et al. 2018): convex combination of each example and its label with another example of the batch.
 
     Attributes:
-        alpha: the share of the other is drawn from Beta(alpha, alpha) for each example: small is rarely much.
+        alpha: the weight of the other example is drawn from Beta(alpha, alpha); small values give weights near 0 or 1.
     """
 
-    domain: ClassVar[Literal["waveform", "features", "batch"]] = "batch"
+    domain = "batch"
     alpha: float = 0.2
 
     def __post_init__(self) -> None:
@@ -32,10 +31,10 @@ class Mixup(Augmenter):
         order, amount = jax.random.split(key)
         count = len(example.label)
         other = jax.random.permutation(order, count)
-        share = jax.random.beta(amount, self.alpha, self.alpha, (count,))
+        weight = jax.random.beta(amount, self.alpha, self.alpha, (count,))
 
         def mixed(values: jax.Array) -> jax.Array:
-            of_other = share.reshape(-1, *(1,) * (values.ndim - 1))
+            of_other = weight.reshape(-1, *(1,) * (values.ndim - 1))
             return jnp.asarray((1 - of_other) * values + of_other * values[other])
 
         return dataclasses.replace(example, values=mixed(example.values), label=mixed(example.label))

@@ -1,4 +1,4 @@
-"""Additive Gaussian noise."""
+"""Additive white Gaussian noise."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from aersut.augment.chance import check_probability, check_range, root, sometimes
 from aersut.augment.example import Example
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -15,11 +15,11 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("noise")
 @dataclass(frozen=True)
 class Noise(Augmenter):
-    """White Gaussian noise at a random signal-to-noise ratio.
+    """Additive white Gaussian noise at a random signal-to-noise ratio (SNR).
 
     Attributes:
-        snr_db: lowest and highest ratio in dB, drawn uniformly; over the power of the whole window.
-        probability: of a change at all.
+        snr_db: lowest and highest SNR in dB, drawn uniformly; relative to the power of the whole window.
+        probability: probability of a change.
     """
 
     snr_db: tuple[float, float] = (10.0, 30.0)
@@ -38,4 +38,4 @@ class Noise(Augmenter):
             deviation = root(power * 10 ** (-ratio / 10))
             return example.values + deviation * jax.random.normal(noise, example.values.shape)
 
-        return sometimes(chance, self.probability, example, noisy)
+        return apply_with_probability(chance, self.probability, example, noisy)

@@ -1,4 +1,4 @@
-"""Another pitch."""
+"""Pitch shift."""
 
 import math
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
-from aersut.augment.vocoder import stretch
+from aersut.augment.phase_vocoder import stretch
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
 BLOCK = 128
-"""Samples that are interpolated together; the factor of the pitch is a multiple of 1 / 128, 13.5 cents."""
+"""Samples that are interpolated together; the pitch factor is a multiple of 1 / 128, 13.5 cents."""
 REACH = 16
-"""Zero crossings of the interpolating kernel on either side."""
+"""Zero crossings of the interpolation kernel on each side."""
 
 
 @AUGMENTERS.register("pitch_shift")
 @dataclass(frozen=True)
 class PitchShift(Augmenter):
-    """Speaks higher or lower at the same tempo: stretched by a phase vocoder, then resampled to its old length.
+    """Pitch shift at constant tempo: time stretch by a phase vocoder, then resampling to the original length.
 
-    As `librosa.effects.pitch_shift`, formants move along. The factor is rounded to 1 / 128, so that no pitch is off by
-    more than 7 cents (14 an octave down).
+    As `librosa.effects.pitch_shift`, which shifts formants too. The factor is rounded to 1 / 128: the error is at most
+    7 cents (14 at an octave down).
 
     Attributes:
-        semitones: lowest and highest shift, drawn uniformly, -12 to 12.
-        probability: of a change at all.
+        semitones: lowest and highest shift in semitones, drawn uniformly, -12 to 12.
+        probability: probability of a change.
     """
 
     semitones: tuple[float, float] = (-3.0, 3.0)
@@ -53,19 +53,20 @@ class PitchShift(Augmenter):
             longer = stretch(example.values, BLOCK / step, length)
             return resampled(longer, step, most, len(example.values))
 
-        return sometimes(chance, self.probability, example, shifted)
+        return apply_with_probability(chance, self.probability, example, shifted)
 
 
 def resampled(
     samples: Float[Array, " samples"], step: Int[Array, ""], most: int, length: int
 ) -> Float[Array, " length"]:
-    """Every (step / 128)-th sample of a signal, band-limited: sample n is what lies at n · step / 128.
+    """Resample with a band limit: output sample n is the input at n · step / 128.
 
-    128 samples on, the position has the same fraction. So one matrix interpolates all blocks of 128 samples, and where
-    these begin is all that the step changes beside.
+    Positions that are 128 outputs apart have the same fraction. One matrix therefore interpolates all blocks of 128
+    outputs; `step` changes only the matrix and the starts of the blocks.
 
     Args:
-        step: at most `most`.
+        step: input samples per 128 output samples, at most `most`.
+        most: largest value of `step`.
     """
     reach = math.ceil(REACH * max(1.0, most / BLOCK))
     padded = jnp.pad(samples, (reach, reach + most))
@@ -75,11 +76,11 @@ def resampled(
 
 
 def _kernel(step: Int[Array, ""], most: int, reach: int) -> Float[Array, "inputs outputs"]:
-    """sinc under the window (1 - x²)², its pass band narrowed where the signal gets shorter."""
+    """Sinc kernel with the window (1 - x²)²; the pass band is narrower if the signal gets shorter."""
     cutoff = jnp.minimum(1.0, BLOCK / step)
-    places = np.arange(most + 2 * reach)[:, None] - reach
+    positions = np.arange(most + 2 * reach)[:, None] - reach
     numbers = jnp.arange(BLOCK) * step
-    # whole numbers and fractions apart, which keeps them exact
-    distance = (places - numbers // BLOCK) - (numbers % BLOCK) / BLOCK
+    # integers and fractions apart, for exactness
+    distance = (positions - numbers // BLOCK) - (numbers % BLOCK) / BLOCK
     window = jnp.square(1 - jnp.square(jnp.clip(distance / reach, -1, 1)))
     return cutoff * jnp.sinc(cutoff * distance) * window

@@ -1,4 +1,4 @@
-"""A room."""
+"""Reverberation."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import scipy.fft
 from jaxtyping import Array, Float
 
-from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -16,15 +16,15 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("reverb")
 @dataclass(frozen=True)
 class Reverb(Augmenter):
-    """Convolves with a synthetic impulse response: the direct sound, then noise that decays exponentially.
+    """Reverberation with a synthetic impulse response: the direct sound, followed by exponentially decaying noise.
 
-    Late reverberation is well described by that (Polack 1988); early reflections are not modelled. The direct sound
-    stays where and as loud as it is.
+    Such noise models late reverberation (Polack 1988); early reflections are not modeled. The time and the level of the
+    direct sound do not change.
 
     Attributes:
-        seconds: lowest and highest reverberation time (60 dB), drawn uniformly.
-        direct_db: lowest and highest ratio of direct to reverberant energy in dB, drawn uniformly.
-        probability: of a change at all.
+        seconds: lowest and highest reverberation time (RT60) in s, drawn uniformly.
+        direct_db: lowest and highest direct-to-reverberant energy ratio in dB, drawn uniformly.
+        probability: probability of a change.
     """
 
     seconds: tuple[float, float] = (0.1, 0.6)
@@ -49,7 +49,7 @@ class Reverb(Augmenter):
             tail = decay * jax.random.normal(noise, (length,))
             tail = tail * level * jax.lax.rsqrt(jnp.sum(jnp.square(tail)))
             echo = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * jnp.fft.rfft(tail, size), size)
-            late = jnp.pad(echo[: samples - 1], (1, 0))  # the tail begins a sample after the direct sound
+            late = jnp.pad(echo[: samples - 1], (1, 0))  # the tail starts one sample after the direct sound
             return example.values + late
 
-        return sometimes(chance, self.probability, example, reverberant)
+        return apply_with_probability(chance, self.probability, example, reverberant)

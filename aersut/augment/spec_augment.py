@@ -1,8 +1,7 @@
-"""Masks over time and channels."""
+"""SpecAugment: time and channel masks."""
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,18 +15,19 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("spec_augment")
 @dataclass(frozen=True)
 class SpecAugment(Augmenter):
-    """Masks stretches of frames and of channels (Park et al. 2019), without warping.
+    """SpecAugment (Park et al. 2019): random time and channel masks, without time warping.
 
-    What is masked gets its channel's mean over the clip, as features are not scaled yet. Neighbouring channels are
-    masked together, which is meant for spectrograms. A mask as wide as all there is does not occur: a width is at most
-    half of it.
+    Masked cells get the mean of their channel over the clip, because features are not scaled yet. A mask covers
+    adjacent channels, which suits spectrograms, and at most half of the frames or channels.
 
     Attributes:
-        time_masks, time_width: how many masks over frames, and the widest; each is 0 to `time_width` frames wide.
-        channel_masks, channel_width: likewise over channels.
+        time_masks: number of time masks.
+        time_width: largest width of a time mask in frames; drawn uniformly from 0.
+        channel_masks: number of channel masks.
+        channel_width: largest width of a channel mask in channels; drawn uniformly from 0.
     """
 
-    domain: ClassVar[Literal["waveform", "features", "batch"]] = "features"
+    domain = "features"
     time_masks: int = 2
     time_width: int = 20
     channel_masks: int = 2
@@ -56,5 +56,5 @@ def _masked(key: jax.Array, size: int, masks: int, width: int) -> Bool[Array, " 
     for_width, for_begin = jax.random.split(key)
     widths = jax.random.randint(for_width, (masks, 1), 0, widest + 1)
     begins = jnp.floor(jax.random.uniform(for_begin, (masks, 1)) * (size - widths + 1)).astype(jnp.int32)
-    places = jnp.arange(size)
-    return jnp.any((places >= begins) & (places < begins + widths), axis=0)
+    indices = jnp.arange(size)
+    return jnp.any((indices >= begins) & (indices < begins + widths), axis=0)

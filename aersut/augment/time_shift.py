@@ -1,4 +1,4 @@
-"""A shift in time."""
+"""Time shift."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from aersut.augment.chance import check_probability, sometimes
 from aersut.augment.example import Example
+from aersut.augment.random_apply import apply_with_probability, check_probability
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -15,11 +15,11 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("time_shift")
 @dataclass(frozen=True)
 class TimeShift(Augmenter):
-    """Moves the clip within its window and fills with silence; what leaves the window is lost.
+    """Time shift of the clip within its window, filled with silence; samples beyond the window are lost.
 
     Attributes:
-        seconds: the largest shift, earlier or later, drawn uniformly.
-        probability: of a change at all.
+        seconds: largest shift in s, in both directions, drawn uniformly.
+        probability: probability of a change.
     """
 
     seconds: float = 0.3
@@ -39,4 +39,4 @@ class TimeShift(Augmenter):
         def shifted() -> Float[Array, " samples"]:
             return jax.lax.dynamic_slice(jnp.pad(example.values, most), (most - shift,), (samples,))
 
-        return sometimes(chance, self.probability, example, shifted)
+        return apply_with_probability(chance, self.probability, example, shifted)

@@ -1,12 +1,12 @@
-"""Another tempo."""
+"""Time stretch."""
 
 from dataclasses import dataclass
 
 import jax
 
-from aersut.augment.chance import check_probability, check_range, sometimes
 from aersut.augment.example import Example
-from aersut.augment.vocoder import stretch
+from aersut.augment.phase_vocoder import stretch
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -14,14 +14,13 @@ from aersut.registry import AUGMENTERS
 @AUGMENTERS.register("time_stretch")
 @dataclass(frozen=True)
 class TimeStretch(Augmenter):
-    """Speaks faster or slower at the same pitch, by a phase vocoder, as `librosa.effects.time_stretch`.
+    """Time stretch at constant pitch by a phase vocoder, as `librosa.effects.time_stretch`.
 
-    The window keeps its length: what a slower voice does not fit into is lost at the end, what a faster one leaves free
-    is silence.
+    The window keeps its length: the end of a slower clip is lost, the end of a faster clip is silence.
 
     Attributes:
-        rate: lowest and highest tempo, drawn uniformly; above 1 is faster.
-        probability: of a change at all.
+        rate: lowest and highest tempo factor, drawn uniformly; above 1 is faster.
+        probability: probability of a change.
     """
 
     rate: tuple[float, float] = (0.8, 1.2)
@@ -34,4 +33,6 @@ class TimeStretch(Augmenter):
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
         rate = jax.random.uniform(amount, minval=self.rate[0], maxval=self.rate[1])
-        return sometimes(chance, self.probability, example, lambda: stretch(example.values, rate, len(example.values)))
+        return apply_with_probability(
+            chance, self.probability, example, lambda: stretch(example.values, rate, len(example.values))
+        )

@@ -1,22 +1,10 @@
-"""The modes of the command line, one module each. Whatever is heavy is imported when a mode runs."""
+"""The modes of the command line, one module each. Heavy libraries are imported when a mode runs."""
 
-from aersut.commands import (
-    compare,
-    data,
-    evaluate,
-    everything,
-    export,
-    lr_range,
-    monitor,
-    predict,
-    report,
-    show,
-    sweep,
-    train,
-)
+from aersut.commands import compare, data, evaluate, export, lr_range, monitor, predict, report, show, sweep, train
+from aersut.commands import end_to_end as all_steps
 
 COMMANDS = {
-    "all": everything.COMMAND,
+    "all": all_steps.COMMAND,
     "data": data.COMMAND,
     "train": train.COMMAND,
     "evaluate": evaluate.COMMAND,

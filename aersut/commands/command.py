@@ -1,20 +1,27 @@
-"""What a mode of the command line is: a function, and the flags that go with it."""
+"""A mode of the command line: its function, its usage and its flags."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+OVERRIDE = (
+    "Set one value of the experiment by its dotted key: epochs=40, model=cnn, features=mfcc,zcr, features.0.n_mfcc=20, "
+    "data.trim_db=none."
+)
+
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the command line said, beside the flags.
+    """The command line, except for the flags.
 
     Attributes:
-        dotted: by their first word, the arguments --WORD.KEY=VALUE, as pairs of the dotted key and its value.
-        paths: the arguments that are no options.
+        dotted: arguments --WORD.KEY=VALUE by their first word, as (key, value) pairs.
+        paths: positional arguments.
+        help: whether --help is among them.
     """
 
     dotted: Mapping[str, list[tuple[str, str]]] = field(default_factory=dict)
     paths: tuple[str, ...] = ()
+    help: bool = False
 
     @property
     def experiment(self) -> list[tuple[str, str]]:
@@ -27,15 +34,27 @@ class Command:
     """One mode.
 
     Attributes:
-        run: carries it out and returns the exit status, None for 0.
-        usage: for --help: the options of a typical call, and what it does.
-        flags: those that go with this mode and not with all.
-        dotted: the first words of the dotted arguments that do.
-        paths: whether it takes arguments that are no options.
+        run: runs the mode; returns the exit status, None for 0.
+        doc: the module's docstring: a line for --help, then commands in which {program} stands for the program.
+        flags: the flags that this mode takes, in the order of its help.
+        settings: the first words of arguments --WORD.KEY=VALUE that this mode alone takes, and their help.
+        notes: help of flags that mean something else in another mode.
+        paths: whether the mode takes positional arguments.
     """
 
     run: Callable[[Arguments], int | None]
-    usage: tuple[tuple[str, str], ...]
+    doc: str | None
     flags: tuple[str, ...] = ()
-    dotted: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     paths: bool = False
+
+    @property
+    def summary(self) -> str:
+        """One line, without a full stop."""
+        return (self.doc or "").partition("\n")[0].removesuffix(".")
+
+    @property
+    def dotted(self) -> Mapping[str, str]:
+        """The first words of all arguments --WORD.KEY=VALUE that this mode takes, and their help."""
+        return {"experiment": OVERRIDE, **self.settings} if "experiment" in self.flags else self.settings

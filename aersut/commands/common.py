@@ -1,4 +1,4 @@
-"""The flags that several modes share, and what they stand for."""
+"""Flags that several modes share."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,46 +9,45 @@ from aersut.commands.command import Arguments
 from aersut.errors import UserError
 
 if TYPE_CHECKING:
+    from aersut.config import Experiment
     from aersut.run import Run
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(
-    "experiment", None, "Name of an experiment, path of a .py file with get_config(), or a run's config.json."
+    "experiment", None, "Name of an experiment (--list), path of a .py file with get_config(), or a run's config.json."
 )
-flags.DEFINE_string("workdir", None, "Run folder; by default runs/<experiment>/<digest of the configuration>.")
-flags.DEFINE_string("output", None, "With --mode=show, lr_range, or report of several runs: the file to write.")
-flags.DEFINE_list(
-    "folds",
-    None,
-    "With --mode=evaluate: all; trains those missing. With sweep: trains each combination with these.",
-)
-flags.DEFINE_string(
-    "model",
-    None,
-    "With --mode=predict and monitor: an exported .tflite file, or a run folder. With evaluate: a .tflite file of the "
-    "run, judged in place of its checkpoint.",
-)
-flags.DEFINE_bool(
-    "json", False, "With --mode=data and compare: JSON instead of a table; with predict: a JSON line per window."
-)
+flags.DEFINE_string("workdir", None, "Run folder; default: runs/EXPERIMENT/DIGEST_OF_THE_CONFIGURATION.")
+flags.DEFINE_string("output", None, "The file to write.")
+flags.DEFINE_list("folds", None, "Folds of the protocol.")
+flags.DEFINE_string("model", None, "Exported .tflite file, or a run folder.")
+flags.DEFINE_bool("json", False, "Print JSON instead of a table.")
+
+
+def selected_experiment(arguments: Arguments) -> "Experiment":
+    """The experiment that --experiment and its overrides select; `UserError` if --experiment is missing."""
+    from aersut.experiment import load_experiment
+
+    if FLAGS.experiment is None:
+        raise UserError(f"--mode={FLAGS.mode} needs --experiment=NAME; --list prints the names.")
+    return load_experiment(FLAGS.experiment, arguments.experiment)
+
+
+def folders(default: str) -> list[Path]:
+    """The folders of --workdir=A,B."""
+    return [Path(folder.strip()) for folder in (FLAGS.workdir or default).split(",") if folder.strip()]
 
 
 def open_run(arguments: Arguments) -> "Run":
-    """The run that --experiment, its overrides and --workdir name; it is made where it is new.
-
-    Raises:
-        UserError: they name none.
-    """
+    """The run that --experiment, its overrides and --workdir select; created if it is new."""
     from aersut import experiment, run
-    from aersut.config import Experiment
 
     folder = Path(FLAGS.workdir) if FLAGS.workdir else None
-    if FLAGS.experiment is None:
+    source = FLAGS.experiment
+    if source is None:
         if folder is None:
-            raise UserError(
-                f"which experiment? --experiment=NAME ({', '.join(experiment.names())}), or --workdir of a run."
-            )
+            names = ", ".join(experiment.experiment_names())
+            raise UserError(f"expected --experiment=NAME or --workdir=RUN. Experiments: {names}.")
         if not arguments.experiment:
             return run.open_run(folder)
-    source = FLAGS.experiment or str(run.Run(folder or Path(), Experiment()).config)
-    return run.start(experiment.load(source, arguments.experiment), folder)
+        source = str(folder / "config.json")
+    return run.start(experiment.load_experiment(source, arguments.experiment), folder)

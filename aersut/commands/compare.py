@@ -1,23 +1,32 @@
-"""--mode=compare: runs as a table."""
+"""Compare runs in a table.
+
+{program} --mode=compare
+    Print a table of all runs below runs/: metrics, and what differs between them.
+{program} --mode=compare --workdir=RUN_A,RUN_B --sort=wa
+    Compare two runs, the higher accuracy first.
+"""
 
 import json
-from pathlib import Path
 
 from absl import flags
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS
+from aersut.commands.common import FLAGS, folders
 
-flags.DEFINE_string("sort", "uar", "With --mode=compare: a figure (best first), a key of the configuration, or folder.")
+flags.DEFINE_string("sort", "uar", "Sort by a metric (best first), by a key of the configuration, or by folder.")
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut.evaluation import compare
+    from aersut.evaluation import comparison
 
-    folders = [Path(folder.strip()) for folder in (FLAGS.workdir or "runs").split(",")]
-    rows = compare.ordered([compare.read(folder) for folder in compare.find(folders)], FLAGS.sort)
-    print(json.dumps(compare.as_json(rows), indent=2) if FLAGS.json else compare.table(rows))
+    compared = [comparison.read_compared_run(folder) for folder in comparison.find_runs(folders("runs"))]
+    runs = comparison.sort_runs(compared, FLAGS.sort)
+    print(json.dumps(comparison.comparison_json(runs), indent=2) if FLAGS.json else comparison.comparison_table(runs))
 
 
-USAGE = (("--mode=compare --workdir=A,B --sort=KEY", "runs, or all below a folder, as a table; runs/ by default"),)
-COMMAND = Command(_run, USAGE, flags=("json", "sort"))
+COMMAND = Command(
+    _run,
+    __doc__,
+    flags=("workdir", "sort", "json"),
+    notes={"workdir": "Run folders, or folders of runs, separated by commas; default: runs."},
+)

@@ -1,7 +1,19 @@
-"""--mode=evaluate: judge a run on its test part, or on other speech."""
+"""Evaluate a run, or an exported model, on the test set or on other corpora.
+
+{program} --mode=evaluate --workdir=RUN
+    Evaluate the selected checkpoint of a run on its test set.
+{program} --mode=evaluate --workdir=RUN --importance
+    Also compute feature importance: permutation importance, occlusion, integrated gradients.
+{program} --mode=evaluate --workdir=RUN --model=RUN/export/model_int8.tflite
+    Evaluate an exported model.
+{program} --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=cremad
+    Cross-corpus evaluation: evaluate on all clips of other corpora.
+{program} --mode=evaluate --experiment=quickstart --folds=all
+    Cross-validation: train the missing folds of the protocol, and pool the predictions of all.
+"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -10,68 +22,63 @@ from aersut.commands.common import FLAGS, open_run
 from aersut.errors import UserError
 
 if TYPE_CHECKING:
-    from aersut.run import Run
+    from aersut.evaluation.evaluate import Evaluation
 
-
-flags.DEFINE_bool("importance", False, "With --mode=evaluate: also find out what the network listens to (a minute).")
-
-
-def evaluate(run: "Run") -> None:
-    """Judge a run on its test part, and print the figures."""
-    from aersut.evaluation.evaluate import evaluate as judge
-
-    _print(judge(run))
+flags.DEFINE_bool("importance", False, "Also compute feature importance, which takes about a minute.")
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut.evaluation.evaluate import Judge, evaluate_elsewhere
-    from aersut.evaluation.evaluate import evaluate as on_test_part
+    from aersut.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_on_corpora
     from aersut.registry import CORPORA
 
-    elsewhere = dict(arguments.dotted.get("evaluate", []))
-    if unknown := set(elsewhere) - {"root", "corpora"}:
+    other = dict(arguments.dotted.get("evaluate", []))
+    if unknown := set(other) - {"root", "corpora"}:
         raise UserError(f"there is no --evaluate.{min(unknown)}; known: --evaluate.root, --evaluate.corpora.")
     if FLAGS.folds:
         if FLAGS.folds != ["all"]:
-            raise UserError("--mode=evaluate knows --folds=all; one fold alone is --experiment.data.fold=N.")
-        if elsewhere or FLAGS.model or FLAGS.importance:
-            raise UserError("--folds=all judges checkpoints on their own test parts; leave the other options out.")
-        _folds(arguments)
+            raise UserError("--mode=evaluate takes --folds=all only; choose one fold with --experiment.data.fold=N.")
+        if other or FLAGS.model or FLAGS.importance:
+            raise UserError("--folds=all evaluates checkpoints on their own test sets; omit the other options.")
+        from aersut.evaluation.folds import evaluate_folds, folds_table
+        from aersut.report.evaluation_plots import draw_plots
+
+        pooled = evaluate_folds(open_run(arguments), draw_plots)
+        draw_plots(pooled)
+        print(folds_table(pooled))
         return
     run = open_run(arguments)
-    judge = Judge(Path(FLAGS.model) if FLAGS.model else None, FLAGS.importance)
-    if not elsewhere:
-        _print(on_test_part(run, judge))
+    options = EvaluationOptions(Path(FLAGS.model) if FLAGS.model else None, FLAGS.importance)
+    if not other:
+        draw_and_print(evaluate(run, options))
         return
-    corpora = elsewhere.get("corpora")
+    corpora = other.get("corpora")
     plugins = tuple(CORPORA[name.strip()]() for name in corpora.split(",")) if corpora is not None else None
-    _print(evaluate_elsewhere(run, elsewhere.get("root"), plugins, judge))
+    draw_and_print(evaluate_on_corpora(run, other.get("root"), plugins, options))
 
 
-def _print(result: dict[str, Any]) -> None:
-    from aersut.evaluation import explain
-    from aersut.evaluation.plots import style
-    from aersut.evaluation.text import table
+def draw_and_print(evaluation: "Evaluation") -> None:
+    """Draw the plots of an evaluation and print its result."""
+    from aersut.evaluation.importance import importance_table
+    from aersut.evaluation.result_table import result_table
+    from aersut.report.evaluation_plots import draw_plots
+    from aersut.report.plots.style import matplotlib_installed
 
-    print(table(result))
-    print(f"\nresults in {result['folder']}")
-    if "importance" in result:
-        print(explain.table(result["importance"]))
-    if not style.available():
-        print("no pictures: they need matplotlib, pip install 'aersut[report]'")
-
-
-def _folds(arguments: Arguments) -> None:
-    from aersut.evaluation import folds
-
-    print(folds.table(folds.evaluate_folds(open_run(arguments))))
+    draw_plots(evaluation)
+    print(result_table(evaluation.result))
+    print(f"\nresults in {evaluation.folder}")
+    if evaluation.importance:
+        print(importance_table(evaluation.importance))
+    if not matplotlib_installed():
+        print("no plots: they need matplotlib, pip install 'aersut[report]'")
 
 
-USAGE = (
-    ("--mode=evaluate --workdir=RUN", "judge a run on its test part"),
-    ("--mode=evaluate --workdir=RUN --importance", "and find out what it listens to"),
-    ("--mode=evaluate --workdir=RUN --model=FILE.tflite", "judge a file that was exported from it"),
-    ("--mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=NAMES", "judge it on other speech"),
-    ("--mode=evaluate --experiment=NAME --folds=all", "train and judge all folds of its protocol"),
+COMMAND = Command(
+    _run,
+    __doc__,
+    flags=("experiment", "workdir", "model", "importance", "folds"),
+    settings={"evaluate": "root: data folder of the corpora to evaluate on; corpora: their names, with commas."},
+    notes={
+        "model": "Exported .tflite file to evaluate instead of the checkpoint.",
+        "folds": "all, the only value: train the missing folds, evaluate each, pool the predictions.",
+    },
 )
-COMMAND = Command(_run, USAGE, flags=("model", "importance", "folds"), dotted=("evaluate",))

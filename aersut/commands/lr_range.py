@@ -1,34 +1,34 @@
-"""--mode=lr_range: which learning rates are worth a sweep."""
+"""Learning-rate range test: which learning rates are worth a sweep.
+
+{program} --mode=lr_range --experiment=quickstart
+    Train for 300 steps under a rising learning rate; print the range that is worth a sweep, and plot the loss (by
+    default into lr_range-EXPERIMENT.png).
+"""
 
 from pathlib import Path
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS
-from aersut.commands.sweep import require
-from aersut.errors import UserError
+from aersut.commands.common import FLAGS, selected_experiment
+from aersut.errors import UserError, require
 
 
 def _run(arguments: Arguments) -> None:
-    require()
-    from aersut import experiment
+    require("sweeps need", "sweep", "optuna", "matplotlib")
     from aersut.sweep.lr_range import range_test
-    from aersut.sweep.plots import draw_range
+    from aersut.sweep.plots import write_lr_range_plot
 
-    if FLAGS.experiment is None:
-        raise UserError("which experiment? --experiment=NAME.")
-    asked = experiment.load(FLAGS.experiment, arguments.experiment)
-    output = Path(FLAGS.output or f"lr_range-{asked.name}.png")
+    requested = selected_experiment(arguments)
+    output = Path(FLAGS.output or f"lr_range-{requested.name}.png")
     if output.suffix != ".png":
         raise UserError(f"--output={output}: expected the name of a .png file.")
-    found = range_test(asked)
-    draw_range(found, f"{asked.name}: loss under a rising learning rate", output)
-    low, high = found.suggested
+    result = range_test(requested)
+    write_lr_range_plot(result, f"{requested.name}: loss under a rising learning rate", output)
+    low, high = result.suggested
     print(
-        f"the loss falls from a learning rate of {low:.1e} on, fastest at {found.steepest:.1e}, lowest at {high:.1e}\n"
+        f"the loss begins to fall at {low:.1e}, falls fastest at {result.steepest:.1e}, and is lowest at {high:.1e}\n"
         f"worth a sweep: --sweep.optimizer.learning_rate={low:.1e}:{high:.1e}:log\n"
-        f"picture {output}"
+        f"plot {output}"
     )
 
 
-USAGE = (("--mode=lr_range --experiment=NAME", "which learning rates are worth a sweep: one short run, and a picture"),)
-COMMAND = Command(_run, USAGE, flags=("output",))
+COMMAND = Command(_run, __doc__, flags=("experiment", "output"))

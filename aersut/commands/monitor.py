@@ -1,4 +1,10 @@
-"""--mode=monitor: what is heard in a microphone, as a page in a browser."""
+"""Classify a microphone's audio live, in a browser.
+
+{program} --mode=monitor --model=RUN
+    Classify a microphone's audio live, in a browser on this machine.
+{program} --mode=monitor --model=RUN/export/model_int8.tflite --host=0.0.0.0 --certificate=cert.pem
+    Serve an exported model to other machines, which need the printed token.
+"""
 
 import contextlib
 import sys
@@ -10,33 +16,36 @@ from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS
 from aersut.errors import UserError
 
-flags.DEFINE_string("host", "127.0.0.1", "With --mode=monitor: where it is served; other machines need the token.")
-flags.DEFINE_integer("port", 8765, "With --mode=monitor: the port, 0 for any.", lower_bound=0, upper_bound=65_535)
-flags.DEFINE_string("token", None, "With --mode=monitor: what others have to show; by default one is made.")
-flags.DEFINE_string("certificate", None, "With --mode=monitor: PEM file, for https.")
-flags.DEFINE_string("key", None, "With --certificate: the PEM file of its key, where that is another.")
+flags.DEFINE_string("host", "127.0.0.1", "Address to serve at; clients on other machines need the token.")
+flags.DEFINE_integer("port", 8765, "Port to serve at; 0 for any free one.", lower_bound=0, upper_bound=65_535)
+flags.DEFINE_string("token", None, "Token that clients on other machines need; default: a random one.")
+flags.DEFINE_string("certificate", None, "PEM file with the certificate, for https.")
+flags.DEFINE_string("key", None, "PEM file with the certificate's private key, if --certificate does not hold it.")
 
 
 def _run(_: Arguments) -> int:
-    from aersut.serving.gallery import open_gallery
+    from aersut.serving.address import ServerAddress
     from aersut.serving.monitor import serve
-    from aersut.serving.place import Place
-    from aersut.serving.predict import Options
+    from aersut.serving.predict import PredictOptions
+    from aersut.serving.served_models import load_served_models
 
     if not FLAGS.model:
-        raise UserError("which model? --model=FILE.tflite, or --model=RUN.")
-    gallery = open_gallery(Path(FLAGS.model))
-    for reason in gallery.left_out:
-        print(f"left out: {reason}", file=sys.stderr)
+        raise UserError("--model is missing: expected --model=FILE.tflite, or --model=RUN.")
+    models = load_served_models(Path(FLAGS.model))
+    for reason in models.skipped:
+        print(f"skipped: {reason}", file=sys.stderr)
     certificate, key = (Path(path) if path else None for path in (FLAGS.certificate, FLAGS.key))
-    options = Options(FLAGS.hop, FLAGS.smoothing, FLAGS.gate)
-    next(iter(gallery.recognizers.values())).stream(**options.following)  # a hop that cannot be is refused here
-    place = Place(FLAGS.host, FLAGS.port, FLAGS.token, certificate, key)
-    with contextlib.suppress(KeyboardInterrupt):  # as it was told
-        serve(gallery, options, place, lambda address: print(f"monitor at {address} (Ctrl-C ends it)", flush=True))
+    options = PredictOptions(FLAGS.hop, FLAGS.smoothing, FLAGS.vad_threshold)
+    next(iter(models.recognizers.values())).stream(**options.stream_arguments)  # reports a value out of range
+    address = ServerAddress(FLAGS.host, FLAGS.port, FLAGS.token, certificate, key)
+    with contextlib.suppress(KeyboardInterrupt):
+        serve(models, options, address, lambda url: print(f"monitor at {url} (stop it with Ctrl-C)", flush=True))
     return 0
 
 
-USAGE = (("--mode=monitor --model=RUN", "what a microphone hears, live in a browser"),)
-FLAGS_HERE = ("model", "hop", "smoothing", "gate", "host", "port", "token", "certificate", "key")
-COMMAND = Command(_run, USAGE, flags=FLAGS_HERE)
+COMMAND = Command(
+    _run,
+    __doc__,
+    flags=("model", "hop", "smoothing", "vad_threshold", "host", "port", "token", "certificate", "key"),
+    notes={"model": "Run folder, export folder, or exported .tflite file."},
+)

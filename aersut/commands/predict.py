@@ -1,4 +1,10 @@
-"""--mode=predict: what is heard in sound files, or in a stream."""
+"""Predict the emotion of audio files, or of a stream.
+
+{program} --mode=predict --model=RUN/export/model_int8.tflite clip.wav folder/
+    Print the emotion of each audio file, and of all audio files in a folder.
+arecord -t raw -f S16_LE -c 1 -r 16000 | {program} --mode=predict --model=RUN --stream
+    Print a JSON object for each window of audio from standard input (any program that writes raw samples).
+"""
 
 import json
 import sys
@@ -11,77 +17,90 @@ from absl import flags
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS
 from aersut.errors import UserError
+from aersut.paths import printable
 
 if TYPE_CHECKING:
-    from aersut.serving.predict import Options
+    from aersut.serving.predict import PredictOptions
     from aersut.serving.recognizer import Recognizer
 
-LIVE = "With --mode=predict and monitor:"
-flags.DEFINE_float("hop", None, f"{LIVE} seconds from one window to the next.", lower_bound=0)
-flags.DEFINE_float("smoothing", 0.0, f"{LIVE} average over so many seconds.", lower_bound=0)
-flags.DEFINE_float("gate", -55.0, f"{LIVE} a window without a voice above this, in dB of full scale, is silence.")
-flags.DEFINE_bool("csv", False, "With --mode=predict: print CSV instead of a table.")
-flags.DEFINE_bool("stream", False, "With --mode=predict: judge raw 16-bit mono samples from standard input, live.")
-flags.DEFINE_integer("rate", 16_000, "With --stream: the sample rate in Hz.", lower_bound=1000, upper_bound=768_000)
+flags.DEFINE_float(
+    "hop", None, "Seconds from window to window; default: 0.5; files of up to 10 s are one window.", lower_bound=0
+)
+flags.DEFINE_float("smoothing", 0.0, "Average the probabilities over this many seconds.", lower_bound=0)
+flags.DEFINE_float(
+    "vad_threshold", -55.0, "Voice activity detection (VAD) threshold, dBFS: quieter windows are silence."
+)
+flags.DEFINE_bool("csv", False, "Print CSV: a row per window. With --stream, the file column is '-'.")
+flags.DEFINE_bool("stream", False, "Classify raw 16-bit little-endian mono samples from standard input.")
+flags.DEFINE_integer("rate", 16_000, "Sample rate of --stream in Hz.", lower_bound=1000, upper_bound=768_000)
 
 
 def _run(arguments: Arguments) -> int:
-    from aersut.serving.predict import Options, find
+    from aersut.serving.predict import PredictOptions, find_files
     from aersut.serving.recognizer import load
 
     if not FLAGS.model:
-        raise UserError("which model? --model=FILE.tflite, or --model=RUN for a run's best checkpoint.")
+        raise UserError("--model is missing: expected --model=FILE.tflite, or --model=RUN (selected checkpoint).")
     if FLAGS.json and FLAGS.csv:
-        raise UserError("--json and --csv exclude each other.")
+        raise UserError("--json and --csv exclude each other: omit one of them.")
     if FLAGS.stream == bool(arguments.paths):
-        raise UserError("what shall be judged? Name files and folders, or --stream for samples from standard input.")
-    files = find(arguments.paths)
+        raise UserError("expected either audio files and folders, or --stream for samples from standard input.")
+    files = find_files(arguments.paths)
     recognizer = load(FLAGS.model)
-    options = Options(FLAGS.hop, FLAGS.smoothing, FLAGS.gate)
-    recognizer.stream(**options.following)  # a hop that cannot be is refused here, not by each file
+    options = PredictOptions(FLAGS.hop, FLAGS.smoothing, FLAGS.vad_threshold)
+    recognizer.stream(**options.stream_arguments)  # reports a value out of range once, not for each file
     try:
         return _stream(recognizer, options) if FLAGS.stream else _files(recognizer, files, options)
-    except KeyboardInterrupt:  # which is how a live stream ends
+    except KeyboardInterrupt:  # Ctrl-C ends a live stream
         return 130
 
 
-def _files(recognizer: "Recognizer", files: list[Path], options: "Options") -> int:
-    """Print what is heard in each file as soon as it is known; 1 where one of them cannot be used."""
+def _files(recognizer: "Recognizer", files: list[Path], options: "PredictOptions") -> int:
+    """Print the predictions of each file as soon as they are known; return 1 if a file cannot be used."""
     from tqdm import tqdm
 
     from aersut.serving import predict
 
-    lines: Callable[[predict.Heard], str] = predict.as_json
+    format_result: Callable[[predict.FilePrediction], str] = predict.as_json_lines
     if not FLAGS.json:
-        rows = predict.Rows(recognizer.labels) if FLAGS.csv else predict.Table(recognizer.labels, files)
-        print(rows.header)
-        lines = rows
+        table = predict.CsvFormat(recognizer.labels) if FLAGS.csv else predict.TableFormat(recognizer.labels, files)
+        print(table.header)
+        format_result = table
     failed = 0
     with tqdm(
         total=len(files), file=sys.stderr, disable=len(files) < 2 or not sys.stderr.isatty(), unit=" files"
     ) as bar:
-        for heard in predict.predict(recognizer, files, options):
-            failed += bool(heard.problem)
-            bar.write(lines(heard), file=sys.stdout)
-            if heard.warning:
-                bar.write(f"warning: {predict.shown(heard.file)} {heard.warning}", file=sys.stderr)
+        for result in predict.predict_files(recognizer, files, options):
+            failed += bool(result.error)
+            bar.write(format_result(result), file=sys.stdout)
+            if result.warning:
+                bar.write(f"warning: {printable(result.file)} {result.warning}", file=sys.stderr)
             bar.update()
     if failed:
         print(f"error: {failed:,} of {len(files):,} files could not be used", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _stream(recognizer: "Recognizer", options: "Options") -> int:
-    """Print a line of JSON for each window."""
-    from aersut.serving.predict import listen
+def _stream(recognizer: "Recognizer", options: "PredictOptions") -> int:
+    """Print a line of JSON, or with --csv a row of CSV, for each window as soon as it is classified."""
+    from aersut.serving.predict import STANDARD_INPUT, CsvFormat, FilePrediction, predict_stream
 
-    for prediction in listen(recognizer, sys.stdin.buffer, FLAGS.rate, options):
-        print(json.dumps(prediction.as_json()), flush=True)
+    table = CsvFormat(recognizer.labels)
+    if FLAGS.csv:
+        print(table.header, flush=True)
+    for prediction in predict_stream(recognizer, sys.stdin.buffer, FLAGS.rate, options):
+        row = table(FilePrediction(STANDARD_INPUT, (prediction,))) if FLAGS.csv else json.dumps(prediction.as_json())
+        print(row, flush=True)
     return 0
 
 
-USAGE = (
-    ("--mode=predict --model=FILE.tflite CLIP FOLDER …", "the emotion of each sound file"),
-    ("arecord -f S16_LE -r 16000 | … --mode=predict --stream", "of sound as it arrives"),
+COMMAND = Command(
+    _run,
+    __doc__,
+    flags=("model", "json", "csv", "hop", "smoothing", "vad_threshold", "stream", "rate"),
+    notes={
+        "model": "Exported .tflite file, or a run folder, whose selected checkpoint runs in JAX.",
+        "json": "Print one JSON object per window.",
+    },
+    paths=True,
 )
-COMMAND = Command(_run, USAGE, flags=("json", "csv", "model", "hop", "smoothing", "gate", "stream", "rate"), paths=True)

@@ -1,19 +1,25 @@
-"""--mode=report: everything about a run on one page."""
+"""Write a run's report, or a page that compares runs.
+
+{program} --mode=report --workdir=RUN
+    Write report.html into a run folder: results, plots, data, settings.
+{program} --mode=report --workdir=RUN_A,RUN_B
+    Write a page that compares several runs (by default comparison.html).
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS, open_run
+from aersut.commands.common import FLAGS, folders, open_run
 from aersut.errors import UserError
 
 if TYPE_CHECKING:
     from aersut.run import Run
 
 
-def report(run: "Run") -> None:
-    """Write a run's report, and say where it is."""
-    from aersut.evaluation.report import write_report
+def write_report_and_print(run: "Run") -> None:
+    """Write the report of a run and print its path."""
+    from aersut.report.run_report import write_report
 
     print(f"report {write_report(run)}")
 
@@ -21,20 +27,21 @@ def report(run: "Run") -> None:
 def _run(arguments: Arguments) -> None:
     if "," not in (FLAGS.workdir or ""):
         if FLAGS.output:
-            raise UserError("--output is for several runs, --workdir=A,B; the report of one lies in its folder.")
-        report(open_run(arguments))
+            raise UserError("--output is for several runs, --workdir=A,B; the report of one is in its run folder.")
+        write_report_and_print(open_run(arguments))
         return
-    from aersut.evaluation.comparison import write_comparison
+    from aersut.report.comparison_page import write_comparison
     from aersut.run import open_run as open_folder
 
     if FLAGS.experiment or arguments.experiment:
-        raise UserError("several runs are compared as they are: leave --experiment out.")
-    runs = [open_folder(Path(folder.strip())) for folder in FLAGS.workdir.split(",") if folder.strip()]
+        raise UserError("a comparison of runs takes their own configurations: omit --experiment.")
+    runs = [open_folder(folder) for folder in folders("")]
     print(f"comparison {write_comparison(runs, Path(FLAGS.output or 'comparison.html'))}")
 
 
-USAGE = (
-    ("--mode=report --workdir=RUN", "everything about a run on one page"),
-    ("--mode=report --workdir=A,B --output=FILE", "several runs side by side; comparison.html by default"),
+COMMAND = Command(
+    _run,
+    __doc__,
+    flags=("experiment", "workdir", "output"),
+    notes={"workdir": "Run folder, or several separated by commas."},
 )
-COMMAND = Command(_run, USAGE, flags=("output",))

@@ -1,26 +1,29 @@
-"""--mode=show: a picture of one clip's features and augmentations."""
+"""Plot a clip's features and augmentations.
+
+{program} --mode=show --experiment=quickstart --clip=clip.wav
+    Plot waveform, spectrogram and features, before and after each augmenter (by default into CLIP-EXPERIMENT.png).
+"""
 
 from pathlib import Path
 
 from absl import flags
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS
+from aersut.commands.common import FLAGS, selected_experiment
 from aersut.errors import UserError
 
-flags.DEFINE_string("clip", None, "With --mode=show: the sound file to draw.")
+flags.DEFINE_string("clip", None, "The audio file to plot.")
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut import experiment
-    from aersut.evaluation.show import show
+    from aersut.report.show import draw_clip
 
-    if FLAGS.experiment is None or not FLAGS.clip:
-        raise UserError("--mode=show needs --experiment=NAME and --clip=FILE.")
-    asked, clip = experiment.load(FLAGS.experiment, arguments.experiment), Path(FLAGS.clip)
-    output = Path(FLAGS.output or f"{clip.stem}-{asked.name}.png")
-    print(f"picture {show(asked, clip, output)}")
+    experiment = selected_experiment(arguments)
+    if not FLAGS.clip:
+        raise UserError("--mode=show needs --clip=FILE.")
+    clip = Path(FLAGS.clip)
+    output = Path(FLAGS.output or f"{clip.stem}-{experiment.name}.png")
+    print(f"plot {draw_clip(experiment, clip, output)}")
 
 
-USAGE = (("--mode=show --experiment=NAME --clip=FILE", "a picture of a clip's features and augmentations"),)
-COMMAND = Command(_run, USAGE, flags=("clip", "output"))
+COMMAND = Command(_run, __doc__, flags=("experiment", "clip", "output"))

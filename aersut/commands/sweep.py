@@ -1,7 +1,12 @@
-"""--mode=sweep: try many values of an experiment's keys, and say which is best."""
+"""Hyperparameter search over an experiment's values.
+
+{program} --mode=sweep --experiment=quickstart --sweep.optimizer.learning_rate=1e-4:1e-2:log --trials=8
+    Search the learning rate; the same command resumes. With --storage, on another machine, it adds a worker.
+{program} --mode=sweep --experiment=quickstart --sweep=learning_rate --status
+    Print the results so far.
+"""
 
 import dataclasses
-import importlib.util
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,154 +14,116 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS
-from aersut.errors import UserError
+from aersut.commands.common import FLAGS, selected_experiment
+from aersut.errors import UserError, require
 
 if TYPE_CHECKING:
     from aersut.sweep.plan import Plan, Sweep
 
-PROGRAM = ("trials", "seeds", "folds", "sampler", "pruner", "objectives")
+FIELDS = ("trials", "seeds", "folds", "sampler", "pruner", "objectives")
 """The flags that stand for the fields of a sweep file."""
-flags.DEFINE_string(
-    "sweep", None, "With --mode=sweep: what is varied: a .py file with get_sweep(), or its name in experiments/sweeps."
-)
-flags.DEFINE_integer(
-    "trials", None, "With --mode=sweep: combinations to try in all; by default the whole grid, or 20.", lower_bound=1
-)
-flags.DEFINE_list("seeds", None, "With --mode=sweep: train each combination with each of these seeds; the mean counts.")
-flags.DEFINE_enum(
-    "sampler", None, ["grid", "random", "tpe"], "With --mode=sweep: by default grid for lists, tpe for ranges."
-)
-flags.DEFINE_enum(
-    "pruner", None, ["none", "median", "hyperband"], "With --mode=sweep: which trials are given up early."
-)
-flags.DEFINE_list(
-    "objectives", None, "With --mode=sweep: uar; or uar,size or uar,arena (of the int8 file), for the Pareto front."
-)
-flags.DEFINE_integer("workers", None, "With --mode=sweep: processes on this machine that train at once.", lower_bound=1)
-flags.DEFINE_float("timeout", None, "With --mode=sweep: seconds after which no trial is begun.", lower_bound=0)
-flags.DEFINE_string(
-    "storage", None, "With --mode=sweep: postgresql://…: the database that workers on many machines share."
-)
-flags.DEFINE_string(
-    "study", None, "With --mode=sweep: name of the sweep in it; by default the experiment's, with a digest."
-)
-flags.DEFINE_integer(
-    "keep", None, "With --mode=sweep: keep the checkpoints of so many of the best trials only.", lower_bound=1
-)
-flags.DEFINE_bool("retry", False, "With --mode=sweep: take failed trials up again.")
-flags.DEFINE_integer(
-    "heartbeat", 10, "With --mode=sweep: a worker that is silent for six times so many seconds is dead.", lower_bound=1
-)
-flags.DEFINE_bool("status", False, "With --mode=sweep: only say what has been found so far.")
-flags.DEFINE_integer(
-    "trial", None, "With --mode=sweep: which trial the commands and --write are about; by default the best."
-)
-flags.DEFINE_string("write", None, "With --mode=sweep: write that trial's configuration as an experiment file.")
-
-
-def require() -> None:
-    """Raise `UserError` where the libraries of the sweeps are not installed."""
-    if missing := [name for name in ("optuna", "matplotlib") if importlib.util.find_spec(name) is None]:
-        raise UserError(f"sweeps need {missing[0]}: pip install 'aersut[sweep]'.")
+flags.DEFINE_string("sweep", None, "A .py file with get_sweep(), or the name of one in experiments/sweeps.")
+flags.DEFINE_integer("trials", None, "Number of combinations to try; default: the whole grid, or 20.", lower_bound=1)
+flags.DEFINE_list("seeds", None, "Train each combination with each of these seeds; the mean counts.")
+flags.DEFINE_enum("sampler", None, ["grid", "random", "tpe"], "Default: grid for finitely many combinations, else tpe.")
+flags.DEFINE_enum("pruner", None, ["none", "median", "hyperband"], "Which trials stop early; default: none.")
+flags.DEFINE_list("objectives", None, "uar (default), or for a Pareto front uar,size or uar,arena of the int8 file.")
+flags.DEFINE_integer("workers", None, "Number of processes on this machine that train at once.", lower_bound=1)
+flags.DEFINE_float("timeout", None, "Seconds after which no new trial starts.", lower_bound=0)
+flags.DEFINE_string("storage", None, "postgresql://… of the database that workers on several machines share.")
+flags.DEFINE_string("study", None, "Name of the study; default: the experiment's name with a digest.")
+flags.DEFINE_integer("keep", None, "Keep the checkpoints of this many best trials only.", lower_bound=1)
+flags.DEFINE_bool("retry", False, "Run failed trials again.")
+flags.DEFINE_integer("heartbeat", 10, "Seconds between heartbeats; after six missing ones a worker is dead.", 1)
+flags.DEFINE_bool("status", False, "Print the results so far, and run nothing.")
+flags.DEFINE_integer("trial", None, "Number of the trial for the printed commands and --write; default: the best.")
+flags.DEFINE_string("write", None, "Write that trial as an experiment file (.py); an edited file is not overwritten.")
 
 
 def _run(arguments: Arguments) -> None:
-    require()
+    require("sweeps need", "sweep", "optuna", "matplotlib")
     from aersut.sweep import worker
+    from aersut.sweep.experiment_source import check_output
 
     plan = _plan(arguments)
+    if FLAGS.write:
+        check_output(Path(FLAGS.write))
     if not FLAGS.status:
-        from aersut.sweep.worker import DEFAULT_WORKERS
-
         print(f"sweep {plan.name} in {plan.folder}: {plan.trials} trials, {plan.sampler}")
         for key, one in plan.space.items():
             print(f"  {key} = {one}")
-        if not worker.sweep(plan, FLAGS.workers or DEFAULT_WORKERS, FLAGS.timeout, FLAGS.retry):
-            print("time is up; the same command goes on")
+        if not worker.run_sweep(plan, FLAGS.workers or worker.DEFAULT_WORKERS, FLAGS.timeout, FLAGS.retry):
+            print("timeout reached; run the same command again to resume")
     _report(plan)
 
 
 def _plan(arguments: Arguments) -> "Plan":
-    from aersut import experiment
     from aersut.sweep import plan
 
-    varied = dict(arguments.dotted.get("sweep", []))
-    if FLAGS.experiment is None:
-        raise UserError("which experiment is to be varied? --experiment=NAME.")
-    asked = experiment.load(FLAGS.experiment, arguments.experiment)
-    sweep = plan.read(FLAGS.sweep) if FLAGS.sweep else plan.Sweep()
-    sweep = _changed(sweep, varied)
-    words = (
+    base = selected_experiment(arguments)
+    sweep = plan.read_sweep(FLAGS.sweep) if FLAGS.sweep else plan.Sweep()
+    sweep = _override_fields(sweep, dict(arguments.dotted.get("sweep", [])))
+    command_line = (
         f"--experiment={FLAGS.experiment}",
         *(f"--experiment.{key}={value}" for key, value in arguments.experiment),
     )
     folder = Path(FLAGS.workdir) if FLAGS.workdir else None
     others: dict[str, Any] = {"storage": FLAGS.storage or "", "keep": FLAGS.keep, "heartbeat": FLAGS.heartbeat}
-    return plan.make(asked, words, sweep, FLAGS.study, folder, **others)
+    return plan.make_plan(base, command_line, sweep, FLAGS.study, folder, **others)
 
 
-def _changed(sweep: "Sweep", varied: dict[str, str]) -> "Sweep":
-    """The sweep of a file with what the command line says instead."""
-    changes: dict[str, Any] = {name: FLAGS[name].value for name in PROGRAM if FLAGS[name].value is not None}
+def _override_fields(sweep: "Sweep", space: dict[str, str]) -> "Sweep":
+    """The sweep of a file, with the keys and flags of the command line in place of its own."""
+    changes: dict[str, Any] = {name: FLAGS[name].value for name in FIELDS if FLAGS[name].value is not None}
     for name in ("seeds", "folds"):
         if name in changes:
             try:
                 changes[name] = tuple(int(text) for text in changes[name])
             except ValueError:
-                raise UserError(f"--{name}={','.join(changes[name])}: expected whole numbers, as 0,1,2.") from None
+                raise UserError(f"--{name}={','.join(changes[name])}: expected integers, such as 0,1,2.") from None
     if "objectives" in changes:
         changes["objectives"] = tuple(changes["objectives"])
     try:
-        return dataclasses.replace(sweep, space={**sweep.space, **varied}, **changes)
+        return dataclasses.replace(sweep, space={**sweep.space, **space}, **changes)
     except ValueError as error:
         raise UserError(f"--{error}.") from None
 
 
 def _report(plan: "Plan") -> None:
-    from aersut.paths import write_text
-    from aersut.sweep import plots, results, source
-    from aersut.sweep.study import database, open_study
+    from aersut.sweep import plots, results
+    from aersut.sweep.experiment_source import write_experiment
+    from aersut.sweep.study import database_errors, open_study
 
-    with open_study(plan, new=False) as study, database(plan):
-        found = results.results(plan, study)
-    print(results.table(found))
-    if not found.done:
+    with open_study(plan, create=False) as study, database_errors(plan):
+        found = results.read_results(plan, study)
+    print(results.sweep_table(found))
+    if not found.complete:
         return
     print()
-    print(results.commands(found, FLAGS.trial))
-    paths = [results.write_csv(found), *plots.draw(found)]
+    print(results.reproduction_commands(found, FLAGS.trial))
+    paths = [results.write_trials_csv(found), *plots.write_sweep_plots(found)]
     print(f"\nwritten: {', '.join(map(str, paths))}")
     if FLAGS.write:
-        path = Path(FLAGS.write)
-        if path.suffix != ".py" or path.exists():
-            raise UserError(f"--write={path}: expected the name of a .py file that does not exist yet.")
         trial = found.trial(FLAGS.trial)
         about = (
-            f"{plan.experiment.name} as trial {trial.number} of sweep {plan.name} found it best.\n\n"
+            f"{plan.experiment.name} with the values of trial {trial.number} of sweep {plan.name}.\n\n"
             f"Expected: validation UAR {trial.values[0]:.3f}.\n"
-            f"Varied: {json.dumps({key: str(one) for key, one in plan.space.items()})}"
+            f"Search space: {json.dumps({key: str(one) for key, one in plan.space.items()})}"
         )
-        write_text(path, source.experiment_file(results.configuration(found, FLAGS.trial), about))
-        print(f"experiment file {path}")
+        write_experiment(Path(FLAGS.write), results.trial_experiment(found, FLAGS.trial), about)
+        print(f"experiment file {FLAGS.write}")
 
 
-USAGE = (
-    ("--mode=sweep --experiment=NAME --sweep.KEY=LOW:HIGH:log", "try values of a key, on all workers that are started"),
-    ("--mode=sweep --experiment=NAME --sweep=FILE.py --status", "what a sweep has found so far"),
+COMMAND = Command(
+    _run,
+    __doc__,
+    flags=(
+        *("experiment", "sweep", *FIELDS, "workers", "timeout", "workdir", "storage", "study", "keep", "retry"),
+        *("heartbeat", "status", "trial", "write"),
+    ),
+    settings={"sweep": "Values to search for one key: LOW:HIGH, LOW:HIGH:log, LOW:HIGH:log:COUNT or a list A,B,C."},
+    notes={
+        "workdir": "Folder of the sweep; default: sweeps/STUDY.",
+        "folds": "Train each combination on each of these folds; the mean is the objective.",
+    },
 )
-OWN = (
-    "sweep",
-    *PROGRAM,
-    "workers",
-    "timeout",
-    "storage",
-    "study",
-    "keep",
-    "retry",
-    "heartbeat",
-    "status",
-    "trial",
-    "write",
-)
-COMMAND = Command(_run, USAGE, flags=OWN, dotted=("sweep",))

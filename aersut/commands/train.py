@@ -1,4 +1,10 @@
-"""--mode=train: train up to the last epoch, from where the run stopped, in one process or in several."""
+"""Train an experiment, or resume its training.
+
+{program} --mode=train --experiment=quickstart
+    Train only; the same command resumes an interrupted run.
+{program} --mode=train --experiment=quickstart --coordinator=localhost:8476 --processes=2 --process=0
+    Train with several processes: start one for each value of --process.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -10,35 +16,29 @@ from aersut.commands.common import FLAGS, open_run
 if TYPE_CHECKING:
     from aersut.run import Run
 
-
 flags.DEFINE_string(
     "coordinator",
     None,
-    "With --mode=train: HOST:PORT at which the first of several processes listens, or auto under Slurm, Open MPI and "
-    "on Cloud TPU; by default JAX_COORDINATOR_ADDRESS of the environment, where it is set.",
+    "HOST:PORT of the first process, or auto (Slurm, Open MPI, TPU); default: $JAX_COORDINATOR_ADDRESS.",
 )
-flags.DEFINE_integer("processes", None, "With --mode=train: how many processes train together (JAX_NUM_PROCESSES).")
-flags.DEFINE_integer("process", None, "With --mode=train: which of them this is, from 0 (JAX_PROCESS_ID).")
+flags.DEFINE_integer("processes", None, "Number of processes that train together; default: $JAX_NUM_PROCESSES.")
+flags.DEFINE_integer("process", None, "Index of this process, from 0; default: $JAX_PROCESS_ID.")
 
 
 def train(run: "Run") -> None:
-    """Train, and say what was to be done."""
+    """Train a run, and print whether its training was complete already."""
     from aersut.training import loop, records
 
     print(f"run folder {run.folder}")
     if not loop.train(run):
-        print(f"training was finished: {len(records.read(run.records))} epochs")
+        print(f"training is complete: {len(records.read_records(run.records))} epochs")
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut.training.processes import join
+    from aersut.training.processes import connect
 
-    join(FLAGS.coordinator, FLAGS.processes, FLAGS.process)
+    connect(FLAGS.coordinator, FLAGS.processes, FLAGS.process)
     train(open_run(arguments))
 
 
-USAGE = (
-    ("--mode=train --experiment=NAME", "train only, or go on where it stopped"),
-    ("--mode=train … --coordinator=HOST:PORT --processes=COUNT --process=INDEX", "several processes train together"),
-)
-COMMAND = Command(_run, USAGE, flags=("coordinator", "processes", "process"))
+COMMAND = Command(_run, __doc__, flags=("experiment", "workdir", "coordinator", "processes", "process"))

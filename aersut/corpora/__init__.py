@@ -1,4 +1,4 @@
-"""Corpora: folders on disk, listed as clips."""
+"""Corpora of emotional speech: each lists the audio files in a folder as labelled clips."""
 
 from aersut.corpora.cremad import CremaD
 from aersut.corpora.emodb import EmoDB

@@ -1,33 +1,30 @@
-"""What the readers of file-named corpora share: walk a folder, and tell a clip from what must be left out."""
+"""Corpora whose file names carry the labels: find audio files, and list them as clips or skipped files."""
 
 import os
-from collections.abc import Callable, Hashable, Iterable
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 
-from aersut.contracts import Clip, LeftOut, Listing
+from aersut.contracts import Clip, Listing, SkippedFile
 from aersut.errors import UserError
 
 SUFFIXES = (".wav", ".flac")
 LFS_HEADER = b"version https://git-lfs"
 
 
-class NoCounterpart(Exception):  # noqa: N818  (no error: a sorting)
-    """Raised by a corpus's parser for a sound file whose emotion (or kind) is none of ours: left out, but no damage."""
+class OutOfScope(Exception):  # noqa: N818  (not an error)
+    """Raised by a corpus's parser to skip an intact file: a song, a duplicate, or an emotion outside of `EMOTIONS`."""
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """All .wav and .flac files under `folder`, sorted by path; none where it is not there.
+    """All .wav and .flac files under `folder`, sorted by path; none if the folder does not exist.
 
-    Hidden files and folders are passed over.
-
-    Raises:
-        UserError: a folder cannot be read.
+    Hidden files and folders are skipped. `UserError` if a folder cannot be read.
     """
 
     def stop(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):
-            remedy = "Give yourself the permission."
-            raise UserError(f"folder {error.filename} cannot be read: {error.strerror}. {remedy}")
+            raise UserError(f"folder {error.filename} cannot be read: {error.strerror}. Change its permissions.")
 
     files = []
     for parent, folders, names in os.walk(folder, onerror=stop):
@@ -36,48 +33,59 @@ def audio_files(folder: Path) -> list[Path]:
     return sorted(files)
 
 
-def files_of(corpus: str, root: Path, how_to_get_it: str) -> list[Path]:
-    """The audio files at any depth of the folder of `root` that is named after the corpus.
-
-    Raises:
-        UserError: there are none, or a folder cannot be read.
-    """
+def corpus_files(corpus: str, root: Path, download_hint: str) -> list[Path]:
+    """The audio files at any depth under `root/corpus`; `UserError` with `download_hint` if there are none."""
     if files := audio_files(root / corpus):
         return files
-    raise UserError(f"{corpus}: no .wav or .flac under {root / corpus}. {how_to_get_it}")
+    raise UserError(f"{corpus}: no .wav or .flac under {root / corpus}. {download_hint}")
 
 
-def beside(clip: Clip) -> Hashable:
-    """Two files are the same clip where they differ in their suffix only."""
-    return clip.path.with_suffix("")
+def name_codes(name: str, pattern: str, form: str) -> tuple[str, ...]:
+    """The codes in a file name, the groups of `pattern`; `ValueError` if it does not match."""
+    if codes := re.fullmatch(pattern, name):
+        return codes.groups()
+    raise ValueError(f"its name does not have {form}")
+
+
+def code(kind: str, value: str, meanings: Mapping[str, str]) -> str:
+    """The meaning of a code in a file name; `ValueError` if it is unknown."""
+    if value in meanings:
+        return meanings[value]
+    raise ValueError(f"{kind} code {value} is not one of {', '.join(meanings)}")
 
 
 def list_clips(
-    files: Iterable[Path], parse: Callable[[Path], Clip], same: Callable[[Clip], Hashable] = beside
+    files: Iterable[Path],
+    parse: Callable[[Path], Clip],
+    identity: Callable[[Clip], Hashable] = lambda clip: clip.path.with_suffix(""),
 ) -> Listing:
-    """Turn files into clips with `parse(path)`, which raises `ValueError` for a name off the corpus's scheme.
+    """List files as clips.
 
-    Of several files that `same` calls one clip, the first is taken. Files that are no audio by their first bytes are
-    left out here already; the rest shows when they are decoded.
+    Empty files and Git LFS pointers are skipped here; other damage is found when the clips are decoded.
+
+    Args:
+        parse: returns the clip of a path; raises `ValueError` for a name outside of the corpus's naming scheme, and
+            `OutOfScope` for a file to skip.
+        identity: equal for files of the same clip, of which the first is listed; by default the path without suffix.
     """
     clips: list[Clip] = []
-    left_out: list[LeftOut] = []
-    taken: set[Hashable] = set()
+    skipped: list[SkippedFile] = []
+    listed: set[Hashable] = set()
     for path in files:
         try:
             clip = parse(path)
-            if same(clip) in taken:
-                raise NoCounterpart("the same clip is there in another folder or format")
+            if identity(clip) in listed:
+                raise OutOfScope("is a duplicate of a clip in another folder or format")
             if problem := _problem(path):
-                left_out.append(LeftOut(path, problem))
+                skipped.append(SkippedFile(path, problem))
                 continue
             clips.append(clip)
-            taken.add(same(clip))
-        except NoCounterpart as reason:
-            left_out.append(LeftOut(path, str(reason), damage=False))
+            listed.add(identity(clip))
+        except OutOfScope as reason:
+            skipped.append(SkippedFile(path, str(reason), damage=False))
         except ValueError as reason:
-            left_out.append(LeftOut(path, str(reason)))
-    return Listing(tuple(clips), tuple(left_out))
+            skipped.append(SkippedFile(path, str(reason)))
+    return Listing(tuple(clips), tuple(skipped))
 
 
 def _problem(path: Path) -> str | None:
@@ -87,7 +95,7 @@ def _problem(path: Path) -> str | None:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if not head:
-        return "zero length"
+        return "is empty"
     if head == LFS_HEADER:
-        return "a Git LFS pointer instead of audio (run `git lfs pull` where it was cloned)"
+        return "is a Git LFS pointer instead of audio (run `git lfs pull` in its clone)"
     return None

@@ -1,13 +1,11 @@
 """SAVEE, the Surrey Audio-Visual Expressed Emotion database (Haq & Jackson, 2010)."""
 
-import re
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from aersut.contracts import Clip, Corpus, Listing
-from aersut.corpora.files import files_of, list_clips
+from aersut.corpora.files import code, corpus_files, list_clips, name_codes
 from aersut.registry import CORPORA
 
 CODES = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral", "sa": "sad", "su": "surprise"}
@@ -18,29 +16,21 @@ CODES = {"a": "angry", "d": "disgust", "f": "fear", "h": "happy", "n": "neutral"
 class Savee(Corpus):
     """SAVEE: 4 men, 7 emotions (no calm), 480 clips (Haq & Jackson 2010, for research only, on request).
 
-    Found at any depth under `root/savee/`, as `DC_a01.wav` or, as the original has it, `DC/a01.wav`: speaker, emotion,
-    number of the sentence among those of the emotion.
+    Its files are at any depth under `root/savee/`. Names are like `DC_a01.wav` or, in the original, `DC/a01.wav`:
+    speaker, emotion, number of the sentence of this emotion.
     """
 
     all_speakers: ClassVar[tuple[str, ...]] = ("DC", "JE", "JK", "KL")
 
     def load(self, root: Path) -> Listing:
-        files = files_of("savee", root, "Ask for SAVEE at http://kahlan.eps.surrey.ac.uk/savee and unpack it there.")
-        return list_clips(files, _parse, _take)
+        hint = "Request SAVEE at http://kahlan.eps.surrey.ac.uk/savee and unpack it there."
+        files = corpus_files("savee", root, hint)
+        return list_clips(files, _parse, identity=lambda clip: (clip.speaker, clip.text))
 
 
 def _parse(path: Path) -> Clip:
     name = path.stem if "_" in path.stem else f"{path.parent.name}_{path.stem}"
-    codes = re.fullmatch(r"([A-Z]{2})_([a-z]{1,2})(\d\d)", name)
-    if codes is None:
-        raise ValueError("its name is neither of the form DC_a01 nor DC/a01")
-    speaker, emotion, number = codes.groups()
+    speaker, emotion, number = name_codes(name, r"([A-Z]{2})_([a-z]{1,2})(\d\d)", "the form DC_a01 or DC/a01")
     if speaker not in Savee.all_speakers:
-        raise ValueError(f"speaker {speaker} is none of {', '.join(Savee.all_speakers)}")
-    if emotion not in CODES:
-        raise ValueError(f"emotion code {emotion} is none of {', '.join(CODES)}")
-    return Clip(path, CODES[emotion], speaker, "savee", sex="male", text=f"{emotion}{number}")
-
-
-def _take(clip: Clip) -> Hashable:
-    return clip.speaker, clip.text
+        raise ValueError(f"speaker {speaker} is not one of {', '.join(Savee.all_speakers)}")
+    return Clip(path, code("emotion", emotion, CODES), speaker, "savee", sex="male", text=f"{emotion}{number}")

@@ -1,24 +1,15 @@
 """TESS, the Toronto Emotional Speech Set (Pichora-Fuller & Dupuis, 2020)."""
 
-import re
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from aersut.contracts import Clip, Corpus, Listing
-from aersut.corpora.files import files_of, list_clips
+from aersut.corpora.files import code, corpus_files, list_clips, name_codes
 from aersut.registry import CORPORA
 
-CODES = {
-    "angry": "angry",
-    "disgust": "disgust",
-    "fear": "fear",
-    "happy": "happy",
-    "neutral": "neutral",
-    "ps": "surprise",  # "pleasant surprise"
-    "sad": "sad",
-}
+CODES = {name: name for name in ("angry", "disgust", "fear", "happy", "neutral", "ps", "sad")}
+CODES["ps"] = "surprise"  # "pleasant surprise"
 SPEAKERS = {"OAF": "OAF", "YAF": "YAF", "OA": "OAF"}  # one file is named OA_bite_neutral.wav
 
 
@@ -27,28 +18,17 @@ SPEAKERS = {"OAF": "OAF", "YAF": "YAF", "OA": "OAF"}  # one file is named OA_bit
 class Tess(Corpus):
     """TESS: 2 women, 7 emotions (no calm), 2,800 clips (Pichora-Fuller & Dupuis 2020, CC BY-NC-ND 4.0).
 
-    Found at any depth under `root/tess/`; the copy on Kaggle holds every clip twice, of which one is taken. Files are
-    named like `OAF_back_fear.wav`: speaker (old or young), word of "Say the word …", emotion.
+    Its files are at any depth under `root/tess/`; the copy on Kaggle contains every clip twice, of which one is listed.
+    Names are like `OAF_back_fear.wav`: speaker (older or younger woman), word of "Say the word …", emotion.
     """
 
     all_speakers: ClassVar[tuple[str, ...]] = ("OAF", "YAF")
 
     def load(self, root: Path) -> Listing:
-        files = files_of("tess", root, "Download TESS (doi:10.5683/SP2/E8H2MF) and unpack it there.")
-        return list_clips(files, _parse, _take)
+        files = corpus_files("tess", root, "Download TESS (doi:10.5683/SP2/E8H2MF) and unpack it there.")
+        return list_clips(files, _parse, identity=lambda clip: (clip.speaker, clip.text, clip.emotion))
 
 
 def _parse(path: Path) -> Clip:
-    codes = re.fullmatch(r"([A-Z]+)_([A-Za-z-]+)_([A-Za-z]+)", path.stem)
-    if codes is None:
-        raise ValueError("its name is not of the form OAF_back_fear")
-    speaker, text, emotion = codes.groups()
-    if speaker not in SPEAKERS:
-        raise ValueError(f"speaker {speaker} is none of {', '.join(SPEAKERS)}")
-    if emotion not in CODES:
-        raise ValueError(f"emotion code {emotion} is none of {', '.join(CODES)}")
-    return Clip(path, CODES[emotion], SPEAKERS[speaker], "tess", sex="female", text=text)
-
-
-def _take(clip: Clip) -> Hashable:
-    return clip.speaker, clip.text, clip.emotion
+    speaker, text, emotion = name_codes(path.stem, r"([A-Z]+)_([A-Za-z-]+)_([A-Za-z]+)", "the form OAF_back_fear")
+    return Clip(path, code("emotion", emotion, CODES), code("speaker", speaker, SPEAKERS), "tess", "female", text)

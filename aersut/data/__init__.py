@@ -1,1 +1,1 @@
-"""From files to batches: decoding, splits, the store of decoded audio, and the pipeline."""
+"""From files to batches: decoding, audio store, splits, and the pipeline of training batches."""

@@ -1,4 +1,4 @@
-"""One clip: decode it, trim its silence, fit it to a window."""
+"""Decoding of one audio file: read, downmix, trim silence, resample, crop or pad to a window."""
 
 import contextlib
 import dataclasses
@@ -16,30 +16,23 @@ import soxr
 from jaxtyping import Float, Int16, Shaped
 
 FULL_SCALE = 32766 / 32768
-"""From here on a sample counts as clipped; 16-bit files reach 32767 / 32768."""
+"""Magnitude from which a sample counts as clipped; 16-bit files reach 32767 / 32768."""
 
 SILENCE = 1e-4
-"""A clip whose samples all stay under this, -80 dB, holds no voice."""
+"""Peak magnitude below which a clip is silent: -80 dB of full scale."""
 
-
-EMPTY = "holds no samples"
+EMPTY = "contains no samples"
 UNREADABLE = "cannot be read: "
-"""So begins the reason why a file's bytes could not be had, which may pass without a change to the file."""
+"""Prefix of the reason for a file that could not be read: a later attempt may succeed without a change to the file."""
 
 
 class ClipError(ValueError):
-    """A clip that cannot be used; the message is the reason, without the clip's name."""
+    """An unusable clip; the message is the reason, without the name of the file."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Mono samples in [-1, 1].
-
-    Attributes:
-        samples: the sound.
-        sample_rate: in Hz.
-        clipped: the share of the file's samples at full scale, 0 to 1.
-    """
+    """Mono samples in [-1, 1], their rate in Hz, and the fraction (0 to 1) that is clipped (`FULL_SCALE`)."""
 
     samples: Float[np.ndarray, " samples"]
     sample_rate: int
@@ -47,25 +40,21 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Duration in seconds."""
         return len(self.samples) / self.sample_rate
 
 
-def read(path: Path) -> Recording:
-    """Read a sound file as soundfile reads it, at its own sample rate; channels are averaged.
+def read_recording(path: Path) -> Recording:
+    """Read an audio file at its own sample rate, with the samples that soundfile returns; channels are averaged.
 
     Raises:
-        ClipError: the file cannot be read, is cut short, silent or empty, or holds samples that are no numbers.
+        ClipError: the file cannot be read, is truncated, silent or empty, or contains NaN or infinity.
     """
-    return parse(file_bytes(path))
+    return parse_recording(file_bytes(path))
 
 
 def file_bytes(path: Path) -> bytes:
-    """What is in a file.
-
-    Raises:
-        ClipError: it cannot be read.
-    """
+    """The content of a file; `ClipError` if it cannot be read."""
     try:
         with path.open("rb", buffering=0) as file:
             return file.readall()
@@ -73,102 +62,85 @@ def file_bytes(path: Path) -> bytes:
         raise ClipError(f"{UNREADABLE}{error.strerror}") from None
 
 
-def parse(content: bytes) -> Recording:
-    """`read` what is in a sound file.
-
-    Raises:
-        ClipError: as `read`.
-    """
+def parse_recording(content: bytes) -> Recording:
+    """Decode the content of an audio file; see `read_recording`."""
     if found := _pcm16(content):
-        return recorded(*found)
+        return to_recording(*found)
     with _opened(io.BytesIO(content)) as file:
-        # 16 bits become the same floats as soundfile's own, in a third of the time
+        # 16-bit samples become the same floats as soundfile's, in a third of the time
         samples = file.read(dtype="int16" if file.subtype == "PCM_16" else "float32", always_2d=True)
-        return recorded(samples, file.samplerate)
+        return to_recording(samples, file.samplerate)
 
 
-def recorded(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> Recording:
-    """A recording of samples as they were read: int16, or floats in [-1, 1].
-
-    Raises:
-        ClipError: there are none, they are silent, or no numbers.
-    """
-    recording, peak = mono(samples, sample_rate)
+def to_recording(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> Recording:
+    """`downmix` samples and measure how many are clipped; `ClipError` if they are silent."""
+    recording, peak = downmix(samples, sample_rate)
     if peak < SILENCE:
         raise ClipError("is silent: no sample reaches -80 dB of full scale")
     clipped = float(np.mean(np.abs(recording.samples) >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0
     return dataclasses.replace(recording, clipped=clipped)
 
 
-def mono(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> tuple[Recording, float]:
-    """The mean of the channels of samples as they were read (int16, or floats in [-1, 1]), and its largest magnitude.
+def downmix(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> tuple[Recording, float]:
+    """Average the channels of samples (int16, or floats in [-1, 1]); return the result and its peak magnitude.
 
-    Raises:
-        ClipError: there are none, or they are no numbers.
+    `ClipError` if the samples are empty, or contain NaN or infinity.
     """
     if not samples.size:
         raise ClipError(EMPTY)
     peak = _peak(samples)
     if not np.isfinite(peak):
-        raise ClipError("holds samples that are no numbers (NaN or infinity)")
+        raise ClipError("contains samples that are NaN or infinity")
     if samples.dtype == np.int16:
         samples, peak = samples.astype(np.float32), peak / 32768
         samples *= np.float32(1 / 32768)
     mono = samples[:, 0]
     if samples.shape[1] > 1:
-        # channel by channel: `mean` along so short an axis takes 40 times as long
+        # `mean` along so short an axis takes 40 times as long as adding the channels
         mono = sum(samples.T) / np.float32(samples.shape[1])
         peak = _peak(mono)
     return Recording(mono, sample_rate), peak
 
 
-def blocks(source: Path | BinaryIO, seconds: float = 10.0) -> Iterator[Recording]:
-    """Read a sound file of any length piece by piece, in constant memory; a piece may be silent.
-
-    Raises:
-        ClipError: the file cannot be read, is cut short or empty, or holds samples that are no numbers.
-    """
+def read_blocks(source: Path | BinaryIO, seconds: float = 10.0) -> Iterator[Recording]:
+    """Read an audio file of any length in blocks, in constant memory; raises as `read_recording` except for silence."""
     with _opened(source) as file:
         empty = True
         for block in file.blocks(max(1, round(seconds * file.samplerate)), dtype="float32", always_2d=True):
             empty = False
-            yield mono(block, file.samplerate)[0]
+            yield downmix(block, file.samplerate)[0]
         if empty:
             raise ClipError(EMPTY)
 
 
-def facts(source: Path | BinaryIO) -> tuple[int, float]:
-    """The sample rate in Hz and the seconds of a file, by its header.
-
-    Raises:
-        ClipError: the file cannot be read, or is cut short.
-    """
+def read_header(source: Path | BinaryIO) -> tuple[int, float]:
+    """Sample rate in Hz and duration in seconds by the header; `ClipError` if the file is unreadable or truncated."""
     with _opened(source) as file:
         return file.samplerate, file.frames / file.samplerate
 
 
 def decode(path: Path, sample_rate: int, trim_db: float | None = None) -> Float[np.ndarray, " samples"]:
-    """`read`, `trim` unless `trim_db` is None, and `resample` to `sample_rate` Hz."""
-    recording = read(path)
+    """Read an audio file, trim its silence (`trim_db` None keeps it) and resample it to `sample_rate` Hz."""
+    recording = read_recording(path)
     return resample(recording if trim_db is None else trim(recording, trim_db), sample_rate)
 
 
 def trim(recording: Recording, top_db: float) -> Recording:
-    """Cut the silence at both ends that lies more than `top_db` under the loudest frame.
+    """Trim leading and trailing silence: frames more than `top_db` dB below the loudest frame.
 
-    Equal to `librosa.effects.trim`, which the runner for exported models has to do without, with a hop of 512 / 22,050
-    s and frames of four hops: librosa's defaults at its default sample rate. At other rates the frames are as long in
-    seconds, so that what is cut does not depend on the file's rate. It comes before resampling, which then has less to
-    do. A silent recording is kept whole.
+    The result equals that of `librosa.effects.trim`, which the runner of exported models cannot import. The hop is
+    512 / 22,050 s and a frame has four hops: librosa's defaults at its default sample rate. Frames have this duration
+    at every rate, so that the trimmed duration does not depend on the rate of the file. Trimming precedes resampling,
+    which then has less to do. A silent recording is returned whole.
     """
     samples = recording.samples
     hop = max(1, round(recording.sample_rate * 512 / 22_050))
     whole = len(samples) // hop
     blocks, rest = samples[: whole * hop].reshape(whole, hop), samples[whole * hop :]
-    energy = np.zeros(whole + 4)  # of each hop, in the middle of the half a frame of zeros that librosa pads with
+    energy = np.zeros(whole + 4)  # of each hop; librosa pads half a frame of zeros at both ends
     energy[2 : whole + 2] = np.vecdot(blocks, blocks)
     energy[whole + 2] = rest @ rest
-    # librosa has this floor too
+    # the floor is librosa's
     power = np.maximum((energy[:-3] + energy[1:-2] + energy[2:-1] + energy[3:]) / (4 * hop), 1e-10)
     loud = np.flatnonzero(power > power.max() * 10 ** (-top_db / 10))
     if not len(loud):
@@ -177,36 +149,35 @@ def trim(recording: Recording, top_db: float) -> Recording:
 
 
 def resample(recording: Recording, sample_rate: int) -> Float[np.ndarray, " samples"]:
-    """The recording's samples at another rate in Hz, by soxr at high quality.
-
-    Raises:
-        ClipError: it is so short that no sample is left.
-    """
+    """Resample to another rate in Hz with soxr at high quality; `ClipError` if no sample remains."""
     if recording.sample_rate == sample_rate:
         return recording.samples
     samples = soxr.resample(recording.samples, recording.sample_rate, sample_rate)
     if not len(samples):
-        raise ClipError(f"is too short: {len(recording.samples)} samples, of which none is left at {sample_rate} Hz")
+        raise ClipError(f"is too short: {len(recording.samples)} samples, of which none remains at {sample_rate} Hz")
     return samples
 
 
 def to_int16(samples: Float[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
-    """Quantize samples in [-1, 1] to 16 bits, clipping what resampling has pushed over."""
+    """Quantize samples in [-1, 1] to 16 bits; overshoot of the resampler is clipped."""
     scaled = samples * np.float32(32768)
     return np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16)
 
 
-def fit(
+def crop_or_pad(
     samples: Shaped[np.ndarray, " samples"],
     length: int,
     where: Literal["start", "center", "random"],
     rng: np.random.Generator | None = None,
 ) -> Shaped[np.ndarray, " length"]:
-    """Cut or pad with zeros to `length` samples.
+    """Crop to `length` samples, or pad with zeros.
 
     Args:
-        where: which part is kept, or where the samples lie among the zeros: the start, the centre, or one that `rng`
-            draws; without an `rng`, as in evaluation, "random" is the centre.
+        where: position of the crop in the samples, or of the samples in the zeros. "random" is drawn from `rng`;
+            without an `rng`, as in evaluation, it is the centre.
+
+    >>> crop_or_pad(np.arange(5), 3, "center").tolist(), crop_or_pad(np.arange(1, 3), 4, "center").tolist()
+    ([1, 2, 3], [0, 1, 2, 0])
     """
     surplus = len(samples) - length
     if where == "start":
@@ -222,9 +193,9 @@ def fit(
 
 @contextlib.contextmanager
 def _opened(source: Path | BinaryIO) -> Iterator[Any]:
-    """The file by soundfile; what goes wrong with it within the block is a `ClipError`."""
+    """Open a file with soundfile; an error within the block becomes a `ClipError`."""
     name: Any = source
-    if isinstance(source, Path):  # soundfile cannot encode a name that is no UTF-8
+    if isinstance(source, Path):  # soundfile cannot encode a name that is not UTF-8
         name = os.fsencode(source) if os.name == "posix" else str(source)
     try:
         with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as file:
@@ -236,7 +207,7 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
     try:
         with soundfile.SoundFile(name) as file:
             if missing:
-                raise ClipError(f"is cut short: its header promises {missing:,} bytes more")
+                raise ClipError(f"is truncated: its header announces {missing:,} more bytes")
             yield file
     except ClipError:
         raise
@@ -246,46 +217,46 @@ def _opened(source: Path | BinaryIO) -> Iterator[Any]:
 
 
 def _pcm16(content: bytes) -> tuple[Int16[np.ndarray, "samples channels"], int] | None:
-    """The samples, without a copy, and the sample rate of a WAV file of 16-bit PCM; None where anything is unusual.
+    """The samples, without a copy, and the sample rate of a 16-bit PCM WAV file; None if its header is unusual.
 
-    Nearly all speech comes so, and libsndfile goes through its header in sixty calls of the system. What is unusual it
-    may judge.
+    Nearly all speech corpora have this format, and libsndfile needs sixty system calls to read its header. Other files
+    are left to libsndfile.
     """
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE" or _missing_bytes(content[:12], len(content)):
         return None
-    form = None
-    place = 12
-    while place + 8 <= len(content):
-        name, size = struct.unpack_from("<4sI", content, place)
-        place += 8
-        if place + size > len(content):
+    header = None
+    offset = 12
+    while offset + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, offset)
+        offset += 8
+        if offset + size > len(content):
             return None
         if name == b"fmt " and size >= 16:
-            form = struct.unpack_from("<HHIIHH", content, place)
-        if name == b"data" and form:
-            kind, channels, sample_rate, _, _, bits = form
+            header = struct.unpack_from("<HHIIHH", content, offset)
+        if name == b"data" and header:
+            kind, channels, sample_rate, _, _, bits = header
             usual = kind == 1 and bits == 16 and 0 < channels <= 1024 and 0 < sample_rate < 1 << 31
-            if not usual or size % (2 * channels) or not size:  # not even 0 need be true: its writer may have died
+            if not usual or size % (2 * channels) or not size:  # the size 0 may be wrong: its writer may have died
                 return None
-            samples = np.frombuffer(content, "<i2", size // 2, place).astype(np.int16, copy=False)
+            samples = np.frombuffer(content, "<i2", size // 2, offset).astype(np.int16, copy=False)
             return samples.reshape(-1, channels), sample_rate
-        place += size + size % 2
+        offset += size + size % 2
     return None
 
 
 def _peak(samples: Shaped[np.ndarray, "..."]) -> float:
-    """The largest magnitude; NaN where there is one. Two passes without a copy beat one over `np.abs`."""
+    """The largest magnitude, or NaN if a sample is NaN. Two passes without a copy are faster than one over `np.abs`."""
     return max(float(samples.max()), -float(samples.min()))
 
 
 def _missing_bytes(head: bytes, size: int) -> int:
-    """How many bytes a WAV file of a size lacks of what its first twelve bytes promise.
+    """Number of bytes that a WAV file of `size` bytes lacks, by the length in its first twelve bytes.
 
-    libsndfile reads what is left without a word.
+    libsndfile reads a truncated file without an error.
     """
     if len(head) < 12 or head[:4] != b"RIFF":
         return 0
-    promised = 8 + int(struct.unpack("<I", head[4:8])[0])
-    # written to a pipe, the size was not known: 0, or as much as fits into 31 (sox) or 32 bits
-    streamed = promised == 8 or promised >= 0x7FFF0000
-    return 0 if streamed else max(0, promised - size)
+    announced = 8 + int(struct.unpack("<I", head[4:8])[0])
+    # a program that writes to a pipe does not know the size: it writes 0, or the largest of 31 (sox) or 32 bits
+    streamed = announced == 8 or announced >= 0x7FFF0000
+    return 0 if streamed else max(0, announced - size)

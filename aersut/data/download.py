@@ -1,52 +1,47 @@
-"""Fetch a corpus from the place where its authors publish it, into the folders that its loader reads.
+"""Download a corpus from its publisher into the folders that its loader reads.
 
-RAVDESS is one zip whose checksum Zenodo publishes. CREMA-D lies in Git LFS: the zip of its repository (24 MB) holds a
-pointer with size and SHA-256 in the place of each clip, and the clips come one by one, each verified by its pointer.
+RAVDESS is one zip whose checksum Zenodo publishes. CREMA-D is stored in Git LFS: the zip of its repository (24 MB)
+contains a pointer with size and SHA-256 instead of each clip. Each clip is downloaded and verified by its pointer.
 
-Whatever is fetched waits in the cache until all of it is there and verified, so a loader never meets half a corpus;
-then it is removed from there. What a user has is never overwritten.
+Downloads stay in the cache until they are complete and verified, so that a loader never sees a partial corpus. Then the
+cached files are deleted. Existing files of the user are never overwritten.
 
-The machine that this was written on reaches no network: it is tested against a server on loopback, and the addresses
-in SOURCES have yet to be tried.
+The download is tested against a server on loopback; the addresses in SOURCES are not tested.
 """
 
 import contextlib
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from tqdm import tqdm
 
 import aersut
-from aersut.data.archives import NoSpaceError, megabytes, need_space, pointers_in, size, unpack
-from aersut.data.web import FetchError, RefusedError, Web, host
+from aersut.data.archives import NoSpaceError, file_size, lfs_pointers, megabytes, require_space, unpack
+from aersut.data.http_download import Downloader, FetchError, RefusedError, host, progress_bar
 from aersut.errors import UserError, nearest
 from aersut.paths import cache_dir, new_folder
 from aersut.registry import CORPORA
 
-WORKERS = 8
-
 
 @dataclass(frozen=True)
-class Source:
-    """Where a corpus is published, and what of it goes where.
+class DownloadSource:
+    """Where a corpus is published, and where its clips are put.
 
     Attributes:
-        archive: the URL of a zip.
-        checksum: of that zip, `md5:…` or `sha256:…`; None where none is published.
-        wanted: a regular expression for the names of the members that are wanted.
-        media: None where those members are the clips. Where they are Git LFS pointers: the URL under which the clips
-            are served by their names.
-        target: the folder under the data root into which the clips go.
-        clips: how many there should be.
-        largest: what archive and clips may take, in bytes.
-        licence, citation: as the publisher gives them; printed before anything is fetched.
-        manual: how to get it by other means.
+        archive: URL of a zip.
+        checksum: of the zip, `md5:…` or `sha256:…`; None if none is published.
+        wanted: a regular expression for the names of the members with clips, or with Git LFS pointers to clips.
+        media: None if those members are clips; for pointers, the URL of the folder of the clips.
+        target: folder of the clips under the data root.
+        clips: expected number of clips.
+        largest: limit of the size of archive and clips, in bytes.
+        licence: as the publisher states it; printed before the download.
+        citation: as the publisher states it; printed before the download.
+        manual: how to get the corpus by other means.
     """
 
     archive: str
@@ -62,7 +57,7 @@ class Source:
 
 
 SOURCES = {
-    "ravdess": Source(
+    "ravdess": DownloadSource(
         archive="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
         checksum="md5:bc696df654c87fed845eb13823edef8a",
         wanted=r"Actor_\d\d/[\w-]+\.wav",
@@ -75,7 +70,7 @@ SOURCES = {
         "(RAVDESS). PLoS ONE 13(5): e0196391. https://doi.org/10.1371/journal.pone.0196391",
         manual="get Audio_Speech_Actors_01-24.zip from https://zenodo.org/records/1188976 and unpack it there",
     ),
-    "cremad": Source(
+    "cremad": DownloadSource(
         archive="https://github.com/CheyneyComputerScience/CREMA-D/archive/refs/heads/master.zip",
         checksum=None,
         wanted=r"[^/]+/AudioWAV/[\w-]+\.wav",
@@ -97,96 +92,94 @@ SOURCES = {
 def download(
     name: str,
     root: Path,
-    source: Source | None = None,
+    source: DownloadSource | None = None,
     *,
     attempts: int = 5,
     pause: float = 1.0,
-    workers: int = WORKERS,
+    workers: int = 8,
 ) -> Path:
-    """Fetch a corpus into the folder under `root` from which its loader reads it, and return that folder.
+    """Download a corpus into the folder under `root` from which its loader reads it, and return that folder.
 
-    Prints licence and citation first. Broken off at any point, the same call goes on from what is there. Clips that the
-    loader finds under `root` already are left alone, and nothing is fetched then.
+    Licence and citation are printed first. After an interruption, the same call resumes the download. If the loader
+    already finds clips under `root`, nothing is downloaded or changed.
 
     Args:
         name: a name in SOURCES.
-        root: the data root; made where it does not exist.
-        source: another place than SOURCES[name].
-        attempts: how often in a row a connection may break without any progress.
-        pause: seconds before the second attempt; doubled for each further one.
-        workers: how many clips are fetched at a time, where they are files of their own.
+        root: the data root; it is created if necessary.
+        source: replaces SOURCES[name].
+        attempts, pause: see `Downloader`.
+        workers: number of clips that are downloaded at a time, if they are separate files.
 
     Raises:
-        UserError: an unknown name, a target that holds something else, a server that cannot be reached or breaks off,
-            a wrong checksum, an archive that is not safe to unpack, a full disk.
+        UserError: an unknown name, a target folder with other files, a server that cannot be reached or breaks the
+            connection, a wrong checksum, an archive that is not safe to unpack, or a full disk.
     """
     if name not in SOURCES:
         raise UserError(
-            f"download: no source for a corpus '{name}'.{nearest(name, SOURCES)} Expected one of {', '.join(SOURCES)}."
+            f"download: corpus '{name}' cannot be downloaded.{nearest(name, SOURCES)} Expected one of "
+            f"{', '.join(SOURCES)}."
         )
     source = source or SOURCES[name]
     target = root / source.target
     cache = cache_dir() / "downloads" / name
     try:
-        if (there := _present(name, root, source)) is not None:
-            return there
+        if (existing := _existing_clips(name, root, source)) is not None:
+            return existing
         print(f"{name}: {source.licence}\n{name}: please cite {source.citation}", flush=True)
         cache.mkdir(parents=True, exist_ok=True)
         with requests.Session() as session:
             # Zenodo throttles clients that do not name themselves
             session.headers.update({"User-Agent": f"aersut/{aersut.__version__}", "Accept-Encoding": "identity"})
             session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=workers))
-            web = Web(session, attempts, pause)
+            downloader = Downloader(session, attempts, pause)
             archive = cache / Path(source.archive.partition("?")[0]).name
-            print(f"{name}: fetching {archive.name} from {host(source.archive)}", flush=True)
-            web.fetch(source.archive, archive, source.checksum, source.largest)
+            print(f"{name}: downloading {archive.name} from {host(source.archive)}", flush=True)
+            downloader.fetch(source.archive, archive, source.checksum, source.largest)
             if source.media is None:
-                with _deleted_when_bad(archive):
+                with _deleted_if_invalid(archive):
                     clips = unpack(archive, target, source.wanted, source.largest)
             else:
-                clips = _fetch_clips(web, source.media, archive, source, target, workers)
+                clips = _fetch_clips(downloader, source.media, archive, source, target, workers)
     except FetchError as error:
-        raise UserError(f"{name}: {error} Or {source.manual}: {target}.") from error
+        raise UserError(f"{name}: {error} Alternatively, {source.manual}: {target}.") from error
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
     except OSError as error:
         where = error.filename or target
         raise UserError(
-            f"{name}: {where} cannot be written or read: {error.strerror or error}. Mend that, and run the same "
-            "command again: it goes on from what is there."
+            f"{name}: {where} cannot be written or read: {error.strerror or error}. Fix this, then run the same "
+            "command again to resume the download."
         ) from error
     shutil.rmtree(cache, ignore_errors=True)
-    unusual = "" if clips == source.clips else f" (expected {source.clips:,}: the published corpus has changed)"
-    print(f"{name}: {clips:,} clips in {target}{unusual}", flush=True)
+    difference = "" if clips == source.clips else f" (expected {source.clips:,}: the published corpus has changed)"
+    print(f"{name}: {clips:,} clips in {target}{difference}", flush=True)
     return target
 
 
-def _present(name: str, root: Path, source: Source) -> Path | None:
-    """The folder of the clips that the loader finds already; refuses a target that holds something else."""
+def _existing_clips(name: str, root: Path, source: DownloadSource) -> Path | None:
+    """The folder of the clips that the loader already finds; a target folder with other files is refused."""
     target = root / source.target
     listing = None
-    with contextlib.suppress(UserError):  # the loader's way to say that there is nothing
+    with contextlib.suppress(UserError):  # the loader raises it if there are no clips
         listing = CORPORA[name]().load(root)
     if listing is not None and listing.clips:
         folder = Path(os.path.commonpath([clip.path.parent for clip in listing.clips]))
         missing = source.clips - len(listing.clips)
-        remedy = f"; {missing:,} are missing: move it away to fetch all of it" if missing > 0 else ""
-        print(
-            f"{name}: {len(listing.clips):,} clips are in {folder} already, which is left as it is{remedy}", flush=True
-        )
+        remedy = f"; {missing:,} are missing: move the folder away to download all clips" if missing > 0 else ""
+        print(f"{name}: {len(listing.clips):,} clips are already in {folder}, unchanged{remedy}", flush=True)
         return folder
     if target.is_dir() and any(target.iterdir()):
-        reason = f", {listing.left_out[0].reason}" if listing is not None and listing.left_out else ""
-        raise UserError(f"{target} holds files, but no clip{reason}. Move it away, and run the same command again.")
-    place = next(path for path in (target, *target.parents) if path.exists())
-    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
-        raise UserError(f"{place} is no folder that can be written to. Choose another data.root, or mend it.")
+        reason = f"; the first {listing.skipped[0].reason}" if listing is not None and listing.skipped else ""
+        raise UserError(f"{target} contains files, but no clip{reason}. Move it away and run the same command again.")
+    parent = next(path for path in (target, *target.parents) if path.exists())
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        raise UserError(f"{parent} is not a writable folder. Change its permissions, or set another data.root.")
     return None
 
 
 @contextlib.contextmanager
-def _deleted_when_bad(archive: Path) -> Iterator[None]:
-    """Delete an archive whose content is refused, so that the next call fetches it anew; not for want of space."""
+def _deleted_if_invalid(archive: Path) -> Iterator[None]:
+    """Delete an archive whose content is invalid, so that the next call downloads it again; a full disk keeps it."""
     try:
         yield
     except NoSpaceError:
@@ -196,54 +189,42 @@ def _deleted_when_bad(archive: Path) -> Iterator[None]:
         raise
 
 
-def _fetch_clips(web: Web, media: str, archive: Path, source: Source, target: Path, workers: int) -> int:
-    with _deleted_when_bad(archive):
-        pointers = pointers_in(archive, source.wanted, source.largest)
+def _fetch_clips(
+    downloader: Downloader, media: str, archive: Path, source: DownloadSource, target: Path, workers: int
+) -> int:
+    with _deleted_if_invalid(archive):
+        pointers = lfs_pointers(archive, source.wanted, source.largest)
     folder = archive.parent / "clips"
     folder.mkdir(exist_ok=True)
     total = sum(pointer.size for pointer in pointers.values())
     target.parent.mkdir(parents=True, exist_ok=True)
-    need_space(folder, total - sum(size(folder / name) for name in pointers))
+    require_space(folder, total - sum(file_size(folder / name) for name in pointers))
     if target.parent.stat().st_dev != folder.stat().st_dev:
-        need_space(target.parent, total)
+        require_space(target.parent, total)
     print(f"{len(pointers):,} clips of {megabytes(total)} in all, from {host(media)}", flush=True)
     pool = ThreadPoolExecutor(workers)
     try:
         tasks = {
-            pool.submit(web.fetch, media + name, folder / name, pointer.checksum, pointer.size, True): pointer
+            pool.submit(downloader.fetch, media + name, folder / name, pointer.checksum, pointer.size, True): pointer
             for name, pointer in pointers.items()
         }
-        with tqdm(
-            desc=archive.name,
-            total=total,
-            unit="B",
-            unit_scale=True,
-            dynamic_ncols=True,
-            disable=not sys.stderr.isatty(),
-        ) as bar:
-            for done, task in enumerate(as_completed(tasks), 1):
+        with progress_bar(archive.name, total) as bar:
+            for count, task in enumerate(as_completed(tasks), 1):
                 task.result()
-                bar.set_postfix_str(f"{done}/{len(tasks)} clips", refresh=False)
+                bar.set_postfix_str(f"{count}/{len(tasks)} clips", refresh=False)
                 bar.update(tasks[task].size)
     except UserError as error:
         if isinstance(error, RefusedError) or not isinstance(error, FetchError):
-            archive.unlink(missing_ok=True)  # it may be the pointers that are out of date
-        there = sum(1 for path in folder.iterdir() if path.suffix != ".part")
-        raise type(error)(
-            f"{error} {there:,} of {len(pointers):,} clips are there and need not be fetched again."
-        ) from error
+            archive.unlink(missing_ok=True)  # its pointers may be out of date
+        done = sum(1 for path in folder.iterdir() if path.suffix != ".part")
+        raise type(error)(f"{error} {done:,} of {len(pointers):,} clips are downloaded and kept.") from error
     finally:
-        web.stop.set()  # an interrupted user waits for no pause and no half-fetched clip
+        downloader.stop.set()  # after an interrupt, do not wait for pauses and partial clips
         pool.shutdown(cancel_futures=True)
-    with new_folder(target) as aside:
+    with new_folder(target) as staging:
         for name in pointers:
-            _place(folder / name, aside / name)
+            try:
+                (staging / name).hardlink_to(folder / name)  # needs no space, but works only on the same disk
+            except OSError:
+                shutil.copyfile(folder / name, staging / name)
     return len(pointers)
-
-
-def _place(clip: Path, path: Path) -> None:
-    """Link where the disk is the same, which takes no space; copy elsewhere."""
-    try:
-        path.hardlink_to(clip)
-    except OSError:
-        shutil.copyfile(clip, path)

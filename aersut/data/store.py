@@ -1,7 +1,7 @@
-"""The store: every clip decoded once, kept as 16-bit samples in ArrayRecord shards that any process can read at random.
+"""The audio store: a cache of decoded clips, 16-bit samples in ArrayRecord shards with random access.
 
-A store's folder is named after what is in it: the bytes of the clips and every setting that changes their samples. So
-a changed file or setting makes another store, and two processes that build the same one do no harm.
+The name of a store's folder is a hash of its inputs: the bytes of the clips and every setting that changes their
+samples. A changed file or setting selects another store, and two processes may build the same one at once.
 """
 
 import contextlib
@@ -24,59 +24,49 @@ from grain.sources import ArrayRecordDataSource
 from jaxtyping import Int16
 
 from aersut.config import digest
-from aersut.data.audio import UNREADABLE, ClipError, file_bytes, parse, resample, to_int16, trim
+from aersut.data.audio import UNREADABLE, ClipError, file_bytes, parse_recording, resample, to_int16, trim
 from aersut.errors import UserError
-from aersut.paths import cache_dir, folder_aside, keep_folder, write_text
+from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
 
 T = TypeVar("T")
-VERSION = 5  # raise it when the samples of an unchanged clip change, or what a store's index holds
-CLIPS_PER_SHARD = 64, 1024  # at least and at most: a shard takes as long to open and close as a few clips to decode
-SHARDS_PER_CORE = 12  # so that no core is long without work at the end; ArrayRecord buffers up to 16 MB of each
-SETTLED = 2_000_000_000  # nanoseconds after which the next change shows in a file's times, on any file system
+VERSION = 5  # to be raised when the samples of an unchanged clip change, or the content of index.json
+CLIPS_PER_SHARD = 64, 1024  # minimum, maximum: opening and closing a shard takes as long as decoding a few clips
+SHARDS_PER_CORE = 12  # many, so that all cores finish at about the same time; ArrayRecord buffers up to 16 MB of each
+SETTLED = 2_000_000_000  # nanoseconds after which a further change alters a file's times on every file system
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is worth knowing of a file as it was before it went into the store.
-
-    Attributes:
-        seconds: its length, silence included.
-        sample_rate: in Hz.
-        clipped: the share of samples at full scale.
-    """
+class AudioInfo:
+    """Duration, sample rate in Hz and clipped fraction (0 to 1) of an audio file before trimming and resampling."""
 
     seconds: float
     sample_rate: int
     clipped: float
 
 
-class Store:
-    """Decoded clips, a random-access source.
+class AudioStore:
+    """A random-access source of decoded clips; `store[n]` is the n-th clip, i16[samples].
 
     Attributes:
-        key: stands for the clips' contents and the settings.
-        rows: the positions, among the paths that it was built from, of the clips that could be decoded.
-        contents: a hash of each of these clips' files; equal for those that are the same recording.
-        facts: of each of these clips' files.
-        failures: position and reason of each of the others.
+        key: a hash of the clips' contents and of the settings.
+        rows: positions of the decoded clips in the list of paths from which the store was built.
+        contents: a hash of the file of each decoded clip; equal for byte-identical files.
+        infos: properties of the file of each decoded clip.
+        failures: position in the list of paths, and reason, of each clip that could not be decoded.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open a store.
-
-        Raises:
-            FileNotFoundError: there is none, or it has lost some of its files.
-        """
+        """Open a store; `FileNotFoundError` if it does not exist or some of its files are missing."""
         index = json.loads((folder / "index.json").read_text())
         self.key: str = folder.name
         self.rows: list[int] = index["rows"]
         self.contents: list[str] = index["contents"]
-        self.facts = [Facts(*values) for values in index["facts"]]
+        self.infos = [AudioInfo(*values) for values in index["facts"]]
         self.failures: dict[int, str] = {int(row): reason for row, reason in index["failures"].items()}
         shards = sorted(str(path) for path in folder.glob("*.array_record"))
         self._source = ArrayRecordDataSource(shards) if shards else ()
         if len(self._source) != len(self.rows):
-            raise FileNotFoundError(f"{folder} has lost {len(self.rows) - len(self._source)} clips")
+            raise FileNotFoundError(f"{folder}: {len(self.rows) - len(self._source)} clips are missing")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -85,56 +75,59 @@ class Store:
         return np.frombuffer(self._source[index], dtype=np.int16)
 
 
-def open_store(paths: Sequence[Path], sample_rate: int, trim_db: float | None, under: Path | None = None) -> Store:
-    """Return the store of these clips, decoding them on all cores where it does not exist yet.
+def open_audio_store(
+    paths: Sequence[Path], sample_rate: int, trim_db: float | None, under: Path | None = None
+) -> AudioStore:
+    """Open the store of these clips; if it does not exist, decode them on all cores first.
 
-    Where one has been opened for the very files, as their names, sizes and times tell, they are not read again.
+    Files whose names, sizes and times are those of an earlier call are not read again.
 
     Args:
-        paths: the sound files.
         sample_rate: in Hz.
         trim_db: see `aersut.data.audio.trim`; None keeps the silence.
-        under: the folder of stores; by default the cache's.
+        under: the folder of stores; by default in the cache.
 
     Raises:
-        UserError: the store cannot be written, or somebody has removed a part of it.
+        UserError: the store cannot be written, or some of its files were deleted.
     """
     settings = [VERSION, sample_rate, trim_db]
     siblings = (under or cache_dir() / "store") / digest([settings, len(paths)])
-    now, states = time.time_ns(), _states(paths)
-    note = siblings / "opened" / digest(states)
+    now, states = time.time_ns(), _file_states(paths)
+    known = siblings / "opened" / digest(states)  # contains the name of the store of files in these states
     with contextlib.suppress(FileNotFoundError):
-        return Store(siblings / note.read_text())
+        return AudioStore(siblings / known.read_text())
 
-    def named(contents: list[str]) -> Path:
+    def folder_of(contents: list[str]) -> Path:
         return siblings / digest([settings, contents])
 
-    # where there is no store of as many clips, a corpus is read but once
-    if not siblings.is_dir() or not (folder := named(_on_all_cores(_contents, paths))).is_dir():
-        with folder_aside(siblings, "new") as aside:
-            folder = named(_build(aside, paths, sample_rate, trim_db))  # a file may have changed since it was hashed
-            keep_folder(aside, folder)
+    # without a store of equally many clips, files are not hashed first: decoding reads and hashes them anyway
+    if not siblings.is_dir() or not (folder := folder_of(_on_all_cores(_content_hashes, paths))).is_dir():
+        with staging_folder(siblings, "new") as staging:
+            folder = folder_of(_build(staging, paths, sample_rate, trim_db))  # files may have changed since hashing
+            publish_folder(staging, folder)
     try:
-        store = Store(folder)
+        store = AudioStore(folder)
     except FileNotFoundError:
-        raise UserError(f"{folder} is not whole any more. Remove it, and it is built again.") from None
-    readable = all(states[row].absent for row, reason in store.failures.items() if reason.startswith(UNREADABLE))
+        raise UserError(
+            f"{folder}: files of this audio store are missing. Delete the folder to build it again."
+        ) from None
+    readable = all(states[row].size < 0 for row, reason in store.failures.items() if reason.startswith(UNREADABLE))
     settled = all(abs(now - stamp) > SETTLED for state in states for stamp in state.stamps)
-    if readable and settled and _states(paths) == states:
-        with contextlib.suppress(OSError):  # the stores may be another user's
-            write_text(note, folder.name)
+    if readable and settled and _file_states(paths) == states:
+        with contextlib.suppress(OSError):  # another user may own the folder
+            write_text(known, folder.name)
     return store
 
 
-class _State(NamedTuple):
-    """What tells, without a look into a file, whether it is as it was.
+class _FileState(NamedTuple):
+    """Metadata that reveals a change of a file without reading it.
 
     Attributes:
         path: absolute.
-        size: in bytes; -1 where there is no such file.
+        size: in bytes; -1 for a file that does not exist.
         inode: its number in the file system.
-        stamps: when it was last written and last changed in any way, in nanoseconds. Programs can set the first, as
-            those that copy and unpack do; the second they cannot, where the file system has one.
+        stamps: times of the last change of the content (mtime) and of content or metadata (ctime), in nanoseconds.
+            Programs that copy or unpack set mtime; they cannot set ctime, which not every file system has.
     """
 
     path: str
@@ -142,79 +135,69 @@ class _State(NamedTuple):
     inode: int = 0
     stamps: tuple[int, ...] = ()
 
-    @property
-    def absent(self) -> bool:
-        """There is no such file."""
-        return self.size < 0
 
-
-def _states(paths: Sequence[Path]) -> list[_State]:
+def _file_states(paths: Sequence[Path]) -> list[_FileState]:
     states = []
     for path in paths:
         name = str(path.absolute())
         try:
-            facts = path.stat()
+            stat = path.stat()
+            states.append(_FileState(name, stat.st_size, stat.st_ino, (stat.st_mtime_ns, stat.st_ctime_ns)))
         except OSError:
-            states.append(_State(name))
-        else:
-            states.append(_State(name, facts.st_size, facts.st_ino, (facts.st_mtime_ns, facts.st_ctime_ns)))
+            states.append(_FileState(name))
     return states
 
 
 def _on_all_cores(function: Callable[[int, Iterable[Path]], list[T]], paths: Sequence[Path]) -> list[T]:
-    """Apply a function to parts of the paths, each with the position of its first, and join what it returns.
+    """Apply a function to chunks of the paths in threads, and concatenate its results.
 
-    In threads: what takes long in soundfile, soxr and numpy goes without the interpreter lock. Parts are long, since
-    handing over each clip by itself costs a fifth of decoding it.
+    The function gets the position of a chunk's first path, and the chunk. soundfile, soxr and numpy release the
+    interpreter lock. Chunks are long, since a task for each clip costs a fifth of the clip's decoding time.
     """
     cores = os.cpu_count() or 1
     length = min(max(-(-len(paths) // (SHARDS_PER_CORE * cores)), CLIPS_PER_SHARD[0]), CLIPS_PER_SHARD[1])
     stop = threading.Event()
 
-    def part(first: int) -> list[T]:
+    def chunk(first: int) -> list[T]:
         return function(first, itertools.takewhile(lambda _: not stop.is_set(), paths[first : first + length]))
 
     with ThreadPoolExecutor(cores) as pool:
         try:
-            return [result for some in pool.map(part, range(0, len(paths), length)) for result in some]
+            return [result for results in pool.map(chunk, range(0, len(paths), length)) for result in results]
         except BaseException:
-            stop.set()  # an interrupt does not wait for whole parts
+            stop.set()  # an interrupt does not wait for whole chunks
             raise
 
 
-def _contents(_: int, paths: Iterable[Path]) -> list[str]:
-    """A hash of each file's bytes, or the reason why it cannot be read."""
-    contents = []
+def _content_hashes(_: int, paths: Iterable[Path]) -> list[str]:
+    """A hash of each file's bytes, or the reason why the file cannot be read."""
+    hashes = []
     for path in paths:
         try:
-            contents.append(_hash(file_bytes(path)))
+            hashes.append(_hash(file_bytes(path)))
         except ClipError as error:
-            contents.append(str(error))
-    return contents
+            hashes.append(str(error))
+    return hashes
 
 
 def _hash(content: bytes) -> str:
-    """By xxHash, which tells recordings apart and guards nothing; SHA-256 takes 30 times as long."""
+    """xxHash, which identifies files but is not cryptographic; SHA-256 takes 30 times as long."""
     return xxhash.xxh3_128_hexdigest(content)
 
 
 class _Outcome(NamedTuple):
-    """What became of a file: the hash of its bytes, if it could be read, and its facts or why it is left out."""
+    """Result for one file: the hash of its bytes if it is readable, and its properties or the reason to skip it."""
 
     content: str = ""
-    facts: Facts | None = None
+    info: AudioInfo | None = None
     reason: str = ""
 
 
 def _build(folder: Path, paths: Sequence[Path], sample_rate: int, trim_db: float | None) -> list[str]:
-    """Decode clips into a store, and return `_contents` of what was decoded.
-
-    Raises:
-        UserError: the store cannot be written.
-    """
+    """Decode clips into a store; return the hash of each file, or the reason why it cannot be read."""
 
     def shard(first: int, paths: Iterable[Path]) -> list[_Outcome]:
-        """Write a shard; each thread has its own, so that none waits for another."""
+        """Write one shard; each thread writes its own, so that none waits for another."""
         outcomes = []
         file = str(folder / f"{first:08}.array_record")
         try:
@@ -224,36 +207,39 @@ def _build(folder: Path, paths: Sequence[Path], sample_rate: int, trim_db: float
                     if samples is not None:
                         writer.write(samples.tobytes())
                     outcomes.append(outcome)
-        except RuntimeError as error:  # all that ArrayRecord knows
-            raise UserError(f"The store cannot be written: {error}") from None
+        except RuntimeError as error:  # the only exception that ArrayRecord raises
+            raise UserError(
+                f"the audio store cannot be written to {folder.parent}: {error}. Free some space on its disk, or set "
+                "AERSUT_CACHE to another folder."
+            ) from None
         return outcomes
 
-    # glibc gives every block above a limit back to the system at once, and faulting its pages in again takes longer
-    # than decoding a clip; freeing one large block raises that limit (mallopt(3), M_MMAP_THRESHOLD)
+    # glibc returns every block above a limit to the system at once, and page faults of the next one take longer than
+    # decoding a clip; freeing one large block raises that limit (mallopt(3), M_MMAP_THRESHOLD)
     np.empty(31 << 20, np.uint8)
     outcomes = _on_all_cores(shard, paths)
     index = {
-        "rows": [row for row, outcome in enumerate(outcomes) if outcome.facts],
-        "contents": [outcome.content for outcome in outcomes if outcome.facts],
-        "facts": [dataclasses.astuple(outcome.facts) for outcome in outcomes if outcome.facts],
-        "failures": {row: outcome.reason for row, outcome in enumerate(outcomes) if not outcome.facts},
+        "rows": [row for row, outcome in enumerate(outcomes) if outcome.info],
+        "contents": [outcome.content for outcome in outcomes if outcome.info],
+        "facts": [dataclasses.astuple(outcome.info) for outcome in outcomes if outcome.info],
+        "failures": {row: outcome.reason for row, outcome in enumerate(outcomes) if not outcome.info},
     }
-    write_text(folder / "index.json", json.dumps(index))  # not indented, which takes ten times as long
+    write_text(folder / "index.json", json.dumps(index))  # indenting takes ten times as long
     return [outcome.content or outcome.reason for outcome in outcomes]
 
 
 def _decode(
     path: Path, sample_rate: int, trim_db: float | None
 ) -> tuple[_Outcome, Int16[np.ndarray, " samples"] | None]:
-    """Hash and decode the same bytes, whatever is written to the file meanwhile."""
+    """Hash and decode the same bytes, even if the file changes meanwhile."""
     content = ""
     try:
         data = file_bytes(path)
         content = _hash(data)
-        recording = parse(data)
+        recording = parse_recording(data)
         kept = recording if trim_db is None else trim(recording, trim_db)
         samples = to_int16(resample(kept, sample_rate))
     except ClipError as error:
         return _Outcome(content, reason=str(error)), None
-    facts = Facts(round(recording.seconds, 4), recording.sample_rate, round(recording.clipped, 6))
-    return _Outcome(content, facts), samples
+    info = AudioInfo(round(recording.seconds, 4), recording.sample_rate, round(recording.clipped, 6))
+    return _Outcome(content, info), samples

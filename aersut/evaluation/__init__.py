@@ -1,1 +1,1 @@
-"""Evaluation: what a trained network is worth, on clips that neither trained nor chose it."""
+"""Evaluation of trained networks: metrics, confidence intervals, results by group, feature importance, comparison."""

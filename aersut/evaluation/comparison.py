@@ -1,58 +1,147 @@
-"""Several runs on one page, side by side."""
+"""Comparison of runs: a table of their metrics and of the differences between their configurations."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aersut.evaluation import compare
-from aersut.evaluation.compare import read_json
-from aersut.evaluation.page import inlined, painted, write_page
-from aersut.evaluation.plots import curves
-from aersut.evaluation.text import NAMES
+from aersut.config import Experiment
+from aersut.errors import UserError, nearest
+from aersut.evaluation.result_files import METRIC_NAMES, read_json, read_metrics
+from aersut.evaluation.result_table import format_metric
 from aersut.run import Run
 from aersut.training import records
 
+ASCENDING = {"ece", "kilobytes"}
+"""The metrics that are better if they are lower."""
 
-def write_comparison(runs: list[Run], output: Path) -> str:
-    """Write a page that compares runs into `output`; return its path. What a run has not made yet is left out.
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """The metrics and the configuration of a run.
+
+    Attributes:
+        metrics: trained epochs, the headline metrics, the size of the smallest exported model in KB; None if missing.
+        configuration: each leaf as text, by its dotted key.
+        notes: warnings, and what could not be read.
+    """
+
+    folder: Path
+    metrics: dict[str, float | None]
+    configuration: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+def find_runs(folders: list[Path]) -> list[Path]:
+    """Find the run folders among `folders` and below them, without duplicates.
 
     Raises:
-        UserError: the libraries that draw it are not installed.
+        UserError: a folder does not exist, or there is no run in it or below it.
     """
-    rows = [compare.read(run.folder) for run in runs]
-    evaluations = [_evaluation(run) for run in runs]
-    trained = {_label(place): records.read(run.records) for place, run in enumerate(runs)}
-    trained = {label: epochs for label, epochs in trained.items() if epochs}
-    caption = "Validation loss and UAR after each epoch, the best one marked"
-    write_page(
-        output,
-        "comparison.html",
-        labels=[_label(place) for place in range(len(runs))],
-        rows=rows,
-        evaluations=evaluations,
-        best={name: _best(rows, name) for name in NAMES},
-        emotions=list(dict.fromkeys(name for one in evaluations if one for name in one["emotions"])),
-        exports=[read_json(run.export / "export.json") for run in runs],
-        keys=compare.differing(rows),
-        curves=painted("curves", caption, curves.SIZE, curves.paint_together, trained) if trained else None,
-        confusions=[
-            inlined(run.evaluation.parent / "plots" / "confusion.svg", f"{_label(place)}: confusion matrix")
-            for place, run in enumerate(runs)
-        ],
+    found: list[Path] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"folder {folder} does not exist; name runs, or a folder of runs, with --workdir=A,B.")
+        runs = [config.parent for config in sorted(folder.rglob("config.json"))]
+        # a run inside another run is its teacher
+        runs = [folder] if folder in runs else [run for run in runs if not (run.parent / "config.json").exists()]
+        if not runs:
+            raise UserError(f"{folder} is not a run folder and contains none: it has no config.json in it or below it.")
+        found += runs
+    return list(dict.fromkeys(found))
+
+
+def read_compared_run(folder: Path) -> ComparedRun:
+    """Read a run folder; missing or damaged files become None and notes."""
+    run = Run(folder, Experiment())
+    notes = []
+    tree, export = read_json(run.config), read_json(run.export / "export.json") or {}
+    if tree is None:
+        notes.append("config.json cannot be read")
+    evaluation = read_metrics(run.evaluation) or {}
+    warnings = {"leaks": "LEAKS", "synthetic": "synthetic speech"}
+    notes += [warning for key, warning in warnings.items() if evaluation.get(key)]
+    if "intervals" not in evaluation:
+        notes.append("evaluated by an earlier version" if evaluation else "not evaluated")
+    sizes = [file["bytes"] for file in export.get("files", {}).values() if file.get("bytes")]
+    metrics: dict[str, float | None] = {"trained": len(records.read_records(run.records))}
+    metrics |= {name: evaluation.get(name) for name in METRIC_NAMES}
+    metrics["kilobytes"] = round(min(sizes) / 1000) if sizes else None
+    return ComparedRun(folder, metrics, dict(flatten(tree or {})), tuple(notes))
+
+
+def differing_keys(runs: list[ComparedRun]) -> list[str]:
+    """The configuration keys in which the runs differ, in the order of the configuration.
+
+    Where the runs have different plugins, the key of the plugin's name is listed and the keys of its fields are not,
+    since the other plugins do not have them.
+    """
+    keys = dict.fromkeys(key for run in runs for key in run.configuration)
+    different = [key for key in keys if len({run.configuration.get(key) for run in runs}) > 1]
+    plugins = tuple(key.removesuffix("name") for key in different if key.endswith(".name"))
+    return [key for key in different if key.endswith(".name") or not key.startswith(plugins)]
+
+
+def sort_runs(runs: list[ComparedRun], key: str) -> list[ComparedRun]:
+    """Sort by a metric (best first), by a configuration key, or by "folder"; runs without a value come last.
+
+    Raises:
+        UserError: the key does not exist.
+    """
+    metrics, leaves = list(runs[0].metrics), {leaf for run in runs for leaf in run.configuration}
+    if key not in (*metrics, *leaves, "folder"):
+        known = [*metrics, "folder", *differing_keys(runs)]
+        raise UserError(f"--sort: there is no '{key}'.{nearest(key, [*known, *leaves])} Known: {', '.join(known)}.")
+    sign = -1 if key in metrics and key not in ASCENDING else 1
+
+    def order(run: ComparedRun) -> tuple[bool, float, str]:
+        value = str(run.folder) if key == "folder" else run.metrics.get(key, run.configuration.get(key))
+        if value is None:
+            return True, 0.0, ""
+        try:
+            return False, sign * float(value), ""
+        except ValueError:
+            return False, 0.0, str(value)
+
+    return sorted(runs, key=order)
+
+
+def comparison_table(runs: list[ComparedRun]) -> str:
+    """Folder, metrics, differing configuration and notes of each run, in aligned columns."""
+    keys = differing_keys(runs)
+    lines = [["run", *(METRIC_NAMES.get(name, name) for name in runs[0].metrics), *keys, ""]]
+    for run in runs:
+        cells = [format_metric(value, 3 if name in METRIC_NAMES else 0) for name, value in run.metrics.items()]
+        leaves = [run.configuration.get(key, "-") for key in keys]
+        lines.append([str(run.folder), *cells, *leaves, ", ".join(run.notes)])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numeric = range(1, 1 + len(runs[0].metrics))
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in numeric else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
     )
-    return str(output)
 
 
-def _label(place: int) -> str:
-    """A, B, …, Z, A1, B1, …"""
-    return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[place % 26] + (str(place // 26) if place >= 26 else "")
+def comparison_json(runs: list[ComparedRun]) -> list[dict[str, Any]]:
+    """The runs as plain data, each with the keys of its configuration that differ."""
+    keys = differing_keys(runs)
+    return [
+        {
+            "folder": str(run.folder),
+            **run.metrics,
+            "configuration": {key: run.configuration.get(key) for key in keys},
+            "notes": list(run.notes),
+        }
+        for run in runs
+    ]
 
 
-def _evaluation(run: Run) -> dict[str, Any] | None:
-    found = read_json(run.evaluation)
-    return found if found and "intervals" in found else None
-
-
-def _best(rows: list[compare.Row], name: str) -> float | None:
-    values = [row.figures[name] for row in rows]
-    known = [value for value in values if value is not None]
-    return (min if name in compare.ASCENDING else max)(known) if known else None
+def flatten(tree: Any, at: str = "") -> list[tuple[str, str]]:
+    """Every leaf of a configuration as text, with its dotted key as on the command line."""
+    if isinstance(tree, dict):
+        return [line for key, value in tree.items() for line in flatten(value, f"{at}.{key}" if at else key)]
+    if isinstance(tree, list) and any(isinstance(item, dict) for item in tree):
+        return [line for index, value in enumerate(tree) for line in flatten(value, f"{at}.{index}")]
+    return [(at, ", ".join(map(str, tree)) if isinstance(tree, list) else str(tree))]

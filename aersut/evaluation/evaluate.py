@@ -1,113 +1,119 @@
-"""Judge a run on its test part, or on a corpus elsewhere; its checkpoint, or a file that was exported from it."""
+"""Evaluation of a run on its test set or on other corpora, by its checkpoint or by a model exported from it."""
 
 import csv
 import io
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aersut.contracts import Corpus
 from aersut.errors import UserError
-from aersut.evaluation import pictures
-from aersut.evaluation.explain import explain
-from aersut.evaluation.figures import figures
-from aersut.evaluation.judged import Judged
-from aersut.evaluation.plots import style
-from aersut.evaluation.predictor import open_file, probabilities
-from aersut.evaluation.speech import Speech, elsewhere, test_part
+from aersut.evaluation.evaluation_set import EvaluationSet, other_corpora_set, own_test_set
+from aersut.evaluation.importance import feature_importance
+from aersut.evaluation.integrated_gradients import Attribution
+from aersut.evaluation.metric_report import metric_report
+from aersut.evaluation.predictions import ClipPredictions
+from aersut.evaluation.predictor import open_exported, predict_probabilities
 from aersut.paths import write_json, write_text
 from aersut.run import Run, make_frontend
-from aersut.training.trained import Trained, load
-
-CHECKPOINT = "checkpoint"
-"""What `model` is called in the result where it is not a file's path."""
+from aersut.training.trained import Trained, load_trained
 
 
 @dataclass(frozen=True)
-class Judge:
-    """How a run is judged.
+class EvaluationOptions:
+    """Options of an evaluation.
 
     Attributes:
-        file: a .tflite file to judge in place of the checkpoint; its results lie in a folder named after it.
-        importance: whether to ask what the network listens to, too, which takes longer than all the rest.
+        model: a .tflite file to evaluate in place of the checkpoint; the results are in a folder of the file's name.
+        importance: compute feature importance, too, which takes longer than the rest of the evaluation.
     """
 
-    file: Path | None = None
+    model: Path | None = None
     importance: bool = False
 
     def __post_init__(self) -> None:
-        if self.file and self.importance:
-            raise UserError("--importance looks into the checkpoint, not into a file: leave --model out.")
+        if self.model and self.importance:
+            raise UserError("--importance analyses the checkpoint, not an exported model: omit --model.")
 
 
-def evaluate(run: Run, judge: Judge = Judge()) -> dict[str, Any]:
-    """Judge the selected checkpoint on the test part; write `evaluation/metrics.json`, return that and its `folder`.
+@dataclass(frozen=True)
+class Evaluation:
+    """The results of an evaluation, and the data that its plots need.
 
-    Beside it, `predictions.csv` lists every test clip with its probabilities, and `plots/` holds the pictures, where
-    matplotlib is installed.
+    Attributes:
+        result: the content of metrics.json.
+        folder: holds metrics.json and predictions.csv, and importance.json if it was asked for.
+        trained: the evaluated checkpoint; None for an exported model and for pooled folds.
+        examples: the clips that `trained` was evaluated on; None without `trained`.
+        importance: the content of importance.json; None without `EvaluationOptions.importance`.
+        attributions: integrated gradients of a clip of each emotion, part of the importance.
     """
-    return judge_run(run, judge)[0]
+
+    result: dict[str, Any]
+    folder: Path
+    predictions: ClipPredictions
+    trained: Trained | None = None
+    examples: EvaluationSet | None = None
+    importance: dict[str, Any] | None = None
+    attributions: dict[str, Attribution] = field(default_factory=dict)
 
 
-def judge_run(run: Run, judge: Judge = Judge()) -> tuple[dict[str, Any], Judged]:
-    """`evaluate`, with the verdict on each clip, too."""
-    return _judge(run, judge, lambda trained: test_part(run))
+def evaluate(run: Run, options: EvaluationOptions = EvaluationOptions()) -> Evaluation:
+    """Evaluate the selected checkpoint, or an exported model, on the run's test set.
 
+    Writes `evaluation/metrics.json` and `evaluation/predictions.csv`, which lists each clip with its probabilities.
 
-def evaluate_elsewhere(
-    run: Run, root: str | None, corpora: tuple[Corpus, ...] | None, judge: Judge = Judge()
-) -> dict[str, Any]:
-    """Judge on all clips of other corpora or another root, beside the run's own evaluation.
-
-    The result lies in `evaluation/<corpora>-<digest of root and corpora>/`; see `evaluate`.
+    Raises:
+        UserError: there is no checkpoint, the data has changed, or the exported model does not fit the run.
     """
-    return _judge(run, judge, lambda trained: elsewhere(run, trained.frontend, root, corpora))[0]
+    return _evaluate(run, options, lambda trained: own_test_set(run))
 
 
-def read(run: Run) -> dict[str, Any]:
-    """The run's own evaluation, as it was written."""
-    if not run.evaluation.exists():
-        raise UserError(f"run {run.folder} is not evaluated yet: use --mode=evaluate.")
-    result: dict[str, Any] = json.loads(run.evaluation.read_text(encoding="utf-8"))
-    return result
+def evaluate_on_corpora(
+    run: Run, root: str | None, corpora: tuple[Corpus, ...] | None, options: EvaluationOptions = EvaluationOptions()
+) -> Evaluation:
+    """Evaluate on all clips of other corpora, or of another data root; see `evaluate`.
+
+    The results are in `evaluation/<corpora>-<digest of root and corpora>/`.
+    """
+    return _evaluate(run, options, lambda trained: other_corpora_set(run, trained.frontend, root, corpora))
 
 
-def write(folder: Path, about: dict[str, Any], judged: Judged) -> dict[str, Any]:
-    """Write `metrics.json` and `predictions.csv` of a verdict into `folder`; return what the former holds."""
-    result = {**about, **figures(judged)}
-    text = io.StringIO()
+def write_predictions(folder: Path, about: dict[str, Any], predictions: ClipPredictions) -> dict[str, Any]:
+    """Write `metrics.json` and `predictions.csv` into `folder`; return the content of the former."""
+    result = {**about, **metric_report(predictions)}
+    text, emotions = io.StringIO(), predictions.emotions
     rows = csv.writer(text)
-    rows.writerow(["path", "corpus", "speaker", "emotion", "predicted", *judged.emotions])
-    for clip, label, row in zip(judged.clips, judged.labels, judged.probabilities, strict=True):
-        about_clip = [clip.path, clip.corpus, clip.speaker, judged.emotions[label], judged.emotions[row.argmax()]]
-        rows.writerow([*about_clip, *(f"{value:.6f}" for value in row)])
+    rows.writerow(["path", "corpus", "speaker", "emotion", "predicted", *emotions])
+    for clip, label, row in zip(predictions.clips, predictions.labels, predictions.probabilities, strict=True):
+        named = [clip.path, clip.corpus, clip.speaker, emotions[label], emotions[row.argmax()]]
+        rows.writerow([*named, *(f"{value:.6f}" for value in row)])
     write_text(folder / "predictions.csv", text.getvalue())
     write_json(folder / "metrics.json", result)
     return result
 
 
-def _judge(run: Run, judge: Judge, find: Callable[[Trained], Speech]) -> tuple[dict[str, Any], Judged]:
-    # what is wrong with a file is said before anything is loaded
-    model = open_file(judge.file, make_frontend(run.experiment)) if judge.file else None
-    trained = load(run)
-    speech = find(trained)
-    judged = Judged(speech.clips, speech.labels, probabilities(trained, speech, model), run.experiment.data.emotions)
-    name = "-".join(part for part in (speech.name, judge.file.stem if judge.file else "") if part)
+def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], EvaluationSet]) -> Evaluation:
+    # an unusable file is reported before anything is loaded
+    model = open_exported(options.model, make_frontend(run.experiment)) if options.model else None
+    trained = load_trained(run)
+    examples = find(trained)
+    probabilities = predict_probabilities(trained, examples, model)
+    predictions = ClipPredictions(examples.clips, examples.labels, probabilities, run.experiment.data.emotions)
+    name = "-".join(part for part in (examples.name, options.model.stem if options.model else "") if part)
+    folder = run.evaluation.parent / name
     about = {
         "experiment": run.experiment.name,
-        "model": str(judge.file or CHECKPOINT),
+        "model": str(options.model or "checkpoint"),
         "epoch": trained.epoch,
-        **speech.about,
+        **examples.about,
     }
-    folder = run.evaluation.parent / name
-    result = {**write(folder, about, judged), "folder": str(folder)}
-    if style.available():
-        pictures.draw(folder / "plots", result)
-        if not judge.file:
-            pictures.draw_embedding(folder / "plots", trained, speech, judged)
-            pictures.draw_examples(folder / "plots", trained, speech, judged)
-    if judge.importance:
-        result["importance"] = explain(folder, trained, speech, judged)
-    return result, judged
+    result = write_predictions(folder, about, predictions)
+    if model:
+        return Evaluation(result, folder, predictions)
+    if not options.importance:
+        return Evaluation(result, folder, predictions, trained, examples)
+    importance, attributions = feature_importance(trained, examples, predictions)
+    write_json(folder / "importance.json", importance)
+    return Evaluation(result, folder, predictions, trained, examples, importance, attributions)

@@ -1,127 +1,116 @@
-"""What a network listens to: the UAR that it loses without a feature, a stretch of time, or a band of frequencies."""
+"""Feature importance of a trained network: permutation importance, occlusion and integrated gradients."""
 
-from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
-from aersut import metrics
+from aersut.evaluation.evaluation_set import EvaluationSet
+from aersut.evaluation.integrated_gradients import Attribution, integrated_gradients
 from aersut.evaluation.intervals import Resampling
+from aersut.evaluation.occlusion import occlusion
+from aersut.evaluation.permutation import permutation_importance
+from aersut.evaluation.predictions import ClipPredictions
+from aersut.features.frontend import Frontend
+from aersut.registry import FEATURES
+from aersut.training.trained import Trained
 
-Predict = Callable[[Float[np.ndarray, "clips frames channels"]], Int[np.ndarray, " clips"]]
-Figure = dict[str, Any]
-REPEATS = 3
-SEGMENTS = 10
-BANDS = 10
-ATTENUATION = 40.0
-"""Decibels by which a stretch of time or a band is made quieter. More would make cells such as no voice has."""
+MOST = 400
+"""Clips. Of a larger set, this many evenly spaced ones are used: it limits the time and hardly widens the intervals."""
+BATCH = 32
 
 
-def permutation(
-    predict: Predict,
-    features: Float[np.ndarray, "clips frames channels"],
-    labels: Int[np.ndarray, " clips"],
-    resampling: Resampling,
-    groups: Mapping[str, slice],
-    repeats: int = REPEATS,
-    seed: int = 0,
-) -> dict[str, Figure]:
-    """The UAR lost where some channels are another clip's (Breiman 2001; Fisher et al. 2019), with its interval.
+def feature_importance(
+    trained: Trained, examples: EvaluationSet, predictions: ClipPredictions
+) -> tuple[dict[str, Any], dict[str, Attribution]]:
+    """Permutation importance, occlusion and integrated gradients of a trained network on the clips of an evaluation.
 
-    A channel's whole course is taken from the other clip, so that what it looks like over time stays natural. The
-    interval is over speakers, each drawn with and without the permutation.
-
-    Args:
-        groups: by their names, the channels that are exchanged together.
+    Permutation importance describes feature channels, occlusion describes segments of time and frequency bands of the
+    audio, integrated gradients describe cells of the mel spectrogram of one clip. The latter two are omitted, with the
+    reason in `notes`, if they cannot be computed from audio.
 
     Returns:
-        by group, {"uar_lost": …, "interval": (low, high) or None}; below 0 where the network does better without.
+        The content of importance.json, and integrated gradients of a clip of each emotion.
     """
-    rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(features)) for _ in range(repeats)]
+    rows = np.unique(np.linspace(0, len(predictions) - 1, min(MOST, len(predictions))).astype(int))
+    features, labels = examples.features[rows], examples.labels[rows]
+    resampling = Resampling.of([predictions.speakers[row] for row in rows])
 
-    def exchanged(channels: slice) -> Iterator[Int[np.ndarray, " clips"]]:
-        for order in orders:
-            changed = features.copy()
-            changed[:, :, channels] = features[order][:, :, channels]
-            yield predict(changed)
+    def predict(features: Float[np.ndarray, "clips frames channels"]) -> Int[np.ndarray, " clips"]:
+        return trained.logits(features).argmax(axis=1)
 
-    whole = predict(features)
-    return {name: lost(labels, whole, exchanged(where), resampling) for name, where in groups.items()}
-
-
-def occlusion(
-    listen: Callable[[Float[np.ndarray, "clips samples"]], Int[np.ndarray, " clips"]],
-    audio: Float[np.ndarray, "clips samples"],
-    labels: Int[np.ndarray, " clips"],
-    resampling: Resampling,
-    sample_rate: int,
-) -> dict[str, dict[str, Figure]]:
-    """The UAR lost where a tenth of the time, or one of ten mel-wide bands, is 40 dB quieter in the sound itself.
-
-    Returns:
-        {"time": {"0.0–0.3": {"uar_lost", "interval"}, … in s}, "frequency": {"0.0–0.2": …, in kHz}}.
-    """
-    whole, size = listen(audio), audio.shape[1]
-    gain = 10 ** (-ATTENUATION / 20)
-    times = np.linspace(0, size, SEGMENTS + 1).astype(int)
-    edges = _mel_edges(sample_rate)
-
-    def later(begin: int, end: int) -> Iterator[Int[np.ndarray, " clips"]]:
-        changed = audio.copy()
-        changed[:, begin:end] *= gain
-        yield listen(changed)
-
-    def duller(low: float, high: float) -> Iterator[Int[np.ndarray, " clips"]]:
-        yield listen(quieter(audio, low, high, sample_rate, gain))
-
-    def named(low: float, high: float, digits: int) -> str:
-        return f"{low:.{digits}f}–{high:.{digits}f}"
-
-    return {
-        "time": {
-            named(begin / sample_rate, end / sample_rate, 1): lost(labels, whole, later(begin, end), resampling)
-            for begin, end in pairwise(times)
-        },
-        "frequency": {
-            named(low / 1000, high / 1000, 2): lost(labels, whole, duller(low, high), resampling)
-            for low, high in pairwise(edges)
-        },
+    groups, channels = feature_slices(trained.frontend)
+    result: dict[str, Any] = {
+        "epoch": trained.epoch,
+        "clips": len(rows),
+        "groups": permutation_importance(predict, features, labels, resampling, groups),
+        "channels": permutation_importance(predict, features, labels, resampling, channels),
+        "notes": [],
     }
+    host = [FEATURES.name_of(feature) for feature in trained.frontend.features if feature.host]
+    if host or examples.audio is None:
+        reason = f"{', '.join(host)} runs outside JAX" if host else "the test set holds augmented copies"
+        result["notes"].append(f"no occlusion and no integrated gradients: {reason}.")
+        return result, {}
+    sample_rate = trained.frontend.framing.sample_rate
+    result["occlusion"] = occlusion(_audio_classifier(trained), examples.audio(rows), labels, resampling, sample_rate)
+    exemplars = predictions.exemplars()
+    windows = examples.audio(np.array(list(exemplars.values())))
+    attributions = _attributions(trained, dict(zip(exemplars, windows, strict=True)), predictions.emotions)
+    result["gradients"] = {name: {"change": one.change, "error": one.error} for name, one in attributions.items()}
+    return result, attributions
 
 
-def quieter(
-    audio: Float[np.ndarray, "clips samples"], low: float, high: float, sample_rate: int, gain: float
-) -> Float[np.ndarray, "clips samples"]:
-    """The sound with the frequencies from `low` to `high` Hz multiplied by `gain`."""
-    frequencies = np.fft.rfftfreq(audio.shape[1], 1 / sample_rate)
-    factors = np.where((frequencies >= low) & (frequencies < high), gain, 1.0)
-    return np.fft.irfft(np.fft.rfft(audio) * factors, audio.shape[1]).astype(np.float32)
+def importance_table(result: dict[str, Any]) -> str:
+    """Permutation importance of each feature and of the ten most important channels, as text."""
+    lines = [f"\npermutation importance ({result['clips']} clips): UAR drop, 95 % interval by speaker"]
+    most = sorted(result["channels"].items(), key=lambda item: -item[1]["uar_drop"])[:10]
+    for name, row in [*result["groups"].items(), *most]:
+        interval = "{:.3f} to {:.3f}".format(*row["interval"]) if row["interval"] else "-"
+        lines.append(f"{name:24}{row['uar_drop']:8.3f}   {interval}")
+    return "\n".join(lines + [f"note: {line}" for line in result["notes"]])
 
 
-def lost(
-    labels: Int[np.ndarray, " clips"],
-    whole: Int[np.ndarray, " clips"],
-    without: Iterator[Int[np.ndarray, " clips"]],
-    resampling: Resampling,
-) -> Figure:
-    """How much lower the UAR is than with everything, as a mean over the predictions `without` something."""
-    classes = int(max(labels.max(), whole.max())) + 1
-    losses, spread = [], []
-    for predictions in without:
-        shape = (max(classes, int(predictions.max()) + 1),) * 2
-        counts = [metrics.confusion(labels, said, shape[0]) for said in (whole, predictions)]
-        totals = [resampling.totals((labels, said), shape) for said in (whole, predictions)]
-        losses.append(metrics.uar(counts[0]) - metrics.uar(counts[1]))
-        spread.append(metrics.figures(totals[0])["uar"] - metrics.figures(totals[1])["uar"])
-    mean = float(np.mean(losses))
-    return {"uar_lost": mean, "interval": resampling.interval(mean, np.mean(spread, axis=0), -1.0)}
+def feature_slices(frontend: Frontend) -> tuple[dict[str, slice], dict[str, slice]]:
+    """The channels of each feature, and each single channel, by name: "mfcc", "mfcc[0]"."""
+    groups: dict[str, slice] = {}
+    channels: dict[str, slice] = {}
+    begin = 0
+    for index, feature in enumerate(frontend.features):
+        name = FEATURES.name_of(feature)
+        name = f"{name} (features.{index})" if name in groups else name
+        groups[name] = slice(begin, begin + feature.channels)
+        channels |= {f"{name}[{n}]": slice(begin + n, begin + n + 1) for n in range(feature.channels)}
+        begin += feature.channels
+    return groups, channels
 
 
-def _mel_edges(sample_rate: int) -> Float[np.ndarray, " edges"]:
-    highest = 2595 * np.log10(1 + sample_rate / 2 / 700)  # O'Shaughnessy's formula
-    edges = 700 * (10 ** (np.linspace(0, highest, BANDS + 1) / 2595) - 1)
-    edges[-1] += 1  # half the sample rate itself belongs to the last band
-    return edges
+def _audio_classifier(trained: Trained) -> Callable[[Float[np.ndarray, "clips samples"]], Int[np.ndarray, " clips"]]:
+    extract = jax.jit(lambda audio: trained.frontend.transformed(audio)[1])
+
+    def predict(audio: Float[np.ndarray, "clips samples"]) -> Int[np.ndarray, " clips"]:
+        features = []
+        for begin in range(0, len(audio), BATCH):
+            batch = audio[begin : begin + BATCH]
+            padded = np.resize(batch, (BATCH, audio.shape[1]))  # one compiled shape
+            features.append(np.asarray(extract(jnp.asarray(padded)))[: len(batch)])
+        return trained.logits(np.concatenate(features)).argmax(axis=1)
+
+    return predict
+
+
+def _attributions(
+    trained: Trained, windows: dict[str, Float[np.ndarray, " samples"]], emotions: tuple[str, ...]
+) -> dict[str, Attribution]:
+    """Integrated gradients of a clip of each emotion; the score is the emotion's logit minus the mean logit."""
+    network, frontend = trained.network(), trained.frontend
+
+    def score(samples: Array, label: Array) -> Array:
+        logits = network(frontend.scaled(frontend.extract(samples)[None]))[0]
+        return logits[label] - logits.mean()
+
+    attribute = integrated_gradients(score, frontend.framing.sample_rate)
+    return {emotion: attribute(samples, emotions.index(emotion)) for emotion, samples in windows.items()}

@@ -1,1 +1,1 @@
-"""Export to TensorFlow Lite. TensorFlow is imported in this package only."""
+"""Export of a run: TensorFlow Lite files, firmware and model card, verified and written as one bundle."""

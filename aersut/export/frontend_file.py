@@ -1,82 +1,78 @@
-"""The two files of a stream, in float32: the frontend of one frame, and what looks along time, of a ring of frames."""
+"""The two float32 files of a stream: the audio frontend of one frame, and the features that need several frames."""
 
 import copy
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int16
 
-from aersut.contracts import Feature
 from aersut.errors import UserError
-from aersut.export.blame import each_convertible
-from aersut.export.bridge import to_tflite
-from aersut.export.flatbuffer import pack, unpack
-from aersut.export.graph import Graph
-from aersut.export.products import Frame, beside
-from aersut.export.stream import Stream
-from aersut.export.tflm import run_tflm
+from aersut.export.convert import convert_features, to_tflite
+from aersut.export.matrix_dft import FrameSignal
+from aersut.export.streaming import StreamingFrontend
 from aersut.features.frontend import Frontend
 from aersut.registry import FEATURES
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.graph import Graph
+from aersut.tflite.micro import run_tflm
 
 MOST = 10
-"""Inputs that TensorFlow Lite Micro's CONCATENATION takes."""
+"""The largest number of inputs of CONCATENATION in TensorFlow Lite Micro."""
 
 
-def frontend_file(stream: Stream) -> bytes:
-    """A .tflite file of i16[1, 1 + frame_length] samples to one scaled frame f32[1, channels].
+def frontend_file(stream: StreamingFrontend) -> TFLiteFile:
+    """Convert the frontend of one frame: samples i16[1, 1 + frame_length] to scaled features f32[1, channels].
 
-    The first sample is the one before the frame; only pre-emphasis makes use of it. The file is made of operators that
-    TensorFlow Lite Micro has: it has run there.
+    The first sample is the one before the frame; only pre-emphasis reads it. The file has run in TensorFlow Lite Micro,
+    so that interpreter has all its operators.
 
     Raises:
-        UserError: TensorFlow Lite Micro lacks an operator that a feature is made of; it is named.
+        UserError: TensorFlow Lite Micro lacks an operator of a feature; the message names both.
     """
     frames = stream.frames
-    file = each_convertible(frames.features, lambda features: _convert(frames.only(features)))
-    silence = np.zeros((1, 1, 1 + frames.framing.frame_length), np.int16)
+    file = convert_features(frames.features, lambda features: _convert(frames.only(features), "frontend.tflite"))
+    silence = np.zeros((1, 1 + frames.framing.frame_length), np.int16)
     try:
-        run_tflm(file, silence, "frontend.tflite")
+        run_tflm(file, silence)
     except UserError:
         for feature in frames.features:
-            _refuse_alone(feature, frames, silence)
+            alone = _convert(frames.only((feature,)), f"feature '{FEATURES.name_of(feature)}'")
+            try:
+                run_tflm(alone, silence)
+            except UserError as error:
+                raise UserError(f"{error} Train without it, or use waveform_*.tflite in LiteRT.") from None
         raise
     return file
 
 
-def window_file(stream: Stream) -> bytes:
-    """A .tflite file of the frames of one window, f32[1, frames, some], to what the network reads."""
+def window_file(stream: StreamingFrontend) -> TFLiteFile:
+    """Convert `StreamingFrontend.window`: f32[1, frames, some] of one window's frames to the network's input."""
     shape = (1, *stream.frames.shape)
-    return _with_short_concatenations(to_tflite(lambda rows: stream.window(rows[0])[None], [shape]))
+    file = to_tflite(lambda rows: stream.window(rows[0])[None], [shape], name="the file of a window's frames")
+    return file.edited(_shorten_concatenations)
 
 
-def _convert(frames: Frontend) -> bytes:
+def _convert(frames: Frontend, name: str) -> TFLiteFile:
     def one(samples: Int16[Array, "1 one_and_frame_length"]) -> Float[Array, "1 channels"]:
-        frame = Frame(samples[0].astype(jnp.float32) / 32768, frames.framing)
-        return frames.scaled(beside(frame, frames.features))
+        frame = FrameSignal(samples[0].astype(jnp.float32) / 32768, frames.framing)
+        return frames.scaled(frame.concatenated(frames.features))
 
-    return _with_short_concatenations(to_tflite(one, [(1, 1 + frames.framing.frame_length)], "int16"))
-
-
-def _refuse_alone(feature: Feature, frames: Frontend, silence: Int16[np.ndarray, "1 1 samples"]) -> None:
-    try:
-        run_tflm(_convert(frames.only((feature,))), silence, f"feature '{FEATURES.name_of(feature)}'")
-    except UserError as error:
-        raise UserError(f"{error} Train without it, or use waveform_*.tflite in LiteRT.") from None
+    file = to_tflite(one, [(1, 1 + frames.framing.frame_length)], "int16", name)
+    return file.edited(_shorten_concatenations)
 
 
-def _with_short_concatenations(file: bytes) -> bytes:
-    # TensorFlow's converter merges nested concatenations, so that nothing in JAX keeps them short
-    model = unpack(file)
+def _shorten_concatenations(model: Any) -> None:
+    # TensorFlow's converter merges nested concatenations, so they cannot be kept short in JAX
     graph, operators = Graph(model), []
     for operator in graph.operators:
         while graph.name(operator) == "CONCATENATION" and len(operator.inputs) > MOST:
             first, axis = operator.inputs[:MOST], operator.builtinOptions.axis
             shape = list(graph.shape(first[0]))
-            shape[axis] = sum(graph.shape(place)[axis] for place in first)
-            part = copy.copy(operator)
-            part.inputs, part.outputs = first, [graph.add_tensor("part", shape, "float32")]
-            operators.append(part)
-            operator.inputs = [*part.outputs, *operator.inputs[MOST:]]
+            shape[axis] = sum(graph.shape(index)[axis] for index in first)
+            shorter = copy.copy(operator)
+            shorter.inputs, shorter.outputs = first, [graph.add_tensor("part", shape, "float32")]
+            operators.append(shorter)
+            operator.inputs = [*shorter.outputs, *operator.inputs[MOST:]]
         operators.append(operator)
     graph.graph.operators = operators
-    return pack(model)

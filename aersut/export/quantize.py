@@ -1,4 +1,4 @@
-"""A float32 file in the other number formats."""
+"""Conversion of a float32 file to the other number formats."""
 
 import contextlib
 import io
@@ -6,26 +6,21 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from jaxtyping import Float
+from typing import Any, Literal
 
 from aersut.errors import UserError
-from aersut.export.flatbuffer import pack, unpack
 from aersut.export.lstm import clear_states, shrink_weights
-from aersut.export.ranges import with_ranges
+from aersut.export.ranges import Stack, with_ranges
+from aersut.tflite.file import TFLiteFile
 
-Stack = Float[np.ndarray, "clips *shape"]
 
-
-def float32(file: bytes, _: Stack) -> bytes:
-    """As it is."""
+def float32(file: TFLiteFile, _: Stack) -> TFLiteFile:
+    """The file unchanged."""
     return file
 
 
-def float16(file: bytes, _: Stack) -> bytes:
-    """Weights in 16 bits, which are converted back to float32 before they are used; half the size."""
+def float16(file: TFLiteFile, _: Stack) -> TFLiteFile:
+    """Weights in float16, converted back to float32 before use; half the size."""
     from ai_edge_quantizer import algorithm_manager, qtyping
 
     weights = qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT)
@@ -33,39 +28,36 @@ def float16(file: bytes, _: Stack) -> bytes:
         weight_tensor_config=weights, compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True
     )
     everything, casting = qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_manager.AlgorithmName.FLOAT_CASTING
-    return _by_recipe(
-        file, lambda quantizer: quantizer.update_quantization_recipe(".*", everything, config, casting), "float16"
-    )
+    return _by_recipe(file, lambda tool: tool.update_quantization_recipe(".*", everything, config, casting), "float16")
 
 
-def dynamic(file: bytes, _: Stack) -> bytes:
-    """Weights in 8 bits; activations are float32, and are quantized for each matmul as they come. For LiteRT alone."""
+def dynamic(file: TFLiteFile, _: Stack) -> TFLiteFile:
+    """Dynamic range: weights in int8, activations in float32 and quantized anew for each matmul. LiteRT only."""
     from ai_edge_quantizer import recipe
 
     rules = recipe.dynamic_wi8_afp32()
-    return _by_recipe(file, lambda quantizer: quantizer.load_quantization_recipe(rules), "int8")
+    return _by_recipe(file, lambda tool: tool.load_quantization_recipe(rules), "int8")
 
 
-def int8(file: bytes, calibration: Stack) -> bytes:
-    """Everything in 8 bits, input and output too; the ranges of activations are those over `calibration`."""
+def int8(file: TFLiteFile, calibration: Stack) -> TFLiteFile:
+    """Weights, activations, input and output in int8; the ranges of activations are those over `calibration`."""
     import tensorflow as tf
     from tensorflow.lite.python import convert
     from tensorflow.lite.python.optimize import calibrator
 
-    observed = with_ranges(calibrator.add_intermediate_tensors(file), calibration)
-    return bytes(
-        convert.mlir_quantize(observed, fully_quantize=True, input_data_type=tf.int8, output_data_type=tf.int8)
-    )
+    observed = with_ranges(TFLiteFile(calibrator.add_intermediate_tensors(file.content)), calibration)
+    types = {"input_data_type": tf.int8, "output_data_type": tf.int8}
+    return TFLiteFile(convert.mlir_quantize(observed.content, fully_quantize=True, **types))
 
 
-def int16x8(file: bytes, calibration: Stack) -> bytes:
-    """Activations, input and output in 16 bits, weights in 8."""
+def int16x8(file: TFLiteFile, calibration: Stack) -> TFLiteFile:
+    """Activations, input and output in int16, weights in int8."""
     import tensorflow as tf
     from tensorflow.lite.python.optimize import calibrator
 
-    quantizer = calibrator.Calibrator(calibrator.add_intermediate_tensors(file), [], [])
+    quantizer = calibrator.Calibrator(calibrator.add_intermediate_tensors(file.content), [], [])
     try:
-        return bytes(
+        return TFLiteFile(
             quantizer.calibrate_and_quantize(
                 lambda: ([clip[None]] for clip in calibration),
                 *(tf.int16, tf.int16, False),
@@ -75,42 +67,40 @@ def int16x8(file: bytes, calibration: Stack) -> bytes:
         )
     except RuntimeError as error:
         if named := re.search(r"not yet supported for op: '(\w+)'", str(error)):
-            raise UserError(f"there is no int16x8 version of {named[1]}.") from None
+            raise UserError(f"TensorFlow's quantizer has no int16x8 version of {named[1]}.") from None
         raise
 
 
-FORMATS: dict[str, Callable[[bytes, Stack], bytes]] = {
-    "float32": float32,
-    "float16": float16,
-    "dynamic": dynamic,
-    "int8": int8,
-    "int16x8": int16x8,
+FORMATS: dict[str, Callable[[TFLiteFile, Stack], TFLiteFile]] = {
+    one.__name__: one for one in (float32, float16, dynamic, int8, int16x8)
 }
 
 
-def quantize(base: bytes, number_format: str, calibration: Stack) -> bytes:
-    """What `aersut.export.bridge.to_tflite` returns in one of `FORMATS`, ready to be shipped.
+def file_name(number_format: str) -> str:
+    """The name of the classifier's file in one of `FORMATS`."""
+    return f"model_{number_format}.tflite"
+
+
+def quantize(base: TFLiteFile, number_format: str, calibration: Stack) -> TFLiteFile:
+    """Convert the result of `aersut.export.convert.to_tflite` to one of `FORMATS`; its name is `file_name`'s.
 
     Args:
-        calibration: inputs as the network sees them; the integer formats alone need them.
+        calibration: scaled features, one network input per clip; only the integer formats read them.
 
     Raises:
-        UserError: an operator has no such version; it is named.
+        UserError: the format lacks an operator, which is named.
     """
-    model = unpack(FORMATS[number_format](base, calibration))
-    clear_states(model)
-    return pack(model)
+    return FORMATS[number_format](base, calibration).edited(clear_states, name=file_name(number_format))
 
 
-def _by_recipe(file: bytes, choose: Callable[[Any], None], weights: Any) -> bytes:
+def _by_recipe(file: TFLiteFile, choose: Callable[[Any], None], weights: Literal["float16", "int8"]) -> TFLiteFile:
     from ai_edge_quantizer import quantizer
 
-    with tempfile.TemporaryDirectory() as folder:  # it reads files alone
+    with tempfile.TemporaryDirectory() as folder:  # the quantizer reads from disk only
         path = Path(folder) / "model.tflite"
-        path.write_bytes(file)
+        path.write_bytes(file.content)
         tool = quantizer.Quantizer(str(path))
         choose(tool)
         with contextlib.redirect_stdout(io.StringIO()):
-            model = unpack(bytes(tool.quantize().quantized_model))
-    shrink_weights(model, weights)
-    return pack(model)
+            content = bytes(tool.quantize().quantized_model)
+    return TFLiteFile(content).edited(lambda model: shrink_weights(model, weights))

@@ -1,4 +1,4 @@
-"""Run exported files where they will run, in LiteRT and TensorFlow Lite Micro, and judge what they answer."""
+"""Verification of exported files: metrics, agreement with JAX, latency, and the loss through quantization."""
 
 import statistics
 import time
@@ -9,108 +9,80 @@ from jaxtyping import Float, Int
 
 from aersut import metrics
 from aersut.errors import UserError
-from aersut.export.flatbuffer import Tensor, describe
-from aersut.export.tflm import run_tflm
-from aersut.litert import Model
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.litert import LiteRTModel
 
 TOLERANCE = 1e-4
-"""The largest difference of a probability between the float32 file and JAX."""
+"""The largest allowed difference of a probability between the float32 file and JAX."""
+FEATURE_TOLERANCE = 1e-3
+"""The largest allowed difference of a scaled feature between an exported audio frontend and training."""
 RESAMPLINGS = 2_000
 Probabilities = Float[np.ndarray, "clips classes"]
 
 
-def stored(values: Float[np.ndarray, "*shape"], tensor: Tensor) -> np.ndarray:
-    """Real values as a quantized tensor stores them, rounded and clipped; others are left as they are."""
-    if tensor.scale is None or tensor.zero_point is None:
-        return values
-    limits = np.iinfo(tensor.type)
-    return np.clip(np.round(values / tensor.scale) + tensor.zero_point, limits.min, limits.max).astype(tensor.type)
-
-
-def real(values: np.ndarray, tensor: Tensor) -> Float[np.ndarray, "*shape"]:
-    """What the stored values of a quantized tensor stand for."""
-    if tensor.scale is None or tensor.zero_point is None:
-        return values
-    return (values.astype(np.float32) - tensor.zero_point) * tensor.scale
-
-
-def run_litert(file: bytes, inputs: Float[np.ndarray, "clips *shape"]) -> Float[np.ndarray, "clips *out"]:
-    """A file's real outputs for real inputs, in LiteRT, clip by clip on one thread."""
-    return Model(file)(inputs)
-
-
-def run_micro(
-    file: bytes, inputs: Float[np.ndarray, "clips *shape"], name: str = "the file"
-) -> tuple[Float[np.ndarray, "clips *out"], int]:
-    """The same in TensorFlow Lite Micro, with the arena in bytes."""
-    about = describe(file)
-    # nothing is cleared between the clips, since nothing tells a board's programmer to
-    ran = run_tflm(file, stored(inputs, about.inputs[0])[:, None], name, independent=False)
-    return real(ran.outputs[:, 0], about.outputs[0]), ran.arena
-
-
-def latency_ms(file: bytes, clip: Float[np.ndarray, "*shape"], repeats: int = 30) -> float:
+def latency_ms(file: TFLiteFile, clip: Float[np.ndarray, "*shape"], repeats: int = 30) -> float:
     """The median time of one inference in LiteRT on one thread, in milliseconds."""
-    run = Model(file).invoke
-    given = stored(clip[None], describe(file).inputs[0])
+    invoke, stored = LiteRTModel(file).invoke, file.inputs[0].quantize(clip[None])
     taken = []
     for _ in range(repeats + 3):
         begin = time.perf_counter()
-        run(given)
+        invoke(stored)
         taken.append(time.perf_counter() - begin)
     return 1000 * statistics.median(taken[3:])
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How a file's probabilities compare with JAX's.
+class FileMetrics:
+    """Metrics of a file on labelled clips.
 
     Attributes:
-        difference: the largest, over all clips and classes.
-        same: the share of clips that both give the same emotion.
+        wa, uar: weighted accuracy and unweighted average recall, 0 to 1.
+        agreement: fraction of clips with the same prediction as JAX, 0 to 1.
+        difference: the largest difference of a probability from JAX, over all clips and classes.
     """
-
-    difference: float
-    same: float
-
-
-def compare(file: Probabilities, reference: Probabilities) -> Agreement:
-    """Compare a file's probabilities with the reference's."""
-    return Agreement(
-        difference=float(np.abs(file - reference).max()),
-        same=float(np.mean(file.argmax(1) == reference.argmax(1))),
-    )
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a file is worth on labelled clips, WA and UAR from 0 to 1, and how it agrees with JAX."""
 
     wa: float
     uar: float
-    same: float
+    agreement: float
     difference: float
 
 
-def judge(file: Probabilities, reference: Probabilities, labels: Int[np.ndarray, " clips"]) -> Judgement:
-    """Judge a file's probabilities by the clips' labels and by JAX's probabilities."""
-    counts = metrics.confusion(labels, file.argmax(1), file.shape[1])
-    agreement = compare(file, reference)
-    return Judgement(metrics.wa(counts), metrics.uar(counts), agreement.same, agreement.difference)
+def file_metrics(found: Probabilities, reference: Probabilities, labels: Int[np.ndarray, " clips"]) -> FileMetrics:
+    """Evaluate a file's probabilities against the true labels and against JAX's probabilities."""
+    counts = metrics.confusion(labels, found.argmax(1), found.shape[1])
+    agreement = float(np.mean(found.argmax(1) == reference.argmax(1)))
+    return FileMetrics(metrics.wa(counts), metrics.uar(counts), agreement, largest_difference(found, reference))
 
 
-def refuse_difference(agreement: Agreement, where: str = "LiteRT") -> None:
-    """Raise `UserError` where a float32 file does not do what JAX does."""
-    if not agreement.difference <= TOLERANCE:
+def largest_difference(found: Float[np.ndarray, "*shape"], reference: Float[np.ndarray, "*shape"]) -> float:
+    """The largest absolute difference of two arrays; NaN where one holds NaN."""
+    return float(np.abs(found - reference).max())
+
+
+def check_float32(found: Probabilities, reference: Probabilities, interpreter: str = "LiteRT") -> None:
+    """Raise `UserError` where the float32 file differs from JAX by more than `TOLERANCE`."""
+    difference = largest_difference(found, reference)
+    if not difference <= TOLERANCE:
         raise UserError(
-            f"the float32 file in {where} differs from JAX by {agreement.difference:.2g} in a probability, more than "
-            f"{TOLERANCE}; nothing was exported. A model's operator must be converting wrongly."
+            f"the float32 file in {interpreter} differs from JAX by {difference:.2g} in a probability, more than "
+            f"{TOLERANCE}; nothing was exported. An operator of the model is converted incorrectly."
         )
 
 
+def feature_difference(name: str, found: np.ndarray, expected: np.ndarray, hint: str) -> float:
+    """The largest difference of a scaled feature that the file `name` computes; `UserError` above the tolerance."""
+    difference = largest_difference(found, expected)
+    if not difference <= FEATURE_TOLERANCE:
+        raise UserError(
+            f"{name} differs from the features of training by {difference:.2g}, more than {FEATURE_TOLERANCE}; nothing "
+            f"was exported. {hint}"
+        )
+    return difference
+
+
 @dataclass(frozen=True)
-class Loss:
-    """What quantization costs: UAR before minus UAR after, 0 to 1, and the 95 % interval of it."""
+class QuantizationLoss:
+    """UAR of float32 minus UAR of int8 (0 to 1) on `clips` clips, with its 95 % interval from `low` to `high`."""
 
     uar: float
     low: float
@@ -118,41 +90,42 @@ class Loss:
     clips: int
 
 
-def loss(before: Probabilities, after: Probabilities, labels: Int[np.ndarray, " clips"], seed: int = 0) -> Loss:
-    """Compare two files on the same clips, by a paired bootstrap over them (Bisani & Ney 2004)."""
+def quantization_loss(
+    before: Probabilities, after: Probabilities, labels: Int[np.ndarray, " clips"], seed: int = 0
+) -> QuantizationLoss:
+    """Compare two files on the same clips by a paired bootstrap over the clips (Bisani & Ney 2004)."""
     rng = np.random.default_rng(seed)
     classes = before.shape[1]
-    said = before.argmax(1), after.argmax(1)
+    predicted = before.argmax(1), after.argmax(1)
 
-    def difference(rows: Int[np.ndarray, " some"]) -> float:
-        one, two = (metrics.uar(metrics.confusion(labels[rows], each[rows], classes)) for each in said)
+    def loss(rows: Int[np.ndarray, " some"]) -> float:
+        one, two = (metrics.uar(metrics.confusion(labels[rows], each[rows], classes)) for each in predicted)
         return one - two
 
     everything = np.arange(len(labels))
-    drawn = [difference(rng.choice(everything, len(labels))) for _ in range(RESAMPLINGS)]
+    drawn = [loss(rng.choice(everything, len(labels))) for _ in range(RESAMPLINGS)]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Loss(difference(everything), float(low), float(high), len(labels))
+    return QuantizationLoss(loss(everything), float(low), float(high), len(labels))
 
 
-def check_loss(found: Loss, most: float, few: int = 500) -> str:
-    """Refuse an int8 file that is worse than float32 by more than `most` UAR even at the lower end of the interval.
+def check_quantization_loss(found: QuantizationLoss, most: float, few: int = 500) -> str:
+    """Refuse an int8 file that loses more than `most` UAR even at the lower end of the interval.
 
     Returns:
-        "" where all is well; a warning where it is that much worse on fewer than `few` clips, of which one can be a
-        point of UAR.
+        A warning where the loss exceeds `most` on fewer than `few` clips, of which one can be a point of UAR; else "".
 
     Raises:
-        UserError: it is that much worse, on enough clips.
+        UserError: the loss exceeds `most` on `few` or more clips.
     """
     if (found.uar if found.clips < few else found.low) <= most:
         return ""
-    what = (
+    loss = (
         f"int8 loses {100 * found.uar:.1f} points of UAR against float32 on the {found.clips} clips of the validation "
-        f"part (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}), more than {100 * most:g}"
+        f"set (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}), more than {100 * most:g}"
     )
     if found.clips < few:
-        return f"{what}; with fewer than {few} clips this is a warning only."
+        return f"{loss}; with fewer than {few} clips this is a warning only."
     raise UserError(
-        f"{what}; nothing was exported. Calibrate with more clips (--export.calibration), or allow it with "
+        f"{loss}; nothing was exported. Calibrate with more clips (--export.calibration), or allow the loss with "
         "--export.max_uar_loss."
     )

@@ -1,4 +1,4 @@
-"""A feature without what its clip has in common: the voice, the microphone, the room."""
+"""Cepstral mean subtraction, for any feature."""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -16,15 +16,15 @@ from aersut.registry import FEATURES
 @FEATURES.register("centered")
 @dataclass(frozen=True)
 class Centered(Feature):
-    """Another feature less its mean over the clip, channel by channel: cepstral mean subtraction (Atal 1974).
+    """Cepstral mean subtraction (Atal 1974): another feature minus the mean of each channel over the clip.
 
-    In decibels, or of cepstral coefficients, a microphone and a speaker's own colour are offsets that last. The mean is
-    over frames that hold any sound, so that the padding of short clips does not count; those of silence are centered
-    along.
+    In decibels and in cepstral coefficients, the frequency response of the microphone and the long-term spectrum of the
+    speaker are constant offsets. The mean is over frames with a sample other than zero, so the padding of short clips
+    has no influence; it is subtracted from all frames.
 
     Attributes:
         of: the feature.
-        level: keep the mean of all channels together, which in a spectrogram is loudness.
+        level: keep the mean over all channels, the overall level of a spectrogram.
     """
 
     whole_utterance = True
@@ -35,15 +35,15 @@ class Centered(Feature):
         self.of.check(framing)
 
     @property
-    def channels(self) -> int:  # type: ignore[override]
+    def channels(self) -> int:
         return self.of.channels
 
     @property
-    def context(self) -> tuple[int, int]:  # type: ignore[override]
+    def context(self) -> tuple[int, int]:
         return self.of.context
 
     @property
-    def host(self) -> bool:  # type: ignore[override]
+    def host(self) -> bool:
         return self.of.host
 
     def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:

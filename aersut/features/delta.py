@@ -1,4 +1,4 @@
-"""How a feature changes over time."""
+"""Delta features: the change of a feature over time."""
 
 import functools
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from aersut.registry import FEATURES
 @FEATURES.register("delta")
 @dataclass(frozen=True)
 class Delta(Feature):
-    """The slope of another feature: a line through `width` frames (Savitzky & Golay 1964), per frame.
+    """Delta of another feature: slope of a line fitted to `width` frames (Savitzky & Golay 1964), per frame.
 
-    `librosa.feature.delta(of, width=width)`, to 1e-6 of what the feature itself is off by or is large: at the edges the
-    line of the first (last) `width` frames goes on.
+    `librosa.feature.delta(of, width=width)`, to 1e-6 of the magnitude of the feature, plus the difference of the
+    feature itself from librosa. At the edges, the line of the first (last) `width` frames is extrapolated.
 
     Attributes:
         of: the feature.
-        width: frames that the polynomial is fitted to; odd, at least 3.
+        width: number of frames of the fit; odd, at least 3.
     """
 
     order: ClassVar[int] = 1
@@ -41,25 +41,25 @@ class Delta(Feature):
         if framing.frames < self.width:
             raise ValueError(
                 f"width {self.width} is more than the {framing.frames} frames of {framing.seconds} s; "
-                "make it smaller, or the window longer"
+                "reduce width or lengthen the window"
             )
 
     @property
-    def channels(self) -> int:  # type: ignore[override]
+    def channels(self) -> int:
         return self.of.channels
 
     @property
-    def context(self) -> tuple[int, int]:  # type: ignore[override]
-        # within the clip half of `width` on either side; the first and the last frames look at `width` of them
+    def context(self) -> tuple[int, int]:
+        # half of `width` on both sides inside the clip; the first and the last frames depend on `width` frames
         before, after = self.of.context
         return before + self.width - 1, after + self.width - 1
 
     @property
-    def whole_utterance(self) -> bool:  # type: ignore[override]
+    def whole_utterance(self) -> bool:
         return self.of.whole_utterance
 
     @property
-    def host(self) -> bool:  # type: ignore[override]
+    def host(self) -> bool:
         return self.of.host
 
     def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:
@@ -70,9 +70,9 @@ class Delta(Feature):
 @FEATURES.register("delta_delta")
 @dataclass(frozen=True)
 class DeltaDelta(Delta):
-    """The curvature of another feature, twice the quadratic term of a parabola through `width` frames, per frame².
+    """Delta-delta of another feature: second derivative of a parabola fitted to `width` frames, per frame².
 
-    `librosa.feature.delta(of, width=width, order=2)`, as `delta` is.
+    `librosa.feature.delta(of, width=width, order=2)`, to the tolerance of `delta`.
     """
 
     order: ClassVar[int] = 2
@@ -80,8 +80,8 @@ class DeltaDelta(Delta):
 
 @functools.cache
 def _slopes(frames: int, width: int, order: int) -> Float[np.ndarray, "frames frames"]:
-    import scipy.signal  # half of the time that importing the features would take
+    import scipy.signal  # deferred: half of the import time of all features
 
-    # the filter is linear, so its matrix is what it makes of the unit matrix
+    # the filter is linear: applied to the unit matrix it returns its own matrix
     matrix = scipy.signal.savgol_filter(np.eye(frames), width, polyorder=order, deriv=order, axis=0, mode="interp")
     return np.asarray(matrix, np.float32)

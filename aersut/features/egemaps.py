@@ -1,4 +1,4 @@
-"""openSMILE's eGeMAPS, an example of a feature that JAX cannot trace."""
+"""eGeMAPS by openSMILE, an example of a feature that JAX cannot trace."""
 
 import functools
 import importlib.util
@@ -13,20 +13,20 @@ from aersut.features.signal import Signal
 from aersut.registry import FEATURES
 
 STEP = 0.01
-"""Seconds between openSMILE's rows."""
+"""Hop of openSMILE's frames in s."""
 
 
 @FEATURES.register("egemaps")
 @dataclass(frozen=True)
 class EGeMAPS(Feature):
-    """The 25 low-level descriptors of eGeMAPS v02 (Eyben et al. 2016), by openSMILE, on the host.
+    """eGeMAPS v02 (Eyben et al. 2016): 25 low-level descriptors, computed by openSMILE on the host.
 
-    openSMILE has frames of its own, every 10 ms; each of ours gets the row nearest to its middle. It is the package
-    `opensmile` that computes them (`pip install 'aersut[opensmile]'`), free for research, not for products.
+    openSMILE has its own frames, one per 10 ms. Each frame of the experiment gets the openSMILE frame nearest to its
+    center. Requires the package `opensmile` (`pip install 'aersut[opensmile]'`), whose license covers research only.
     """
 
     channels = 25
-    whole_utterance = True  # openSMILE smooths along time
+    whole_utterance = True  # openSMILE smooths over time
     host = True
 
     def check(self, framing: Framing) -> None:

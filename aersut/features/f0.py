@@ -1,4 +1,4 @@
-"""The fundamental frequency of a voice, and how voiced it is."""
+"""Fundamental frequency and voicing."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import numpy as np
 import scipy.fft
 from jaxtyping import Array, Float
 
+from aersut import matrices
 from aersut.contracts import Feature, Framing
 from aersut.features.signal import Signal
 from aersut.registry import FEATURES
@@ -15,15 +16,16 @@ from aersut.registry import FEATURES
 @FEATURES.register("f0")
 @dataclass(frozen=True)
 class F0(Feature):
-    """Fundamental frequency in Hz by YIN (de Cheveigné & Kawahara 2002), and a measure of voicing, 0 to 1.
+    """Fundamental frequency in Hz by YIN (de Cheveigné & Kawahara 2002), and voicing, 0 to 1.
 
-    The first channel is `librosa.yin` with these fields: on speech 98 % of frames agree to 0.01 Hz. In the others two
-    dips of the difference function are nearly equal, and rounding decides. It is a guess in unvoiced frames; the second
-    channel says so: 1 less the difference function at the period chosen, near 1 for a periodic frame, 0 in silence.
+    The first channel is `librosa.yin` with these fields: 98 % of the frames of speech agree to 0.01 Hz. In the others,
+    two minima of the difference function are nearly equal, and rounding selects one. The value is arbitrary in unvoiced
+    frames. The second channel is 1 minus the difference function at the chosen period: near 1 in periodic frames, 0 in
+    silence.
 
     Attributes:
-        fmin, fmax: the range of the search in Hz; a frame must hold more than one period of fmin.
-        threshold: the smallest period whose difference function dips below it is taken, or else the deepest dip.
+        fmin, fmax: search range in Hz; a frame must be longer than one period of fmin.
+        threshold: YIN takes the smallest period with a minimum below it, or else the global minimum; 0 to 1.
     """
 
     fmin: float = 65.0
@@ -33,16 +35,12 @@ class F0(Feature):
 
     def __post_init__(self) -> None:
         if not 0 < self.fmin < self.fmax:
-            raise ValueError(f"fmin and fmax must rise from above 0, got {self.fmin} and {self.fmax}")
+            raise ValueError(f"fmin must be above 0 and fmax above fmin, got {self.fmin} and {self.fmax}")
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold must be between 0 and 1, got {self.threshold}")
 
     def check(self, framing: Framing) -> None:
-        if self.fmax > framing.sample_rate / 2:
-            raise ValueError(
-                f"fmax {self.fmax} lies above the Nyquist frequency, {framing.sample_rate / 2:g} Hz at "
-                f"{framing.sample_rate} Hz"
-            )
+        matrices.check_nyquist(self.fmin, self.fmax, framing.sample_rate)
         if np.ceil(framing.sample_rate / self.fmin) > framing.frame_length - 1:
             raise ValueError(
                 f"a frame of {framing.frame_length} samples is shorter than a period of fmin, {self.fmin} Hz at "
@@ -54,16 +52,16 @@ class F0(Feature):
         longest = int(np.ceil(signal.framing.sample_rate / self.fmin))
         frames = signal.frames()
         differences = _differences(frames, longest)[:, shortest - 1 :]
-        place = _first_dip(differences, self.threshold)[:, None]
-        period = shortest + place + jnp.take_along_axis(_parabolic_shifts(differences), place, axis=1)
+        index = _first_dip(differences, self.threshold)[:, None]
+        period = shortest + index + jnp.take_along_axis(_parabolic_shifts(differences), index, axis=1)
         sound = jnp.max(jnp.abs(frames), axis=1, keepdims=True) > 0
-        voicing = jnp.clip(1 - jnp.take_along_axis(differences, place, axis=1), 0, 1)
+        voicing = jnp.clip(1 - jnp.take_along_axis(differences, index, axis=1), 0, 1)
         return jnp.concatenate([signal.framing.sample_rate / period, jnp.where(sound, voicing, 0.0)], axis=1)
 
 
 def _differences(frames: Float[Array, "frames length"], longest: int) -> Float[Array, "frames longest"]:
-    """The cumulative mean normalized difference function (equation 8) at lags 1 to `longest`."""
-    # padded so far that the lags needed are those of the linear autocorrelation, not of the circular one
+    """Cumulative mean normalized difference function (equation 8) at lags 1 to `longest`."""
+    # zero padding: the lags up to `longest` equal those of the linear, not the circular, autocorrelation
     size = scipy.fft.next_fast_len(frames.shape[1] + longest, real=True)
     spectrum = jnp.fft.rfft(frames, size)
     power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
@@ -75,7 +73,7 @@ def _differences(frames: Float[Array, "frames length"], longest: int) -> Float[A
 
 
 def _first_dip(differences: Float[Array, "frames lags"], threshold: float) -> Array:
-    """Where the first local minimum below the threshold is, or the lowest value where there is none."""
+    """Index of the first local minimum below the threshold, or else of the global minimum."""
     inner = differences[:, 1:-1]
     dips = jnp.concatenate(
         [
@@ -90,7 +88,7 @@ def _first_dip(differences: Float[Array, "frames lags"], threshold: float) -> Ar
 
 
 def _parabolic_shifts(differences: Float[Array, "frames lags"]) -> Float[Array, "frames lags"]:
-    """How far beside each lag the parabola through it and its neighbours has its vertex; 0 if beyond them."""
+    """Offset from each lag to the vertex of the parabola through it and its neighbours; 0 if it is beyond them."""
     before, here, after = differences[:, :-2], differences[:, 1:-1], differences[:, 2:]
     bend, slope = after + before - 2 * here, (after - before) / 2
     within = jnp.abs(slope) < jnp.abs(bend)

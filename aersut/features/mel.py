@@ -1,4 +1,4 @@
-"""The mel spectrogram as power."""
+"""Mel spectrogram."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ from aersut.registry import FEATURES
 @FEATURES.register("mel")
 @dataclass(frozen=True)
 class Mel(Feature):
-    """Power in mel bands, not in dB: `librosa.feature.melspectrogram`, to 1e-5 of a clip's largest value.
+    """Mel spectrogram as power, not in dB: `librosa.feature.melspectrogram`, within 1e-5 of the clip's maximum.
 
     Attributes:
-        n_mels: bands.
-        fmin, fmax: their edges in Hz; None is half the sample rate.
-        pre_emphasis: coefficient of the high-pass filter before the frames, 0 for none, at most 1.
+        n_mels: number of mel bands.
+        fmin, fmax: lowest and highest band edge in Hz; None is half the sample rate.
+        pre_emphasis: coefficient of the high-pass filter in front of the frames, 0 (off) to 1.
         htk: HTK's mel scale instead of Slaney's.
     """
 
@@ -29,14 +29,13 @@ class Mel(Feature):
     htk: bool = False
 
     def __post_init__(self) -> None:
-        matrices.check_bands(self.n_mels, self.fmin, self.fmax)
-        matrices.check_pre_emphasis(self.pre_emphasis)
+        matrices.check_mel(self.n_mels, self.fmin, self.fmax, self.pre_emphasis)
 
     def check(self, framing: Framing) -> None:
-        matrices.check_bands(self.n_mels, self.fmin, self.fmax, framing.sample_rate)
+        matrices.check_nyquist(self.fmin, self.fmax, framing.sample_rate)
 
     @property
-    def channels(self) -> int:  # type: ignore[override]
+    def channels(self) -> int:
         return self.n_mels
 
     def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:

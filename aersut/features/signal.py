@@ -1,4 +1,4 @@
-"""The window of samples that features describe, with the intermediate results that they share."""
+"""The window of samples that features are computed from, with the intermediate results that they share."""
 
 import math
 from collections.abc import Callable
@@ -15,11 +15,11 @@ Pad = Literal["constant", "edge"]
 
 
 class Signal:
-    """Samples under a framing; frames and spectra are computed once, however many features ask for them.
+    """A window of samples; frames and spectra are computed once for all features.
 
     Attributes:
         samples: f32[samples] in [-1, 1].
-        framing: the experiment's.
+        framing: sample rate, window and frames.
     """
 
     def __init__(self, samples: Float[Array | np.ndarray, " samples"], framing: Framing) -> None:
@@ -28,7 +28,7 @@ class Signal:
         self._known: dict[tuple[object, ...], Array] = {}
 
     def emphasized(self, pre_emphasis: float = 0.0) -> Float[Array | np.ndarray, " samples"]:
-        """y[n] = x[n] - pre_emphasis · x[n - 1], with silence before the first sample.
+        """Return the samples after pre-emphasis: y[n] = x[n] - pre_emphasis · x[n - 1], with x[-1] = 0.
 
         `librosa.effects.preemphasis(x, coef=pre_emphasis, zi=[0])`, to 1e-7.
         """
@@ -38,11 +38,11 @@ class Signal:
         return self.samples - pre_emphasis * before
 
     def frames(self, pre_emphasis: float = 0.0, pad: Pad = "constant") -> Float[Array, "frames frame_length"]:
-        """Overlapping frames, not windowed; `pad` is what centring puts around the samples, as in `numpy.pad`."""
+        """Return overlapping frames without a window function; `pad` is the mode of `numpy.pad` for centering."""
         return self._once(("frames", pre_emphasis, pad), lambda: self._cut(self.emphasized(pre_emphasis), pad))
 
     def power(self, pre_emphasis: float = 0.0) -> Float[Array, "frames bins"]:
-        """Power spectrum |rfft|² of the frames under a periodic Hann window, as `abs(librosa.stft(y)) ** 2`."""
+        """Return the power spectrum |rfft|² of Hann-windowed frames, as `abs(librosa.stft(y)) ** 2`."""
 
         def compute() -> Array:
             window = jnp.asarray(matrices.hann(self.framing.frame_length))
@@ -52,34 +52,33 @@ class Signal:
         return self._once(("power", pre_emphasis), compute)
 
     def magnitude(self, pre_emphasis: float = 0.0) -> Float[Array, "frames bins"]:
-        """The root of `power`, with a gradient that is finite in silence."""
-
-        def compute() -> Array:
-            power = self.power(pre_emphasis)
-            return jnp.where(power > 0, jnp.sqrt(jnp.where(power > 0, power, 1.0)), 0.0)
-
-        return self._once(("magnitude", pre_emphasis), compute)
+        """Return the magnitude spectrum, the root of `power`, with a finite gradient in silence."""
+        return self._once(("magnitude", pre_emphasis), lambda: root(self.power(pre_emphasis)))
 
     def mel(
         self, n_mels: int, fmin: float = 0.0, fmax: float | None = None, pre_emphasis: float = 0.0, htk: bool = False
     ) -> Float[Array, "frames n_mels"]:
-        """Power in mel bands, as `librosa.feature.melspectrogram`; fmin and fmax in Hz."""
+        """Return the mel spectrogram as power, as `librosa.feature.melspectrogram`; fmin and fmax in Hz."""
 
         def compute() -> Array:
-            filters = matrices.filters(self.framing.sample_rate, self.framing.frame_length, n_mels, fmin, fmax, htk)
+            filters = matrices.mel_filters(self.framing.sample_rate, self.framing.frame_length, n_mels, fmin, fmax, htk)
             power = self.power(pre_emphasis)
-            # neighbouring bands share few of all bins, so that their products are smaller than that of the whole matrix
+            # adjacent bands cover few bins, so 32 bands at a time need less computation than the whole matrix
             groups = [filters[first : first + 32] for first in range(0, n_mels, 32)]
             return jnp.concatenate([_product(power, group) for group in groups], axis=1)
 
         return self._once(("mel", n_mels, fmin, fmax, pre_emphasis, htk), compute)
 
     def feature(self, feature: Feature) -> Float[Array, "frames channels"]:
-        """The output of a feature, for another one that builds on it."""
+        """Return the output of a feature; a feature that wraps another one calls this."""
         return self._once(("feature", feature), lambda: jnp.asarray(feature(self)))
 
+    def concatenated(self, features: tuple[Feature, ...]) -> Float[Array, "frames channels"]:
+        """Return the channels of several features, in their order."""
+        return jnp.concatenate([self.feature(feature) for feature in features], axis=1)
+
     def sums(self, values: Float[Array, " samples"], pad: Pad = "constant") -> Float[Array, " frames"]:
-        """What `values`, one per sample, add up to in each frame: each hop is added up once, not in every frame."""
+        """Return the sum of per-sample values over each frame. Each hop is summed once, not once per frame."""
         rows, count = self._hops(values, pad)
         whole, rest = divmod(self.framing.frame_length, self.framing.hop_length)
         hops = jnp.sum(rows, axis=1)
@@ -87,7 +86,7 @@ class Signal:
         return total + jnp.sum(rows[whole : whole + count, :rest], axis=1) if rest else total
 
     def starts(self, values: Float[Array, " samples"], pad: Pad = "constant") -> Float[Array, " frames"]:
-        """The one of `values`, one per sample, with which each frame begins."""
+        """Return the per-sample value at the start of each frame."""
         rows, count = self._hops(values, pad)
         return rows[:count, 0]
 
@@ -103,7 +102,7 @@ class Signal:
         return frames[:, : self.framing.frame_length]
 
     def _hops(self, samples: Array | np.ndarray, pad: Pad) -> tuple[Float[Array, "hops hop_length"], int]:
-        # whole hops side by side instead of a gather: faster on every backend, and TensorFlow Lite has the operators
+        # concatenated hops instead of a gather: faster on every backend, and TensorFlow Lite has the operators
         framing = self.framing
         if framing.center:
             samples = jnp.pad(samples, framing.frame_length // 2, mode=pad)
@@ -120,11 +119,18 @@ def _product(power: Array, filters: np.ndarray) -> Array:
     return power[:, bins] @ jnp.asarray(filters[:, bins].T)
 
 
+def root(power: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return the square root with a finite gradient at 0, where that of `jnp.sqrt` is infinite."""
+    return jnp.where(power > 0, jnp.sqrt(jnp.where(power > 0, power, 1.0)), 0.0)
+
+
 def decibels(power: Float[Array, "..."], top_db: float | None = None, amin: float = 1e-10) -> Float[Array, "..."]:
-    """10 · log10 of power, not under `amin`: `librosa.power_to_db(power, amin=amin, top_db=top_db)`.
+    """Power in dB: 10 · log10(max(power, amin)), as `librosa.power_to_db(power, amin=amin, top_db=top_db)`.
 
     Args:
-        top_db: nothing is more than this under the largest value, which takes the whole utterance to know.
+        power: power, 0 or more.
+        top_db: clip to this range in dB below the maximum of `power`; None for no clipping.
+        amin: lower limit of the power.
     """
     levels = (10 / np.log(10)).astype(np.float32) * jnp.log(jnp.maximum(power, amin))
     return levels if top_db is None else jnp.maximum(levels, jnp.max(levels) - top_db)

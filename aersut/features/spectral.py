@@ -1,4 +1,4 @@
-"""The shape of the spectrum in one number: where its middle lies, and how flat it is."""
+"""Spectral centroid and spectral flatness."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from aersut.registry import FEATURES
 @FEATURES.register("spectral_centroid")
 @dataclass(frozen=True)
 class SpectralCentroid(Feature):
-    """The mean frequency of each frame in Hz, weighted by magnitude; 0 in silence.
+    """Spectral centroid in Hz: mean frequency of each frame, weighted by magnitude; 0 in silence.
 
     `librosa.feature.spectral_centroid`, to 0.5 Hz.
     """
@@ -31,9 +31,9 @@ class SpectralCentroid(Feature):
 @FEATURES.register("spectral_flatness")
 @dataclass(frozen=True)
 class SpectralFlatness(Feature):
-    """Geometric over arithmetic mean of each frame's power (Dubnov 2004), 0 for a tone to 1 for noise and silence.
+    """Spectral flatness (Dubnov 2004): geometric over arithmetic mean of each frame's power.
 
-    `librosa.feature.spectral_flatness`, to 1e-4.
+    0 for a tone, 1 for white noise and for silence. `librosa.feature.spectral_flatness`, to 1e-4.
     """
 
     channels = 1

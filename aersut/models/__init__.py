@@ -1,4 +1,4 @@
-"""Architectures."""
+"""Model architectures."""
 
 from aersut.models.cnn import CNN
 from aersut.models.cnn2d import CNN2D

@@ -1,4 +1,4 @@
-"""The paper's convolutional network."""
+"""CNN: 1-D convolutions over frames and a dense layer."""
 
 from dataclasses import dataclass
 
@@ -6,23 +6,23 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.contracts import Model
-from aersut.models.network import ConvStack, Network, check_stack, halved
+from aersut.models.network import ConvStack, Network, check_stack, pooled_size
 from aersut.registry import MODELS
 
 
 @MODELS.register("cnn")
 @dataclass(frozen=True)
 class CNN(Model):
-    """The paper's CNN: three 1-D convolutions over frames, a wide dense layer.
+    """The CNN of the AERSUT paper: three 1-D convolutions over frames and a wide dense layer.
 
     Conv1D 256 × 5, 128 × 3, 64 × 3, each with BatchNorm, ReLU and max pooling by 2; Dense 1024, ReLU, Dropout 0.5,
     Dense.
 
     Attributes:
-        filters: of each convolution.
-        kernels: in frames, of each convolution.
-        dense: units of the hidden layer.
-        dropout: share of them that is dropped in training.
+        filters: number of filters of each convolution.
+        kernels: kernel size of each convolution, in frames.
+        dense: units of the hidden dense layer.
+        dropout: dropout rate of the hidden layer.
     """
 
     filters: tuple[int, ...] = (256, 128, 64)
@@ -36,7 +36,7 @@ class CNN(Model):
             raise ValueError(f"dense must be at least 1, got {self.dense}")
 
     def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
-        flat = halved(frames, len(self.filters), "frames") * self.filters[-1]
+        flat = pooled_size(frames, len(self.filters), "frames") * self.filters[-1]
         return _CNN(self, flat, channels, classes, rngs)
 
 

@@ -1,4 +1,4 @@
-"""A convolutional network over the spectrogram as an image."""
+"""2-D CNN: convolutions over the spectrogram as an image."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,20 +8,20 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.contracts import Model
-from aersut.models.network import Network, batch_norm, check_stack, halved
+from aersut.models.network import Network, batch_norm, check_stack, pooled_size
 from aersut.registry import MODELS
 
 
 @MODELS.register("cnn2d")
 @dataclass(frozen=True)
 class CNN2D(Model):
-    """A 2-D CNN that reads frames × channels as an image, for spectrograms.
+    """2-D CNN on frames × channels as an image, for spectrograms.
 
-    3 × 3 convolutions, each with BatchNorm, ReLU and max pooling by 2 × 2; mean over both; Dropout, Dense.
+    3 × 3 convolutions, each with BatchNorm, ReLU and 2 × 2 max pooling; global mean pooling; Dropout, Dense.
 
     Attributes:
-        filters: of each convolution.
-        dropout: share of the pooled filters that is dropped in training.
+        filters: number of filters of each convolution.
+        dropout: dropout rate after pooling.
     """
 
     filters: tuple[int, ...] = (16, 32, 64, 128)
@@ -31,8 +31,8 @@ class CNN2D(Model):
         check_stack(self.filters, self.filters, self.dropout)
 
     def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
-        halved(frames, len(self.filters), "frames")
-        halved(channels, len(self.filters), "channels")
+        pooled_size(frames, len(self.filters), "frames")
+        pooled_size(channels, len(self.filters), "channels")
         return _CNN2D(self, classes, rngs)
 
 

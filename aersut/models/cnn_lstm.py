@@ -1,4 +1,4 @@
-"""The paper's convolutional and recurrent network."""
+"""CNN-LSTM: 1-D convolutions over frames and LSTM layers."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,24 +8,24 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.contracts import Model
-from aersut.models.network import LSTM, ConvStack, Network, check_stack, halved
+from aersut.models.network import LSTM, ConvStack, Network, check_stack, pooled_size
 from aersut.registry import MODELS
 
 
 @MODELS.register("cnn_lstm")
 @dataclass(frozen=True)
 class CNNLSTM(Model):
-    """The paper's CNN-LSTM: three 1-D convolutions over frames, LSTM layers, a small dense layer.
+    """The CNN-LSTM of the AERSUT paper: three 1-D convolutions over frames, LSTM layers and a small dense layer.
 
-    The convolutions are those of `cnn`. The paper leaves the recurrent part open ("LSTM layers"): here LSTM 128 and 64,
-    the last frame of which goes through Dense 64, ReLU and Dropout 0.5 to Dense.
+    The convolutions are those of `cnn`. The paper does not specify the recurrent layers ("LSTM layers"): here LSTM 128
+    and LSTM 64, whose last frame is the input of Dense 64, ReLU, Dropout 0.5, Dense.
 
     Attributes:
-        filters: of each convolution.
-        kernels: in frames, of each convolution.
-        units: of each LSTM layer.
-        dense: units of the hidden layer.
-        dropout: share of them that is dropped in training.
+        filters: number of filters of each convolution.
+        kernels: kernel size of each convolution, in frames.
+        units: number of units of each LSTM layer.
+        dense: units of the hidden dense layer.
+        dropout: dropout rate of the hidden layer.
     """
 
     filters: tuple[int, ...] = (256, 128, 64)
@@ -40,7 +40,7 @@ class CNNLSTM(Model):
             raise ValueError(f"units and dense must be at least 1, got {self.units} and {self.dense}")
 
     def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
-        halved(frames, len(self.filters), "frames")
+        pooled_size(frames, len(self.filters), "frames")
         return _CNNLSTM(self, channels, classes, rngs)
 
 

@@ -1,4 +1,4 @@
-"""What a network costs a device: weights to store, multiplications to do; from shapes alone, nothing is run."""
+"""Cost of a network on a device: parameters, multiply-accumulates, weight bytes; from shapes, without running it."""
 
 import math
 from collections.abc import Iterator
@@ -10,10 +10,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from aersut.contracts import Model
+from aersut.models.network import evaluation_view
 from aersut.registry import MODELS
 
-USUAL = (94, 64, 8)
-"""Frames, channels and classes that `costs` counts for: 64 bands of 3 s at 16 kHz, a frame every 512 samples."""
+REFERENCE_SIZE = (94, 64, 8)
+"""Frames, channels and classes of `cost_table`: 64 bands, 3 s at 16 kHz, hop length 512."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,11 @@ class Cost:
     """The cost of one inference, batch 1.
 
     Attributes:
-        parameters: trained weights.
-        macs: multiply-accumulates of its convolutions and matrix products; element-wise work (activations, gates,
-            pooling) is not among them.
-        int8_bytes: of the weights in an int8 file: 1 for an entry of a matrix, 4 for a bias; BatchNorm's scale is
-            folded into the convolution before it. The file adds its graph to that, 100 to 200 bytes an operator.
+        parameters: number of trainable parameters.
+        macs: multiply-accumulates of convolutions and matrix products, without element-wise operations (activations,
+            gates, pooling).
+        int8_bytes: size of the weights in an int8 model: 1 byte for an entry of a matrix, 4 for a bias; BatchNorm's
+            scale is folded into the preceding convolution. The graph adds 100 to 200 bytes per operator.
     """
 
     parameters: int
@@ -34,18 +35,15 @@ class Cost:
 
 
 def cost(model: Model, frames: int, channels: int, classes: int) -> Cost:
-    """Count what `model` costs on f32[frames, channels].
+    """Cost of `model` on an input f32[frames, channels].
 
     Raises:
-        ValueError: the input does not fit the model.
+        ValueError: the model cannot be built for this input.
     """
-    network = nnx.eval_shape(lambda: model.build(frames, channels, classes, nnx.Rngs(0)))
-    still: Any = {"deterministic": True, "use_running_average": True}
-    network = nnx.view(network, raise_if_not_found=False, **still)
-    graph, params, rest = nnx.graphdef(network), nnx.state(network, nnx.Param), nnx.state(network, nnx.Not(nnx.Param))
+    network = evaluation_view(nnx.eval_shape(lambda: model.build(frames, channels, classes, nnx.Rngs(0))))
     clip = jax.eval_shape(lambda: jnp.zeros((1, frames, channels)))
-    forward = jax.make_jaxpr(lambda params, rest, clip: nnx.merge(graph, params, rest)(clip))(params, rest, clip)
-    leaves = [(str(path[-1]), leaf.shape) for path, leaf in nnx.to_flat_state(params)]
+    forward = jax.make_jaxpr(lambda network, clip: network(clip))(network, clip)
+    leaves = [(str(path[-1]), leaf.shape) for path, leaf in nnx.to_flat_state(nnx.state(network, nnx.Param))]
     return Cost(
         parameters=sum(math.prod(shape) for _, shape in leaves),
         macs=sum(_macs(equation) for equation in forward.jaxpr.eqns),
@@ -53,18 +51,18 @@ def cost(model: Model, frames: int, channels: int, classes: int) -> Cost:
     )
 
 
-def costs() -> str:
-    """A table of every registered model with its defaults, on input of the `USUAL` size."""
-    frames, channels, classes = USUAL
+def cost_table() -> str:
+    """A table of the cost of each registered model with default fields, for inputs of `REFERENCE_SIZE`."""
+    frames, channels, classes = REFERENCE_SIZE
     lines = [
-        f"costs of models on {frames} frames × {channels} channels (3 s, 16 kHz, hop 512, 64 mels), {classes} classes",
+        f"cost of models on {frames} frames × {channels} channels (3 s, 16 kHz, hop 512, 64 mels), {classes} classes",
         f"  {'':28}{'parameters':>12}{'multiply-accumulates':>22}{'int8 weights':>15}",
     ]
     for name in MODELS.names():
         try:
-            found = cost(MODELS[name](), *USUAL)
-        except (TypeError, ValueError) as error:  # a plugin's fields may have no defaults, or not take such input
-            lines.append(f"  {name:28}not with its defaults on such input: {error}")
+            found = cost(MODELS[name](), *REFERENCE_SIZE)
+        except (TypeError, ValueError) as error:  # a plugin may have fields without defaults, or not accept this input
+            lines.append(f"  {name:28}cannot be built with default fields for this input: {error}")
             continue
         lines.append(f"  {name:28}{found.parameters:12,}{found.macs:22,}{found.int8_bytes:9,} bytes")
     return "\n".join(lines)
@@ -77,7 +75,7 @@ def _bytes(name: str, shape: tuple[int, ...]) -> int:
 
 
 def _macs(equation: Any) -> int:
-    """Multiply-accumulates of one equation of a jaxpr, with those of the jaxprs inside it."""
+    """Multiply-accumulates of an equation of a jaxpr, including those of nested jaxprs."""
     out = math.prod(equation.outvars[0].aval.shape) if equation.outvars else 0
     if equation.primitive.name == "dot_general":
         (contracted, _), _ = equation.params["dimension_numbers"]
@@ -85,16 +83,16 @@ def _macs(equation: Any) -> int:
     if equation.primitive.name == "conv_general_dilated":
         kernel = equation.invars[1].aval.shape
         return out * math.prod(kernel) // kernel[equation.params["dimension_numbers"].rhs_spec[0]]
-    inner = [sum(_macs(one) for one in jaxpr.eqns) for jaxpr in _inside(equation.params.values())]
+    inner = [sum(_macs(one) for one in jaxpr.eqns) for jaxpr in _nested_jaxprs(equation.params.values())]
     if equation.primitive.name == "cond":
         return max(inner)
     return int(equation.params.get("length", 1)) * sum(inner)
 
 
-def _inside(values: Any) -> Iterator[Any]:
+def _nested_jaxprs(values: Any) -> Iterator[Any]:
     for value in values:
         if isinstance(value, tuple | list):
-            yield from _inside(value)
+            yield from _nested_jaxprs(value)
         elif hasattr(value, "jaxpr"):
             yield value.jaxpr
         elif hasattr(value, "eqns"):

@@ -1,4 +1,4 @@
-"""A depthwise-separable convolutional network."""
+"""DS-CNN: depthwise-separable convolutions over frames."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,25 +8,25 @@ from jaxtyping import Array, Float
 
 from aersut.contracts import Model
 from aersut.models.convolution import max_pool1d
-from aersut.models.network import ConvBlock, ConvNorm, DepthwiseNorm, check_stack, halved
-from aersut.models.pooling import Pooled, Pooling, check_pooling
+from aersut.models.network import ConvBlock, ConvNorm, DepthwiseNorm, check_stack, pooled_size
+from aersut.models.pooling import PooledNetwork, Pooling, check_pooling
 from aersut.registry import MODELS
 
 
 @MODELS.register("ds_cnn")
 @dataclass(frozen=True)
 class DSCNN(Model):
-    """Depthwise-separable convolutions over frames (DS-CNN, Zhang et al. 2017), the fewest weights of all here.
+    """Depthwise-separable convolutions over frames (DS-CNN, Zhang et al. 2017), the model with the fewest weights.
 
-    A convolution with max pooling by 2, then a block per further entry of `filters`: each channel over frames by
-    itself, then all channels frame by frame, each with BatchNorm and ReLU; a block whose width stays adds its input,
-    one whose width changes ends in max pooling by 2. Statistics over frames, Dropout, Dense.
+    A convolution with max pooling by 2, then a block for each further entry of `filters`: a depthwise convolution over
+    frames and a pointwise convolution, each with BatchNorm and ReLU. A block that keeps the width has a residual
+    connection; a block that changes it ends in max pooling by 2. Statistics pooling over frames, Dropout, Dense.
 
     Attributes:
-        filters: of the first convolution, and of each block.
-        kernels: in frames, likewise.
-        pooling: "attentive", "statistics" or "mean" over frames.
-        dropout: share of the pooled statistics that is dropped in training.
+        filters: number of filters of the first convolution and of each block.
+        kernels: kernel size of the first convolution and of each block, in frames.
+        pooling: "attentive", "statistics" or "mean" pooling over frames.
+        dropout: dropout rate after pooling.
     """
 
     filters: tuple[int, ...] = (64, 64, 96, 96)
@@ -38,12 +38,12 @@ class DSCNN(Model):
         check_stack(self.filters, self.kernels, self.dropout)
         check_pooling(self.pooling, self.dropout)
 
-    def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Pooled:
-        halved(frames, 1 + sum(a != b for a, b in pairwise(self.filters)), "frames")
+    def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> PooledNetwork:
+        pooled_size(frames, 1 + sum(a != b for a, b in pairwise(self.filters)), "frames")
         return _DSCNN(self, channels, classes, rngs)
 
 
-class _DSCNN(Pooled):
+class _DSCNN(PooledNetwork):
     def __init__(self, config: DSCNN, channels: int, classes: int, rngs: nnx.Rngs) -> None:
         super().__init__(config.filters[-1], config.pooling, config.dropout, classes, rngs=rngs)
         self.first = ConvBlock(channels, config.filters[0], config.kernels[0], rngs=rngs)
@@ -59,10 +59,10 @@ class _DSCNN(Pooled):
 
 class _Block(nnx.Module):
     def __init__(self, inputs: int, filters: int, size: int, rngs: nnx.Rngs) -> None:
-        self.stays = inputs == filters
+        self.residual = inputs == filters
         self.depthwise = DepthwiseNorm(inputs, size, rngs=rngs)
         self.pointwise = ConvNorm(inputs, filters, 1, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch fewer filters"]:
         y = nnx.relu(self.pointwise(nnx.relu(self.depthwise(x))))
-        return x + y if self.stays else max_pool1d(y)
+        return x + y if self.residual else max_pool1d(y)

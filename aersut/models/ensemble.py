@@ -1,6 +1,6 @@
-"""Several networks that judge together."""
+"""Ensemble of networks whose logits are averaged."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import jax.numpy as jnp
@@ -14,30 +14,26 @@ from aersut.models.tc_resnet import TCResNet
 from aersut.registry import MODELS
 
 
-def _default() -> tuple[Model, ...]:
-    return (TCResNet(filters=(32, 32, 48)),) * 3
-
-
 @MODELS.register("ensemble")
 @dataclass(frozen=True)
 class Ensemble(Model):
-    """Networks side by side on the same input, whose logits are averaged; one file, and one run, for all of them.
+    """Ensemble of networks on the same input, with averaged logits; one run and one exported model contain them all.
 
-    Each learns by its own loss (Hansen & Salamon 1990), as if it were trained alone: what one gets wrong because of the
-    weights that it began with, the others often do not. Averaged in training, they would be one wide network.
+    Each member has its own loss, as if trained alone (Hansen & Salamon 1990): errors that depend on the initial weights
+    of one member are often not those of the others. With logits averaged in training, they would be one wide network.
 
     Attributes:
-        members: the networks; equal ones begin with other weights and drop other units.
+        members: the networks; equal ones differ in initial weights and in dropout.
     """
 
-    members: tuple[Annotated[Model, Named(MODELS)], ...] = field(default_factory=_default)
+    members: tuple[Annotated[Model, Named(MODELS)], ...] = (TCResNet(filters=(32, 32, 48)),) * 3
 
     def __post_init__(self) -> None:
         if len(self.members) < 2:
-            raise ValueError(f"members must be two networks or more, got {len(self.members)}")
+            raise ValueError(f"members must be two or more networks, got {len(self.members)}")
 
     @property
-    def exportable(self) -> bool:  # type: ignore[override]
+    def exportable(self) -> bool:
         return all(member.exportable for member in self.members)
 
     def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
@@ -50,7 +46,7 @@ class _Ensemble(Network):
         self.deterministic = False
 
     def set_view(self, deterministic: bool | None = None) -> None:
-        """What `nnx.view` calls."""
+        """Set the mode; called by `nnx.view`."""
         if deterministic is not None:
             self.deterministic = deterministic
 

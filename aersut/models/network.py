@@ -1,8 +1,9 @@
-"""The layers that the architectures share. All of them become built-in operators of TensorFlow Lite."""
+"""The layers of all architectures. Each converts to built-in operators of TensorFlow Lite."""
 
 import abc
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,36 +12,46 @@ from jaxtyping import Array, Float
 
 from aersut.models.convolution import conv1d, depthwise1d, max_pool1d
 from aersut.models.normalization import BatchNorm
-from aersut.models.recurrence import recurred
+from aersut.models.recurrence import lstm_outputs
+
+T = TypeVar("T", bound=nnx.Module)
 
 FUSED_LSTM = "custom_call.aersut_lstm"
-"""(x, kernel, recurrent, bias) → outputs; TensorFlow's converter keeps what is named custom_call.SOMETHING."""
+"""Name of the operator (x, kernel, recurrent, bias) → outputs; TensorFlow's converter keeps custom_call.* as it is."""
 
 
 class Network(nnx.Module):
-    """What `Model.build` returns: an embedding, and a linear head over it. Softmax is the loss's and the export's.
+    """The network that `Model.build` returns: an embedding and a linear head. Loss and export apply the softmax.
 
-    In training, one of several members may return the logits of each, with a first axis more; the loss is their mean.
+    In training, an ensemble may return the logits of each member along an additional first axis; the loss is the mean
+    over members.
 
     Attributes:
-        head: the linear layer; a network with a `__call__` of its own needs none.
+        head: the linear layer; a network that overrides `__call__` needs none.
     """
 
     head: nnx.Linear
 
     @abc.abstractmethod
     def embed(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "batch width"]:
-        """The penultimate layer."""
+        """Activations of the penultimate layer."""
 
     def __call__(self, features: Float[Array, "batch frames channels"]) -> Float[Array, "*members batch classes"]:
-        """The logits."""
+        """Logits."""
         return self.head(self.embed(features))
+
+
+def evaluation_view(network: T) -> T:
+    """The network in evaluation mode: no dropout, running averages in BatchNorm. Parameters are shared."""
+    modes: Any = {"deterministic": True, "use_running_average": True}
+    return nnx.view(network, raise_if_not_found=False, **modes)
 
 
 class ConvNorm(nnx.Module):
     """Convolution over frames, BatchNorm.
 
-    The convolution has no bias: BatchNorm would cancel it, and its gradient is rounding noise that Adam makes steps of.
+    The convolution has no bias: BatchNorm would cancel it, and Adam would turn the rounding noise in its gradient into
+    full steps.
     """
 
     def __init__(self, inputs: int, filters: int, size: int, *, rngs: nnx.Rngs) -> None:
@@ -59,10 +70,10 @@ class ConvBlock(ConvNorm):
 
 
 class DepthwiseNorm(nnx.Module):
-    """Convolution over frames of each channel by itself, BatchNorm."""
+    """Depthwise convolution over frames, BatchNorm."""
 
     def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs) -> None:
-        # what goes into a filter is one channel's, so that the channels are the batch of kernels
+        # the input of a filter is a single channel: for the fan-in, channels are a batch of kernels
         init = nnx.initializers.variance_scaling(
             1.0, "fan_in", "truncated_normal", in_axis=0, out_axis=(), batch_axis=1
         )
@@ -74,19 +85,19 @@ class DepthwiseNorm(nnx.Module):
 
 
 def batch_norm(channels: int, *, rngs: nnx.Rngs) -> BatchNorm:
-    """BatchNorm whose averages follow within some ten steps, since an epoch of these corpora has only a few dozen."""
+    """BatchNorm whose running averages adapt within about ten steps: an epoch of an SER corpus has only a few dozen."""
     return BatchNorm(channels, momentum=0.9, epsilon=1e-3, rngs=rngs)
 
 
 class LSTM(nnx.Module):
     """Long short-term memory over frames (Hochreiter & Schmidhuber 1997), gates in the order i, f, g, o as in Keras.
 
-    The input's part of all gates is one matmul over all frames, so that the scan has the recurrent one only.
-    The forget gate's bias starts at 1 (Jozefowicz et al. 2015).
+    The input projection of all gates is one matmul over all frames; the scan contains only the recurrent matmul.
+    The bias of the forget gate is initialized to 1 (Jozefowicz et al. 2015).
 
     Attributes:
-        fused: it is one operator, `FUSED_LSTM`, which the export puts TensorFlow Lite's own LSTM in place of. Set by
-            `nnx.view(network, fused=True)`; such a network can be traced, but not run.
+        fused: it is traced as one operator, `FUSED_LSTM`, which the export replaces by TensorFlow Lite's LSTM. Set by
+            `nnx.view(network, fused=True)`; such a network can be traced but not run.
     """
 
     def __init__(self, inputs: int, units: int, *, rngs: nnx.Rngs) -> None:
@@ -97,28 +108,24 @@ class LSTM(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(4 * units).at[units : 2 * units].set(1.0))
 
     def set_view(self, fused: bool | None = None) -> None:
-        """What `nnx.view` calls."""
+        """Set the mode; called by `nnx.view`."""
         if fused is not None:
             self.fused = fused
 
     def __call__(self, x: Float[Array, "batch frames inputs"]) -> Float[Array, "batch frames units"]:
         if self.fused:
-            return _fused_lstm(x, self.kernel[...], self.recurrent[...], self.bias[...])
+            outputs = jax.ShapeDtypeStruct((*x.shape[:2], self.units), x.dtype)  # type: ignore[no-untyped-call]
+            # TensorFlow's converter supports version 1 of custom calls
+            operator: Callable[..., Array] = jax.ffi.ffi_call(
+                FUSED_LSTM, outputs, custom_call_api_version=1, legacy_backend_config=""
+            )
+            return operator(x, self.kernel[...], self.recurrent[...], self.bias[...])
         projected = jnp.swapaxes(x, 0, 1) @ self.kernel[...] + self.bias[...]
-        return jnp.swapaxes(recurred(projected, self.recurrent[...]), 0, 1)
-
-
-def _fused_lstm(x: Array, kernel: Array, recurrent: Array, bias: Array) -> Array:
-    outputs = jax.ShapeDtypeStruct((*x.shape[:2], len(recurrent)), x.dtype)  # type: ignore[no-untyped-call]
-    # version 1 of custom calls is the one that the converter knows
-    operator: Callable[..., Array] = jax.ffi.ffi_call(
-        FUSED_LSTM, outputs, custom_call_api_version=1, legacy_backend_config=""
-    )
-    return operator(x, kernel, recurrent, bias)
+        return jnp.swapaxes(lstm_outputs(projected, self.recurrent[...]), 0, 1)
 
 
 class ConvStack(nnx.Module):
-    """1-D `ConvBlock`s, each of which halves the frames."""
+    """A stack of `ConvBlock`s."""
 
     def __init__(self, channels: int, filters: Sequence[int], kernels: Sequence[int], *, rngs: nnx.Rngs) -> None:
         widths = pairwise((channels, *filters))
@@ -131,7 +138,7 @@ class ConvStack(nnx.Module):
 
 
 def check_stack(filters: Sequence[int], kernels: Sequence[int], dropout: float) -> None:
-    """Raise `ValueError` where the fields of a convolutional model do not fit together."""
+    """Raise `ValueError` if the fields of a convolutional model are not consistent."""
     if not filters or len(filters) != len(kernels):
         raise ValueError(f"filters and kernels need one entry per convolution, got {filters} and {kernels}")
     if min(*filters, *kernels) < 1:
@@ -140,14 +147,17 @@ def check_stack(filters: Sequence[int], kernels: Sequence[int], dropout: float) 
 
 
 def check_dropout(dropout: float) -> None:
-    """Raise `ValueError` for what is no share of units to drop."""
+    """Raise `ValueError` if `dropout` is not a dropout rate."""
     if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and under 1, got {dropout}")
+        raise ValueError(f"dropout must be from 0 to below 1, got {dropout}")
 
 
-def halved(size: int, times: int, what: str) -> int:
-    """`size` after `times` poolings by 2; raises `ValueError` where nothing is left of it."""
-    left = size >> times
-    if left < 1:
-        raise ValueError(f"{size} {what} are too few for {times} poolings by 2; expected at least {1 << times}")
-    return left
+def pooled_size(size: int, poolings: int, axis: str) -> int:
+    """The size of an axis after a number of poolings by 2; raises `ValueError` if it is 0.
+
+    >>> pooled_size(13, 2, "frames")
+    3
+    """
+    if not size >> poolings:
+        raise ValueError(f"{size} {axis} are too few for {poolings} poolings by 2; expected at least {1 << poolings}")
+    return size >> poolings

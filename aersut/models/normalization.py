@@ -1,4 +1,4 @@
-"""BatchNorm with a gradient that reads what it needs once, where the general one takes several passes."""
+"""BatchNorm with a custom gradient that reads its input once; the automatic one takes several passes."""
 
 import functools
 from typing import Any
@@ -10,9 +10,9 @@ from jaxtyping import Array, Float
 
 
 class BatchNorm(nnx.BatchNorm):
-    """Flax's BatchNorm over all axes but the last (Ioffe & Szegedy 2015), of the same weights and values.
+    """Flax's BatchNorm over all axes but the last (Ioffe & Szegedy 2015), with the same parameters and values.
 
-    Statistics are in float32 whatever the input is, and what comes out is of the input's own type.
+    Statistics are computed in float32 for any input; the output has the dtype of the input.
     """
 
     def __call__(self, x: Float[Array, "*batch channels"]) -> Float[Array, "*batch channels"]:  # type: ignore[override]
@@ -28,7 +28,7 @@ class BatchNorm(nnx.BatchNorm):
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _normalized(x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Array, Array, Array]:
-    """The normalized x, and its mean and variance, through which no gradient goes."""
+    """The normalized x, and its mean and variance, which have no gradient."""
     return _forward(x, scale, bias, epsilon)[0]
 
 
@@ -46,7 +46,7 @@ def _backward(epsilon: float, saved: Any, gradients: tuple[Array, Array, Array])
     values, dy, axes = x.astype(jnp.float32), gradients[0].astype(jnp.float32), tuple(range(x.ndim - 1))
     dbias = dy.sum(axes)
     dscale = inverse * ((dy * values).sum(axes) - mean * dbias)
-    # what the mean and the variance have of each value is taken out of its gradient
+    # subtract the gradient that passes through the mean and the variance
     count = x.size // x.shape[-1]
     rest = dy - dbias / count - (values - mean) * (inverse * dscale / count)
     return (inverse * scale * rest).astype(x.dtype), dscale.astype(scale.dtype), dbias.astype(scale.dtype)

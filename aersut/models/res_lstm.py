@@ -1,4 +1,4 @@
-"""A convolutional and recurrent network with a residual connection and attentive pooling."""
+"""ResLSTM: LSTMs with a residual connection and attentive pooling, behind convolutions."""
 
 from dataclasses import dataclass
 
@@ -6,25 +6,25 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.contracts import Model
-from aersut.models.network import LSTM, ConvStack, batch_norm, check_stack, halved
-from aersut.models.pooling import Pooled, Pooling, check_pooling
+from aersut.models.network import LSTM, ConvStack, batch_norm, check_stack, pooled_size
+from aersut.models.pooling import PooledNetwork, Pooling, check_pooling
 from aersut.registry import MODELS
 
 
 @MODELS.register("res_lstm")
 @dataclass(frozen=True)
 class ResLSTM(Model):
-    """An LSTM whose input is added to its output, a second one, attentive statistics over all frames.
+    """An LSTM with a residual connection, a second LSTM, and attentive statistics pooling over all frames.
 
-    ResLSTM-SA (Krasnoproshin & Vashkevich 2026) with convolutions in front. `filters=(), kernels=()` leaves them out,
-    which is the paper's network, save that it takes the attentive mean alone.
+    ResLSTM-SA (Krasnoproshin & Vashkevich 2026) behind convolutions. `filters=(), kernels=()` omits them, which is that
+    paper's network, except that its pooling is the attentive mean alone.
 
     Attributes:
-        filters: of each convolution; each halves the frames.
-        kernels: in frames, of each convolution.
-        units: of the second LSTM; the first has as many as it gets channels.
-        pooling: "attentive", "statistics" or "mean" over frames.
-        dropout: share of the pooled statistics that is dropped in training.
+        filters: number of filters of each convolution; each is followed by max pooling by 2.
+        kernels: kernel size of each convolution, in frames.
+        units: number of units of the second LSTM; the first has one for each of its input channels.
+        pooling: "attentive", "statistics" or "mean" pooling over frames.
+        dropout: dropout rate after pooling.
     """
 
     filters: tuple[int, ...] = (64,)
@@ -40,12 +40,12 @@ class ResLSTM(Model):
         if self.units < 1:
             raise ValueError(f"units must be at least 1, got {self.units}")
 
-    def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Pooled:
-        halved(frames, len(self.filters), "frames")
+    def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> PooledNetwork:
+        pooled_size(frames, len(self.filters), "frames")
         return _ResLSTM(self, channels, classes, rngs)
 
 
-class _ResLSTM(Pooled):
+class _ResLSTM(PooledNetwork):
     def __init__(self, config: ResLSTM, channels: int, classes: int, rngs: nnx.Rngs) -> None:
         super().__init__(config.units, config.pooling, config.dropout, classes, rngs=rngs)
         width = (channels, *config.filters)[-1]

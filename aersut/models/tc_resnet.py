@@ -1,4 +1,4 @@
-"""A residual network of temporal convolutions."""
+"""TC-ResNet: a residual network of temporal convolutions."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,33 +8,33 @@ from jaxtyping import Array, Float
 
 from aersut.contracts import Model
 from aersut.models.convolution import conv_bands, max_pool1d
-from aersut.models.network import ConvNorm, batch_norm, check_stack, halved
-from aersut.models.pooling import Pooled, Pooling, check_pooling
+from aersut.models.network import ConvNorm, batch_norm, check_stack, pooled_size
+from aersut.models.pooling import PooledNetwork, Pooling, check_pooling
 from aersut.registry import MODELS
 
 STRIDE = 4
-"""Bands from one to the next that the convolution over frames and bands keeps."""
+"""Stride over bands of the convolution over frames and bands."""
 
 
 @MODELS.register("tc_resnet")
 @dataclass(frozen=True)
 class TCResNet(Model):
-    """Residual blocks of convolutions over frames, a spectrogram's bands as channels (TC-ResNet, Choi et al. 2019).
+    """Residual blocks of convolutions over frames, with bands as channels (TC-ResNet, Choi et al. 2019).
 
-    A convolution, then a block per further entry of `filters`: max pooling by 2, two convolutions with BatchNorm, the
-    block's input added (through a convolution of size 1 where the width changes), ReLU. The statistics of the last
-    block's channels over frames go through Dropout to Dense. Pooling takes the place of the paper's strides.
+    A convolution, then a block for each further entry of `filters`: max pooling by 2, two convolutions with BatchNorm,
+    a residual connection (a convolution of size 1 where the width changes), ReLU. Statistics pooling over frames,
+    Dropout, Dense. Pooling replaces the strides of TC-ResNet's paper.
 
-    To a convolution over frames, a voice that is a band higher is another voice altogether. `bands` puts one over
-    frames and bands in front (5 × 7, every fourth band, BatchNorm, ReLU, max pooling by 2 over frames), which it is
-    not to.
+    A convolution over frames has no frequency-shift tolerance: its weights differ from band to band. `bands` adds a
+    convolution over frames and bands in front, which has: 5 × 7, stride 4 over bands, BatchNorm, ReLU, max pooling by 2
+    over frames.
 
     Attributes:
-        bands: filters of that convolution; 0 leaves it out.
-        filters: of the first convolution, and of each block.
-        kernels: in frames, likewise.
-        pooling: "attentive", "statistics" or "mean" over frames.
-        dropout: share of the pooled statistics that is dropped in training.
+        bands: number of filters of the convolution over frames and bands; 0 omits it.
+        filters: number of filters of the first convolution over frames and of each block.
+        kernels: kernel size of the first convolution over frames and of each block, in frames.
+        pooling: "attentive", "statistics" or "mean" pooling over frames.
+        dropout: dropout rate after pooling.
     """
 
     bands: int = 0
@@ -49,12 +49,12 @@ class TCResNet(Model):
         if self.bands < 0:
             raise ValueError(f"bands must be 0 (none) or more, got {self.bands}")
 
-    def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Pooled:
-        halved(frames, len(self.filters) - 1 + (self.bands > 0), "frames")
+    def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> PooledNetwork:
+        pooled_size(frames, len(self.filters) - 1 + (self.bands > 0), "frames")
         return _TCResNet(self, channels, classes, rngs)
 
 
-class _TCResNet(Pooled):
+class _TCResNet(PooledNetwork):
     def __init__(self, config: TCResNet, channels: int, classes: int, rngs: nnx.Rngs) -> None:
         super().__init__(config.filters[-1], config.pooling, config.dropout, classes, rngs=rngs)
         self.stem = _Stem(config.bands, rngs) if config.bands else None

@@ -1,4 +1,4 @@
-"""The model at work: in Python, in a terminal, in a browser.
+"""Inference: the Python API, file and stream prediction for the command line, and the live monitor in a browser.
 
-An exported file is run by numpy, soundfile, soxr and LiteRT alone; JAX is imported where a run folder is served.
+An exported file needs numpy, soundfile, soxr and LiteRT only; JAX is imported where a run folder is loaded.
 """

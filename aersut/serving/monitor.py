@@ -1,4 +1,4 @@
-"""The monitor as a server on this machine."""
+"""The monitor's HTTP server."""
 
 import secrets
 import socket
@@ -6,80 +6,80 @@ import ssl
 from collections.abc import Callable
 
 from aersut.errors import UserError
-from aersut.serving.gallery import Gallery
-from aersut.serving.place import Access, Place
-from aersut.serving.predict import Options
+from aersut.serving.address import Access, ServerAddress
+from aersut.serving.predict import PredictOptions
+from aersut.serving.served_models import ServedModels
 
-SHORTEST = 8
-"""Characters of a token of one's own."""
+MIN_TOKEN_LENGTH = 8
 
 
-def serve(gallery: Gallery, options: Options, place: Place, ready: Callable[[str], None]) -> None:
-    """Serve until interrupted.
+def serve(models: ServedModels, options: PredictOptions, address: ServerAddress, ready: Callable[[str], None]) -> None:
+    """Serve the monitor until interrupted.
 
     Args:
-        ready: is told the address, with the token, when it answers there.
+        ready: called with the URL, which includes the token, once the server answers.
 
     Raises:
-        UserError: the monitor's libraries are not installed, or it cannot be served there.
+        UserError: the monitor's libraries are not installed, or the address cannot be used.
     """
     try:
         import uvicorn
 
         from aersut.serving.web import Limits, application
     except ModuleNotFoundError as error:
-        raise UserError(f"the monitor needs {error.name}: pip install 'aersut[monitor]'.") from None
-    token = _token(place)
-    secure = place.certificate is not None
-    _check_tls(place)
-    with _listening(place) as listening:
+        raise UserError(f"the monitor needs {error.name}: install it with pip install 'aersut[monitor]'.") from None
+    token = _token(address)
+    secure = address.certificate is not None
+    _check_tls(address)
+    with _bound_socket(address) as bound:
         config = uvicorn.Config(
-            application(gallery, options, Access(token, secure), Limits()),
+            application(models, options, Access(token, secure), Limits()),
             log_level="warning",
             access_log=False,
             ws="websockets-sansio",
             ws_max_size=1 << 20,
             timeout_graceful_shutdown=2,
-            ssl_certfile=place.certificate,
-            ssl_keyfile=place.key,
+            ssl_certfile=address.certificate,
+            ssl_keyfile=address.key,
         )
-        host = f"[{place.host}]" if ":" in place.host else place.host
-        address = f"http{'s' if secure else ''}://{host}:{listening.getsockname()[1]}/"
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        url = f"http{'s' if secure else ''}://{host}:{bound.getsockname()[1]}/"
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
-                ready(address + (f"?token={token}" if token else ""))
+                ready(url + (f"?token={token}" if token else ""))
 
-        Server(config).run([listening])
+        Server(config).run([bound])
 
 
-def _token(place: Place) -> str | None:
-    if place.loopback and place.token is None:
+def _token(address: ServerAddress) -> str | None:
+    if address.loopback and address.token is None:
         return None
-    token = secrets.token_urlsafe(16) if place.token is None else place.token
-    if len(token) < SHORTEST:
+    token = secrets.token_urlsafe(16) if address.token is None else address.token
+    if len(token) < MIN_TOKEN_LENGTH:
         raise UserError(
-            f"--token has {len(token)} characters: take at least {SHORTEST}, or leave it out to have one made."
+            f"--token has {len(token)} characters: expected {MIN_TOKEN_LENGTH} or more, or no --token for a random one."
         )
     return token
 
 
-def _check_tls(place: Place) -> None:
-    if place.certificate is None:
+def _check_tls(address: ServerAddress) -> None:
+    if address.certificate is None:
         return
     try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(place.certificate, place.key)
-    except OSError as error:  # ssl's errors are such too
-        raise UserError(f"--certificate={place.certificate}: {error.strerror or error}. Expected a PEM file.") from None
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(address.certificate, address.key)
+    except OSError as error:  # includes the errors of ssl
+        reason = error.strerror or error
+        raise UserError(f"--certificate={address.certificate}: {reason}. Expected a PEM file.") from None
 
 
-def _listening(place: Place) -> socket.socket:
+def _bound_socket(address: ServerAddress) -> socket.socket:
     try:
-        family = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((place.host, place.port), family=family)
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
         raise UserError(
-            f"the monitor cannot be served at {place.host}:{place.port}: {error.strerror}. "
+            f"the monitor cannot be served at {address.host}:{address.port}: {error.strerror}. "
             "Choose another --port or --host."
         ) from None

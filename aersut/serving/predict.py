@@ -1,4 +1,4 @@
-"""Sound files and what is heard in them, for a terminal and for machines."""
+"""Prediction for audio files and raw sample streams, as a table, CSV or JSON."""
 
 import csv
 import io
@@ -6,184 +6,178 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from aersut.data.audio import ClipError, facts
+from aersut.data.audio import ClipError, read_header
 from aersut.errors import UserError
+from aersut.paths import printable
 from aersut.serving.prediction import Prediction
 from aersut.serving.recognizer import Recognizer
-from aersut.serving.stream import HOP, narrow
-from aersut.serving.voice import GATE
+from aersut.serving.stream import HOP, bandwidth_warning
+from aersut.serving.vad import VAD_THRESHOLD
 
 SUFFIXES = frozenset(
     {".aif", ".aifc", ".aiff", ".au", ".avr", ".caf", ".flac", ".htk", ".mp3", ".nist", ".oga", ".ogg", ".opus"}
     | {".rf64", ".snd", ".sph", ".svx", ".voc", ".w64", ".wav", ".wve", ".xi"}
 )
-"""Of the files that a folder is searched for; a file that is named itself may be called what it likes."""
-
-UTTERANCE = 10.0
-"""In seconds: what is longer is followed over time. None of RAVDESS's, CREMA-D's and EmoDB's clips is."""
+"""Suffixes of the audio files that are searched for in a folder; a file that is named itself may have any suffix."""
+MAX_UTTERANCE = 10.0
+"""In seconds: longer files are classified window by window. No clip of RAVDESS, CREMA-D or EmoDB is longer."""
+STANDARD_INPUT = Path("-")
+"""Stands for a stream in the file column of CSV."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """How recordings are followed over time.
+class PredictOptions:
+    """Settings of window-by-window prediction.
 
     Attributes:
-        hop: seconds from one window to the next; None judges utterances as a whole, and follows what is longer.
-        smoothing, gate: see `Recognizer.stream`.
+        hop: seconds from one window to the next. None: utterances are classified as a whole, longer files and streams
+            with the default hop.
+        smoothing, vad_threshold: see `Recognizer.stream`.
     """
 
     hop: float | None = None
     smoothing: float = 0.0
-    gate: float | None = GATE
+    vad_threshold: float | None = VAD_THRESHOLD
 
     @property
-    def following(self) -> dict[str, Any]:
-        """The arguments of `Recognizer.stream` and `over_time`."""
-        return {"hop": HOP if self.hop is None else self.hop, "smoothing": self.smoothing, "gate": self.gate}
+    def stream_arguments(self) -> dict[str, Any]:
+        """The keyword arguments of `Recognizer.stream` and `over_time`."""
+        return {**asdict(self), "hop": HOP if self.hop is None else self.hop}
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What was heard in a file, or why it cannot be used.
+class FilePrediction:
+    """The predictions for a file, or the reason why it cannot be used.
 
     Attributes:
-        predictions: one for an utterance, one per window for what is followed over time.
-        problem: "" where all is well.
-        warning: why it should be taken with caution, or "".
+        predictions: one for an utterance, one per window for a longer file.
+        error: the reason, or "".
+        warning: why the predictions are unreliable, or "".
     """
 
     file: Path
     predictions: tuple[Prediction, ...] = ()
-    problem: str = ""
+    error: str = ""
     warning: str = ""
 
 
-def find(paths: Sequence[str]) -> list[Path]:
-    """The files that are named, and the sound files under the folders that are, in a deterministic order.
+def find_files(paths: Sequence[str]) -> list[Path]:
+    """List the files among the paths, and the audio files in the folders among them, in a deterministic order.
 
     Raises:
-        UserError: one of the paths does not exist or cannot be read, or a folder holds no sound file.
+        UserError: a path does not exist or cannot be read, or a folder contains no audio file.
     """
     files: list[Path] = []
     for path in map(Path, paths):
         if not path.exists():
-            raise UserError(f"{shown(path)}: there is no such file or folder.")
-        found = list(_under(path)) if path.is_dir() else [path]
+            raise UserError(f"{printable(path)}: no such file or folder.")
+        found = list(_audio_files(path)) if path.is_dir() else [path]
         if not found:
-            raise UserError(f"{shown(path)} holds no sound file ({', '.join(sorted(SUFFIXES))}).")
+            raise UserError(f"{printable(path)} contains no audio file ({', '.join(sorted(SUFFIXES))}).")
         files += found
     return files
 
 
-def predict(recognizer: Recognizer, files: Iterable[Path], options: Options) -> Iterator[Heard]:
-    """Judge files on all cores; results come in the files' order."""
+def predict_files(recognizer: Recognizer, files: Iterable[Path], options: PredictOptions) -> Iterator[FilePrediction]:
+    """Classify files on all CPU cores; the results have the order of the files."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(lambda file: _heard(recognizer, file, options), files)
+        yield from pool.map(lambda file: _predict_file(recognizer, file, options), files)
 
 
-def listen(recognizer: Recognizer, source: BinaryIO, sample_rate: int, options: Options) -> Iterator[Prediction]:
-    """Judge raw mono samples, 16 bits, little-endian, as they arrive from a pipe.
+def predict_stream(
+    recognizer: Recognizer, source: BinaryIO, sample_rate: int, options: PredictOptions
+) -> Iterator[Prediction]:
+    """Classify raw 16-bit little-endian mono samples from a pipe, window by window as they arrive.
 
     Raises:
-        UserError: there was not a frame of them.
+        UserError: the samples do not fill one frame.
     """
-    stream = recognizer.stream(sample_rate, **options.following)
+    stream = recognizer.stream(sample_rate, **options.stream_arguments)
     rest = b""
-    while piece := source.read1(1 << 16):  # type: ignore[attr-defined]
-        piece = rest + piece
-        whole = len(piece) // 2 * 2
-        rest = piece[whole:]
-        yield from stream.push(np.frombuffer(piece[:whole], "<i2").astype(np.int16, copy=False))
+    while block := source.read1(1 << 16):  # type: ignore[attr-defined]
+        block = rest + block
+        whole = len(block) // 2 * 2
+        rest = block[whole:]
+        yield from stream.push(np.frombuffer(block[:whole], "<i2").astype(np.int16, copy=False))
     yield from stream.finish()
     if not stream.windows:
         raise UserError(
-            "standard input ended before there was a frame of sound. Send 16-bit little-endian mono samples: "
-            f"arecord -f S16_LE -c 1 -r {sample_rate} | … --stream --rate={sample_rate}."
+            "standard input ended before one frame was complete. Expected 16-bit little-endian mono samples, for "
+            f"example from arecord -t raw -f S16_LE -c 1 -r {sample_rate} | … --stream --rate={sample_rate}."
         )
 
 
-class Table:
-    """What prints files as lines of a table, under `header`.
-
-    Attributes:
-        folder: that holds them all; names are told from there.
-    """
+class TableFormat:
+    """Format results as lines of a table, under `header`; file names are relative to the files' common parent."""
 
     def __init__(self, labels: Sequence[str], files: Sequence[Path]) -> None:
-        self.folder = Path(os.path.commonpath([file.absolute().parent for file in files]))
-        self._wide = max(map(len, labels)) + 2
-        self._width = max(4, *(len(self._name(file)) for file in files))
+        self._folder = Path(os.path.commonpath([file.absolute().parent for file in files]))
+        self._label_width = max(map(len, labels)) + 2
+        self._name_width = max(4, *(len(self._name(file)) for file in files))
+        self.header = (
+            f"{'file':{self._name_width}}  {'from':>9}   {'to':>9}  {'emotion':{self._label_width}} confidence"
+        )
 
-    @property
-    def header(self) -> str:
-        """The first line."""
-        return f"{'file':{self._width}}  {'from':>9}   {'to':>9}  {'emotion':{self._wide}} confidence"
-
-    def __call__(self, heard: Heard) -> str:
-        name = f"{self._name(heard.file):{self._width}}"
-        if heard.problem:
-            return f"{name}  {heard.problem}"
-        return "\n".join(f"{name}  {self._line(one)}" for one in heard.predictions)
+    def __call__(self, result: FilePrediction) -> str:
+        name = f"{self._name(result.file):{self._name_width}}"
+        if result.error:
+            return f"{name}  {result.error}"
+        return "\n".join(f"{name}  {self._line(one)}" for one in result.predictions)
 
     def _name(self, file: Path) -> str:
-        return shown(file.absolute().relative_to(self.folder))
+        return printable(file.absolute().relative_to(self._folder))
 
     def _line(self, one: Prediction) -> str:
-        emotion = f"{one.emotion:{self._wide}} {one.confidence:10.2f}" if one.emotion else "silence"
+        emotion = f"{one.emotion:{self._label_width}} {one.confidence:10.2f}" if one.emotion else "silence"
         return f"{_clock(one.start):>9} – {_clock(one.end):>9}  {emotion}"
 
 
-def as_json(heard: Heard) -> str:
-    """A file as lines of JSON, one per prediction, or one with an "error"."""
-    file = shown(heard.file)
-    if heard.problem:
-        return json.dumps({"file": file, "error": heard.problem})
-    return "\n".join(json.dumps({"file": file, **one.as_json()}) for one in heard.predictions)
-
-
-class Rows:
-    """What prints files as lines of CSV, under `header`; silence has no emotion."""
+class CsvFormat:
+    """Format results as lines of CSV, under `header`; the emotion of silence is empty."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = labels
         self.header = ",".join(["file", "start", "end", "emotion", "confidence", *labels, "error"])
 
-    def __call__(self, heard: Heard) -> str:
+    def __call__(self, result: FilePrediction) -> str:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
-        file = shown(heard.file)
-        if heard.problem:
-            rows.writerow([file, *[""] * (4 + len(self.labels)), heard.problem])
-        for one in heard.predictions:
+        file = printable(result.file)
+        if result.error:
+            rows.writerow([file, *[""] * (4 + len(self.labels)), result.error])
+        for one in result.predictions:
             values = one.as_json()
             start = [file, *(values[key] for key in ("start", "end", "emotion", "confidence"))]
             rows.writerow([*start, *(values["probabilities"].get(label, "") for label in self.labels), ""])
         return text.getvalue().rstrip("\n")
 
 
-def shown(path: Path) -> str:
-    """A path as text; what is no UTF-8 in it is escaped."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
+def as_json_lines(result: FilePrediction) -> str:
+    """Format a result as lines of JSON: one per prediction, or one with an "error"."""
+    file = printable(result.file)
+    if result.error:
+        return json.dumps({"file": file, "error": result.error})
+    return "\n".join(json.dumps({"file": file, **one.as_json()}) for one in result.predictions)
 
 
-def _heard(recognizer: Recognizer, file: Path, options: Options) -> Heard:
+def _predict_file(recognizer: Recognizer, file: Path, options: PredictOptions) -> FilePrediction:
     try:
-        sample_rate, seconds = facts(file)
-        warning = narrow(sample_rate, recognizer.framing.sample_rate)
-        if options.hop is None and seconds <= UTTERANCE:
-            return Heard(file, (recognizer(file),), warning=warning)
-        return Heard(file, tuple(recognizer.over_time(file, **options.following)), warning=warning)
+        sample_rate, seconds = read_header(file)
+        warning = bandwidth_warning(sample_rate, recognizer.framing.sample_rate)
+        if options.hop is None and seconds <= MAX_UTTERANCE:
+            return FilePrediction(file, (recognizer(file),), warning=warning)
+        return FilePrediction(file, tuple(recognizer.over_time(file, **options.stream_arguments)), warning=warning)
     except (ClipError, UserError) as error:
-        return Heard(file, problem=str(error).removeprefix(f"{file} ").rstrip("."))
+        return FilePrediction(file, error=str(error).removeprefix(f"{file} ").rstrip("."))
 
 
-def _under(folder: Path) -> Iterator[Path]:
+def _audio_files(folder: Path) -> Iterator[Path]:
     def stop(error: OSError) -> None:
         raise UserError(f"folder {error.filename} cannot be read: {error.strerror}.")
 

@@ -1,4 +1,4 @@
-"""What is heard in a stretch of sound."""
+"""The prediction for a segment of audio, and the smoothing of predictions over time."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from jaxtyping import Float
 
 @dataclass(frozen=True)
 class Prediction:
-    """The emotion of a stretch of sound.
+    """The predicted emotion of a segment of audio.
 
     Attributes:
-        start, end: where it lies in the recording, in seconds.
-        probabilities: of each emotion, in the network's order; empty for silence, in which nobody is heard.
+        start, end: of the segment, in seconds from the start of the recording.
+        probabilities: by emotion, in the order of the classifier's labels; empty for silence (VAD).
     """
 
     start: float
@@ -24,7 +24,7 @@ class Prediction:
 
     @property
     def emotion(self) -> str | None:
-        """The likeliest one; None for silence."""
+        """The most probable emotion; None for silence."""
         return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
 
     @property
@@ -33,7 +33,7 @@ class Prediction:
         return max(self.probabilities.values(), default=0.0)
 
     def as_json(self) -> dict[str, Any]:
-        """As plain data, rounded to what is worth writing down."""
+        """The prediction as plain data: times rounded to 1 ms, probabilities to 6 digits."""
         return {
             "start": round(self.start, 3),
             "end": round(self.end, 3),
@@ -44,10 +44,10 @@ class Prediction:
 
 
 class Smoothing:
-    """The mean of the probabilities of late.
+    """Moving average of the probabilities of consecutive windows.
 
     Attributes:
-        seconds: how far back it reaches; 0 leaves each window to itself.
+        seconds: length of the averaging interval; 0 disables smoothing.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -55,13 +55,13 @@ class Smoothing:
         self._recent: deque[tuple[float, Float[np.ndarray, " classes"]]] = deque()
 
     def __call__(self, end: float, probabilities: Float[np.ndarray, " classes"]) -> Float[np.ndarray, " classes"]:
-        """Take in those of a window that ends at `end` seconds."""
+        """Add the probabilities of a window that ends at `end` seconds; return the average."""
         self._recent.append((end, probabilities))
         while self._recent[0][0] < end and self._recent[0][0] <= end - self.seconds:
             self._recent.popleft()
         return np.mean([values for _, values in self._recent], axis=0)
 
 
-def named(labels: Sequence[str], probabilities: Float[np.ndarray, " classes"]) -> dict[str, float]:
-    """Probabilities by the names of the emotions."""
+def by_label(labels: Sequence[str], probabilities: Float[np.ndarray, " classes"]) -> dict[str, float]:
+    """Map each label to its probability."""
     return dict(zip(labels, map(float, probabilities), strict=True))

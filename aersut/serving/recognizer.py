@@ -1,6 +1,7 @@
-"""The recognizer: clips, arrays and streams in, emotions out, whatever it was loaded from."""
+"""The Python API of a speech emotion classifier: predictions for clips, arrays, long recordings and streams."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -9,48 +10,49 @@ import numpy as np
 from jaxtyping import Float, Int16, Shaped
 
 from aersut.contracts import Framing
-from aersut.data.audio import ClipError, Recording, blocks, fit, mono, read, recorded, resample, to_int16, trim
+from aersut.data import audio
+from aersut.data.audio import ClipError, Recording, to_int16
 from aersut.errors import UserError
-from aersut.serving.prediction import Prediction, named
-from aersut.serving.runners import Runner, open_file
-from aersut.serving.stream import HOP, Stream
-from aersut.serving.voice import GATE
+from aersut.serving.prediction import Prediction, by_label
+from aersut.serving.runners import Runner, load_runner
+from aersut.serving.stream import HOP, Stream, to_float
+from aersut.serving.vad import VAD_THRESHOLD
 
 Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
 
 
 def load(path: str | Path) -> "Recognizer":
-    """Load a network to hear with.
+    """Load a speech emotion classifier.
 
     Args:
-        path: a .tflite file that `--mode=export` wrote (a `model_*.tflite` with the bundle's `features.tflite` beside
-            it, or a `waveform_*.tflite`), or a run folder, whose selected checkpoint runs in JAX.
+        path: a .tflite file that `--mode=export` wrote (a `model_*.tflite` with `features.tflite` of the same export in
+            the same folder, or a `waveform_*.tflite`), or a run folder, whose selected checkpoint runs in JAX.
 
     Raises:
-        UserError: there is none.
+        UserError: the path does not exist, or is not a model that can be loaded.
     """
     path = Path(path)
     if path.is_dir():
         if not (path / "config.json").exists():
-            raise UserError(f"model {path} is a folder, but that of no run: name a run folder or a .tflite file.")
+            raise UserError(f"model {path} is a folder without config.json: expected a run folder or a .tflite file.")
         try:
-            from aersut.serving.checkpoint import CheckpointRunner
+            from aersut.serving.jax_runner import CheckpointRunner
         except ModuleNotFoundError as error:
             raise UserError(
-                f"a run folder is served by JAX; {error.name} is not installed: pip install 'aersut[train]', or name "
-                "an exported .tflite file."
+                f"a run folder needs {error.name}, which is not installed. Install it with pip install "
+                "'aersut[train]', or load an exported .tflite file."
             ) from None
         return Recognizer(CheckpointRunner(path))
     if not path.exists():
-        raise UserError(f"model {path}: there is no such file or run folder. Name a .tflite file, or a trained run.")
-    return Recognizer(open_file(path))
+        raise UserError(f"model {path}: no such file or folder. Expected a .tflite file or a run folder.")
+    return Recognizer(load_runner(path))
 
 
 class Recognizer:
-    """Hears emotions.
+    """Speech emotion classifier.
 
-    `recognizer("clip.wav")` is the emotion of one utterance; `over_time` follows a long recording, `stream` takes sound
-    as it arrives. It may be used from several threads at once.
+    `recognizer("clip.wav")` classifies one utterance, `over_time` a long recording window by window, and `stream`
+    samples as they arrive. Several threads may use one recognizer at the same time.
     """
 
     def __init__(self, runner: Runner) -> None:
@@ -58,41 +60,46 @@ class Recognizer:
 
     @property
     def name(self) -> str:
-        """That of the file or the run."""
-        return self._runner.about.name
+        """Name of the file or of the run folder."""
+        return self._runner.info.name
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The emotions that it tells apart."""
-        return self._runner.about.labels
+        """The emotions, in the order of the probabilities."""
+        return self._runner.info.labels
 
     @property
     def framing(self) -> Framing:
-        """The window that it hears at a time, and its sample rate."""
-        return self._runner.about.framing
+        """Window length and sample rate of the classifier's input."""
+        return self._runner.info.framing
 
     def __call__(self, clip: str | Path | Samples, sample_rate: int | None = None) -> Prediction:
-        """The emotion of one utterance, judged as `--mode=evaluate` judges a clip: without the silence around it, and
-        by its first seconds where it is longer than the network's window.
+        """Classify one utterance, exactly as `--mode=evaluate` does.
+
+        Leading and trailing silence is trimmed. An utterance that is longer than the window is cropped by `data.fit`,
+        by default to its start.
 
         Args:
-            clip: a sound file, or samples: int16, or floats in [-1, 1]; [samples] or [samples, channels].
+            clip: an audio file, or samples: int16, or floats in [-1, 1]; [samples] or [samples, channels].
             sample_rate: of an array, in Hz.
 
         Raises:
-            UserError: it cannot be read, or is silent or too short.
+            UserError: the clip cannot be read, or is silent or too short.
         """
-        with _named(clip):
-            recording = _recording(clip, sample_rate)
-            about = self._runner.about
-            kept = recording if about.trim_db is None else trim(recording, about.trim_db)
-            samples = to_int16(resample(kept, self.framing.sample_rate))
+        with _user_errors(clip):
+            if isinstance(clip, np.ndarray):
+                recording = audio.to_recording(*_array(clip, sample_rate))
+            else:
+                recording = audio.read_recording(Path(clip))
+            trim_db = self._runner.info.trim_db
+            trimmed = recording if trim_db is None else audio.trim(recording, trim_db)
+            samples = to_int16(audio.resample(trimmed, self.framing.sample_rate))
             if len(samples) < self.framing.frame_length:
                 raise ClipError(
-                    f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, of which "
-                    f"{len(samples):,} are left; one frame takes {self.framing.frame_length:,}"
+                    f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, trimmed and "
+                    f"resampled to {len(samples):,}; one frame needs {self.framing.frame_length:,}"
                 )
-        return Prediction(0.0, recording.seconds, named(self.labels, self._judged(samples)))
+        return Prediction(0.0, recording.seconds, by_label(self.labels, self._classify(samples)))
 
     def over_time(
         self,
@@ -101,89 +108,81 @@ class Recognizer:
         *,
         hop: float = HOP,
         smoothing: float = 0.0,
-        gate: float | None = GATE,
+        vad_threshold: float | None = VAD_THRESHOLD,
     ) -> Iterator[Prediction]:
-        """The emotion of each window of a recording of any length, in constant memory.
+        """Classify a recording of any length window by window, in constant memory.
 
-        It gives what `stream` gives for the same samples.
+        The predictions equal those of `stream` for the same samples.
 
         Args:
-            recording: a sound file by its path or opened for reading, or samples as for a call.
+            recording: an audio file by path or opened for reading, or samples as in `__call__`.
             sample_rate: of an array, in Hz.
-            hop, smoothing, gate: as for `stream`.
+            hop, smoothing, vad_threshold: see `stream`.
 
         Raises:
-            UserError: it cannot be read, or is too short.
+            UserError: the recording cannot be read, or is too short.
         """
-        with _named(recording):
-            stream: Stream | None = None
-            for piece in _pieces(recording, sample_rate):
-                stream = stream or self.stream(piece.sample_rate, hop=hop, smoothing=smoothing, gate=gate)
-                yield from stream.push(piece.samples)
-            last = stream.finish() if stream else []
-            yield from last
-            if not (stream and stream.windows):
-                raise ClipError("is too short: it does not fill a single frame")
+        with _user_errors(recording):
+            blocks = _blocks(recording, sample_rate)
+            first = next(blocks)
+            stream = self.stream(first.sample_rate, hop=hop, smoothing=smoothing, vad_threshold=vad_threshold)
+            for block in itertools.chain([first], blocks):
+                yield from stream.push(block.samples)
+            yield from stream.finish()
+            if not stream.windows:
+                raise ClipError("is too short: it does not fill one frame")
 
     def stream(
-        self, sample_rate: int | None = None, *, hop: float = HOP, smoothing: float = 0.0, gate: float | None = GATE
+        self,
+        sample_rate: int | None = None,
+        *,
+        hop: float = HOP,
+        smoothing: float = 0.0,
+        vad_threshold: float | None = VAD_THRESHOLD,
     ) -> Stream:
-        """Return a stream, whose `push(samples)` gives the windows that have become complete.
+        """Return a stream, whose `push(samples)` returns predictions for the windows that the samples complete.
 
         Args:
-            sample_rate: of what is pushed, in Hz; None for the network's own.
-            hop: seconds from one window to the next.
-            smoothing: each window's probabilities become the mean over those of this many seconds.
-            gate: in dB of full scale; windows without a voice above it are silence (`aersut.serving.voice`). None
-                judges them all.
+            sample_rate: of the pushed samples, in Hz; None: the classifier's.
+            hop: seconds from the start of one window to the start of the next.
+            smoothing: length of the moving average over the windows' probabilities, in seconds; 0: none.
+            vad_threshold: voice activity detection (VAD) threshold in dB of full scale; quieter windows are silence
+                (`aersut.serving.vad`). None classifies every window.
 
         Raises:
-            UserError: hop or smoothing cannot be.
+            UserError: a value is out of range.
         """
-        return Stream(self._followed, self.labels, self.framing, sample_rate, hop, smoothing, gate)
+        return Stream(self._classify_window, self.labels, self.framing, sample_rate, hop, smoothing, vad_threshold)
 
-    def _followed(self, window: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
-        # without the silence around what is said, as the clips that the network has learnt from
-        trim_db, rate = self._runner.about.trim_db, self.framing.sample_rate
-        heard = window if trim_db is None else trim(Recording(_to_float(window), rate), trim_db).samples
-        return self._judged(heard if heard is window else to_int16(heard))
+    def _classify_window(self, window: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
+        # without leading and trailing silence, as the clips of the training set
+        trim_db, rate = self._runner.info.trim_db, self.framing.sample_rate
+        if trim_db is not None:
+            window = to_int16(audio.trim(Recording(to_float(window), rate), trim_db).samples)
+        return self._classify(window)
 
-    def _judged(self, samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
-        return self._runner(_to_float(fit(samples, self.framing.samples, self._runner.about.fit)))
-
-
-def _to_float(samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
-    return samples * np.float32(1 / 32768)
+    def _classify(self, samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
+        return self._runner(to_float(audio.crop_or_pad(samples, self.framing.samples, self._runner.info.fit)))
 
 
-def _recording(clip: str | Path | Samples, sample_rate: int | None) -> Recording:
-    if isinstance(clip, np.ndarray):
-        return recorded(_channels(clip), _rate(sample_rate))
-    return read(Path(clip))
-
-
-def _pieces(recording: str | Path | BinaryIO | Samples, sample_rate: int | None) -> Iterator[Recording]:
+def _blocks(recording: str | Path | BinaryIO | Samples, sample_rate: int | None) -> Iterator[Recording]:
     if isinstance(recording, np.ndarray):
-        return iter([mono(_channels(recording), _rate(sample_rate))[0]])
-    return blocks(Path(recording) if isinstance(recording, str) else recording)
+        return iter([audio.downmix(*_array(recording, sample_rate))[0]])
+    return audio.read_blocks(Path(recording) if isinstance(recording, str) else recording)
 
 
-def _rate(sample_rate: int | None) -> int:
+def _array(samples: Samples, sample_rate: int | None) -> tuple[Shaped[np.ndarray, "samples channels"], int]:
     if sample_rate is None:
-        raise UserError("an array does not say how fast it was sampled: give sample_rate in Hz.")
-    return sample_rate
-
-
-def _channels(samples: Samples) -> Shaped[np.ndarray, "samples channels"]:
+        raise UserError("the sample rate of an array is unknown: pass sample_rate in Hz.")
     if samples.dtype != np.int16 and not np.issubdtype(samples.dtype, np.floating):
         raise UserError(f"samples are {samples.dtype}: expected int16, or floats in [-1, 1].")
-    kept = samples if samples.dtype == np.int16 else samples.astype(np.float32, copy=False)
-    return kept[:, None] if kept.ndim == 1 else kept
+    converted = samples if samples.dtype == np.int16 else samples.astype(np.float32, copy=False)
+    return converted[:, None] if converted.ndim == 1 else converted, sample_rate
 
 
 @contextlib.contextmanager
-def _named(clip: object) -> Iterator[None]:
-    """What is wrong with a clip as an error of the user's, with the clip's name."""
+def _user_errors(clip: object) -> Iterator[None]:
+    """Raise a `ClipError` of the block as a `UserError` with the clip's name."""
     try:
         yield
     except ClipError as error:

@@ -1,4 +1,4 @@
-"""What turns a window of samples into probabilities: an exported file in LiteRT, without JAX or TensorFlow."""
+"""Inference on one window of samples with an exported file in LiteRT, without JAX or TensorFlow."""
 
 import contextlib
 import os
@@ -14,22 +14,22 @@ from jaxtyping import Float
 
 from aersut.contracts import Framing
 from aersut.errors import UserError
-from aersut.export.flatbuffer import metadata
-from aersut.litert import Model
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.litert import LiteRTModel
 
 FEATURES = "features.tflite"
-"""The file beside the classifiers of a bundle that computes what they read."""
+"""The file of an export that computes the classifiers' input (the audio frontend)."""
 
 
 @dataclass(frozen=True)
-class About:
-    """What a recognizer has to know of its network.
+class ModelInfo:
+    """The properties of a model that inference needs.
 
     Attributes:
-        name: of the file or the run.
+        name: of the file or of the run folder.
         labels: the emotions, in the order of the probabilities.
-        framing: whose window it reads.
-        trim_db, fit: how evaluation cuts the window out of a clip: see `aersut.data.audio`.
+        framing: window length and sample rate of the input.
+        trim_db, fit: how evaluation selects the window from a clip (`aersut.data.audio`).
     """
 
     name: str
@@ -40,108 +40,100 @@ class About:
 
 
 class Runner(Protocol):
-    """A network at work; it may be called from several threads at once."""
+    """Inference on one window; several threads may call it at the same time."""
 
     @property
-    def about(self) -> About:
-        """What it is."""
+    def info(self) -> ModelInfo:
+        """The model's properties."""
 
     def __call__(self, window: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
         """The probabilities of one window of samples in [-1, 1]."""
 
 
 @dataclass(frozen=True)
-class FileRunner:
-    """One exported file, or a features file and a classifier one after the other."""
+class TFLiteRunner:
+    """Inference with one exported file, or with a features file followed by a classifier."""
 
-    about: About
-    networks: "Pool"
+    info: ModelInfo
+    interpreters: "InterpreterPool"
 
     def __call__(self, window: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
-        with self.networks.one() as networks:
+        with self.interpreters.acquire() as models:
             values = window
-            for network in networks:
-                values = network(values[None])[0]
+            for model in models:
+                values = model(values[None])[0]
         return values
 
 
-def open_file(path: Path) -> FileRunner:
-    """Return the runner of a .tflite file that was exported here.
+def load_runner(path: Path) -> TFLiteRunner:
+    """Load a .tflite file that `--mode=export` wrote.
 
     Raises:
-        UserError: it is none, it is damaged, or it cannot run by itself.
+        UserError: the file is not an exported classifier, is damaged, or lacks its features file.
     """
-    file, tree = _read(path)
-    kind = tree["kind"]
-    if kind == "waveform":
-        files = {path: file}
-    elif kind == "classifier":
-        before, features = _read_features(path, tree)
-        files = {before: features, path: file}
-    else:
+    file = _read(path)
+    tree = file.metadata
+    if tree["kind"] not in ("waveform", "classifier"):
         raise UserError(
-            f"{path} computes features, it hears no emotion: name a model_*.tflite or waveform_*.tflite beside it."
+            f"{path} only computes features. Expected a model_*.tflite or waveform_*.tflite of the same export."
         )
-    about = About(
+    files = (file,) if tree["kind"] == "waveform" else (_read_features(path, tree), file)
+    info = ModelInfo(
         name=path.name,
         labels=tuple(tree["labels"]),
         framing=Framing(**tree["framing"]),
         trim_db=tree.get("trim_db", 40.0),
         fit=tree.get("fit", "start"),
     )
-    pool = Pool(lambda: tuple(Model(content, str(name)) for name, content in files.items()))
-    with pool.one():  # what is wrong with a file shows here
-        return FileRunner(about, pool)
+    pool = InterpreterPool(lambda: tuple(map(LiteRTModel, files)))
+    with pool.acquire():  # a file that LiteRT cannot run is reported here
+        return TFLiteRunner(info, pool)
 
 
-def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
-    try:
-        file = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
-    tree = metadata(file, str(path))
-    if tree is None:
+def _read(path: Path) -> TFLiteFile:
+    file = TFLiteFile.read(path)
+    if file.metadata is None:
         raise UserError(
-            f"{path} does not say what it is: it was exported by another program, or an early version of this one. "
-            "Export the run again, with --mode=export."
+            f"{path} has no AERSUT metadata: it was exported by another program, or by an early version of this one. "
+            "Export the run again with --mode=export."
         )
-    return file, tree
+    return file
 
 
-def _read_features(path: Path, tree: dict[str, Any]) -> tuple[Path, bytes]:
-    before = path.with_name(FEATURES)
-    if not before.exists():
+def _read_features(path: Path, tree: dict[str, Any]) -> TFLiteFile:
+    frontend = path.with_name(FEATURES)
+    if not frontend.exists():
         raise UserError(
-            f"{path} reads features, and there is no {FEATURES} beside it to compute them. Copy it there from the "
-            "run's export folder, or name a waveform_*.tflite, which reads samples."
+            f"{path} needs {FEATURES} in the same folder, and there is none. Copy it there from the run's export "
+            "folder, or use a waveform_*.tflite, which needs no other file."
         )
-    features, about = _read(before)
+    features = _read(frontend)
     for key in ("framing", "features", "scaling", "per_utterance"):
-        if about.get(key) != tree.get(key):
+        if features.metadata.get(key) != tree.get(key):
             raise UserError(
-                f"{before} and {path.name} are of different runs: their {key} differ. Copy both from one export folder."
+                f"{frontend} and {path.name} are of different runs ('{key}' differs): copy both from one export folder."
             )
-    return before, features
+    return features
 
 
-class Pool:
-    """As many copies of the networks as there are cores, made when they are needed; who finds none free waits."""
+class InterpreterPool:
+    """One set of interpreters per CPU core, created on demand, for use by several threads."""
 
-    def __init__(self, make: Callable[[], tuple[Model, ...]]) -> None:
+    def __init__(self, make: Callable[[], tuple[LiteRTModel, ...]]) -> None:
         self._make = make
-        self._making = threading.Lock()  # what keeps LiteRT quiet is the whole process's
-        self._free: queue.LifoQueue[tuple[Model, ...] | None] = queue.LifoQueue()
+        self._making = threading.Lock()  # LiteRT is silenced for the whole process while it loads
+        self._free: queue.LifoQueue[tuple[LiteRTModel, ...] | None] = queue.LifoQueue()
         for _ in range(os.cpu_count() or 1):
             self._free.put(None)
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[tuple[Model, ...]]:
-        """Networks for the block alone."""
-        networks = self._free.get()
+    def acquire(self) -> Iterator[tuple[LiteRTModel, ...]]:
+        """Reserve a set for the block; wait if none is free."""
+        models = self._free.get()
         try:
-            if networks is None:
+            if models is None:
                 with self._making:
-                    networks = self._make()
-            yield networks
+                    models = self._make()
+            yield models
         finally:
-            self._free.put(networks)
+            self._free.put(models)

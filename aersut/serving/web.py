@@ -1,8 +1,8 @@
-"""The monitor's pages and connections, by Starlette.
+"""The monitor's web application: pages, file uploads and live streams, with Starlette.
 
-Gradio was weighed: its streaming microphone sends pieces of encoded files, its page loads assets from elsewhere unless
-it is told not to, and its current releases cannot be installed beside our pydantic and numpy. A WebSocket carries the
-samples of an AudioWorklet as they are.
+Gradio was considered: its microphone component streams encoded file fragments, its page loads third-party assets unless
+configured otherwise, and its current releases conflict with our pydantic and numpy. Here a WebSocket carries the raw
+samples of an AudioWorklet.
 """
 
 import asyncio
@@ -24,24 +24,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from aersut.errors import UserError
-from aersut.serving.gallery import Gallery
-from aersut.serving.guard import Guard
-from aersut.serving.place import Access
-from aersut.serving.predict import Options
-from aersut.serving.session import Message, Session, recording
+from aersut.serving.access_control import AccessControl
+from aersut.serving.address import Access
+from aersut.serving.predict import PredictOptions
+from aersut.serving.served_models import ServedModels
+from aersut.serving.session import Message, Session, recording_messages
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-POLICY, BUSY, AWAY = 1008, 1013, 1001  # why a WebSocket is closed: RFC 6455
+INVALID, BUSY, IDLE = 1008, 1013, 1001
+"""WebSocket close codes (RFC 6455): policy violation, try again later, going away."""
+EXPECTED = 'expected {"model": …, "sample_rate": …} as JSON, then blocks of 16-bit little-endian mono samples'
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one server bears.
+    """Limits of one server.
 
     Attributes:
-        sessions: listeners and uploads at the same time.
-        upload: bytes of a file.
-        idle: seconds after which a listener who sends nothing is let go.
+        sessions: maximum number of simultaneous streams and uploads.
+        upload: maximum size of a file, in bytes.
+        idle: seconds without samples after which a stream is closed.
     """
 
     sessions: int = 8
@@ -49,108 +51,103 @@ class Limits:
     idle: float = 60.0
 
 
-def application(gallery: Gallery, options: Options, access: Access, limits: Limits) -> ASGIApp:
+def application(models: ServedModels, options: PredictOptions, access: Access, limits: Limits) -> ASGIApp:
     """The monitor as an ASGI application."""
-    service = Service(gallery, options, limits)
-    page = _page()
+    service = Service(models, options, limits)
+    folder = resources.files("aersut.serving") / "page"
+    page = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     routes = [
         Route("/models", service.models),
-        Route("/judge", service.judge, methods=["POST"]),
-        WebSocketRoute("/listen", service.listen),
-        # by name out of what was read when it started: no path of the disk can be asked for
+        Route("/predict", service.predict, methods=["POST"]),
+        WebSocketRoute("/stream", service.stream),
+        # fixed names and content that is read at start: no request can reach another path of the disk
         *(Route(f"/{name}", _fixed(content, name)) for name, content in page.items()),
         Route("/", _fixed(page["index.html"], "index.html")),
     ]
-    return Guard(Starlette(routes=routes), access, page["token.html"].decode())
-
-
-def _page() -> dict[str, bytes]:
-    folder = resources.files("aersut.serving") / "page"
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    return AccessControl(Starlette(routes=routes), access, page["token.html"].decode())
 
 
 def _fixed(content: bytes, name: str) -> Any:
-    async def answer(_: Request) -> Response:
+    async def respond(_: Request) -> Response:
         return Response(content, media_type=TYPES[name[name.rindex(".") :]])
 
-    return answer
+    return respond
 
 
-class FullError(Exception):
-    """There are as many sessions as there may be."""
+class CapacityError(Exception):
+    """The maximum number of sessions is reached."""
 
 
 class Service:
-    """What the page asks for."""
+    """The endpoints that the page uses."""
 
-    def __init__(self, gallery: Gallery, options: Options, limits: Limits) -> None:
-        self._gallery, self._options, self._limits = gallery, options, limits
+    def __init__(self, models: ServedModels, options: PredictOptions, limits: Limits) -> None:
+        self._models, self._options, self._limits = models, options, limits
         self._sessions = 0
 
     @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
+    def _reserve_session(self) -> Iterator[None]:
         if self._sessions >= self._limits.sessions:
-            raise FullError
+            raise CapacityError(
+                f"the monitor serves its maximum of {self._limits.sessions} sessions. Try again when one has ended."
+            )
         self._sessions += 1
         try:
             yield
         finally:
             self._sessions -= 1
 
-    @property
-    def _full(self) -> str:
-        return f"all {self._limits.sessions} places of this monitor are taken; try again when somebody has left."
-
     async def models(self, _: Request) -> Response:
-        """What there is to choose from, and what is allowed."""
-        hop = self._options.following["hop"]
-        return JSONResponse({"models": self._gallery.as_json(), "hop": hop, "upload": self._limits.upload})
+        """List the models, the hop in seconds, and the maximum upload size in bytes."""
+        hop = self._options.stream_arguments["hop"]
+        return JSONResponse({"models": self._models.as_json(), "hop": hop, "upload": self._limits.upload})
 
-    async def judge(self, request: Request) -> Response:
-        """A sound file as the body; the answer is a line of JSON for each message."""
+    async def predict(self, request: Request) -> Response:
+        """Classify the audio file in the request body; the response has one message per line, as JSON."""
         too_large = JSONResponse({"error": f"the file is larger than {self._limits.upload >> 20} MB."}, 413)
         if int(request.headers.get("content-length", 0)) > self._limits.upload:
             return too_large
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(self._place())
-                recognizer = self._gallery[request.query_params.get("model", "")]
-                # it has no name, and is gone when it is closed
+                stack.enter_context(self._reserve_session())
+                recognizer = self._models[request.query_params.get("model", "")]
+                # unnamed, and deleted when it is closed
                 file = stack.enter_context(tempfile.SpooledTemporaryFile(1 << 20))
-                async for piece in request.stream():
-                    if file.tell() + len(piece) > self._limits.upload:
+                async for block in request.stream():
+                    if file.tell() + len(block) > self._limits.upload:
                         return too_large
-                    await run_in_threadpool(file.write, piece)
-                messages = recording(recognizer, file, self._options)  # type: ignore[arg-type]
+                    await run_in_threadpool(file.write, block)
+                messages = recording_messages(recognizer, file, self._options)  # type: ignore[arg-type]
                 first = await run_in_threadpool(next, messages)
             except ClientDisconnect:
-                return Response(status_code=400)  # to nobody
-            except FullError:
-                return JSONResponse({"error": self._full}, 503)
+                return Response(status_code=400)  # the client has gone
+            except CapacityError as error:
+                return JSONResponse({"error": str(error)}, 503)
             except UserError as error:
                 return JSONResponse({"error": str(error)}, 422)
-            return Lines(first, messages, stack.pop_all())
+            return JSONLinesResponse(first, messages, stack.pop_all())
         raise AssertionError
 
-    async def listen(self, socket: WebSocket) -> None:
-        """A listener: first {"model": …, "sample_rate": …}, then mono samples of 16 bits as they are heard."""
+    async def stream(self, socket: WebSocket) -> None:
+        """Classify a live stream: {"model": …, "sample_rate": …} first, then blocks of 16-bit mono samples."""
         await socket.accept()
-        with contextlib.suppress(WebSocketDisconnect):  # they come and go
+        with contextlib.suppress(WebSocketDisconnect):  # the client may leave at any time
             try:
-                with self._place():
-                    await self._listen(socket)
-            except FullError:
-                await _refuse(socket, self._full, BUSY)
+                with self._reserve_session():
+                    await self._stream(socket)
+            except CapacityError as error:
+                await _close(socket, str(error), BUSY)
             except TimeoutError:
-                await _refuse(socket, f"nothing was heard for {self._limits.idle:g} s.", AWAY)
-            except (UserError, ValueError, KeyError, TypeError) as error:
-                said = str(error) if isinstance(error, UserError) else "what was sent cannot be understood."
-                await _refuse(socket, said, POLICY)
+                await _close(socket, f"no samples arrived for {self._limits.idle:g} s.", IDLE)
+            except UserError as error:
+                await _close(socket, str(error), INVALID)
+            except (ValueError, KeyError, TypeError):
+                await _close(socket, f"the message is invalid: {EXPECTED}.", INVALID)
 
-    async def _listen(self, socket: WebSocket) -> None:
+    async def _stream(self, socket: WebSocket) -> None:
         async with asyncio.timeout(self._limits.idle):
-            asked = await socket.receive_json()
-        session = Session(self._gallery[asked["model"]], int(asked["sample_rate"]), self._options)
+            request = await socket.receive_json()
+        session = Session(self._models[request["model"]], int(request["sample_rate"]), self._options)
         if session.warning:
             await socket.send_json({"warning": f"the microphone {session.warning}"})
         while True:
@@ -160,16 +157,16 @@ class Service:
                 await socket.send_json(message)
 
 
-class Lines(StreamingResponse):
-    """Messages as lines of JSON; what is held meanwhile is let go, also when the listener does not wait for the end."""
+class JSONLinesResponse(StreamingResponse):
+    """Messages as lines of JSON; `resources` are released at the end, also if the client disconnects earlier."""
 
-    def __init__(self, first: Message, rest: Iterator[Message], held: contextlib.ExitStack) -> None:
+    def __init__(self, first: Message, rest: Iterator[Message], resources: contextlib.ExitStack) -> None:
         super().__init__(_lines(first, rest), media_type="application/x-ndjson")
-        self._held = held
+        self._resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """An ASGI application."""
-        with self._held:
+        """Send the response."""
+        with self._resources:
             await super().__call__(scope, receive, send)
 
 
@@ -182,7 +179,7 @@ async def _lines(first: Message, rest: Iterator[Message]) -> AsyncIterator[str]:
         yield json.dumps({"error": str(error)}) + "\n"
 
 
-async def _refuse(socket: WebSocket, reason: str, code: int) -> None:
-    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it may be gone already
+async def _close(socket: WebSocket, reason: str, code: int) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the client may have disconnected
         await socket.send_json({"error": reason})
         await socket.close(code)

@@ -1,10 +1,9 @@
-"""What a sweep has found so far: the table, what matters, and the commands that make the winner."""
+"""Results of a sweep: table of trials, hyperparameter importance, and the commands that reproduce the best trial."""
 
 import csv
 import io
 import shlex
 import statistics
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,28 +15,29 @@ from aersut import experiment as experiments
 from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.paths import write_text
+from aersut.program import program
 from aersut.sweep.plan import Plan
-from aersut.sweep.space import short
-from aersut.sweep.study import counted
-from aersut.sweep.trial import overrides_of, reason, seconds
+from aersut.sweep.space import shorten
+from aersut.sweep.study import sweep_trials
+from aersut.sweep.trial import failure_reason, trial_overrides, trial_seconds
 
-SHOWN = 10
-"""Trials in the table; all are in trials.csv."""
-HEADS = {"uar": "UAR", "size": "int8 KB", "arena": "arena KB"}
+MAX_ROWS = 10
+"""Rows of the printed table; trials.csv has all trials."""
+HEADINGS = {"uar": "UAR", "size": "int8 KB", "arena": "arena KB"}
 
 
 @dataclass(frozen=True)
-class Results:
-    """The trials of a sweep by their outcome.
+class SweepResults:
+    """The trials of a sweep by their state.
 
     Attributes:
-        done: those that ended, the best first; with two objectives those of the Pareto front, then the others.
-        front: the numbers of those on the Pareto front; of one objective, of the best alone.
-        importance: how much each key matters for the UAR (fANOVA), where that can be told.
+        complete: the complete trials, the best first; with two objectives, the Pareto front first.
+        front: the numbers of the trials on the Pareto front; with one objective, of the best trial alone.
+        importance: the importance of each key for the UAR (fANOVA); empty with too few keys or trials.
     """
 
     plan: Plan
-    done: list[FrozenTrial]
+    complete: list[FrozenTrial]
     pruned: list[FrozenTrial]
     failed: list[FrozenTrial]
     running: list[FrozenTrial]
@@ -45,143 +45,126 @@ class Results:
     importance: dict[str, float]
 
     def trial(self, number: int | None = None) -> FrozenTrial:
-        """The winner, or the trial of a number.
-
-        Raises:
-            UserError: there is none that ended.
-        """
-        for trial in self.done:
+        """The best trial, or the complete trial with this number; `UserError` if there is none."""
+        for trial in self.complete:
             if number in (None, trial.number):
                 return trial
-        raise UserError(
-            f"no trial of the sweep in {self.plan.folder} has ended yet."
-            if number is None
-            else f"--trial={number}: that trial has not ended; those that have: "
-            f"{', '.join(str(trial.number) for trial in self.done) or 'none'}."
-        )
+        if number is None:
+            raise UserError(f"the sweep in {self.plan.folder} has no complete trial yet; omit --status to run it.")
+        known = ", ".join(str(trial.number) for trial in self.complete) or "none"
+        raise UserError(f"--trial={number}: expected the number of a complete trial: {known}.")
 
 
-def results(plan: Plan, study: optuna.Study) -> Results:
-    """Read a study."""
-    trials = counted(study)
-    by = {state: [trial for trial in trials if trial.state == state] for state in TrialState}
-    done = sorted(by[TrialState.COMPLETE], key=lambda trial: (-trial.values[0], *trial.values[1:], trial.number))
-    several = len(study.directions) > 1
-    front = {trial.number for trial in study.best_trials} if several else {trial.number for trial in done[:1]}
-    done = [
-        *(trial for trial in done if trial.number in front),
-        *(trial for trial in done if trial.number not in front),
-    ]
-    return Results(
+def read_results(plan: Plan, study: optuna.Study) -> SweepResults:
+    """Read the results of a study."""
+    trials = sweep_trials(study)
+    by_state = {state: [trial for trial in trials if trial.state == state] for state in TrialState}
+    complete = sorted(
+        by_state[TrialState.COMPLETE], key=lambda trial: (-trial.values[0], *trial.values[1:], trial.number)
+    )
+    best = study.best_trials if len(study.directions) > 1 else complete[:1]
+    front = frozenset(trial.number for trial in best)
+    return SweepResults(
         plan,
-        done,
-        by[TrialState.PRUNED],
-        by[TrialState.FAIL],
-        [*by[TrialState.RUNNING], *by[TrialState.WAITING]],
-        frozenset(front),
-        _importance(plan, study, len(done)),
+        sorted(complete, key=lambda trial: trial.number not in front),
+        by_state[TrialState.PRUNED],
+        by_state[TrialState.FAIL],
+        [*by_state[TrialState.RUNNING], *by_state[TrialState.WAITING]],
+        front,
+        _importance(plan, study, len(complete)),
     )
 
 
-def spread(trial: FrozenTrial) -> float | None:
-    """The standard deviation over a trial's runs; None of one run."""
+def uar_std(trial: FrozenTrial) -> float | None:
+    """The sample standard deviation of the UAR over a trial's runs; None for a single run."""
     scores = [result["uar"] for result in trial.user_attrs.get("runs") or [] if "uar" in result]
     return statistics.stdev(scores) if len(scores) > 1 else None
 
 
-def table(found: Results) -> str:
-    """The results as text."""
-    plan = found.plan
-    total = len(found.done) + len(found.pruned) + len(found.failed)
-    counts = [
-        f"{total} of {plan.trials} trials ended",
-        *([f"{len(found.pruned)} of them given up early"] if found.pruned else []),
-        *([f"{len(found.failed)} of them FAILED"] if found.failed else []),
-        *([f"{len(found.running)} under way or waiting"] if found.running else []),
-    ]
+def sweep_table(results: SweepResults) -> str:
+    """The results as a text table."""
+    plan = results.plan
+    ended = len(results.complete) + len(results.pruned) + len(results.failed)
+    counts = [f"{ended} of {plan.trials} trials ended"]
+    states = {"pruned": results.pruned, "FAILED": results.failed, "running or waiting": results.running}
+    counts += [f"{len(trials)} {state}" for state, trials in states.items() if trials]
     lines = [f"sweep {plan.name}: {', '.join(counts)}"]
-    if found.failed:
-        failed = found.failed[-1]
-        lines.append(f"trial {failed.number} failed: {reason(failed)}")
-    if not found.done:
+    if results.failed:
+        failed = results.failed[-1]
+        lines.append(f"trial {failed.number} failed: {failure_reason(failed)}")
+    if not results.complete:
         return "\n".join(lines)
     names = plan.sweep.objectives
     several = len(names) > 1
-    rows = [["trial", *(HEADS[name] for name in names), "±", "epoch", "s", *plan.space, "folder"]]
-    for trial in found.done[: max(SHOWN, len(found.front) if several else 0)]:
-        rows.append(_row(found, trial))
-    if all(row[len(names) + 1] == "" for row in rows[1:]):
-        rows = [[cell for place, cell in enumerate(row) if place != len(names) + 1] for row in rows]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    rows = [["trial", *(HEADINGS[name] for name in names), "±", "epoch", "s", *plan.space, "folder"]]
+    for trial in results.complete[: max(MAX_ROWS, len(results.front) if several else 0)]:
+        rows.append(_row(results, trial))
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]  # without the ± of single runs
+    widths = [max(map(len, column)) for column in columns]
     lines.append("")
-    for row in rows:
+    for row in zip(*columns, strict=True):
         lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if several:
-        lines.append("* on the Pareto front: nothing is better in one without being worse in the other")
-    if len(found.importance) > 1:
-        shares = ", ".join(f"{key} {share:.0%}" for key, share in found.importance.items())
-        lines.append(f"\nimportance for the UAR (fANOVA over {len(found.done)} trials): {shares}")
+        lines.append("* Pareto front: no other trial is better in one objective without being worse in the other")
+    if len(results.importance) > 1:
+        importance = ", ".join(f"{key} {fraction:.0%}" for key, fraction in results.importance.items())
+        lines.append(f"\nimportance for the UAR (fANOVA over {len(results.complete)} trials): {importance}")
     return "\n".join(lines)
 
 
-def _row(found: Results, trial: FrozenTrial) -> list[str]:
+def _row(results: SweepResults, trial: FrozenTrial) -> list[str]:
     runs = trial.user_attrs.get("runs") or []
-    deviation = spread(trial)
+    std = uar_std(trial)
     values = [f"{trial.values[0]:.3f}", *(f"{value / 1000:,.1f}" for value in trial.values[1:])]
     several = len(trial.values) > 1
     return [
-        f"{trial.number}{' *' if several and trial.number in found.front else ''}",
+        f"{trial.number}{' *' if several and trial.number in results.front else ''}",
         *values,
-        "" if deviation is None else f"{deviation:.3f}",
+        "" if std is None else f"{std:.3f}",
         "/".join(str(run["epoch"]) for run in runs),
-        f"{seconds(trial):.0f}",
-        *(short(text) for _, text in overrides_of(found.plan, trial)),
+        f"{trial_seconds(trial):.0f}",
+        *(shorten(text) for _, text in trial_overrides(results.plan, trial)),
         runs[0]["folder"] + (f" +{len(runs) - 1}" if len(runs) > 1 else "") if runs else "",
     ]
 
 
-def commands(found: Results, number: int | None = None) -> str:
-    """The command that trains a trial's configuration, and the one that goes on with what the sweep has trained."""
-    trial = found.trial(number)
-    program = "aersut" if Path(sys.argv[0]).name == "aersut" else "python launch.py"
-    overrides = [f"--experiment.{key}={text}" for key, text in overrides_of(found.plan, trial)]
-    lines = [f"trial {trial.number}, from nothing:", f"  {program} {shlex.join([*found.plan.asked, *overrides])}"]
+def reproduction_commands(results: SweepResults, number: int | None = None) -> str:
+    """The command that trains a trial's configuration anew, and the one that opens its existing run folder."""
+    trial, plan, launch = results.trial(number), results.plan, program()
+    overrides = [f"--experiment.{key}={text}" for key, text in trial_overrides(plan, trial)]
+    lines = [f"train trial {trial.number} anew:", f"  {launch} {shlex.join([*plan.command_line, *overrides])}"]
     runs = trial.user_attrs.get("runs") or []
-    if runs and (found.plan.folder / runs[0]["folder"] / "checkpoints").is_dir():
-        folder = found.plan.folder / runs[0]["folder"]
-        lines += [
-            "as it was trained here, to evaluate, export and report:",
-            f"  {program} {shlex.join([f'--workdir={folder}'])}",
-        ]
+    if runs and (plan.folder / runs[0]["folder"] / "checkpoints").is_dir():
+        folder = plan.folder / runs[0]["folder"]
+        lines.append(f"evaluate, export and report the trained run:\n  {launch} {shlex.join([f'--workdir={folder}'])}")
     return "\n".join(lines)
 
 
-def configuration(found: Results, number: int | None = None) -> Experiment:
+def trial_experiment(results: SweepResults, number: int | None = None) -> Experiment:
     """The experiment of a trial, with the seed and the fold of the sweep's own experiment."""
-    trial = found.trial(number)
-    return experiments.load(found.plan.experiment, overrides_of(found.plan, trial))
+    return experiments.load_experiment(results.plan.experiment, trial_overrides(results.plan, results.trial(number)))
 
 
-def write_csv(found: Results) -> Path:
-    """Write every trial into `trials.csv`, for other programs; return its path."""
+def write_trials_csv(results: SweepResults) -> Path:
+    """Write every ended trial to `trials.csv`; return its path."""
     text = io.StringIO()
     rows = csv.writer(text)
-    keys = list(found.plan.space)
-    rows.writerow(["trial", "state", *found.plan.sweep.objectives, "deviation", "seconds", *keys, "folders", "error"])
-    for trial in sorted([*found.done, *found.pruned, *found.failed], key=lambda trial: trial.number):
-        known = dict(overrides_of(found.plan, trial))
+    keys, objectives = list(results.plan.space), results.plan.sweep.objectives
+    rows.writerow(["trial", "state", *objectives, "uar_std", "seconds", *keys, "folders", "error"])
+    for trial in sorted([*results.complete, *results.pruned, *results.failed], key=lambda trial: trial.number):
+        overrides = dict(trial_overrides(results.plan, trial))
         values: list[Any] = list(trial.values or [])
-        values += [""] * (len(found.plan.sweep.objectives) - len(values))
+        values += [""] * (len(objectives) - len(values))
         folders = " ".join(run["folder"] for run in trial.user_attrs.get("runs") or [])
-        about = [spread(trial), round(seconds(trial), 2), *(known.get(key, "") for key in keys), folders]
-        rows.writerow([trial.number, trial.state.name.lower(), *values, *about, trial.user_attrs.get("error", "")])
-    path = found.plan.folder / "trials.csv"
+        details = [uar_std(trial), round(trial_seconds(trial), 2), *(overrides.get(key, "") for key in keys), folders]
+        rows.writerow([trial.number, trial.state.name.lower(), *values, *details, trial.user_attrs.get("error", "")])
+    path = results.plan.folder / "trials.csv"
     write_text(path, text.getvalue())
     return path
 
 
-def _importance(plan: Plan, study: optuna.Study, done: int) -> dict[str, float]:
-    if len(plan.space) < 2 or done < 4:
+def _importance(plan: Plan, study: optuna.Study, complete: int) -> dict[str, float]:
+    if len(plan.space) < 2 or complete < 4:
         return {}
     try:
         return optuna.importance.get_param_importances(
@@ -189,5 +172,5 @@ def _importance(plan: Plan, study: optuna.Study, done: int) -> dict[str, float]:
             evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0),
             target=lambda trial: trial.values[0],
         )
-    except (ValueError, RuntimeError):  # as where all trials are worth the same
+    except (ValueError, RuntimeError):  # for example, all trials have the same UAR
         return {}

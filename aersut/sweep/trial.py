@@ -1,4 +1,4 @@
-"""One trial: the runs of one combination, each in an ordinary run folder, judged by their mean."""
+"""One trial: the runs of one combination, each in an ordinary run folder; the objective is their mean."""
 
 import contextlib
 import shutil
@@ -21,7 +21,7 @@ from aersut.errors import UserError
 from aersut.run import Run
 from aersut.sweep.plan import Plan
 from aersut.sweep.space import Range
-from aersut.sweep.study import SURPLUS, counted
+from aersut.sweep.study import EXCESS, sweep_trials
 from aersut.training import records
 from aersut.training.loop import train
 
@@ -29,57 +29,59 @@ SCORE = "validation_uar"
 
 
 class TrialError(Exception):
-    """A trial came to nothing; its attribute `error` says why."""
+    """A trial failed; its user attribute `error` holds the reason."""
 
 
-def attempt(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[float, ...]:
-    """Run a trial, and return the value of each objective.
+def run_trial(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[float, ...]:
+    """Train and evaluate one trial; return the value of each objective.
 
-    What it was worth is kept with it: the attribute `runs` lists each run's overrides, score, epoch and folder.
+    The trial's user attribute `runs` lists each run's overrides, UAR, epoch and folder.
 
     Raises:
-        TrialPruned: it was given up.
-        TrialError: it could not be run.
+        TrialPruned: the pruner stopped it, or another trial runs the same combination.
+        TrialError: it failed.
     """
-    before = [other for other in counted(study) if other.number < trial.number]
-    if len(before) >= plan.trials:
-        trial.set_user_attr(SURPLUS, True)
-        raise TrialError("one more than asked for")
-    overrides = dict(suggest(plan, trial))
-    twins = [other for other in before if other.params == trial.params]
-    for twin in twins:
+    earlier = [other for other in sweep_trials(study) if other.number < trial.number]
+    if len(earlier) >= plan.trials:
+        trial.set_user_attr(EXCESS, True)
+        raise TrialError("all requested trials are started")
+    overrides = list(suggest_overrides(plan, trial))
+    for twin in (other for other in earlier if other.params == trial.params):
         if twin.state == TrialState.COMPLETE:
             trial.set_user_attr("runs", twin.user_attrs.get("runs"))
             return tuple(twin.values)
         if twin.state == TrialState.RUNNING:
-            raise optuna.TrialPruned(f"trial {twin.number} is trying the same")
+            raise optuna.TrialPruned(f"trial {twin.number} runs the same combination")
     log = plan.folder / "trials" / "log.txt"
     try:
-        asked = [experiments.load(plan.experiment, [*overrides.items(), *more.items()]) for more in plan.runs]
-        folders = [folder_of(plan, to_tree(one)) for one in asked]
+        variants = [
+            experiments.load_experiment(plan.experiment, [*overrides, *more.items()]) for more in plan.run_overrides
+        ]
+        # named by the resolved configuration, so that a resumed trial finds its own checkpoint
+        folders = [plan.folder / "trials" / digest(to_tree(experiment)) for experiment in variants]
         results: list[dict[str, Any]] = [
             {**more, "folder": str(folder.relative_to(plan.folder))}
-            for more, folder in zip(plan.runs, folders, strict=True)
+            for more, folder in zip(plan.run_overrides, folders, strict=True)
         ]
         trial.set_user_attr("runs", results)
-        for one, folder, result in zip(asked, folders, results, strict=True):
-            run = runs.start(one, folder)
+        for experiment, folder, result in zip(variants, folders, results, strict=True):
+            run = runs.start(experiment, folder)
             log = run.folder / "log.txt"
             lock = filelock.FileLock(folder / ".lock")
-            lock.acquire()  # who was taken for dead, and is not, trains on until it reports the next time
+            lock.acquire()  # a worker that wrongly counts as dead trains on until its next report
             lock.release()
-            with _written_to(log):
+            with _redirect_output(log):
                 scores = [other["uar"] for other in results if "uar" in other]
-                result.update(_train(plan, trial, run, scores))
+                result.update(_train_run(plan, trial, run, scores))
         trial.set_user_attr("runs", results)
-        with _written_to(log):
-            sizes = [_exported(runs.open_run(folders[0]), name) for name in plan.sweep.objectives if name != "uar"]
+        with _redirect_output(log):
+            sizes = [_export_size(runs.open_run(folders[0]), name) for name in plan.sweep.objectives if name != "uar"]
     except (optuna.TrialPruned, StorageInternalError, UpdateFinishedTrialError):
         raise
     except Exception as error:
         why = str(error)
         if not isinstance(error, UserError):
-            with _written_to(log):
+            with _redirect_output(log):
                 traceback.print_exc()
             why = f"{type(error).__name__}: {error} (see {log})."
         trial.set_user_attr("error", why)
@@ -87,69 +89,57 @@ def attempt(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[float
     return statistics.fmean(result["uar"] for result in results), *sizes
 
 
-def suggest(plan: Plan, trial: optuna.Trial) -> list[tuple[str, str]]:
-    """The overrides of a trial, in the order in which they are set."""
-    overrides = []
+def suggest_overrides(plan: Plan, trial: optuna.Trial) -> Iterator[tuple[str, str]]:
+    """Sample the overrides of a new trial, in the order in which they are set."""
     for key, one in plan.space.items():
         if not isinstance(one, Range):
-            text = str(trial.suggest_categorical(key, one.values))
+            yield key, str(trial.suggest_categorical(key, one.values))
         elif one.integral:
-            text = one.text(trial.suggest_int(key, round(one.low), round(one.high), log=one.log))
+            yield key, one.text(trial.suggest_int(key, round(one.low), round(one.high), log=one.log))
         else:
-            text = one.text(trial.suggest_float(key, one.low, one.high, log=one.log))
-        overrides.append((key, text))
-    return overrides
+            yield key, one.text(trial.suggest_float(key, one.low, one.high, log=one.log))
 
 
-def overrides_of(plan: Plan, trial: FrozenTrial) -> list[tuple[str, str]]:
-    """The same of a trial that is done."""
-    known = [(key, one, trial.params[key]) for key, one in plan.space.items() if key in trial.params]
-    return [(key, one.text(value) if isinstance(one, Range) else str(value)) for key, one, value in known]
+def trial_overrides(plan: Plan, trial: FrozenTrial) -> list[tuple[str, str]]:
+    """The overrides of a stored trial, in the order in which they are set."""
+    sampled = [(key, one, trial.params[key]) for key, one in plan.space.items() if key in trial.params]
+    return [(key, one.text(value) if isinstance(one, Range) else str(value)) for key, one, value in sampled]
 
 
-def seconds(trial: FrozenTrial) -> float:
-    """How long a trial took, from where it was begun the last time; 0 where it has not ended."""
+def trial_seconds(trial: FrozenTrial) -> float:
+    """The duration of a trial in seconds, since its last start; 0 before it ends."""
     return trial.duration.total_seconds() if trial.duration else 0.0
 
 
-def reason(trial: FrozenTrial) -> str:
+def failure_reason(trial: FrozenTrial) -> str:
     """Why a trial failed."""
     return str(trial.user_attrs.get("error", "its worker died."))
 
 
-def folder_of(plan: Plan, tree: dict[str, Any]) -> Path:
-    """The run folder of a resolved configuration: taken up again, a trial finds its own checkpoint there."""
-    return plan.folder / "trials" / digest(tree)
-
-
-def drop_checkpoints(plan: Plan, study: optuna.Study) -> None:
-    """Remove the checkpoints of all finished trials but the best `plan.keep`, where there is such a number."""
+def remove_checkpoints(plan: Plan, study: optuna.Study) -> None:
+    """With `plan.keep`, remove the checkpoints of all finished trials but the best ones and the Pareto front."""
     if plan.keep is None:
         return
-    done = [trial for trial in counted(study) if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    best = sorted(
-        (trial for trial in done if trial.state == TrialState.COMPLETE), key=lambda trial: trial.values[0], reverse=True
-    )[: plan.keep]
-    kept = {result["folder"] for trial in [*best, *_front(study)] for result in trial.user_attrs.get("runs", [])}
-    for trial in done:
+    trials = sweep_trials(study)
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    best = sorted(complete, key=lambda trial: trial.values[0], reverse=True)[: plan.keep]
+    front = study.best_trials if len(study.directions) > 1 else []
+    kept = {result["folder"] for trial in [*best, *front] for result in trial.user_attrs.get("runs", [])}
+    for trial in (*complete, *(trial for trial in trials if trial.state == TrialState.PRUNED)):
         for result in trial.user_attrs.get("runs", []):
             if result["folder"] not in kept:
                 for checkpoints in ("checkpoints", "teacher/checkpoints"):
                     shutil.rmtree(plan.folder / result["folder"] / checkpoints, ignore_errors=True)
 
 
-def _front(study: optuna.Study) -> list[FrozenTrial]:
-    return study.best_trials if len(study.directions) > 1 else []
-
-
-def _train(plan: Plan, trial: optuna.Trial, run: Run, scores: list[float]) -> dict[str, Any]:
+def _train_run(plan: Plan, trial: optuna.Trial, run: Run, scores: list[float]) -> dict[str, Any]:
     """Train one run of a trial, whose earlier runs reached `scores`; report each epoch, also those before a restart.
 
-    Where nobody gives up by them, epochs are reported together, so often that it costs nothing: right after an epoch
-    the database is waited for while Python writes the checkpoint.
+    Without a pruner, epochs are reported in batches, one batch per heartbeat interval, which costs nothing. Right after
+    an epoch a report waits for the database while Python writes the checkpoint.
     """
     epochs, last = run.experiment.epochs, time.monotonic()
-    uars = {record["epoch"]: record[SCORE] for record in records.read(run.records)}
+    uars = {record["epoch"]: record[SCORE] for record in records.read_records(run.records)}
     reported: set[int] = set()
 
     def report() -> None:
@@ -169,23 +159,23 @@ def _train(plan: Plan, trial: optuna.Trial, run: Run, scores: list[float]) -> di
     report()
     train(run, on_epoch)
     report()
-    selected = records.selected(records.read(run.records), run.experiment.select)
+    selected = records.selected(records.read_records(run.records), run.experiment.select)
     return {"uar": selected[SCORE], "epoch": selected["epoch"]}
 
 
 @contextlib.contextmanager
-def _written_to(log: Path) -> Iterator[None]:
-    """What is printed inside goes to a file: of several trainings at once nobody could read it."""
+def _redirect_output(log: Path) -> Iterator[None]:
+    """Append the block's output to a file, since the outputs of several trainings at once are unreadable."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         yield
 
 
-def _exported(run: Run, objective: str) -> float:
-    from aersut.export.export import export  # brings TensorFlow, which most sweeps do without
+def _export_size(run: Run, objective: str) -> float:
+    from aersut.export.bundle import export  # imports TensorFlow, which most sweeps do not need
 
     file = export(run)["files"].get("model_int8.tflite", {})
     value = file.get({"size": "bytes", "arena": "arena"}[objective])
     if value is None:
-        raise UserError(f"the export gives no {objective} of an int8 file; --objectives=uar will do without.")
+        raise UserError(f"the export has no int8 file with a known {objective}; use --objectives=uar instead.")
     return float(value)

@@ -1,7 +1,7 @@
-"""A worker: one process that runs trial after trial of a study, until there are as many as were asked for.
+"""A worker: one process that runs trial after trial of a study until the requested number is reached.
 
-Workers know nothing of each other: who runs what, and whose trial is to be taken up, they learn from the study's
-database. So the same command on another machine is one more worker.
+Workers do not communicate: they read from the study's database which trials run and which to resume. So the same
+command on another machine starts one more worker.
 """
 
 import contextlib
@@ -24,58 +24,58 @@ from aersut.config import Experiment, from_tree, to_tree
 from aersut.errors import UserError
 from aersut.registry import import_plugins
 from aersut.sweep.plan import Plan
-from aersut.sweep.space import short
-from aersut.sweep.study import SURPLUS, again, counted, database, open_study
-from aersut.sweep.trial import TrialError, attempt, drop_checkpoints, overrides_of, reason, seconds
+from aersut.sweep.space import shorten
+from aersut.sweep.study import EXCESS, database_errors, open_study, requeue, sweep_trials
+from aersut.sweep.trial import TrialError, failure_reason, remove_checkpoints, run_trial, trial_overrides, trial_seconds
 
 DEFAULT_WORKERS = 1
-"""Of one machine: a small trial alone keeps 1.5 of 2 cores busy (`benchmarks/sweep.py`); its draws can be repeated."""
-HOPELESS = 3
-"""After so many failed trials, and none that did not fail, a sweep stops."""
-PATIENCE = 5.0
-"""Seconds that interrupted workers have to leave their trials in order."""
+"""Workers per machine: a small trial alone uses 1.5 of 2 cores (`benchmarks/sweep.py`); one worker is reproducible."""
+MAX_FAILURES = 3
+"""A sweep stops after this many failed trials if no trial has succeeded."""
+SHUTDOWN_TIMEOUT = 5.0
+"""Seconds that interrupted workers have to re-queue their trials."""
 POLL = 1.0
-"""Seconds between two looks at the trials of other workers, where there is nothing else to do."""
+"""Seconds between two checks of other workers' trials, while no trial is left to start."""
 
 
-def sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry: bool = False) -> bool:
-    """Run a sweep up to its last trial, with so many processes of this machine; say whether it got there.
+def run_sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry: bool = False) -> bool:
+    """Run a sweep with `workers` processes on this machine; return whether all trials ended.
 
     Args:
-        timeout: seconds after which no trial is begun.
-        retry: take the failed trials up again first.
+        timeout: seconds after which no trial is started.
+        retry: re-queue the failed trials first.
 
     Raises:
-        UserError: the database does not answer, or every trial fails.
+        UserError: the database does not respond, or every trial fails.
     """
     alone = workers == 1 and not plan.storage
     with open_study(plan, plan.experiment.seed if alone else None) as study:
         if retry:
-            with database(plan):
-                for trial in counted(study):
+            with database_errors(plan):
+                for trial in sweep_trials(study):
                     if trial.state == TrialState.FAIL:
-                        again(study, trial)
+                        requeue(study, trial)
         deadline = None if timeout is None else time.monotonic() + timeout
-        with _others(plan, workers - 1, timeout):
-            return _work(plan, study, deadline)
+        with _extra_workers(plan, workers - 1, timeout):
+            return _run_trials(plan, study, deadline)
 
 
-def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> bool:
-    """Run trials until there are enough; False where the time was up before."""
-    waits = False
+def _run_trials(plan: Plan, study: optuna.Study, deadline: float | None) -> bool:
+    """Run trials until the requested number is reached; return False if the deadline comes first."""
+    waiting = False
     while deadline is None or time.monotonic() < deadline:
-        with database(plan):
-            trials = counted(study)
+        with database_errors(plan):
+            trials = sweep_trials(study)
             states = [trial.state for trial in trials]
-            _refuse_hopeless(trials)
+            _stop_if_all_failed(trials)
             if len(trials) < plan.trials or TrialState.WAITING in states:
-                waits = False
-                _one_trial(plan, study)
+                waiting = False
+                _run_one_trial(plan, study)
             elif TrialState.RUNNING in states:
-                # not done yet: a worker may die, and its trial is then taken up by those who are still there
-                if not waits:
+                # another worker may die; then its trial is re-queued for the workers that remain
+                if not waiting:
                     print(f"waiting for other workers' trials: {states.count(TrialState.RUNNING)}", flush=True)
-                waits = True
+                waiting = True
                 time.sleep(POLL)
                 fail_stale_trials(study)
             else:
@@ -83,115 +83,113 @@ def _work(plan: Plan, study: optuna.Study, deadline: float | None) -> bool:
     return False
 
 
-def _one_trial(plan: Plan, study: optuna.Study) -> None:
-    mine: list[int] = []
+def _run_one_trial(plan: Plan, study: optuna.Study) -> None:
+    numbers: list[int] = []
+
+    def own_trials() -> list[FrozenTrial]:
+        return [trial for trial in study.get_trials(deepcopy=False) if trial.number in numbers]
 
     def objective(trial: optuna.Trial) -> tuple[float, ...]:
-        mine.append(trial.number)
-        return attempt(plan, study, trial)
+        numbers.append(trial.number)
+        return run_trial(plan, study, trial)
 
     try:
         study.optimize(objective, n_trials=1, catch=(TrialError,))
     except (KeyboardInterrupt, StorageInternalError):
-        for trial in _of(study, mine):
+        for trial in own_trials():
             if trial.state == TrialState.FAIL:
-                again(study, trial)
+                requeue(study, trial)
         raise
     except UnboundLocalError as error:
-        # Optuna's own, where the database is away when it is told how a trial ended
+        # raised by Optuna itself if the database is unavailable when it stores how a trial ended
         raise error.__context__ or error from None
     except ValueError:
-        # the others took this worker for dead (a laptop that slept), and its trial up: it is theirs now
-        if not any(trial.state == TrialState.FAIL for trial in _of(study, mine)):
+        # this worker counted as dead (a laptop in standby), and another one resumed its trial
+        if not any(trial.state == TrialState.FAIL for trial in own_trials()):
             raise
-    for trial in _of(study, mine):
-        if SURPLUS not in trial.user_attrs:
-            print(line(plan, trial), flush=True)
-    drop_checkpoints(plan, study)
+    for trial in own_trials():
+        if EXCESS not in trial.user_attrs:
+            print(_trial_line(plan, trial), flush=True)
+    remove_checkpoints(plan, study)
 
 
-def _of(study: optuna.Study, numbers: list[int]) -> list[FrozenTrial]:
-    return [trial for trial in study.get_trials(deepcopy=False) if trial.number in numbers]
-
-
-def line(plan: Plan, trial: FrozenTrial) -> str:
-    """One finished trial, for the terminal."""
-    what = ", ".join(f"{key}={short(value)}" for key, value in overrides_of(plan, trial))
+def _trial_line(plan: Plan, trial: FrozenTrial) -> str:
+    overrides = ", ".join(f"{key}={shorten(value)}" for key, value in trial_overrides(plan, trial))
     outcome = {
         TrialState.COMPLETE: f"validation UAR {(trial.values or [0])[0]:.3f}",
-        TrialState.PRUNED: f"given up after {len(trial.intermediate_values)} epochs",
-        TrialState.FAIL: f"FAILED: {reason(trial)}",
+        TrialState.PRUNED: f"pruned after {len(trial.intermediate_values)} epochs",
+        TrialState.FAIL: f"FAILED: {failure_reason(trial)}",
     }.get(trial.state, trial.state.name.lower())
-    return f"trial {trial.number:<4}{outcome}  {what}  ({seconds(trial):.1f} s)"
+    return f"trial {trial.number:<4}{outcome}  {overrides}  ({trial_seconds(trial):.1f} s)"
 
 
-def _refuse_hopeless(trials: list[FrozenTrial]) -> None:
+def _stop_if_all_failed(trials: list[FrozenTrial]) -> None:
     failed = [trial for trial in trials if trial.state == TrialState.FAIL]
-    if len(failed) >= HOPELESS and not {trial.state for trial in trials} & {TrialState.COMPLETE, TrialState.PRUNED}:
+    succeeded = {trial.state for trial in trials} & {TrialState.COMPLETE, TrialState.PRUNED}
+    if len(failed) >= MAX_FAILURES and not succeeded:
         raise UserError(
-            f"all of {len(failed)} trials failed, the last with: {reason(failed[-1])} Mend that, and give the same "
-            "command with --retry."
+            f"all of {len(failed)} trials failed, the last with: {failure_reason(failed[-1])} Fix that, then run the "
+            "same command with --retry."
         )
 
 
 @contextlib.contextmanager
-def _others(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
-    """So many more workers beside this process, each on its share of the cores; they end by themselves, or with it when
-    it is interrupted.
+def _extra_workers(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
+    """Start `count` further worker processes, each on its own CPU cores.
+
+    They end by themselves, or with this process when it is interrupted.
     """
-    # a plugin of a file is known here under a name that another process does not know: it gets the tree
+    # another process does not know the classes of a plugin file: it rebuilds the experiment from its tree
     bare = dataclasses.replace(plan, experiment=Experiment())
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_other, args=(bare, to_tree(plan.experiment), timeout)) for _ in range(count)]
-    cores = _cores()
-    mine, *theirs = shares(cores, count + 1)
-    for process, share in zip(processes, theirs, strict=True):
-        _stay_on(share)  # a process begins where its parent is, and XLA makes as many threads as it finds cores
+    arguments = (bare, to_tree(plan.experiment), timeout)
+    processes = [context.Process(target=_worker_process, args=arguments) for _ in range(count)]
+    cores = os.sched_getaffinity(0) if sys.platform == "linux" else set()
+    mine, *theirs = divide_cores(cores, count + 1)
+    for process, subset in zip(processes, theirs, strict=True):
+        _set_affinity(subset)  # a process inherits its parent's cores, and XLA starts one thread per core
         process.start()
-    _stay_on(mine)
+    _set_affinity(mine)
     try:
         yield
     except BaseException as error:
         for process in processes:
-            # the terminal interrupts them too, and twice is once too often
-            process.join(PATIENCE if isinstance(error, KeyboardInterrupt) else 0)
+            # the terminal interrupts the workers as well, and a second interrupt would stop their clean-up
+            process.join(SHUTDOWN_TIMEOUT if isinstance(error, KeyboardInterrupt) else 0)
             if process.is_alive() and process.pid:
                 os.kill(process.pid, signal.SIGINT)
         raise
     finally:
-        _stay_on(cores)
+        _set_affinity(cores)
         for process in processes:
             process.join()
 
 
-def shares(cores: set[int], workers: int) -> list[set[int]]:
-    """The cores that each worker has for itself; of more workers than cores several share one.
+def divide_cores(cores: set[int], workers: int) -> list[set[int]]:
+    """Divide the CPU cores among the workers; more workers than cores share cores.
 
-    Every so-manieth core: on most machines the two threads of one core then stay together.
+    Each worker has every n-th core: on most machines, this keeps the two threads of a physical core together.
+
+    >>> divide_cores({0, 1, 2, 3}, 2)
+    [{0, 2}, {1, 3}]
     """
-    places = sorted(cores)
-    return [set(places[worker % len(places) :: workers]) if places else set() for worker in range(workers)]
+    ordered = sorted(cores)
+    return [set(ordered[worker % len(ordered) :: workers]) if ordered else set() for worker in range(workers)]
 
 
-def _cores() -> set[int]:
-    """The cores that this thread may run on; none where the system does not tell."""
-    return os.sched_getaffinity(0) if sys.platform == "linux" else set()
-
-
-def _stay_on(cores: set[int]) -> None:
-    """Let this thread, and what it starts from now on, run on these cores only; on any where none are given."""
+def _set_affinity(cores: set[int]) -> None:
+    """Restrict this thread and its future children to these cores; do nothing for an empty set."""
     if cores and sys.platform == "linux":
         os.sched_setaffinity(0, cores)
 
 
-def _other(bare: Plan, tree: dict[str, Any], timeout: float | None) -> None:
-    """The body of another worker's process."""
+def _worker_process(bare: Plan, tree: dict[str, Any], timeout: float | None) -> None:
     logging.set_verbosity(logging.WARNING)
     try:
         import_plugins(tree.get("plugins") or ())
         plan = dataclasses.replace(bare, experiment=from_tree(tree))
         with open_study(plan) as study:
-            _work(plan, study, None if timeout is None else time.monotonic() + timeout)
+            _run_trials(plan, study, None if timeout is None else time.monotonic() + timeout)
     except UserError as error:
         print(f"error: a worker stopped: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,15 +1,33 @@
-"""Contract checks that the author of a plugin runs in the plugin's own tests.
+"""Contract checks that plugin authors run in the plugin's own tests.
 
-    def test_contract() -> None:
-        check_feature(MyFeature(bands=8))
+    @pytest.mark.parametrize("check", feature_checks(MyFeature(bands=8)), ids=str)
+    def test_contract(check: Check) -> None:
+        check()
 
-Each check raises `AssertionError`; the message names the plugin, the promise that it broke, and what to do. Give it an
-object that does something: an augmenter whose probability is 0 changes nothing, which counts as broken.
+`feature_checks` returns one `Check` per promise of the contract; `check_feature` runs all of them. A check raises
+`AssertionError`; the message names the plugin, the broken promise and the remedy. Pass an object that has an effect: an
+augmenter with probability 0 changes nothing, which counts as broken.
 """
 
-from aersut.testing.augmenters import check_augmenter
-from aersut.testing.corpora import check_corpus
-from aersut.testing.features import check_feature
-from aersut.testing.models import check_export, check_model, check_optimizer
+from aersut.testing.augmenters import augmenter_checks, check_augmenter
+from aersut.testing.contract import Check
+from aersut.testing.corpora import check_corpus, corpus_checks
+from aersut.testing.features import check_feature, feature_checks
+from aersut.testing.models import check_export, check_model, export_checks, model_checks
+from aersut.testing.optimizers import check_optimizer, optimizer_checks
 
-__all__ = ["check_augmenter", "check_corpus", "check_export", "check_feature", "check_model", "check_optimizer"]
+__all__ = [
+    "Check",
+    "augmenter_checks",
+    "check_augmenter",
+    "check_corpus",
+    "check_export",
+    "check_feature",
+    "check_model",
+    "check_optimizer",
+    "corpus_checks",
+    "export_checks",
+    "feature_checks",
+    "model_checks",
+    "optimizer_checks",
+]

@@ -1,43 +1,60 @@
 """The contract of corpora."""
 
+import contextlib
 import tempfile
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
-from aersut.contracts import EMOTIONS, Corpus, Listing
-from aersut.data.splits import PARTS
+from aersut.contracts import EMOTIONS, Clip, Corpus, Listing
+from aersut.data.protocols import SPLITS
 from aersut.errors import UserError
-from aersut.testing.promise import check_plugin
+from aersut.registry import CORPORA
+from aersut.testing.contract import Contract, expect
 
 
 def check_corpus(corpus: Corpus, root: Path) -> None:
-    """Check that `corpus` lists the clips under `root` as `Listing` promises, and says so where there are none."""
-    promise = check_plugin(corpus)
-    listing = promise.holds("load lists the clips", lambda: corpus.load(root))
-    promise.that(isinstance(listing, Listing), "load returns a Listing", f"it returned {type(listing).__name__}")
-    promise.that(bool(listing.clips), "load finds clips", f"none under {root}: hand the check a root that has some")
-    promise.that(corpus.load(root) == listing, "load is deterministic", "sort what is read from the disk")
-    for clip in listing.clips:
-        promise.that(clip.path.is_file(), "every clip exists", f"{clip.path} is no file")
-        known = clip.emotion in EMOTIONS
-        promise.that(known, "every emotion is one of EMOTIONS", f"{clip.path}: '{clip.emotion}'; leave such a clip out")
-        promise.that(
-            clip.part in ("", *PARTS), f"part is one of {', '.join(PARTS)} or empty", f"{clip.path}: {clip.part}"
-        )
-        promise.that(bool(clip.speaker), "every clip has a speaker", f"{clip.path}: splits need one")
-        named = clip.corpus == promise.name
-        promise.that(named, "clips name their corpus as it is registered", f"{clip.path}: '{clip.corpus}'")
-    files = [clip.path for clip in listing.clips] + [item.path for item in listing.left_out]
-    twice = sorted({str(path) for path in files if files.count(path) > 1}) if len(set(files)) < len(files) else []
-    promise.that(not twice, "every file is listed once, as a clip or as left out", f"twice: {', '.join(twice[:3])}")
-    for item in listing.left_out:
-        promise.that(bool(item.reason.strip()), "every file left out has a reason", f"{item.path} has none")
-    with tempfile.TemporaryDirectory() as empty:
-        try:
-            found = bool(corpus.load(Path(empty)).clips)
-        except UserError:
-            return
-        except Exception as error:
-            raise promise.broken("a root without the corpus raises UserError", f"it raised {error!r}") from error
-    promise.that(
-        found, "a root without the corpus raises UserError", "an empty Listing came back: say where you looked"
-    )
+    """Run all checks of `corpus_checks`."""
+    corpus_checks(corpus, root).run()
+
+
+def corpus_checks(corpus: Corpus, root: Path) -> Contract:
+    """Return the checks of a corpus: it lists the clips under `root`, and reports a root without clips."""
+    contract = Contract(CORPORA, corpus)
+    listing = cache(lambda: corpus.load(root))
+
+    def each(promise: str, kept: Callable[[Clip], bool], advice: str = "") -> None:
+        @contract.promise(promise, advice)
+        def _() -> None:
+            for clip in listing().clips:
+                expect(kept(clip), str(clip))
+
+    contract.promise("load lists the clips")(listing)
+    returned = contract.promise("load returns a Listing")
+    returned(lambda: expect(isinstance(listing(), Listing), f"it returned {type(listing()).__name__}"))
+    contract.promise("load finds clips", f"none under {root}: pass another root")(lambda: bool(listing().clips))
+    contract.promise("load is deterministic", "sort the files of a folder")(lambda: corpus.load(root) == listing())
+    each("every clip exists", lambda clip: clip.path.is_file())
+    each("every emotion is one of EMOTIONS", lambda clip: clip.emotion in EMOTIONS, "skip such clips")
+    each(f"split is one of {', '.join(SPLITS)} or empty", lambda clip: clip.split in ("", *SPLITS))
+    each("every clip has a speaker", lambda clip: bool(clip.speaker), "speaker-independent splits need one")
+    each("clips name their corpus as it is registered", lambda clip: clip.corpus == CORPORA.name_of(corpus))
+
+    @contract.promise("every file is listed once, as a clip or as skipped")
+    def _() -> None:
+        counts = Counter(file.path for files in (listing().clips, listing().skipped) for file in files)
+        for path, count in counts.items():
+            expect(count == 1, f"{path} {count} times")
+
+    @contract.promise("every skipped file has a reason")
+    def _() -> None:
+        for file in listing().skipped:
+            expect(file.reason.strip(), str(file.path))
+
+    @contract.promise("a root without the corpus raises UserError", "say which path was searched")
+    def _() -> None:
+        with tempfile.TemporaryDirectory() as empty, contextlib.suppress(UserError):
+            expect(corpus.load(Path(empty)).clips, "it returned an empty Listing")
+
+    return contract

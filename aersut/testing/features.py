@@ -1,8 +1,8 @@
 """The contract of features."""
 
-import dataclasses
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -11,90 +11,108 @@ from jaxtyping import Array
 
 from aersut.contracts import Feature, Framing
 from aersut.features.signal import Signal
-from aersut.testing.promise import Promise, check_plugin, hard_signals, noise
+from aersut.registry import FEATURES
+from aersut.testing.contract import BrokenPromiseError, Contract, expect, expect_close, noise
 
 FRAMING = Framing(sample_rate=16_000, seconds=0.5, frame_length=512, hop_length=160)
-"""Where features are checked unless a framing is given."""
+"""The framing of the checks, unless another is passed."""
 
 
 def check_feature(feature: Feature, framing: Framing | None = None) -> None:
-    """Check a feature extractor under `framing`, and under others if it takes them.
+    """Run all checks of `feature_checks`."""
+    feature_checks(feature, framing).run()
 
-    A frame may look at one sample before its own (pre-emphasis does) without declaring context.
+
+def feature_checks(feature: Feature, framing: Framing | None = None) -> Contract:
+    """Return the checks of a feature under `framing`, and under other framings that it accepts.
+
+    A frame may depend on the sample before it (as in pre-emphasis) without declared context.
     """
-    promise = check_plugin(feature)
-    count = getattr(feature, "channels", None)
-    promise.that(isinstance(count, int) and count > 0, "channels is known before any call", f"it is {count!r}")
-    main = framing or FRAMING
-    others = [
-        dataclasses.replace(main, center=not main.center),
+    main, contract = framing or FRAMING, Contract(FEATURES, feature)
+    signals = _signals(main.samples)
+    stacked = jnp.stack([*signals.values()])
+
+    def call(samples: Array) -> Array:
+        return jnp.asarray(feature(Signal(samples, main)))
+
+    jitted = jax.jit(call)
+    rows = cache(lambda: call(signals["noise"]))
+    mapped = cache(lambda: jax.jit(jax.vmap(call))(stacked))
+
+    def expect_finite(arrays: Iterable[Array]) -> None:
+        for name, array in zip(signals, arrays, strict=True):
+            expect(np.isfinite(array).all(), f"not on {name}")
+
+    @contract.promise("channels is known before any call")
+    def _() -> None:
+        count = getattr(feature, "channels", None)
+        expect(isinstance(count, int) and count > 0, f"it is {count!r}")
+
+    contract.promise("it can be computed under the framing of this check")(lambda: feature.check(main))
+    contract.promise("it returns finite f32[frames, channels]")(lambda: _check_shape(feature, main))
+
+    @contract.promise("it is deterministic and pure", "a second call differs: keep no state")
+    def _() -> bool:
+        signal = Signal(signals["noise"], main)
+        return all(np.array_equal(rows(), again) for again in (feature(signal), feature(signal)))
+
+    finite = contract.promise("it is finite", "guard logarithms and divisions")
+    if getattr(feature, "host", False):
+        finite(lambda: expect_finite(map(call, signals.values())))
+        return contract
+    jit = contract.promise("jax.jit traces it, and jit and eager agree", "trace all arrays, or declare host = True")
+    jit(lambda: expect_close(jitted(signals["noise"]), rows()))
+    vmap = contract.promise("jax.vmap traces it, and vmap and single calls agree", "reduce over named axes only")
+    vmap(lambda: expect_close(mapped()[0], rows()))
+    finite(lambda: expect_finite(mapped()))
+    gradient = contract.promise("its gradient is finite", "roots and logarithms need jnp.where on both sides")
+    slope = jax.jit(jax.vmap(jax.grad(lambda samples: jnp.sum(call(samples)))))
+    gradient(lambda: expect_finite(slope(stacked)))
+    if not getattr(feature, "whole_utterance", False):
+        context = contract.promise("a frame depends on its context alone", "widen it or set whole_utterance")
+        context(lambda: _check_context(feature, main, jitted))
+    return contract
+
+
+def _check_shape(feature: Feature, main: Framing) -> None:
+    others = (
+        replace(main, center=not main.center),
         Framing(sample_rate=8_000, seconds=0.4, frame_length=400, hop_length=150),
         Framing(sample_rate=22_050, seconds=0.4, frame_length=1024, hop_length=300, center=False),
-    ]
-    promise.holds("it can be computed under the framing of this check", lambda: feature.check(main))
-    for one in (main, *others):
+    )
+    for framing in (main, *others):
         try:
-            feature.check(one)
+            feature.check(framing)
         except ValueError:
             continue
-        rows = promise.holds(
-            f"it can be called under {one}", functools.partial(feature, Signal(noise(one.samples), one))
-        )
-        expected, found = ((one.frames, count), "float32"), (tuple(rows.shape), str(rows.dtype))
-        promise.that(found == expected, "it returns f32[frames, channels]", f"expected {expected}, got {found}; {one}")
-        promise.that(bool(np.isfinite(rows).all()), "it is finite", f"not on noise under {one}")
-    samples = noise(main.samples)
-    signal = Signal(samples, main)
-    known = np.asarray(feature(signal))
-    for again in (feature(signal), feature(Signal(samples, main))):
-        promise.that(
-            np.array_equal(known, again), "it is deterministic and pure", "a second call differs: keep no state"
-        )
-    hard = hard_signals(main.samples)
-    if feature.host:
-        values = {name: np.asarray(feature(Signal(x, main))) for name, x in hard.items()}
-    else:
-        values = _check_traced(promise, feature, main, samples, known, hard)
-    for name, value in values.items():
-        promise.that(bool(np.isfinite(value).all()), "it is finite", f"not on {name}: guard logarithms and divisions")
+        try:
+            rows = feature(Signal(noise(framing.samples), framing))
+        except Exception as error:
+            raise BrokenPromiseError(f"it raised {error!r} under {framing}") from error
+        expected, found = ((framing.frames, feature.channels), "float32"), (tuple(rows.shape), str(rows.dtype))
+        expect(found == expected, f"expected {expected}, got {found} under {framing}")
+        expect(np.isfinite(rows).all(), f"it is not finite on noise under {framing}")
 
 
-def _check_traced(
-    promise: Promise, feature: Feature, framing: Framing, samples: Array, rows: np.ndarray, hard: dict[str, Array]
-) -> dict[str, np.ndarray]:
-    def call(x: Array) -> Array:
-        return jnp.asarray(feature(Signal(x, framing)))
-
-    compiled = jax.jit(call)
-    jitted = promise.holds("jax.jit traces it (or it declares host = True)", lambda: compiled(samples))
-    promise.close(jitted, rows, "jit and eager agree", "ask for no Python value of an array")
-    stack = jnp.stack([samples, *hard.values()])
-    stacked = promise.holds("jax.vmap traces it", lambda: jax.jit(jax.vmap(call))(stack))
-    promise.close(stacked[0], rows, "vmap and single calls agree", "reduce over named axes only")
-    slope = jax.grad(lambda x: jnp.sum(call(x)))
-    slopes = promise.holds("jax.grad traces it", lambda: jax.jit(jax.vmap(slope))(stack))
-    for name, one in zip(("noise", *hard), slopes, strict=True):
-        finite = bool(jnp.isfinite(one).all())
-        promise.that(
-            finite, "its gradient is finite", f"not on {name}: roots and logarithms need a where on both sides"
-        )
-    if not feature.whole_utterance:
-        _check_context(promise, feature, framing, samples, compiled)
-    return dict(zip(hard, np.asarray(stacked[1:]), strict=True))
-
-
-def _check_context(
-    promise: Promise, feature: Feature, framing: Framing, samples: Array, call: Callable[[Array], Array]
-) -> None:
+def _check_context(feature: Feature, framing: Framing, call: Callable[[Array], Array]) -> None:
+    samples, other = noise(framing.samples), 1 - 3 * noise(framing.samples, seed=1)
+    rows, indices = call(samples), np.arange(framing.samples)
     padding = framing.frame_length // 2 if framing.center else 0
-    rows, places = np.asarray(call(samples)), np.arange(framing.samples)
-    other = 1 - 3 * noise(framing.samples, seed=1)
     for frame in sorted({0, framing.frames // 2, framing.frames - 1}):
         first = (frame - feature.context[0]) * framing.hop_length - padding
         end = (frame + feature.context[1]) * framing.hop_length - padding + framing.frame_length
-        far = (places < first - 1) | (places >= end)
-        moved = call(jnp.where(far, other, samples))[frame]
-        what = f"frame {frame} changed with samples outside of context {feature.context}"
-        promise.close(
-            moved, rows[frame], "a frame depends on its context alone", f"{what}: widen it or set whole_utterance"
-        )
+        changed = call(jnp.where((indices < first - 1) | (indices >= end), other, samples))
+        outside = f"samples outside of context {feature.context} change frame {frame}: "
+        expect_close(changed[frame], rows[frame], outside)
+
+
+def _signals(size: int) -> dict[str, Array]:
+    alternating = jnp.where(jnp.arange(size) // 50 % 2, 1.0, -1.0)
+    return {
+        "noise": noise(size),
+        "silence": jnp.zeros(size),
+        "a constant": jnp.full(size, 0.5),
+        "a single click": jnp.zeros(size).at[size // 2].set(1.0),
+        "full scale": alternating,
+        "a signal of 1e-8": 1e-8 * alternating,
+    }

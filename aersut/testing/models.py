@@ -1,7 +1,7 @@
-"""The contracts of models and optimizers."""
+"""The contract of models, in JAX and in TensorFlow Lite."""
 
-import functools
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -11,138 +11,145 @@ import optax
 from flax import nnx
 from jaxtyping import Array
 
-from aersut.contracts import Model, Optimizer
+from aersut.contracts import Model
 from aersut.models.network import Network
-from aersut.testing.promise import TOLERANCE, Promise, check_plugin, equal, noise
-from aersut.training.state import TrainState, create
+from aersut.registry import MODELS
+from aersut.testing.contract import TOLERANCE, BrokenPromiseError, Contract, all_equal, expect, expect_close, noise
+from aersut.training.state import Graphs, TrainState, create
 
 LEAST = 1e-3
-"""A gradient's leaf is compared relative to its own largest entry, but to no less than this share of the network's."""
+"""Differences of a gradient are relative to its largest entry, or to this fraction of the network's if that is more."""
 
 
 def check_model(model: Model, frames: int = 130, channels: int = 13, classes: int = 8) -> None:
-    """Check an architecture on inputs of one size; `check_export` checks what becomes of it in TensorFlow Lite."""
-    promise = check_plugin(model)
-    network = promise.holds("build makes a network", lambda: model.build(frames, channels, classes, rngs(0)))
-    promise.that(isinstance(network, Network), "build returns a Network", f"it returned {type(network).__name__}")
-    graphs, state = create(network, optax.identity())
-    twin, other = (nnx.state(model.build(frames, channels, classes, rngs(seed)), nnx.Param) for seed in (0, 1))
-    promise.that(equal(state.params, twin), "equal rngs build equal weights", "draw weights from rngs alone")
-    promise.that(not equal(state.params, other), "other rngs build other weights", "draw weights from rngs")
-    batch = noise(4 * frames * channels).reshape(4, frames, channels) * 3
-    evaluate, train = _calls(graphs.evaluation), _calls(graphs.training)
-    logits, second, embedding = promise.holds(
-        "the network takes f32[batch, frames, channels]", lambda: evaluate(state, batch)
-    )
-    expected, found = ((4, classes), "float32"), (logits.shape, str(logits.dtype))
-    promise.that(found == expected, "it returns logits f32[batch, classes]", f"expected {expected}, got {found}")
-    flat = embedding.ndim == 2 and len(embedding) == 4
-    promise.that(flat, "embed returns f32[batch, width]", f"its shape is {embedding.shape}")
-    advice = "a second call differs: obey deterministic and use_running_average, as nnx.Dropout and nnx.BatchNorm do"
-    promise.that(np.array_equal(second, logits), "evaluation is deterministic", advice)
-    alone = evaluate(state, batch.at[1:].multiply(-2.0))[0][:1]
-    promise.close(alone, logits[:1], "in evaluation a clip's logits are its own", "they change with the batch's others")
-    one, two, _ = promise.holds("it can be called in training", lambda: train(state, batch))
-    if any(isinstance(part, nnx.Dropout) and part.rate > 0 for _, part in nnx.iter_modules(network)):
-        promise.that(not np.array_equal(one, two), "dropout is random in training", "two calls drop the same units")
-    _check_gradient(promise, graphs.training, state, batch, classes)
-    _check_short(promise, model, frames, channels, classes)
+    """Run all checks of `model_checks`."""
+    model_checks(model, frames, channels, classes).run()
 
 
-def _calls(graph: Any) -> Callable[[TrainState, Array], tuple[Array, Array, Array]]:
+def model_checks(model: Model, frames: int = 130, channels: int = 13, classes: int = 8) -> Contract:
+    """Return the checks of an architecture on inputs of one size; `export_checks` cover TensorFlow Lite."""
+    contract, batch = Contract(MODELS, model), 3 * noise(4, frames, channels)
+
+    def build(seed: int = 0) -> Network:
+        return model.build(frames, channels, classes, nnx.Rngs(jax.random.key(seed)))
+
+    network = cache(build)
+    created = cache(lambda: create(network(), optax.identity()))
+    evaluate = cache(lambda: _calls(*created()))
+    evaluated = cache(lambda: evaluate()(batch))
+
+    made = contract.promise("build makes a network, and returns a Network")
+    made(lambda: expect(isinstance(network(), Network), f"it returned {type(network()).__name__}"))
+    equal = contract.promise("equal rngs build equal weights", "draw weights from rngs alone")
+    equal(lambda: all_equal(created()[1].params, nnx.state(build(0), nnx.Param)))
+    other = contract.promise("other rngs build other weights", "draw weights from rngs")
+    other(lambda: not all_equal(created()[1].params, nnx.state(build(1), nnx.Param)))
+    contract.promise("the network takes f32[batch, frames, channels]")(evaluated)
+
+    @contract.promise("it returns logits f32[batch, classes]")
+    def _() -> None:
+        expected, found = ((4, classes), "float32"), (evaluated()[0].shape, str(evaluated()[0].dtype))
+        expect(found == expected, f"expected {expected}, got {found}")
+
+    @contract.promise("embed returns f32[batch, width]")
+    def _() -> None:
+        shape = evaluated()[2].shape
+        expect(len(shape) == 2 and shape[0] == 4, f"its shape is {shape}")
+
+    obey = "obey deterministic and use_running_average, as nnx.Dropout and nnx.BatchNorm do"
+    contract.promise("evaluation is deterministic", obey)(lambda: np.array_equal(*evaluated()[:2]))
+    own = contract.promise("in evaluation a clip's logits are its own", "they change with the other clips of the batch")
+    own(lambda: expect_close(evaluate()(batch.at[1:].multiply(-2.0))[0][:1], evaluated()[0][:1]))
+
+    @contract.promise("dropout is random in training", "two calls drop the same units")
+    def _() -> bool:
+        first, second, _ = _calls(*created(), training=True)(batch)
+        dropout = any(isinstance(part, nnx.Dropout) and part.rate > 0 for _, part in nnx.iter_modules(network()))
+        return not dropout or not np.array_equal(first, second)
+
+    pool = "pool with jnp.maximum of strided slices, never with reshape(...).max(axis)"
+    gradients = contract.promise("the gradients under jit and eager agree", pool)
+    gradients(lambda: _check_gradients(*created(), batch, classes))
+    short = contract.promise("input that is too short raises ValueError in build")
+    short(lambda: _check_short_input(model, frames, channels, classes))
+    return contract
+
+
+def _calls(graphs: Graphs, state: TrainState, training: bool = False) -> Callable[[Array], tuple[Array, Array, Array]]:
+    """Return a function of the logits of two calls, and of the embedding."""
+
     @jax.jit
     def twice(params: Any, rest: Any, features: Array) -> tuple[Array, Array, Array]:
-        network = nnx.merge(graph, params, rest, copy=True)
+        network = graphs.network(params, rest, training)
         return network(features), network(features), network.embed(features)
 
-    return lambda state, features: twice(state.params, state.rest, features)
+    return lambda features: twice(state.params, state.rest, features)
 
 
-def _check_gradient(promise: Promise, graph: Any, state: TrainState, batch: Array, classes: int) -> None:
+def _check_gradients(graphs: Graphs, state: TrainState, batch: Array, classes: int) -> None:
     def loss(params: Any, features: Array) -> Array:
-        logits = nnx.merge(graph, params, state.rest, copy=True)(features)
+        logits = graphs.network(params, state.rest, training=True)(features)
         return optax.softmax_cross_entropy(logits, jax.nn.one_hot(jnp.arange(len(features)) % classes, classes)).mean()
 
-    eager = promise.holds("jax.grad goes through it", lambda: jax.grad(loss)(state.params, batch))
-    jitted = promise.holds("jax.jit compiles its gradient", lambda: jax.jit(jax.grad(loss))(state.params, batch))
+    eager, jitted = (gradient(state.params, batch) for gradient in (jax.grad(loss), jax.jit(jax.grad(loss))))
     largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(eager))
     for (path, one), two in zip(jax.tree.leaves_with_path(eager), jax.tree.leaves(jitted), strict=True):
-        scale = max(float(jnp.abs(one).max()), LEAST * largest)
-        difference = float(jnp.abs(one - two).max()) / scale
+        difference = float(jnp.abs(one - two).max()) / max(float(jnp.abs(one).max()), LEAST * largest)
         where = f"{jax.tree_util.keystr(path)} differs by {difference:.1e} of its largest entry"
-        advice = "pool with jnp.maximum of strided slices, never with reshape(...).max(axis)"
-        promise.that(difference <= TOLERANCE, "the gradients under jit and eager agree", f"{where}; {advice}")
+        expect(difference <= TOLERANCE, where)
 
 
-def _check_short(promise: Promise, model: Model, frames: int, channels: int, classes: int) -> None:
-    what = "input that is too short raises ValueError in build"
-    for few in range(1, frames + 1):
+def _check_short_input(model: Model, most: int, channels: int, classes: int) -> None:
+    """Evaluate the network for the shortest input that `build` accepts."""
+    for frames in range(1, most + 1):
         try:
-            network = model.build(few, channels, classes, rngs(0))
+            network = model.build(frames, channels, classes, nnx.Rngs(jax.random.key(0)))
         except ValueError:
             continue
         except Exception as error:
-            raise promise.broken(what, f"{few} frames raised {error!r}") from error
-        graphs, state = create(network, optax.identity())
-        features = noise(few * channels).reshape(1, few, channels)
-        logits = promise.holds(what, functools.partial(_calls(graphs.evaluation), state, features))[0]
-        promise.that(bool(jnp.isfinite(logits).all()), what, f"{few} frames were accepted and gave {logits[0]}")
-        return
+            raise BrokenPromiseError(f"{frames} frames raised {error!r} in build") from error
+        try:
+            logits = _calls(*create(network, optax.identity()))(noise(1, frames, channels))[0]
+        except Exception as error:
+            raise BrokenPromiseError(f"{frames} frames were accepted and raised {error!r}") from error
+        return expect(jnp.isfinite(logits).all(), f"{frames} frames were accepted and gave {logits[0]}")
 
 
 def check_export(model: Model, frames: int = 130, channels: int = 13, classes: int = 8) -> None:
-    """Check that an exportable model becomes a float32 TensorFlow Lite file that agrees with JAX; needs `[export]`."""
-    from aersut.export.bridge import probabilities, to_tflite
-    from aersut.export.quantize import quantize
-    from aersut.export.verify import TOLERANCE, compare, run_litert
+    """Run all checks of `export_checks`."""
+    export_checks(model, frames, channels, classes).run()
 
-    promise = check_plugin(model)
-    promise.that(model.exportable, "an exportable model", "it declares exportable = False: nothing to check")
-    graphs, state = create(model.build(frames, channels, classes, rngs(0)), optax.identity())
-    function = probabilities(graphs, state, fused=True)
-    base = promise.holds(
-        "TensorFlow Lite has built-in operators for it", lambda: to_tflite(function, [(1, frames, channels)])
-    )
-    batch = noise(4 * frames * channels).reshape(4, frames, channels) * 3
-    file = quantize(base, "float32", np.asarray(batch))
-    network = nnx.merge(graphs.evaluation, state.params, state.rest)
-    agreement = compare(run_litert(file, np.asarray(batch)), np.asarray(jax.nn.softmax(network(batch))))
-    same = agreement.difference <= TOLERANCE
-    promise.that(
-        same, "LiteRT and JAX agree", f"they differ by {agreement.difference:.1e}: an operator converts wrongly"
+
+def export_checks(model: Model, frames: int = 130, channels: int = 13, classes: int = 8) -> Contract:
+    """Return the checks of the conversion to a float32 TensorFlow Lite file; they need `aersut[export]`."""
+    contract, batch = Contract(MODELS, model), 3 * noise(4, frames, channels)
+
+    created = cache(
+        lambda: create(model.build(frames, channels, classes, nnx.Rngs(jax.random.key(0))), optax.identity())
     )
 
+    def network() -> Network:
+        graphs, state = created()
+        return graphs.network(state.params, state.rest)
 
-def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
-    """Check that an optimizer lowers a quadratic loss within `steps`, the length of the run that it is built for."""
-    promise = check_plugin(optimizer)
-    transform = promise.holds("build makes an optax.GradientTransformation", lambda: optimizer.build(steps, 10))
-    begin = {"matrix": noise(12).reshape(3, 4) + 1, "bias": jnp.ones(4)}
+    @cache
+    def file() -> Any:
+        from aersut.export.convert import probabilities, to_tflite
 
-    def loss(params: Any) -> Array:
-        return sum(jnp.sum(jnp.square(leaf)) for leaf in jax.tree.leaves(params))  # type: ignore[return-value]
+        created()  # outside of the trace
+        return to_tflite(probabilities(network, fused=True), [(1, frames, channels)])
 
-    def run(transform: optax.GradientTransformation) -> tuple[Any, Any]:
-        @jax.jit
-        def step(params: Any, state: Any) -> tuple[Any, Any]:
-            value, gradient = jax.value_and_grad(loss)(params)
-            updates, state = optax.with_extra_args_support(transform).update(gradient, state, params, value=value)
-            return optax.apply_updates(params, updates), state
+    contract.promise("an exportable model", "it declares exportable = False")(lambda: model.exportable)
+    contract.promise("TensorFlow Lite has built-in operators for it")(file)
 
-        params, state = begin, transform.init(begin)
-        for _ in range(steps):
-            params, state = step(params, state)
-        return params, state
+    @contract.promise("LiteRT and JAX agree", "an operator converts wrongly")
+    def _() -> None:
+        from aersut.export.quantize import quantize
+        from aersut.export.verify import TOLERANCE, largest_difference
+        from aersut.tflite.litert import LiteRTModel
 
-    params, state = promise.holds("jax.jit traces its update", lambda: run(transform))
-    kinds = [jax.tree.map(lambda x: (x.shape, x.dtype), tree) for tree in (transform.init(begin), state)]
-    promise.that(kinds[0] == kinds[1], "its state keeps its shapes and dtypes", "else it cannot be restored")
-    finite = all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(params))
-    promise.that(finite, "it is finite", f"the weights are not after {steps} steps down a quadratic")
-    lower = bool(loss(params) < loss(begin))
-    promise.that(lower, "it lowers the loss", f"{float(loss(begin)):g} became {float(loss(params)):g}: check the sign")
-    promise.that(equal(params, run(optimizer.build(steps, 10))[0]), "it is deterministic", "a second run differs")
+        found = LiteRTModel(quantize(file(), "float32", np.asarray(batch)))(np.asarray(batch))
+        difference = largest_difference(found, np.asarray(jax.nn.softmax(network()(batch))))
+        expect(difference <= TOLERANCE, f"they differ by {difference:.1e}")
 
-
-def rngs(seed: int) -> nnx.Rngs:
-    return nnx.Rngs(jax.random.key(seed))
+    return contract

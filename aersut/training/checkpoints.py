@@ -1,10 +1,7 @@
-"""Checkpoints of a run: the best by validation UAR, and the last. The only module that knows Orbax."""
+"""Checkpoints of a run: the best epoch by validation UAR, and the last. The only module that imports Orbax."""
 
-import logging
-import sys
-import types
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,59 +12,29 @@ from orbax.checkpoint import v1 as ocp
 from aersut.data.pipeline import Batch
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
-from aersut.training.packing import pack, packed_like, shapes, unpack
+from aersut.training.orbax_messages import suppress_orbax_messages
+from aersut.training.packing import leaf_shapes, pack, packed_like, unpack
 from aersut.training.state import TrainState
 
 _policies = ocp.training.preservation_policies
 _METRIC = "validation_uar"
 _STATE = "state"
+_GRACE = 10.0
+"""Seconds for which messages stay suppressed after an error, since threads of Orbax may report it late."""
 FORMAT = 3
-"""Of what is saved; a higher one is of a later version of this framework. Format 1 had no number, 2 an array a leaf."""
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    # Orbax logs the traceback of what fails in the background, and raises it when it is asked for the next time
-    return "orbax" not in record.pathname
-
-
-def _is_no_read(record: logging.LogRecord) -> bool:
-    # of the reads that one damaged file makes fail, Orbax raises the first, and asyncio would print the others
-    return "tensorstore_spec" not in str(record.exc_info and record.exc_info[1])
-
-
-logging.getLogger("absl").addFilter(_is_news)
-logging.getLogger("asyncio").addFilter(_is_no_read)
-
-
-def _but_late_writes(report: Callable[["sys.UnraisableHookArgs"], Any]) -> Callable[["sys.UnraisableHookArgs"], Any]:
-    def hook(problem: "sys.UnraisableHookArgs") -> None:
-        # what is being written when a write fails reports to Orbax's event loop, which the failure has closed
-        if not (isinstance(problem.exc_value, RuntimeError) and str(problem.exc_value) == "Event loop is closed"):
-            report(problem)
-
-    return hook
-
-
-sys.unraisablehook = _but_late_writes(sys.unraisablehook)
-
-
-@dataclass(frozen=True)
-class Restored:
-    """What a checkpoint gives back."""
-
-    epoch: int
-    state: TrainState
-    scaling: Scaling | None
+"""Version of the checkpoint format. Format 1 had no number; format 2 had one array per leaf of the train state."""
 
 
 class Checkpoints:
-    """The checkpoints in one folder, each named by its epoch; a context manager that waits for the last write.
+    """The checkpoints in a folder, each named by its epoch.
 
-    Orbax writes aside and renames, so that a torn checkpoint is never seen.
+    A context manager that waits for the last write. Orbax writes to a temporary folder and renames it, so that an
+    incomplete checkpoint is never read.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._suppressed = contextlib.ExitStack()
         self._checkpointer = ocp.training.Checkpointer(
             folder.absolute(),
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
@@ -78,121 +45,107 @@ class Checkpoints:
         )
 
     def __enter__(self) -> "Checkpoints":
+        self._suppressed.enter_context(suppress_orbax_messages())
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
             self._checkpointer.close()
         except (OSError, ValueError) as failure:
             if error is None:
-                raise self._unwritten(failure) from failure
+                error = self._write_error(failure)
+                raise error from failure
+        finally:
+            if error is None:
+                self._suppressed.close()
+            else:
+                timer = threading.Timer(_GRACE, self._suppressed.close)
+                timer.daemon = True
+                timer.start()
 
     @property
     def last(self) -> int:
-        """The epoch of the last checkpoint, 0 where there is none."""
+        """The epoch of the last checkpoint, 0 if there is none."""
         latest = self._checkpointer.latest
         return 0 if latest is None else int(latest.step)
 
     @property
     def best(self) -> int:
-        """The epoch of the checkpoint with the highest validation UAR; the later of equal ones, 0 without any."""
+        """The epoch with the highest validation UAR (the later of equal ones), 0 if there is no checkpoint."""
         found = [(entry.metrics[_METRIC], int(entry.step)) for entry in self._checkpointer.checkpoints if entry.metrics]
         return max(found)[1] if found else 0
 
-    def path(self, epoch: int) -> Path:
-        """The folder of one checkpoint."""
-        return self.folder / str(epoch)
-
     def save(
-        self,
-        epoch: int,
-        state: TrainState,
-        batches: grain.DatasetIterator[Batch],
-        scaling: Scaling | None,
-        validation_uar: float,
+        self, epoch: int, state: TrainState, batches: grain.DatasetIterator[Batch], scaling: Scaling | None, uar: float
     ) -> None:
-        """Save in the background everything that the run goes on from, the data's position included.
+        """Save, in the background, everything needed to resume, with the position in the data, and the validation UAR.
 
         Raises:
-            UserError: this one, or the one before, cannot be written.
+            UserError: this checkpoint, or the previous one, cannot be written.
         """
-        # the position is that of the whole batches, so that any number of processes goes on from it; what is small goes
-        # as JSON, since each further item takes Orbax as long as the state does
-        beside: Any = {
+        # the position in the data counts whole batches, so that a run can resume with any number of processes; small
+        # values are saved as JSON metadata, since each further item takes Orbax as long as the train state does
+        metadata: Any = {
             "format": FORMAT,
             "data": batches.get_state(),
-            "scaling": _to_json(scaling),
-            "arrays": shapes(state),
+            "scaling": scaling
+            and {"mean": np.asarray(scaling.mean).tolist(), "deviation": np.asarray(scaling.deviation).tolist()},
+            "arrays": leaf_shapes(state),
         }
         try:
             self._checkpointer.save_async(
-                epoch,
-                pack(state),
-                checkpointable_name=_STATE,
-                metrics={_METRIC: validation_uar},
-                custom_metadata=beside,
+                epoch, pack(state), checkpointable_name=_STATE, metrics={_METRIC: uar}, custom_metadata=metadata
             )
         except (OSError, ValueError) as error:
-            raise self._unwritten(error) from error
+            raise self._write_error(error) from error
 
-    def restore(self, epoch: int, like: TrainState, batches: grain.DatasetIterator[Batch] | None = None) -> Restored:
-        """Load the checkpoint of an epoch into the shape of `like`, and put `batches` where they were then.
+    def restore(
+        self, epoch: int, like: TrainState, batches: grain.DatasetIterator[Batch] | None = None
+    ) -> tuple[TrainState, Scaling | None]:
+        """Load the train state and the scaling of an epoch, and move `batches` to the saved position.
 
         Args:
-            like: arrays, or what only has their shapes, types and places.
+            like: a train state of the expected structure: arrays, or `jax.ShapeDtypeStruct`s with a sharding.
 
         Raises:
             UserError: the checkpoint is of another architecture, or cannot be read.
         """
-        refused = f"checkpoint {self.path(epoch)} cannot be restored into this experiment's network"
-        damaged = f"{refused}: it is damaged, or of another version"
+        problem = f"checkpoint {self.folder / str(epoch)} cannot be restored into this experiment's network"
         try:
-            beside = self._checkpointer.checkpointables_metadata(epoch).custom_metadata
-            if not beside:
-                raise ValueError("nothing is said beside its arrays")
-        except Exception as error:
-            raise UserError(f"{damaged} ({str(error)[:200]}). Choose another --workdir.") from error
-        if later := beside.get("format", 1) - FORMAT:
-            age, remedy = ("a newer", "Update this one, or choose") if later > 0 else ("an older", "Choose")
-            raise UserError(f"{refused}: it is of {age} version of AERSUT. {remedy} another --workdir.")
-        if difference := _difference(beside["arrays"], shapes(like)):
-            raise UserError(f"{refused}: {difference}. Choose another --workdir.")
-        try:
+            metadata = self._checkpointer.checkpointables_metadata(epoch).custom_metadata
+            if not metadata:
+                raise ValueError("it has no metadata")
+            if later := metadata.get("format", 1) - FORMAT:
+                age, remedy = ("a newer", "Update AERSUT, or choose") if later > 0 else ("an older", "Choose")
+                raise UserError(f"{problem}: it was written by {age} version of AERSUT. {remedy} another --workdir.")
+            if difference := _first_difference(metadata["arrays"], leaf_shapes(like)):
+                raise UserError(f"{problem}: it is of another architecture: {difference}. Choose another --workdir.")
             state = unpack(self._checkpointer.load(epoch, packed_like(like), checkpointable_name=_STATE), like)
-            scaling = _from_json(beside["scaling"])
+            scaling = metadata["scaling"]
+            if scaling is not None:
+                scaling = Scaling(*(np.array(scaling[name], np.float32) for name in ("mean", "deviation")))
             if batches is not None:
-                batches.set_state(beside["data"])
+                batches.set_state(metadata["data"])
+        except UserError:
+            raise
         except Exception as error:
-            raise UserError(f"{damaged} ({str(error)[:200]}). Choose another --workdir.") from error
-        return Restored(epoch, state, scaling)
+            damage = f"it is damaged, or was written by another version ({str(error)[:200]})"
+            raise UserError(f"{problem}: {damage}. Choose another --workdir.") from error
+        return state, scaling
 
-    def _unwritten(self, error: Exception) -> UserError:
-        # tensorstore tells of a full disk by a ValueError that names each of its layers
+    def _write_error(self, error: Exception) -> UserError:
+        # tensorstore reports a full disk by a ValueError that names each of its layers
         reason = "no space is left on the disk" if "No space left" in str(error) else str(error)[:200]
         return UserError(
-            f"a checkpoint cannot be written into {self.folder}: {reason}. The last whole one is kept: make room, and "
-            "the same command goes on from there."
+            f"a checkpoint cannot be written to {self.folder}: {reason}. The last complete checkpoint is kept. Free "
+            "disk space, and run the same command again to resume from it."
         )
 
 
-def _difference(held: dict[str, str], wanted: dict[str, str]) -> str:
-    """The first array in which a checkpoint and a state differ, or ""."""
-    for name in [*wanted, *(name for name in held if name not in wanted)]:
-        there, here = held.get(name, "no such array"), wanted.get(name, "none")
-        if there != here:
-            return f"it is of another architecture: {name} is {there}, and {here} in the network"
+def _first_difference(saved: dict[str, str], expected: dict[str, str]) -> str:
+    """The first array in which a checkpoint and a train state differ, or ""."""
+    for name in [*expected, *saved]:
+        if saved.get(name) != expected.get(name):
+            saved_shape, expected_shape = saved.get(name, "missing"), expected.get(name, "missing")
+            return f"{name} is {saved_shape} in the checkpoint and {expected_shape} in the network"
     return ""
-
-
-def _to_json(scaling: Scaling | None) -> dict[str, list[float]] | None:
-    if scaling is None:
-        return None
-    return {"mean": np.asarray(scaling.mean).tolist(), "deviation": np.asarray(scaling.deviation).tolist()}
-
-
-def _from_json(values: dict[str, list[float]] | None) -> Scaling | None:
-    if values is None:
-        return None
-    return Scaling(np.array(values["mean"], np.float32), np.array(values["deviation"], np.float32))

@@ -1,6 +1,5 @@
-"""Training on every device of every process: the batch is divided among them, the state is on each."""
+"""Data-parallel training on all devices of all processes: the batch is sharded, the train state is replicated."""
 
-import functools
 from typing import Any, TypeVar
 
 import jax
@@ -13,14 +12,19 @@ T = TypeVar("T")
 
 
 class Devices:
-    """Where the state and the batches go. On one device they stay as they are.
+    """The mesh of all devices, over which batches are sharded. With a single device, arrays stay as they are.
 
-    The step itself knows nothing of it: XLA divides what is computed of a batch that is divided, BatchNorm's statistics
-    and the loss being those of the whole batch.
+    The training step needs no changes: XLA partitions the computation over the sharded batch, and BatchNorm's
+    statistics and the loss are those of the whole batch.
+
+    Attributes:
+        replicated: the sharding of a replicated array; None for a single device.
 
     Raises:
-        UserError: the batch cannot be divided evenly.
+        UserError: the batch size is not a multiple of the number of devices.
     """
+
+    replicated: Sharding | None = None
 
     def __init__(self, batch_size: int) -> None:
         devices = jax.devices()
@@ -29,28 +33,19 @@ class Devices:
                 f"experiment.batch_size: {batch_size} cannot be divided among {len(devices)} devices; make it a "
                 f"multiple of {len(devices)}."
             )
-        self._mesh = None
         if len(devices) > 1:
-            self._mesh = jax.make_mesh((len(devices),), ("batch",), axis_types=(AxisType.Auto,), devices=devices)
+            mesh = jax.make_mesh((len(devices),), ("batch",), axis_types=(AxisType.Auto,), devices=devices)
+            self.replicated = NamedSharding(mesh, PartitionSpec())  # type: ignore[no-untyped-call]
+            self._sharded = NamedSharding(mesh, PartitionSpec("batch"))  # type: ignore[no-untyped-call]
 
-    @property
-    def replicated(self) -> Sharding | None:
-        """Where a copy on each device lies; None where there is but one."""
-        return None if self._mesh is None else self._sharding()
-
-    def everywhere(self, tree: T) -> T:
-        """A copy of a pytree on each device; every process has the same one."""
-        if self._mesh is None:
+    def replicate(self, tree: T) -> T:
+        """Copy a pytree, which is equal in all processes, to each device."""
+        if self.replicated is None:
             return tree
-        return jax.jit(lambda leaves: leaves, out_shardings=self._sharding())(tree)
+        return jax.jit(lambda leaves: leaves, out_shardings=self.replicated)(tree)
 
-    def divided(self, batch: Batch) -> Any:
-        """Each device's share of this process's share of a batch, in their order."""
-        if self._mesh is None:
+    def shard(self, batch: Batch) -> Any:
+        """Distribute the examples of this process over its devices, in order."""
+        if self.replicated is None:
             return batch
-        place: Any = functools.partial(jax.make_array_from_process_local_data, self._sharding("batch"))
-        return {name: place(values) for name, values in batch.items()}
-
-    def _sharding(self, *axes: str) -> NamedSharding:
-        assert self._mesh is not None
-        return NamedSharding(self._mesh, PartitionSpec(*axes))  # type: ignore[no-untyped-call]
+        return jax.make_array_from_process_local_data(self._sharded, batch)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""With what a run was trained: versions, revision, machine."""
+"""The environment of a training: versions, Git revision, hardware."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ PACKAGES = ("aersut", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "gra
 
 
 def environment() -> dict[str, Any]:
-    """What can be different the next time: Python's and the libraries' versions, Git revision, hardware, command."""
+    """Everything that may differ between trainings: versions of Python and packages, Git revision, machine, command."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -37,11 +37,11 @@ def _version(package: str) -> str | None:
 
 
 def _revision() -> str | None:
-    """The Git commit of this code, with a + where files have been changed since; None outside a repository."""
-    here = Path(__file__).parent
+    """The Git commit of this code, with "+" if tracked files have changed; None outside a repository."""
+    folder = Path(__file__).parent
     try:
         commit, changes = (
-            subprocess.run(["git", *command], cwd=here, capture_output=True, text=True, check=True, timeout=10).stdout
+            subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True, timeout=10).stdout
             for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
         )
     except (OSError, subprocess.SubprocessError):

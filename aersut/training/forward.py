@@ -1,6 +1,7 @@
-"""The forward pass over many examples."""
+"""The forward pass over any number of clips."""
 
 import math
+import operator
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -18,25 +19,18 @@ T = TypeVar("T")
 BATCH = 128
 
 
-def call(network: Network, features: Float[Array, "clips frames channels"]) -> Float[Array, "clips classes"]:
-    """A network's logits."""
-    return network(features)
-
-
 class Forward:
-    """Unscaled features to logits, jitted once, in batches of one shape.
+    """The forward pass from unscaled features to logits, jitted once, in batches of one shape.
 
-    Attributes:
-        frontend: whose scaling is applied.
+    Args:
+        output: a function of the network and of scaled features; the default calls the network, for the logits.
     """
 
-    def __init__(self, graphs: Graphs, frontend: Frontend, output: Callable[[Network, Array], Array] = call) -> None:
-        """`output` is what is wanted of the network where it is not the logits: its embedding."""
-        self.frontend = frontend
-
+    def __init__(
+        self, graphs: Graphs, frontend: Frontend, output: Callable[[Network, Array], Array] = operator.call
+    ) -> None:
         def forward(params: nnx.State[Any, Any], rest: nnx.State[Any, Any], features: Array) -> Array:
-            network = nnx.merge(graphs.evaluation, params, rest, copy=True)
-            return output(network, frontend.scaled(features))
+            return output(graphs.network(params, rest), frontend.scaled(features))
 
         self._forward: Callable[..., Array] = jax.jit(forward)
 
@@ -46,28 +40,23 @@ class Forward:
         """The logits (or the other output) of any number of clips."""
         replicas = _replicas((state.weights, state.rest))
 
-        def logits(number: int) -> np.ndarray:
+        def batch_output(number: int) -> np.ndarray:
             batch = features[number * BATCH : (number + 1) * BATCH]
-            # one compiled shape; what is repeated is dropped again
+            # the last batch is filled up by repetition, so that one shape is compiled; the repetitions are dropped
             padded = np.resize(batch, (BATCH, *batch.shape[1:]))
             return np.asarray(self._forward(*replicas[number % len(replicas)], padded))[: len(batch)]
 
-        first = logits(0)  # threads that meet an untraced function would each trace it
-        # each device has a batch; a CPU has two, since XLA leaves a core idle in the small operations of a recurrence
+        first = batch_output(0)  # by itself, since each thread that calls an untraced function would trace it
+        # one batch per device; two on a CPU, where XLA leaves a core idle in the small operations of a recurrence
         with ThreadPoolExecutor(max(2, len(replicas))) as pool:
-            rest = pool.map(logits, range(1, math.ceil(len(features) / BATCH)))
+            rest = pool.map(batch_output, range(1, math.ceil(len(features) / BATCH)))
             return np.concatenate([first, *rest])
 
 
 def _replicas(tree: T) -> list[T]:
-    """The copy of a pytree that each device of this process has."""
+    """The copies of a replicated pytree on the devices of this process."""
     count = len(jax.tree.leaves(tree)[0].addressable_shards)
-    return [jax.tree.map(lambda leaf, place=place: leaf.addressable_data(place), tree) for place in range(count)]
-
-
-def softmax(logits: Float[np.ndarray, "clips classes"]) -> Float[np.ndarray, "clips classes"]:
-    """Probabilities of logits."""
-    return np.asarray(jax.nn.softmax(logits, axis=1))
+    return [jax.tree.map(lambda leaf, index=index: leaf.addressable_data(index), tree) for index in range(count)]
 
 
 def cross_entropy(logits: Float[np.ndarray, "clips classes"], labels: np.ndarray) -> float:

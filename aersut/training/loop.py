@@ -1,121 +1,112 @@
-"""The training, told from top to bottom."""
+"""The training loop, from top to bottom."""
 
 import contextlib
 import gc
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import filelock
-import grain
-import jax
 import numpy as np
-from jaxtyping import Float
 
 from aersut import metrics
-from aersut.data.pipeline import AudioSource, Batch, FeatureSource, Source, training_batches
+from aersut.data.pipeline import Batch
 from aersut.errors import UserError
-from aersut.run import Prepared, Run, build_network, make_frontend, prepare
+from aersut.run import Prepared, Run
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.devices import Devices
+from aersut.training.distillation import teacher_run
 from aersut.training.forward import Forward, cross_entropy
-from aersut.training.journal import Journal
-from aersut.training.loss import class_weights
-from aersut.training.processes import agree, leads, share
-from aersut.training.state import TrainState, create
-from aersut.training.step import Figures, Step, make_train_step
-from aersut.training.teacher import TrainedTeacher, start_teacher
-from aersut.training.trained import load
+from aersut.training.processes import broadcast_from_main, is_main_process
+from aersut.training.setup import set_up
+from aersut.training.state import TrainState
+from aersut.training.step import Step, StepMetrics, make_train_step
+from aersut.training.trained import Trained, load_trained
+from aersut.training.training_log import TrainingLog
 
 
 def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> bool:
-    """Train the run's network up to its last epoch, from where it stopped; say whether there was anything to do.
+    """Train the network of a run from its last checkpoint to its last epoch.
 
-    Its teacher, where it has one, is trained before. Each epoch ends with a line in `metrics.jsonl` and a checkpoint of
-    everything that the next one starts from. Of several processes each computes its share of every batch, and the first
-    one writes.
+    A teacher is trained before its student. Each epoch ends with a line in `metrics.jsonl` and a checkpoint of
+    everything that the next epoch depends on. Of several processes, each computes a part of every batch, and the main
+    process writes.
 
     Args:
-        on_epoch: told each epoch's record once its checkpoint is under way; what it raises ends the training, and the
-            run can go on later.
+        on_epoch: called with the record of each epoch while its checkpoint is written; an exception that it raises
+            ends the training, which can be resumed later.
+
+    Returns:
+        Whether there was an epoch left to train.
 
     Raises:
-        UserError: the data or the configuration cannot be trained on, the loss is no number, or another process trains.
+        UserError: the data or the configuration cannot be trained on, the loss is not finite, or another process
+            trains this run.
     """
     experiment = run.experiment
-    with _alone(run), Checkpoints(run.checkpoints) as checkpoints:
+    with _run_lock(run), Checkpoints(run.checkpoints) as checkpoints:
         done = checkpoints.last
         history = records.up_to(run.records, done)
-        if done >= experiment.epochs or records.exhausted(history, experiment.patience):
+        if done >= experiment.epochs or records.stops_early(history, experiment.patience):
             return False
-        with ThreadPoolExecutor(1) as beside:  # computing features leaves a core idle while it compiles
-            network = beside.submit(build_network, experiment, make_frontend(experiment))
-            prepared = prepare(run)  # before the teacher: from here on, other data is refused to both
-        steps = steps_per_epoch(run, prepared)
-        devices = Devices(experiment.batch_size)
-
-        optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
-        graphs, state = create(network.result(), optimizer, averaged=experiment.ema > 0)
-        state = devices.everywhere(state)
-        batches = batches_of(run, prepared)
+        setup, state = set_up(run)
+        batches = setup.batches()
         if done:
-            state = checkpoints.restore(done, state, batches).state
-        teacher = _teacher(run, devices)
-
-        key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
-        weights = weights_of_classes(run, prepared)
-        step = make_train_step(
-            *(graphs, optimizer, prepared.frontend, key, experiment.loss, weights, experiment.ema),
-            *(experiment.precision, teacher),
-        )
-        forward = Forward(graphs, prepared.frontend)
-        with Journal(run, steps, done) as journal, _settled():
-            journal.begin(prepared)
+            state, _ = checkpoints.restore(done, state, batches)
+        # after set_up, which refuses changed data before the teacher is trained on it
+        setup = replace(setup, teacher=_trained_teacher(run, setup.devices))
+        step, forward = make_train_step(setup), Forward(setup.graphs, setup.frontend)
+        with TrainingLog(run, setup.steps, done) as log, _frozen_objects():
+            log.begin(setup.prepared)
             for epoch in range(done + 1, experiment.epochs + 1):
-                state, figures = _one_epoch(step, state, map(devices.divided, batches), steps, journal)
-                record = {"epoch": epoch, "step": steps * epoch, **figures, **_validate(prepared, forward, state)}
+                sharded = map(setup.devices.shard, batches)
+                state, train_metrics = _one_epoch(step, state, sharded, setup.steps, log)
+                validation_metrics = _validate(setup.prepared, forward, state)
+                record = {"epoch": epoch, "step": setup.steps * epoch, **train_metrics, **validation_metrics}
                 history.append(record)
-                journal.record(record)
-                checkpoints.save(epoch, state, batches, prepared.frontend.scaling, record["validation_uar"])
+                log.record(record)
+                checkpoints.save(epoch, state, batches, setup.frontend.scaling, record["validation_uar"])
                 if on_epoch is not None:
                     on_epoch(record)
-                if records.exhausted(history, experiment.patience):
-                    journal.note(f"stopped early: no better validation UAR for {experiment.patience} epochs")
+                if records.stops_early(history, experiment.patience):
+                    log.note(f"early stopping: no better validation UAR for {experiment.patience} epochs")
                     break
     return True
 
 
-def _teacher(run: Run, devices: Devices) -> TrainedTeacher | None:
-    """What the run's network learns from; it is trained where it is not yet."""
-    teacher = start_teacher(run)
+def _trained_teacher(run: Run, devices: Devices) -> Trained | None:
+    """The teacher of a run, which is trained first if it is not yet; None without one."""
+    teacher = teacher_run(run)
     if teacher is None:
         return None
-    if leads():
-        print(f"its teacher: run folder {teacher.folder}")
+    if is_main_process():
+        print(f"teacher: run folder {teacher.folder}")
     try:
         train(teacher)
     except UserError as error:
-        raise UserError(f"its teacher, experiment.teacher, cannot be trained: {error}") from None
-    trained = load(teacher, devices.replicated)
-    return TrainedTeacher(trained.graphs.evaluation, trained.frontend, (trained.state.weights, trained.state.rest))
+        raise UserError(f"the teacher, experiment.teacher, cannot be trained: {error}") from None
+    trained = load_trained(teacher, devices.replicated)
+    # free the memory of what only the teacher's own training needs
+    state = replace(trained.state, params=trained.state.weights, opt_state=(), average=None)
+    return replace(trained, state=state)
 
 
 @contextlib.contextmanager
-def _alone(run: Run) -> Iterator[None]:
-    """Hold the run folder's lock in the leading process; the system takes it from one that dies."""
+def _run_lock(run: Run) -> Iterator[None]:
+    """Hold the run folder's lock in the main process; the operating system releases that of a killed process."""
     lock = filelock.FileLock(run.folder / ".lock", blocking=False)
     problem = ""
-    if leads():
+    if is_main_process():
         try:
             lock.acquire()
         except filelock.Timeout:
-            problem = "is being trained in by another process. Wait for it, or choose another --workdir"
+            problem = "is being trained by another process. Wait for it, or choose another --workdir"
         except OSError as error:
             problem = f"cannot be written: {error.strerror}. Choose another --workdir"
-    if agree(bool(problem)):
-        raise UserError(f"run folder {run.folder} {problem or 'cannot be had; the first process says why'}.")
+    if broadcast_from_main(bool(problem)):
+        raise UserError(f"run folder {run.folder} {problem or 'cannot be locked; see the error of process 0'}.")
     try:
         yield
     finally:
@@ -123,8 +114,8 @@ def _alone(run: Run) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _settled() -> Iterator[None]:
-    """Let Python not search for garbage again what there is by now: each time, that takes 0.2 s of JAX's objects."""
+def _frozen_objects() -> Iterator[None]:
+    """Exclude existing objects from garbage collection, which takes 0.2 s each time for JAX's objects."""
     gc.collect()
     gc.freeze()
     try:
@@ -134,82 +125,45 @@ def _settled() -> Iterator[None]:
 
 
 def _one_epoch(
-    step: Step, state: TrainState, batches: Iterator[Batch], steps: int, journal: Journal
+    step: Step, state: TrainState, batches: Iterator[Batch], steps: int, log: TrainingLog
 ) -> tuple[TrainState, dict[str, float]]:
     begin, first = time.perf_counter(), int(state.step)
-    seen: list[tuple[float, float]] = []
+    fetched: list[tuple[float, float]] = []
     state, latest = step(state, next(batches))
     for number in range(1, steps):
-        before = latest
+        previous = latest
         state, latest = step(state, next(batches))
-        seen.append(_watch(before, first + number, journal))  # one step late: the next one is under way meanwhile
-    seen.append(_watch(latest, first + steps, journal))
-    loss, accuracy = np.mean(np.array(seen, np.float32), axis=0)
+        fetched.append(_fetch(previous, first + number, log))  # one step late, while the next step is computed
+    fetched.append(_fetch(latest, first + steps, log))
+    loss, accuracy = np.mean(np.array(fetched, np.float32), axis=0)
     return state, {
         "train_loss": float(loss),
         "train_accuracy": float(accuracy),
-        "clips_per_second": round(steps * journal.batch_size / (time.perf_counter() - begin), 1),
+        "clips_per_second": round(steps * log.batch_size / (time.perf_counter() - begin), 1),
     }
 
 
 def _validate(prepared: Prepared, forward: Forward, state: TrainState) -> dict[str, float]:
-    items = prepared.split.items("validation")
-    labels = prepared.labels[items[:, 0]]
-    logits = forward(state, prepared.features(items))
+    examples = prepared.split.examples("validation")
+    labels = prepared.labels[examples[:, 0]]
+    logits = forward(state, prepared.features(examples))
     counts = metrics.confusion(labels, logits.argmax(1), logits.shape[1])
     loss = cross_entropy(logits, labels)
-    _refuse_nan("the validation loss", loss, int(state.step))
-    return {
-        "validation_loss": loss,
-        "validation_wa": metrics.wa(counts),
-        "validation_uar": metrics.uar(counts),
-    }
+    _check_finite("the validation loss", loss, int(state.step))
+    return {"validation_loss": loss, "validation_wa": metrics.wa(counts), "validation_uar": metrics.uar(counts)}
 
 
-def _watch(figures: Figures, number: int, journal: Journal) -> tuple[float, float]:
-    """The step's loss and accuracy, which the journal is told of."""
-    loss, accuracy = float(figures["loss"]), float(figures["accuracy"])
-    _refuse_nan("the loss", loss, number)
-    journal.step(loss, accuracy)
+def _fetch(step_metrics: StepMetrics, number: int, log: TrainingLog) -> tuple[float, float]:
+    """Loss and accuracy of a step, which are also logged."""
+    loss, accuracy = float(step_metrics["loss"]), float(step_metrics["accuracy"])
+    _check_finite("the loss", loss, number)
+    log.step(loss, accuracy)
     return loss, accuracy
 
 
-def _refuse_nan(name: str, loss: float, number: int) -> None:
+def _check_finite(name: str, loss: float, number: int) -> None:
     if not np.isfinite(loss):
         raise UserError(
-            f"{name} became {loss} in step {number}; the checkpoint of the epoch before is kept. Lower "
-            "experiment.optimizer.learning_rate, or set clip_norm or warmup beside it, and start another run."
+            f"{name} became {loss} in step {number}; the checkpoint of the previous epoch is kept. Lower "
+            "experiment.optimizer.learning_rate, or set its clip_norm or warmup, and start another run."
         )
-
-
-def weights_of_classes(run: Run, prepared: Prepared) -> Float[np.ndarray, " classes"] | None:
-    """What each class counts in the loss; None where all count alike."""
-    labels = prepared.labels[prepared.split.items("train")[:, 0]]
-    return class_weights(labels, prepared.frontend.classes) if run.experiment.loss.class_weights else None
-
-
-def steps_per_epoch(run: Run, prepared: Prepared) -> int:
-    """Whole batches in the training part.
-
-    Raises:
-        UserError: there is none.
-    """
-    items, batch_size = len(prepared.split.items("train")), run.experiment.batch_size
-    if batch_size > items:
-        raise UserError(
-            f"experiment.batch_size: {batch_size} is more than the {items} items of the training part; make it smaller."
-        )
-    return items // batch_size
-
-
-def batches_of(run: Run, prepared: Prepared) -> grain.DatasetIterator[Batch]:
-    """This process's share of the training batches, without end."""
-    experiment = run.experiment
-    items = prepared.split.items("train")
-    labels = prepared.labels[items[:, 0]]
-    source: Source = FeatureSource(prepared.table, items, labels)
-    if experiment.on_the_fly:
-        source = AudioSource(prepared.collection, items, labels)
-    return training_batches(
-        source, experiment.batch_size, experiment.seed, balanced=experiment.sampling == "balanced", shard=share()
-    )

@@ -1,4 +1,4 @@
-"""The loss: cross-entropy, with what unbalanced and doubtful labels ask for."""
+"""The loss: cross-entropy with label smoothing, focal modulation and class weights."""
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +9,12 @@ from aersut.config import Loss
 
 
 def class_weights(labels: Int[np.ndarray, " examples"], classes: int) -> Float[np.ndarray, " classes"]:
-    """Weights inverse to how often each class occurs, of mean 1 over the examples; 0 for a class that does not.
+    """Weights inversely proportional to class frequencies, with mean 1 over the examples; 0 for an absent class.
 
-    scikit-learn's `compute_class_weight("balanced")`.
+    Agrees with scikit-learn's `compute_class_weight("balanced")`.
+
+    >>> class_weights(np.array([0, 0, 0, 0, 2, 2]), 3).tolist()
+    [0.75, 0.0, 1.5]
     """
     counts = np.bincount(labels, minlength=classes)
     present = np.count_nonzero(counts)
@@ -24,16 +27,16 @@ def losses(
     loss: Loss,
     weights: Float[np.ndarray, " classes"],
 ) -> Float[Array, "*members batch"]:
-    """Each example's loss in nats.
+    """Loss of each example in nats.
 
     Args:
         target: distributions over the classes.
-        weights: of the classes.
+        weights: class weights.
     """
     smooth = (1 - loss.label_smoothing) * target + loss.label_smoothing / target.shape[1]
     log_probabilities = jax.nn.log_softmax(logits, axis=-1)
-    doubt: Array | float = 1.0
+    modulation: Array | float = 1.0
     if loss.focal:
-        # the gradient of a power is infinite at 0, which 1 - p reaches in single precision
-        doubt = jnp.maximum(1 - jnp.exp(log_probabilities), 1e-6) ** loss.focal
-    return -jnp.sum(jnp.asarray(weights) * smooth * doubt * log_probabilities, axis=-1)
+        # the gradient of a power is infinite at 0, a value that 1 - p reaches in single precision
+        modulation = jnp.maximum(1 - jnp.exp(log_probabilities), 1e-6) ** loss.focal
+    return -jnp.sum(jnp.asarray(weights) * smooth * modulation * log_probabilities, axis=-1)

@@ -1,4 +1,4 @@
-"""Optimizers with their schedules, all of them Optax's."""
+"""Optimizers and learning-rate schedules, all from Optax."""
 
 import abc
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from aersut.registry import OPTIMIZERS
 
 @dataclass(frozen=True)
 class Scheduled(Optimizer):
-    """What all optimizers here share: how the learning rate goes, clipping, and accumulation.
+    """An optimizer with a learning-rate schedule, gradient clipping and gradient accumulation.
 
     Attributes:
-        learning_rate: the highest one.
-        schedule: "constant"; "cosine" or "exponential", which fall to `final` of it at the end of the run; "plateau",
-            which multiplies it by `factor` whenever the training loss has not improved by 1e-4 of itself for `patience`
-            epochs (`optax.contrib.reduce_on_plateau`, over the mean loss of an epoch).
-        warmup: share of the run over which the rate rises linearly from 0 before that.
-        final: share of the learning rate at the end of a cosine or an exponential.
-        factor, patience: of a plateau.
-        clip_norm: gradients are scaled down to this norm where theirs is larger; None leaves them.
-        accumulate: steps whose gradients are averaged before the weights change, as if the batch were so many times as
-            large.
+        learning_rate: the maximum of the schedule.
+        schedule: "constant"; "cosine" or "exponential", which decay to the fraction `final` of the learning rate at the
+            end of the run; "plateau", which multiplies the learning rate by `factor` whenever the training loss has not
+            improved by 1e-4 of itself for `patience` epochs (`optax.contrib.reduce_on_plateau`, over the mean loss of
+            an epoch).
+        warmup: fraction of the run over which the learning rate rises linearly from 0, before the schedule.
+        final: fraction of the learning rate at the end of "cosine" and "exponential".
+        factor, patience: of "plateau".
+        clip_norm: maximum global norm of the gradients; larger gradients are scaled down. None does not clip.
+        accumulate: steps whose gradients are averaged for one update, equivalent to a batch that many times as large.
     """
 
     learning_rate: float = 1e-3
@@ -40,7 +40,7 @@ class Scheduled(Optimizer):
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not 0 <= self.warmup < 1:
-            raise ValueError(f"warmup is a share of the run, from 0 to below 1, got {self.warmup}")
+            raise ValueError(f"warmup is a fraction of the run, from 0 to below 1, got {self.warmup}")
         for name in ("final", "factor"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
@@ -52,44 +52,47 @@ class Scheduled(Optimizer):
 
     @abc.abstractmethod
     def rule(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
-        """The optimizer itself, under a schedule."""
+        """The update rule, with a learning-rate schedule."""
+
+    def clipped_rule(self, learning_rate: optax.Schedule) -> list[optax.GradientTransformation]:
+        """Gradient clipping, if there is any, and the update rule."""
+        clip = [] if self.clip_norm is None else [optax.clip_by_global_norm(self.clip_norm)]
+        return [*clip, self.rule(learning_rate)]
 
     def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
         updates = max(1, steps // self.accumulate)
-        parts = [self.rule(self._rate(updates))]
-        if self.clip_norm is not None:
-            parts.insert(0, optax.clip_by_global_norm(self.clip_norm))
+        transformations = self.clipped_rule(self._schedule(updates))
         if self.schedule == "plateau":
             epoch = max(1, steps_per_epoch // self.accumulate)
-            parts.append(
+            transformations.append(
                 optax.contrib.reduce_on_plateau(factor=self.factor, patience=self.patience, accumulation_size=epoch)
             )
-        whole = optax.chain(*parts)
+        optimizer = optax.chain(*transformations)
         if self.accumulate == 1:
-            return whole
-        several = optax.MultiSteps(whole, self.accumulate)
-        return optax.GradientTransformationExtraArgs(several.init, several.update)
+            return optimizer
+        accumulated = optax.MultiSteps(optimizer, self.accumulate)
+        return optax.GradientTransformationExtraArgs(accumulated.init, accumulated.update)
 
-    def _rate(self, updates: int) -> optax.Schedule:
-        rising = round(self.warmup * updates)
-        falling = max(1, updates - rising)
-        after: optax.Schedule = {
+    def _schedule(self, updates: int) -> optax.Schedule:
+        warmup = round(self.warmup * updates)
+        decay = max(1, updates - warmup)
+        schedule: optax.Schedule = {
             "constant": optax.constant_schedule(self.learning_rate),
             "plateau": optax.constant_schedule(self.learning_rate),
-            "cosine": optax.cosine_decay_schedule(self.learning_rate, falling, alpha=self.final),
-            "exponential": optax.exponential_decay(self.learning_rate, falling, self.final),
+            "cosine": optax.cosine_decay_schedule(self.learning_rate, decay, alpha=self.final),
+            "exponential": optax.exponential_decay(self.learning_rate, decay, self.final),
         }[self.schedule]
-        if not rising:
-            return after
-        return optax.join_schedules([optax.linear_schedule(0.0, self.learning_rate, rising), after], [rising])
+        if not warmup:
+            return schedule
+        return optax.join_schedules([optax.linear_schedule(0.0, self.learning_rate, warmup), schedule], [warmup])
 
 
 @dataclass(frozen=True)
 class Decayed(Scheduled):
-    """A scheduled optimizer that shrinks the weights, too.
+    """A scheduled optimizer with weight decay.
 
     Attributes:
-        weight_decay: share of a weight that is taken off in a step of learning rate 1.
+        weight_decay: fraction by which a weight decreases in a step of learning rate 1.
     """
 
     weight_decay: float = 0.0
@@ -103,7 +106,7 @@ class Decayed(Scheduled):
 @OPTIMIZERS.register("adam")
 @dataclass(frozen=True)
 class Adam(Scheduled):
-    """Adam (Kingma & Ba 2015); a constant rate of 1e-5 is the paper's."""
+    """Adam (Kingma & Ba 2015). The default is the constant learning rate of the paper that AERSUT reproduces."""
 
     learning_rate: float = 1e-5
 
@@ -125,7 +128,7 @@ class AdamW(Decayed):
 @OPTIMIZERS.register("lion")
 @dataclass(frozen=True)
 class Lion(Decayed):
-    """Lion (Chen et al. 2023), which takes steps of one size: a third to a tenth of Adam's rate will do."""
+    """Lion (Chen et al. 2023). Its steps have a constant size: use a third to a tenth of Adam's learning rate."""
 
     learning_rate: float = 1e-4
     weight_decay: float = 1e-1
@@ -137,10 +140,10 @@ class Lion(Decayed):
 @OPTIMIZERS.register("sgd")
 @dataclass(frozen=True)
 class SGD(Decayed):
-    """Gradient descent with Nesterov's momentum.
+    """Stochastic gradient descent with Nesterov momentum.
 
     Attributes:
-        momentum: share of the last step that goes on, 0 to below 1.
+        momentum: fraction of the previous step that is added, from 0 to below 1.
     """
 
     learning_rate: float = 1e-2

@@ -1,4 +1,4 @@
-"""A pytree as one vector per type, and back: Orbax takes its time by the array, whatever the size."""
+"""A pytree as one vector per dtype, and back: the time that Orbax takes grows with the number of arrays."""
 
 import functools
 from typing import Any, TypeVar
@@ -9,48 +9,36 @@ from jaxtyping import Array, Shaped
 
 T = TypeVar("T")
 Vectors = dict[str, Shaped[Array, " size"]]
-"""The leaves of each type, one behind the other; random keys as the integers that they are."""
+"""The concatenated leaves of each dtype; random keys as their integer data."""
 
 
 @jax.jit
 def pack(tree: Any) -> Vectors:
-    """The leaves of a pytree, in their order."""
+    """Concatenate the leaves of a pytree, in order."""
     vectors: dict[str, list[Array]] = {}
-    for leaf in map(_plain, jax.tree.leaves(tree)):
+    for leaf in map(_key_data, jax.tree.leaves(tree)):
         vectors.setdefault(str(leaf.dtype), []).append(leaf.reshape(-1))
     return {name: jnp.concatenate(leaves) for name, leaves in vectors.items()}
 
 
 def unpack(vectors: Vectors, like: T) -> T:
-    """The pytree, of the structure, shapes and types of `like`, that `pack` made the vectors of."""
-    return jax.jit(functools.partial(_unpacked, like))(vectors)
+    """Invert `pack`: the pytree with the structure, shapes and dtypes of `like`."""
+    return jax.jit(functools.partial(_unpack, like))(vectors)
 
 
 def packed_like(like: Any) -> dict[str, jax.ShapeDtypeStruct]:
-    """What `pack` would make of a pytree, of which only shapes, types and places are looked at."""
-    return placed(jax.eval_shape(pack, like), jax.tree.leaves(like)[0].sharding)
+    """Shapes, dtypes and sharding of `pack(like)`; only those of `like` are read."""
+    return with_sharding(jax.eval_shape(pack, like), jax.tree.leaves(like)[0].sharding)
 
 
-def placed(shapes: T, place: jax.sharding.Sharding) -> T:
-    """Shapes and types of arrays (`jax.eval_shape`) that lie on `place`."""
-    at: Any = functools.partial(jax.ShapeDtypeStruct, sharding=place)
-    return jax.tree.map(lambda one: at(one.shape, one.dtype), shapes)
+def with_sharding(shapes: T, sharding: jax.sharding.Sharding) -> T:
+    """Add a sharding to abstract arrays (the result of `jax.eval_shape`)."""
+    struct: Any = functools.partial(jax.ShapeDtypeStruct, sharding=sharding)
+    return jax.tree.map(lambda leaf: struct(leaf.shape, leaf.dtype), shapes)
 
 
-def _unpacked(like: T, vectors: Vectors) -> T:
-    leaves, structure = jax.tree.flatten(like)
-    taken, found = dict.fromkeys(vectors, 0), []
-    for leaf in leaves:
-        plain = jax.eval_shape(_plain, leaf)
-        name = str(plain.dtype)
-        values = vectors[name][taken[name] :][: plain.size].reshape(plain.shape)
-        taken[name] += plain.size
-        found.append(jax.random.wrap_key_data(values, impl=_kind(leaf)) if _is_key(leaf) else values)
-    return jax.tree.unflatten(structure, found)
-
-
-def shapes(tree: Any) -> dict[str, str]:
-    """The type and shape of each leaf, by where it is: {"params.head.kernel": "float32[8, 2]"}."""
+def leaf_shapes(tree: Any) -> dict[str, str]:
+    """The dtype and shape of each leaf by its path: {"params.head.kernel": "float32[8, 2]"}."""
     found = {}
     for path, leaf in jax.tree.leaves_with_path(tree):
         name = ".".join(jax.tree_util.keystr((key,), simple=True) for key in path)
@@ -58,7 +46,19 @@ def shapes(tree: Any) -> dict[str, str]:
     return found
 
 
-def _plain(leaf: Array) -> Array:
+def _unpack(like: T, vectors: Vectors) -> T:
+    leaves, structure = jax.tree.flatten(like)
+    offsets, found = dict.fromkeys(vectors, 0), []
+    for leaf in leaves:
+        data = jax.eval_shape(_key_data, leaf)
+        name = str(data.dtype)
+        values = vectors[name][offsets[name] :][: data.size].reshape(data.shape)
+        offsets[name] += data.size
+        found.append(jax.random.wrap_key_data(values, impl=_key_impl(leaf)) if _is_key(leaf) else values)
+    return jax.tree.unflatten(structure, found)
+
+
+def _key_data(leaf: Array) -> Array:
     return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
 
@@ -66,8 +66,8 @@ def _is_key(leaf: Array) -> bool:
     return bool(jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))
 
 
-def _kind(key: Array) -> Any:
-    """The generator that a random key, or what stands for one, is of."""
+def _key_impl(key: Array) -> Any:
+    """The random generator of a key, which may be abstract."""
     found: list[Any] = []
     jax.eval_shape(lambda traced: found.append(jax.random.key_impl(traced)), key)
     return found[0]

@@ -1,4 +1,4 @@
-"""Several processes, on one machine or on many, that train one run together; JAX connects them."""
+"""Several processes, on one machine or many, that train one run; JAX connects them."""
 
 import os
 
@@ -9,26 +9,27 @@ from jax.experimental import multihost_utils
 from aersut.errors import UserError
 
 AUTO = "auto"
-"""In place of a coordinator: a cluster's own environment (Slurm, Open MPI, Cloud TPU, Kubernetes) says all."""
+"""The coordinator that JAX finds in the environment of a cluster (Slurm, Open MPI, Cloud TPU, Kubernetes)."""
 
 
-def join(coordinator: str | None, count: int | None, index: int | None) -> None:
-    """Connect this process with the others; None stands for JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES, JAX_PROCESS_ID.
+def connect(coordinator: str | None, count: int | None, index: int | None) -> None:
+    """Connect this process with the others; call it before any computation.
 
-    Nothing is done where there is no coordinator. To be called before anything is computed.
+    None stands for the environment's JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID. Without a
+    coordinator, this process trains alone.
 
     Args:
-        coordinator: host:port at which the first process listens, or `AUTO`.
-        count: of the processes.
-        index: of this one, from 0.
+        coordinator: host:port of the first process, or `AUTO`.
+        count: number of processes.
+        index: of this process, from 0.
 
     Raises:
-        UserError: something is missing, or the others do not answer.
+        UserError: a value is missing, or the other processes do not answer.
     """
     coordinator = coordinator or os.environ.get("JAX_COORDINATOR_ADDRESS")
     if not coordinator:
         if count is not None or index is not None:
-            raise UserError("--processes and --process need --coordinator=HOST:PORT, where the first process listens.")
+            raise UserError("--processes and --process need --coordinator=HOST:PORT, the address of the first process.")
         return
     count = _from_environment("JAX_NUM_PROCESSES") if count is None else count
     index = _from_environment("JAX_PROCESS_ID") if index is None else index
@@ -38,30 +39,24 @@ def join(coordinator: str | None, count: int | None, index: int | None) -> None:
         elif count is None or index is None or ":" not in coordinator:
             raise ValueError("expected --coordinator=HOST:PORT --processes=COUNT --process=INDEX")
         elif not 0 <= index < count:
-            raise ValueError(f"there is no process {index} of {count}; they count from 0")
+            raise ValueError(f"there is no process {index} of {count}; the index counts from 0")
         else:
             jax.distributed.initialize(coordinator, count, index, cluster_detection_method="deactivate")
     except (ValueError, RuntimeError) as error:
-        raise UserError(
-            f"the processes cannot be connected over {coordinator}: {str(error).splitlines()[0]}."
-        ) from None
+        reason = str(error).splitlines()[0]
+        raise UserError(f"the processes cannot be connected over {coordinator}: {reason}.") from None
 
 
-def leads() -> bool:
-    """Whether this process is the one that writes what all of them have come to."""
+def is_main_process() -> bool:
+    """Whether this process, the first, writes the results of all of them."""
     return bool(jax.process_index() == 0)
 
 
-def share() -> tuple[int, int]:
-    """(index, count) of this process."""
-    return jax.process_index(), jax.process_count()
-
-
-def agree(failed: bool) -> bool:
-    """Whether the leading process has failed, known to all of them."""
+def broadcast_from_main(value: bool) -> bool:
+    """The main process's value, in every process."""
     if jax.process_count() == 1:
-        return failed
-    return bool(multihost_utils.broadcast_one_to_all(np.asarray(failed)))
+        return value
+    return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
 
 
 def _from_environment(name: str) -> int | None:

@@ -8,8 +8,8 @@ from typing import Any
 from aersut.paths import write_text
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The records of a run, in order; a last line that a crash has cut short is passed over."""
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The records of a run, in order; a line that a crash left incomplete is skipped."""
     if not path.exists():
         return []
     records = []
@@ -24,7 +24,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def append(path: Path, record: dict[str, Any]) -> None:
-    """Add one record, and have it on disk when this returns: before the checkpoint of its epoch is."""
+    """Add a record and flush it to disk, so that it is there before the checkpoint of its epoch."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
         file.flush()
@@ -32,23 +32,23 @@ def append(path: Path, record: dict[str, Any]) -> None:
 
 
 def up_to(path: Path, epoch: int) -> list[dict[str, Any]]:
-    """The records of a run as far as the checkpoint that it goes on from."""
-    return [record for record in read(path) if record["epoch"] <= epoch]
+    """The records of a run up to an epoch, that of the checkpoint from which it resumes."""
+    return [record for record in read_records(path) if record["epoch"] <= epoch]
 
 
-def cut(path: Path, epoch: int) -> None:
-    """Drop what was recorded after the checkpoint that a run goes on from."""
+def truncate(path: Path, epoch: int) -> None:
+    """Delete the records after an epoch, that of the checkpoint from which the run resumes."""
     kept = "".join(json.dumps(record) + "\n" for record in up_to(path, epoch))
     if path.exists() and path.read_text(encoding="utf-8") != kept:
         write_text(path, kept)
 
 
 SELECTED = {"best": "the best by validation UAR", "last": "the last"}
-"""What an epoch is that `Experiment.select` chooses, in words."""
+"""Descriptions of the epoch that `Experiment.select` selects."""
 
 
 def best(records: list[dict[str, Any]]) -> dict[str, Any]:
-    """The record of the highest validation UAR, the later of equal ones."""
+    """The record with the highest validation UAR, the later of equal ones."""
     return max(records, key=lambda record: (record["validation_uar"], record["epoch"]))
 
 
@@ -57,7 +57,11 @@ def selected(records: list[dict[str, Any]], select: str) -> dict[str, Any]:
     return best(records) if select == "best" else records[-1]
 
 
-def exhausted(records: list[dict[str, Any]], patience: int | None) -> bool:
-    """Whether the best validation UAR is `patience` epochs old, so that training stops early."""
+def stops_early(records: list[dict[str, Any]], patience: int | None) -> bool:
+    """Whether the best validation UAR is `patience` epochs old: the criterion of early stopping.
+
+    >>> stops_early([{"validation_uar": uar} for uar in (0.5, 0.4, 0.5)], patience=2)
+    True
+    """
     scores = [record["validation_uar"] for record in records]
     return patience is not None and len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])

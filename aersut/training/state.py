@@ -9,7 +9,7 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Int
 
-from aersut.models.network import Network
+from aersut.models.network import Network, evaluation_view
 
 
 @jax.tree_util.register_dataclass
@@ -18,11 +18,11 @@ class TrainState:
     """The train state.
 
     Attributes:
-        step: steps taken, i32[].
-        params: what the optimizer changes.
-        rest: what the network itself changes: BatchNorm's averages, dropout's keys.
-        opt_state: the optimizer's moments.
-        average: the moving average of `params`, where there is one.
+        step: number of steps so far, i32[].
+        params: trainable parameters.
+        rest: other state of the network: BatchNorm's running averages, dropout's random keys.
+        opt_state: state of the optimizer.
+        average: exponential moving average of `params`; None without one.
     """
 
     step: Int[Array, ""]
@@ -33,30 +33,31 @@ class TrainState:
 
     @property
     def weights(self) -> nnx.State[Any, Any]:
-        """What is evaluated and exported."""
+        """The parameters that are evaluated and exported: the moving average if there is one."""
         return self.params if self.average is None else self.average
 
 
 @dataclass(frozen=True)
 class Graphs:
-    """The static halves of a network, in the two ways it is called; `nnx.merge` joins one with a state."""
+    """The static definitions of a network in training mode and in evaluation mode."""
 
     training: nnx.GraphDef[Network]
     evaluation: nnx.GraphDef[Network]
+
+    def network(self, params: nnx.State[Any, Any], rest: nnx.State[Any, Any], training: bool = False) -> Network:
+        """Merge a definition with a state. Call it inside a traced function: a network belongs to one trace."""
+        return nnx.merge(self.training if training else self.evaluation, params, rest, copy=True)
 
 
 def create(
     network: Network, optimizer: optax.GradientTransformation, averaged: bool = False
 ) -> tuple[Graphs, TrainState]:
-    """Split a freshly built network into its static part and the state of step 0.
+    """Split a new network into its static definitions and the train state of step 0.
 
     Args:
-        averaged: whether there is to be a moving average of the weights.
+        averaged: keep a moving average of the parameters.
     """
-    training = nnx.graphdef(network)
     params, rest = nnx.state(network, nnx.Param), nnx.state(network, nnx.Not(nnx.Param))
-    still: Any = {"deterministic": True, "use_running_average": True}
-    evaluation = nnx.graphdef(nnx.view(network, raise_if_not_found=False, **still))
-    average = jax.tree.map(jnp.copy, params) if averaged else None  # a buffer of its own: the step gives params away
+    average = jax.tree.map(jnp.copy, params) if averaged else None  # a copy, since the step donates the params' buffers
     state = TrainState(jnp.zeros((), jnp.int32), params, rest, optimizer.init(params), average)
-    return Graphs(training, evaluation), state
+    return Graphs(nnx.graphdef(network), nnx.graphdef(evaluation_view(network))), state

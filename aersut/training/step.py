@@ -1,7 +1,8 @@
-"""One training step."""
+"""The training step."""
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -11,74 +12,74 @@ import optax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from aersut.config import Loss
+from aersut.config import Experiment, Loss
 from aersut.features.frontend import Frontend
+from aersut.training.distillation import soft_targets
 from aersut.training.loss import losses
 from aersut.training.state import Graphs, TrainState
-from aersut.training.teacher import TrainedTeacher
+from aersut.training.trained import Trained
 
-Figures = dict[str, Array]
-Step = Callable[[TrainState, dict[str, Any]], tuple[TrainState, Figures]]
+StepMetrics = dict[str, Array]
+Step = Callable[[TrainState, dict[str, Any]], tuple[TrainState, StepMetrics]]
 
 
-def make_train_step(
-    graphs: Graphs,
-    optimizer: optax.GradientTransformation,
-    frontend: Frontend,
-    key: jax.Array,
-    loss: Loss | None = None,
-    class_weights: Float[np.ndarray, " classes"] | None = None,
-    ema: float = 0.0,
-    precision: str = "float32",
-    teacher: TrainedTeacher | None = None,
-) -> Step:
-    """Return the jitted step (state, batch) → (state, {"loss", "accuracy"}); the state that it is given is used up.
+@dataclass(frozen=True)
+class StepSetup:
+    """The setup of the training step.
 
-    Augmentation draws from `key` and the step's number, so that a resumed run repeats nothing and skips nothing.
-
-    Args:
-        class_weights: all 1 by default.
-        ema, precision: see `Experiment`.
-        teacher: what it makes of the augmented examples is learned in place of their labels, by plain cross-entropy:
-            what `loss` and `class_weights` do to labels has been done to its own.
+    Attributes:
+        experiment: its `loss`, `ema`, `precision` and `seed` are used.
+        frontend: augments and scales the features.
+        graphs: of the network.
+        optimizer: the one that the train state was created with.
+        class_weights: in the loss; None weighs all classes by 1.
+        teacher: the soft targets of this network replace the labels, by plain cross-entropy: `experiment.loss` and
+            `class_weights` were applied in the training of the teacher. None trains on the labels.
     """
-    optimizer = optax.with_extra_args_support(optimizer)
-    if teacher is not None:
-        loss, class_weights = None, None
-    learned = () if teacher is None else teacher.state
-    weights = np.ones(frontend.classes, np.float32) if class_weights is None else class_weights
 
-    def loss_of(
-        params: nnx.State[Any, Any], rest: nnx.State[Any, Any], features: Array, label: Array, target: Array
-    ) -> tuple[Array, tuple[nnx.State[Any, Any], Array]]:
-        # the gradient of a cast is a cast: it comes back in the weights' own precision
-        cast = jax.tree.map(lambda leaf: leaf.astype(precision), params)
-        network = nnx.merge(graphs.training, cast, rest, copy=True)
-        logits = network(features.astype(precision)).astype(jnp.float32)
-        mean = losses(logits, target, loss or Loss(), weights).mean()
-        accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == jnp.argmax(label, axis=1))
-        return mean, (nnx.state(network, nnx.Not(nnx.Param)), accuracy)
+    experiment: Experiment
+    frontend: Frontend
+    graphs: Graphs
+    optimizer: optax.GradientTransformation
+    class_weights: Float[np.ndarray, " classes"] | None = None
+    teacher: Trained | None = None
 
-    def gradient(
-        state: TrainState, batch: dict[str, Array], learned: tuple[nnx.State[Any, Any], ...]
-    ) -> tuple[nnx.State[Any, Any], nnx.State[Any, Any], Figures]:
+
+def make_train_step(setup: StepSetup) -> Step:
+    """Return the jitted step (state, batch) → (state, {"loss", "accuracy"}), which donates the state's buffers.
+
+    Augmentation uses a key that is derived from the seed and the step's number, so that a resumed run continues the
+    sequence of an uninterrupted one.
+    """
+    experiment, frontend, graphs, teacher = setup.experiment, setup.frontend, setup.graphs, setup.teacher
+    key = jax.random.fold_in(jax.random.key(experiment.seed), 1)
+    optimizer = optax.with_extra_args_support(setup.optimizer)
+    loss, class_weights = (experiment.loss, setup.class_weights) if teacher is None else (Loss(), None)
+    if class_weights is None:
+        class_weights = np.ones(frontend.classes, np.float32)
+
+    def step(state: TrainState, batch: dict[str, Array], teacher_weights: Any) -> tuple[TrainState, StepMetrics]:
         examples = frontend.training_examples(jax.random.fold_in(key, state.step), batch)
-        target = examples.label if teacher is None else teacher(learned, examples.values)
-        (mean, (rest, accuracy)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-            state.params, state.rest, frontend.scaled(examples.values), examples.label, target
-        )
-        return gradients, rest, {"loss": mean, "accuracy": accuracy}
+        target = examples.label if teacher is None else soft_targets(teacher, teacher_weights, examples.values)
+        features = frontend.scaled(examples.values).astype(experiment.precision)
 
-    def step(
-        state: TrainState, batch: dict[str, Array], learned: tuple[nnx.State[Any, Any], ...]
-    ) -> tuple[TrainState, Figures]:
-        gradients, rest, figures = gradient(state, batch, learned)
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, value=figures["loss"])
+        def loss_of(params: nnx.State[Any, Any]) -> tuple[Array, tuple[nnx.State[Any, Any], Array]]:
+            # the gradient of a cast is a cast: the gradients have the precision of the parameters
+            cast = jax.tree.map(lambda leaf: leaf.astype(experiment.precision), params)
+            network = graphs.network(cast, state.rest, training=True)
+            logits = network(features).astype(jnp.float32)
+            accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == jnp.argmax(examples.label, axis=1))
+            rest = nnx.state(network, nnx.Not(nnx.Param))
+            return losses(logits, target, loss, class_weights).mean(), (rest, accuracy)
+
+        (mean, (rest, accuracy)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params, value=mean)
         params = optax.apply_updates(state.params, updates)
         average = state.average
         if average is not None:
-            decay = jnp.minimum(ema, (1 + state.step) / (10 + state.step))
+            decay = jnp.minimum(experiment.ema, (1 + state.step) / (10 + state.step))
             average = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, average, params)
-        return TrainState(state.step + 1, params, rest, opt_state, average), figures
+        return TrainState(state.step + 1, params, rest, opt_state, average), {"loss": mean, "accuracy": accuracy}
 
-    return functools.partial(jax.jit(step, donate_argnums=0), learned=learned)
+    weights = () if teacher is None else (teacher.state.weights, teacher.state.rest)
+    return functools.partial(jax.jit(step, donate_argnums=0), teacher_weights=weights)

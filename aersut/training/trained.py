@@ -1,32 +1,65 @@
-"""A trained network, restored from the checkpoint of its run that `select` chooses."""
+"""A trained network, restored from the checkpoint that `Experiment.select` selects."""
 
+import functools
 from dataclasses import dataclass, replace
 
 import jax
+import numpy as np
+from jaxtyping import Float
 
 from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
+from aersut.models.network import Network
 from aersut.run import Run, build_network, make_frontend
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward
-from aersut.training.packing import placed
+from aersut.training.packing import with_sharding
 from aersut.training.state import Graphs, TrainState, create
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with the weights of the selected epoch, and the frontend with the scaling that it was trained with."""
+    """A trained network: its experiment, the train state of the selected epoch, its graphs and audio frontend.
 
+    Attributes:
+        epoch: of the checkpoint.
+        frontend: feature extraction in front of the classifier, with the scaling of the training set.
+    """
+
+    experiment: Experiment
     epoch: int
     graphs: Graphs
     state: TrainState
     frontend: Frontend
-    forward: Forward
+
+    def network(self) -> Network:
+        """The evaluation network: scaled features f32[batch, frames, channels] to logits f32[batch, classes].
+
+        Call it inside a traced function, as `Graphs.network`.
+        """
+        return self.graphs.network(self.state.weights, self.state.rest)
+
+    def logits(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips classes"]:
+        """Logits of any number of clips, from unscaled features."""
+        return self._forward(self.state, features)
+
+    def probabilities(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips classes"]:
+        """Softmax of `logits`."""
+        return np.asarray(jax.nn.softmax(self.logits(features), axis=1))
+
+    def embeddings(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips width"]:
+        """Activations of the penultimate layer, from unscaled features."""
+        embed = Forward(self.graphs, self.frontend, lambda network, scaled: network.embed(scaled))
+        return embed(self.state, features)
+
+    @functools.cached_property
+    def _forward(self) -> Forward:
+        return Forward(self.graphs, self.frontend)
 
 
 def selected_epoch(run: Run) -> int:
-    """The epoch of the checkpoint that is evaluated and exported: the best or the last, as the experiment says.
+    """The epoch of the checkpoint that is evaluated and exported: the best or the last, by `Experiment.select`.
 
     Raises:
         UserError: the run has no checkpoint.
@@ -35,37 +68,30 @@ def selected_epoch(run: Run) -> int:
         with Checkpoints(run.checkpoints) as checkpoints:
             if epoch := checkpoints.best if run.experiment.select == "best" else checkpoints.last:
                 return epoch
-    raise UserError(f"run {run.folder} has no checkpoint yet: train it first, with --mode=train.")
+    raise UserError(f"run {run.folder} has no checkpoint yet: train it first with --mode=train.")
 
 
-def load(run: Run, place: jax.sharding.Sharding | None = None) -> Trained:
+def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Trained:
     """Restore the selected checkpoint.
 
     Args:
-        place: where its arrays go; the first device of this process by default.
+        sharding: of the restored arrays; the first device of this process by default.
 
     Raises:
-        UserError: the run has no checkpoint, or one of another architecture.
+        UserError: the run has no checkpoint, or its checkpoint is damaged or of another architecture.
     """
-    epoch = selected_epoch(run)
-    frontend = make_frontend(run.experiment)
-    place = place or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    graphs, like = _abstract(run.experiment, frontend, place)
-    with Checkpoints(run.checkpoints) as checkpoints:
-        restored = checkpoints.restore(epoch, like)
-    frontend = replace(frontend, scaling=restored.scaling)
-    return Trained(restored.epoch, graphs, restored.state, frontend, Forward(graphs, frontend))
-
-
-def _abstract(experiment: Experiment, frontend: Frontend, place: jax.sharding.Sharding) -> tuple[Graphs, TrainState]:
-    """The static halves of the network, and the shapes of its state: computing that takes longer than restoring it."""
+    epoch, experiment, frontend = selected_epoch(run), run.experiment, make_frontend(run.experiment)
     graphs: list[Graphs] = []
 
-    def build() -> TrainState:
-        optimizer = experiment.optimizer.build(1, 1)  # of the same state, however many steps
-        static, state = create(build_network(experiment, frontend), optimizer, averaged=experiment.ema > 0)
-        graphs.append(static)
+    def initial_state() -> TrainState:
+        optimizer = experiment.optimizer.build(1, 1)  # the shapes of its state do not depend on the number of steps
+        created, state = create(build_network(experiment, frontend), optimizer, averaged=experiment.ema > 0)
+        graphs.append(created)
         return state
 
-    shapes = jax.eval_shape(build)
-    return graphs[0], placed(shapes, place)
+    # abstract, since computing initial values would take longer than restoring the trained ones
+    sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    like = with_sharding(jax.eval_shape(initial_state), sharding)
+    with Checkpoints(run.checkpoints) as checkpoints:
+        state, scaling = checkpoints.restore(epoch, like)
+    return Trained(experiment, epoch, graphs[0], state, replace(frontend, scaling=scaling))

@@ -1,4 +1,4 @@
-"""The learning rate, from 1e-5 to 1e-2: seven rates, each with three seeds.
+"""A sweep of the learning rate: seven values from 1e-5 to 1e-2, each with three seeds.
 
 python launch.py --experiment=cnn_lstm_combined --mode=sweep --sweep=experiments/sweeps/learning_rate.py
 """

@@ -1,4 +1,4 @@
-"""Voices to change, and an independent ear."""
+"""Signals to augment, and independent measurements of pitch and duration."""
 
 from collections.abc import Callable
 
@@ -39,22 +39,22 @@ def apply() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def pitch() -> Callable[[np.ndarray], float]:
-    """The median fundamental frequency in semitones, of the frames that are loud, by librosa's YIN."""
+    """Median fundamental frequency of the loud frames in semitones, by librosa's YIN."""
 
-    def hear(samples: np.ndarray) -> float:
+    def measure(samples: np.ndarray) -> float:
         f0 = librosa.yin(samples, fmin=65, fmax=600, sr=RATE)
         loud = librosa.feature.rms(y=samples)[0]
         return float(12 * np.log2(np.median(f0[loud > 0.3 * loud.max()])))
 
-    return hear
+    return measure
 
 
 @pytest.fixture(scope="session")
 def seconds() -> Callable[[np.ndarray], float]:
-    """How long there is sound, within 20 dB of the loudest."""
+    """Duration within 20 dB of the maximum, in s."""
 
-    def hear(samples: np.ndarray) -> float:
+    def measure(samples: np.ndarray) -> float:
         loud = np.flatnonzero(np.abs(samples) > 0.1 * np.abs(samples).max())
         return float(loud[-1] - loud[0]) / RATE
 
-    return hear
+    return measure

@@ -1,4 +1,4 @@
-"""Loudness, rooms, narrow channels and backgrounds change what they say, by as much as they say."""
+"""Gain, reverberation, band-pass filter and background noise have the effect and the range of their fields."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def decibels(ratio):
 
 
 class TestGain:
-    def test_is_spread_over_the_range(self, apply):
+    def test_covers_its_range(self, apply):
         changed = apply(Gain(db=(-12.0, 6.0), probability=1.0), VOICE, 60)
         gains = decibels(np.abs(changed).max(axis=1) / np.abs(VOICE).max())
         assert -12.1 < gains.min() < -10
@@ -26,22 +26,23 @@ class TestGain:
 
 class TestReverb:
     @pytest.mark.parametrize("seconds", [0.2, 0.5])
-    def test_decays_by_60_db_in_the_time_asked_for(self, apply, seconds):
+    def test_decays_by_60_db_in_the_reverberation_time(self, apply, seconds):
         click = np.zeros(RATE, np.float32)
         click[100] = 1
-        room = apply(Reverb(seconds=(seconds, seconds), direct_db=(0.0, 0.0), probability=1.0), click, sample_rate=RATE)
-        tail = room[101:]
+        reverb = Reverb(seconds=(seconds, seconds), direct_db=(0.0, 0.0), probability=1.0)
+        reverberant = apply(reverb, click, sample_rate=RATE)
+        tail = reverberant[101:]
         remaining = 10 * np.log10(np.cumsum(np.square(tail[::-1]))[::-1] / np.sum(np.square(tail)) + 1e-12)
         begin, end = np.argmax(remaining < -5), np.argmax(remaining < -35)
         assert (end - begin) / RATE * 2 == pytest.approx(seconds, rel=0.15)  # Schroeder's integral, twice 30 dB
 
-    def test_keeps_the_direct_sound_and_the_ratio_asked_for(self, apply):
+    def test_keeps_the_direct_sound_and_has_the_direct_to_reverberant_ratio(self, apply):
         click = np.zeros(RATE, np.float32)
         click[100] = 1
-        room = apply(Reverb(direct_db=(6.0, 6.0), probability=1.0), click, sample_rate=RATE)
-        assert room[100] == pytest.approx(1, abs=1e-5)
-        assert np.abs(room[:100]).max() < 1e-5
-        assert 10 * np.log10(1 / np.sum(np.square(room[101:]))) == pytest.approx(6, abs=0.1)
+        reverberant = apply(Reverb(direct_db=(6.0, 6.0), probability=1.0), click, sample_rate=RATE)
+        assert reverberant[100] == pytest.approx(1, abs=1e-5)
+        assert np.abs(reverberant[:100]).max() < 1e-5
+        assert 10 * np.log10(1 / np.sum(np.square(reverberant[101:]))) == pytest.approx(6, abs=0.1)
 
 
 class TestBandLimit:
@@ -49,13 +50,13 @@ class TestBandLimit:
         ("hertz", "least", "most"),
         [(50, -70, -40), (300, -4, -2.5), (1000, -0.5, 0), (3400, -4, -2.5), (7500, -40, -20)],
     )
-    def test_is_a_butterworth_filters(self, apply, hertz, least, most):
+    def test_has_the_magnitude_response_of_butterworth_filters(self, apply, hertz, least, most):
         tone = np.sin(2 * np.pi * hertz / RATE * np.arange(2 * RATE)).astype(np.float32)
         telephone = BandLimit(low=(300.0, 300.0), high=(3400.0, 3400.0), probability=1.0)
         passed = apply(telephone, tone, sample_rate=RATE)[RATE // 2 : -RATE // 2]
         assert least <= decibels(np.std(passed) / np.std(tone)) <= most
 
-    def test_does_not_move_the_sound(self, apply):
+    def test_has_zero_phase(self, apply):
         click = np.zeros(8000, np.float32)
         click[4000] = 1
         assert np.argmax(apply(BandLimit(probability=1.0), click, sample_rate=RATE)) == 4000
@@ -68,12 +69,12 @@ class TestBandLimit:
     @pytest.mark.parametrize(
         ("fields", "message"),
         [
-            ({"low": (0.0, 100.0)}, "low must lie above 0"),
-            ({"low": (500.0, 4000.0)}, "high must lie above 4000"),
+            ({"low": (0.0, 100.0)}, "low must be above 0"),
+            ({"low": (500.0, 4000.0)}, "high must be above 4000"),
             ({"order": 0}, "order must be at least 1"),
         ],
     )
-    def test_refuses_a_band_that_is_none(self, fields, message):
+    def test_refuses_an_empty_band(self, fields, message):
         with pytest.raises(ValueError, match=message):
             BandLimit(**fields)
 
@@ -87,34 +88,34 @@ class TestBackground:
         soundfile.write(tmp_path / "b.flac", 0.2 * rng.standard_normal(30_000), 8_000)
         return tmp_path
 
-    def test_is_mixed_in_at_the_ratio_asked_for(self, folder, apply):
+    def test_is_added_at_an_snr_within_the_range(self, folder, apply):
         added = apply(Background(str(folder), snr_db=(8.0, 12.0), probability=1.0), VOICE, 30, RATE) - VOICE
         ratios = 10 * np.log10(np.mean(np.square(VOICE)) / np.mean(np.square(added), axis=1))
         assert ratios.min() > 7.9
         assert ratios.max() < 12.1
-        assert len({tuple(np.round(one[:20], 6)) for one in added}) > 20  # from different places
+        assert len({tuple(np.round(one[:20], 6)) for one in added}) > 20  # from different positions
 
-    def test_is_repeated_where_it_is_shorter_than_the_window(self, tmp_path, apply):
+    def test_is_repeated_if_it_is_shorter_than_the_window(self, tmp_path, apply):
         soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(1000), RATE)
         added = apply(Background(str(tmp_path), probability=1.0), VOICE, sample_rate=RATE) - VOICE
         np.testing.assert_allclose(added[:1000] / np.std(added), added[3000:4000] / np.std(added), atol=1e-3)
 
-    def test_leaves_a_clip_alone_where_it_is_silent(self, tmp_path, apply):
+    def test_changes_nothing_if_the_segment_is_silent(self, tmp_path, apply):
         silence = np.zeros(3 * RATE)
-        silence[-1] = 0.5  # a file of nothing else would be refused
+        silence[-1] = 0.5  # a silent file would be refused
         soundfile.write(tmp_path / "a.wav", silence, RATE)
         changed = apply(Background(str(tmp_path), probability=1.0), VOICE, 10, RATE)
         np.testing.assert_array_equal(changed, np.broadcast_to(VOICE, changed.shape))
 
-    def test_is_that_of_its_files_as_they_are_now(self, tmp_path, apply):
-        heard = []
+    def test_a_changed_file_is_read_again(self, tmp_path, apply):
+        peaks = []
         for hertz in (500, 3000):
             soundfile.write(tmp_path / "a.wav", 0.3 * np.sin(2 * np.pi * hertz / RATE * np.arange(2 * RATE)), RATE)
             added = apply(Background(str(tmp_path), probability=1.0), VOICE, sample_rate=RATE) - VOICE
-            heard.append(np.argmax(np.abs(np.fft.rfft(added))))
-        assert heard == [500, 3000]
+            peaks.append(np.argmax(np.abs(np.fft.rfft(added))))
+        assert peaks == [500, 3000]
 
-    def test_knows_its_files_by_their_contents(self, folder):
+    def test_its_fingerprint_depends_on_the_contents_of_the_files(self, folder):
         before = Background(str(folder)).fingerprint()
         assert before == Background(str(folder)).fingerprint()
         soundfile.write(folder / "c.wav", np.full(100, 0.1), RATE)
@@ -124,8 +125,8 @@ class TestBackground:
         with pytest.raises(UserError, match=r"augmenter background: no \.wav or \.flac under .*set its folder"):
             apply(Background(str(tmp_path / "nowhere")), VOICE)
 
-    def test_names_a_broken_recording(self, tmp_path, apply):
-        (tmp_path / "a.wav").write_text("no sound")
+    def test_reports_a_broken_recording(self, tmp_path, apply):
+        (tmp_path / "a.wav").write_text("not audio")
         with pytest.raises(UserError, match=r"a\.wav cannot be decoded.*Remove it"):
             apply(Background(str(tmp_path)), VOICE)
 

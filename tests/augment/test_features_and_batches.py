@@ -1,4 +1,4 @@
-"""SpecAugment masks no more than it may; warps move what is there; mixup mixes features and labels by one share."""
+"""SpecAugment, vocal-tract length perturbation, channel perturbation and mixup have the effect of their fields."""
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,14 @@ EXAMPLE = Example(jnp.asarray(FEATURES), jnp.eye(8)[1], 16_000)
 
 
 def masks(augmenter, keys=200):
-    """Which cells changed, under many keys."""
+    """Values under many keys, and which cells changed."""
     many = jax.random.split(jax.random.key(0), keys)
     changed = np.asarray(jax.jit(jax.vmap(lambda key: augmenter(key, EXAMPLE).values))(many))
     return changed, changed != FEATURES
 
 
 class TestSpecAugment:
-    def test_masks_stretches_of_frames(self):
+    def test_masks_adjacent_frames(self):
         _, changed = masks(SpecAugment(time_masks=1, time_width=10, channel_masks=0))
         assert (changed.all(axis=2) == changed.any(axis=2)).all()  # whole frames
         frames = changed.any(axis=2)
@@ -27,28 +27,28 @@ class TestSpecAugment:
         assert all(np.ptp(np.flatnonzero(one)) + 1 == one.sum() for one in frames if one.any())
         assert frames.any(axis=0).all()  # anywhere
 
-    def test_masks_stretches_of_channels(self):
+    def test_masks_adjacent_channels(self):
         _, changed = masks(SpecAugment(time_masks=0, channel_masks=1, channel_width=4))
         channels = changed.any(axis=1)
         assert (changed.all(axis=1) == channels).all()
         assert set(channels.sum(axis=1)) == set(range(5))
 
-    def test_puts_the_channels_mean_there(self):
+    def test_masked_cells_have_the_mean_of_their_channel(self):
         values, changed = masks(SpecAugment())
         mean = np.broadcast_to(FEATURES.mean(axis=0), FEATURES.shape)
         np.testing.assert_allclose(values[changed], np.broadcast_to(mean, values.shape)[changed], rtol=1e-5)
 
-    def test_leaves_half_of_everything_whatever_its_width(self):
+    def test_masks_at_most_half_of_the_frames(self):
         _, changed = masks(SpecAugment(time_masks=1, time_width=500, channel_masks=0))
         assert changed.any(axis=2).sum(axis=1).max() == 30
 
     @pytest.mark.parametrize("field", ["time_masks", "channel_masks"])
-    def test_refuses_fewer_than_no_masks(self, field):
+    def test_refuses_a_negative_number_of_masks(self, field):
         with pytest.raises(ValueError, match=f"{field} must be 0 or more"):
             SpecAugment(**{field: -1})
 
     @pytest.mark.parametrize("field", ["time_width", "channel_width"])
-    def test_refuses_masks_of_no_width(self, field):
+    def test_refuses_masks_of_width_0(self, field):
         with pytest.raises(ValueError, match=f"{field} must be at least 1"):
             SpecAugment(**{field: 0})
 
@@ -60,16 +60,16 @@ class TestMelWarp:
     def warped(self, example: Example = RIDGE, **fields):
         return np.asarray(MelWarp(**{**self.STILL, **fields})(jax.random.key(0), example).values)
 
-    def test_leaves_everything_where_nothing_moves(self):
+    def test_factors_of_1_change_nothing(self):
         np.testing.assert_allclose(self.warped(), self.RIDGE.values, atol=1e-6)
 
     def test_moves_bands_up_by_a_factor(self):
         assert (self.warped(bands=(1.3, 1.3)).argmax(axis=1) == 26).all()
 
-    def test_moves_bands_up_by_a_number(self):
+    def test_shifts_bands(self):
         assert (self.warped(shift=(-3.0, -3.0)).argmax(axis=1) == 17).all()
 
-    def test_makes_a_clip_faster_and_goes_on_with_its_last_frame(self):
+    def test_makes_a_clip_faster_and_repeats_its_last_frame(self):
         ramp = Example(jnp.arange(30.0)[:, None] * jnp.ones((1, 5)), jnp.eye(8)[1], 16_000)
         expected = np.minimum(2 * np.arange(30), 29)
         np.testing.assert_allclose(self.warped(ramp, tempo=(2.0, 2.0))[:, 3], expected, atol=1e-5)
@@ -83,13 +83,13 @@ class TestMelWarp:
     @pytest.mark.parametrize(
         ("fields", "message"),
         [
-            ({"bands": (0.0, 1.0)}, "bands must lie above 0"),
-            ({"tempo": (1.2, 0.8)}, "tempo must go from low to high"),
-            ({"shift": (2.0, -2.0)}, "shift must go from low to high"),
+            ({"bands": (0.0, 1.0)}, "bands must be above 0"),
+            ({"tempo": (1.2, 0.8)}, "tempo must be .lowest, highest."),
+            ({"shift": (2.0, -2.0)}, "shift must be .lowest, highest."),
             ({"probability": 1.5}, "probability must be between 0 and 1"),
         ],
     )
-    def test_refuses_what_is_no_range(self, fields, message):
+    def test_refuses_invalid_ranges(self, fields, message):
         with pytest.raises(ValueError, match=message):
             MelWarp(**fields)
 
@@ -100,11 +100,11 @@ class TestEqualize:
         equalize = Equalize(**fields)
         return np.asarray(jax.vmap(lambda key: equalize(key, EXAMPLE).values)(keys)) - FEATURES
 
-    def test_adds_one_curve_to_all_frames(self):
+    def test_adds_the_same_curve_to_all_frames(self):
         curves = self.curves()
         np.testing.assert_allclose(curves, np.broadcast_to(curves[:, :1], curves.shape), atol=1e-5)
 
-    def test_the_curve_is_piecewise_linear_and_as_large_as_said(self):
+    def test_the_curve_is_piecewise_linear_with_the_standard_deviation_of_its_field(self):
         curves = self.curves(db=2.0, points=3)[:, 0]
         ends = curves[:, [0, -1]]
         assert ends.std() == pytest.approx(2.0, rel=0.1)
@@ -112,20 +112,20 @@ class TestEqualize:
             curves[0, :10], ends[0, 0] + (curves[0, 9] - ends[0, 0]) * np.arange(10) / 9, atol=1e-4
         )
 
-    def test_one_point_is_another_loudness(self):
+    def test_one_point_changes_the_gain(self):
         assert np.ptp(self.curves(points=1)[:, 0], axis=1).max() < 1e-4
 
     @pytest.mark.parametrize(
         ("fields", "message"), [({"db": 0.0}, "db must be above 0"), ({"points": 0}, "points must be at least 1")]
     )
-    def test_refuses_a_curve_that_is_none(self, fields, message):
+    def test_refuses_values_out_of_range(self, fields, message):
         with pytest.raises(ValueError, match=message):
             Equalize(**fields)
 
 
 class TestMixup:
-    def test_mixes_values_and_labels_by_one_share(self):
-        # each example is its own number, so that the mixture tells who was mixed with whom
+    def test_mixes_values_and_labels_with_the_same_weight(self):
+        # each example has its own value, so the mixture identifies its two sources
         numbers = jnp.arange(8.0)
         batch = Example(jnp.broadcast_to(2.0 ** numbers[:, None, None], (8, 3, 2)), jnp.eye(8), 16_000)
         for seed in range(10):
@@ -134,7 +134,7 @@ class TestMixup:
             np.testing.assert_allclose(mixed.values, np.broadcast_to(expected[:, None, None], (8, 3, 2)), rtol=1e-5)
             assert (np.count_nonzero(np.asarray(mixed.label), axis=1) <= 2).all()
 
-    def test_draws_shares_from_the_beta_distribution(self):
+    def test_draws_weights_from_the_beta_distribution(self):
         batch = Example(jnp.zeros((400, 1, 1)), jnp.repeat(jnp.eye(2), 200, axis=0), 16_000)
         label = np.asarray(Mixup(alpha=0.2)(jax.random.key(0), batch).label)
         others = np.where(np.arange(400) < 200, label[:, 1], label[:, 0])  # half have a partner of the other class
@@ -143,6 +143,6 @@ class TestMixup:
         assert np.mean(others) == pytest.approx(0.25, abs=0.07)
 
     @pytest.mark.parametrize("alpha", [0.0, -1.0])
-    def test_refuses_a_distribution_that_is_none(self, alpha):
+    def test_refuses_alpha_of_0_or_less(self, alpha):
         with pytest.raises(ValueError, match="alpha must be above 0"):
             Mixup(alpha=alpha)

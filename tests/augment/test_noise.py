@@ -1,4 +1,4 @@
-"""Noise lies within the signal-to-noise ratios asked for, and is white and Gaussian."""
+"""Noise has a signal-to-noise ratio within the range, and is white and Gaussian."""
 
 import jax
 import jax.numpy as jnp
@@ -20,14 +20,14 @@ def _ratios(added: np.ndarray) -> np.ndarray:
     return 10 * np.log10(np.mean(np.square(SPEECH)) / np.mean(np.square(added), axis=1))
 
 
-def test_ratio_is_spread_over_the_range_asked_for() -> None:
+def test_snr_covers_its_range() -> None:
     ratios = _ratios(_added(Noise(snr_db=(5.0, 15.0), probability=1.0)))
     assert ratios.min() > 4.8
     assert ratios.max() < 15.2
     np.testing.assert_allclose(np.quantile(ratios, [0.1, 0.5, 0.9]), [6, 10, 14], atol=1.5)
 
 
-def test_a_single_ratio() -> None:
+def test_a_single_snr() -> None:
     np.testing.assert_allclose(_ratios(_added(Noise(snr_db=(20.0, 20.0), probability=1.0))), 20, atol=0.2)
 
 
@@ -41,7 +41,7 @@ def test_it_is_white_and_gaussian() -> None:
     np.testing.assert_allclose(neighbours, 0, atol=0.03)
 
 
-def test_silence_stays_silent_and_the_label_its_own() -> None:
+def test_silence_and_label_are_unchanged() -> None:
     silent = Example(jnp.zeros(100), jnp.eye(8)[3], 16_000)
     changed = Noise(probability=1.0)(jax.random.key(0), silent)
     np.testing.assert_array_equal(changed.values, 0)

@@ -1,4 +1,4 @@
-"""A shift in time moves by no more than asked, fills with zeros and loses what leaves the window."""
+"""Time shift stays within its range, fills with zeros and drops samples beyond the window."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ def _all(augmenter: TimeShift, values: list[float], sample_rate: int = 10) -> se
     }
 
 
-def test_every_shift_up_to_the_largest_occurs_and_none_beyond() -> None:
+def test_every_shift_in_the_range_occurs_and_no_other() -> None:
     assert _all(TimeShift(seconds=0.2, probability=1.0), [1.0, 2.0, 3.0, 4.0]) == {
         (3.0, 4.0, 0.0, 0.0),
         (2.0, 3.0, 4.0, 0.0),
@@ -26,7 +26,7 @@ def test_every_shift_up_to_the_largest_occurs_and_none_beyond() -> None:
     }
 
 
-def test_a_shift_longer_than_the_window_leaves_silence_at_most() -> None:
+def test_a_shift_longer_than_the_window_returns_silence() -> None:
     assert _all(TimeShift(seconds=5.0, probability=1.0), [1.0, 2.0]) == {
         (0.0, 0.0),
         (2.0, 0.0),
@@ -36,16 +36,16 @@ def test_a_shift_longer_than_the_window_leaves_silence_at_most() -> None:
 
 
 @pytest.mark.parametrize(("sample_rate", "most"), [(10, 3), (40, 12)])
-def test_seconds_count_in_the_rate_of_the_example(sample_rate: int, most: int) -> None:
+def test_seconds_depend_on_the_sample_rate_of_the_example(sample_rate: int, most: int) -> None:
     click = [0.0] * 20 + [1.0] + [0.0] * 20
-    places = {row.index(1.0) - 20 for row in _all(TimeShift(seconds=0.3, probability=1.0), click, sample_rate)}
-    assert places == set(range(-most, most + 1))
+    shifts = {row.index(1.0) - 20 for row in _all(TimeShift(seconds=0.3, probability=1.0), click, sample_rate)}
+    assert shifts == set(range(-most, most + 1))
 
 
-def test_shifts_are_as_likely_either_way() -> None:
+def test_both_directions_are_equally_likely() -> None:
     example = Example(jnp.zeros(101).at[50].set(1.0), jnp.eye(2)[0], 100)
     keys = jax.random.split(jax.random.key(1), 2000)
     shift = TimeShift(seconds=0.2, probability=1.0)
-    places = np.argmax(jax.jit(jax.vmap(lambda key: shift(key, example).values))(keys), axis=1) - 50
-    assert abs(places.mean()) < 1
-    assert places.std() == pytest.approx(np.sqrt((41**2 - 1) / 12), rel=0.05)
+    shifts = np.argmax(jax.jit(jax.vmap(lambda key: shift(key, example).values))(keys), axis=1) - 50
+    assert abs(shifts.mean()) < 1
+    assert shifts.std() == pytest.approx(np.sqrt((41**2 - 1) / 12), rel=0.05)

@@ -1,4 +1,4 @@
-"""The tempo changes and the pitch does not, as with librosa's phase vocoder."""
+"""Time stretch changes the tempo and not the pitch, as librosa's phase vocoder does."""
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from aersut.augment import TimeStretch
-from aersut.augment.vocoder import stretch
-from aersut.data.audio import decode, fit
+from aersut.augment.phase_vocoder import stretch
+from aersut.data.audio import crop_or_pad, decode
 
 RATE = 22_050
 
@@ -16,8 +16,8 @@ RATES = (0.8, 0.93, 1.0, 1.1, 1.2)
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_is_librosas_phase_vocoder(sung, rate):
-    # in double precision, for librosa adds up angles of thousands of turns, which single precision cannot hold
+def test_equals_librosas_phase_vocoder(sung, rate):
+    # double precision: librosa accumulates angles of thousands of turns, too many for single precision
     expected = librosa.effects.time_stretch(sung.astype(np.float64), rate=rate)
     ours = np.asarray(stretch(jnp.asarray(sung), jnp.float32(rate), len(sung)))
     whole = min(len(expected), len(sung)) - 1024
@@ -32,11 +32,11 @@ def test_keeps_the_pitch_and_changes_the_duration(sung, apply, rate, pitch, seco
 
 
 @pytest.mark.parametrize("rate", [0.8, 1.2])
-def test_of_real_speech_keeps_the_pitch_as_well_as_librosa_does(real_data, apply, rate, pitch, seconds):
+def test_of_real_speech_has_the_pitch_and_duration_of_librosa(real_data, apply, rate, pitch, seconds):
     files = sorted(real_data.rglob("03-01-05-01-01-01-0[1-5].*"))[:3]
     assert files
     for file in files:
-        speech = fit(decode(file, RATE, 40.0), 3 * RATE, "start")
+        speech = crop_or_pad(decode(file, RATE, 40.0), 3 * RATE, "start")
         changed = apply(TimeStretch(rate=(rate, rate), probability=1.0), speech)
         theirs = librosa.effects.time_stretch(speech, rate=rate)[: 3 * RATE]
         assert abs(pitch(changed) - pitch(theirs)) < 0.10
@@ -47,13 +47,13 @@ def test_of_real_speech_keeps_the_pitch_as_well_as_librosa_does(real_data, apply
         assert np.median(np.abs(close)) < 0.5  # dB
 
 
-def test_rates_are_drawn_over_the_range(sung, apply, seconds):
+def test_rates_cover_the_range(sung, apply, seconds):
     found = [seconds(sung) / seconds(one) for one in apply(TimeStretch(rate=(0.8, 1.2), probability=1.0), sung, 24)]
     assert 0.77 < min(found) < 0.9
     assert 1.1 < max(found) < 1.23
 
 
-def test_what_has_no_room_is_lost_and_what_is_free_is_silent(apply):
+def test_a_slower_clip_is_cut_and_a_faster_one_is_padded_with_silence(apply):
     full = 0.3 * np.sin(2 * np.pi * 300 / RATE * np.arange(RATE)).astype(np.float32)
     slower, faster = (apply(TimeStretch(rate=(rate, rate), probability=1.0), full) for rate in (0.8, 1.2))
     assert slower.shape == faster.shape == full.shape
@@ -62,7 +62,7 @@ def test_what_has_no_room_is_lost_and_what_is_free_is_silent(apply):
 
 
 @pytest.mark.parametrize("length", [1, 100, 2047, 5000])
-def test_any_length_will_do(length):
+def test_any_length(length):
     samples = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, length), jnp.float32)
     changed = stretch(samples, jnp.float32(0.9), length)
     assert changed.shape == (length,)
@@ -76,6 +76,6 @@ def test_has_a_finite_gradient_in_silence(sung):
 
 
 @pytest.mark.parametrize("rate", [(0.0, 1.0), (-1.0, 1.0), (1.2, 0.8), (float("nan"), 1.0)])
-def test_a_rate_that_is_none_is_refused(rate):
+def test_an_invalid_range_is_refused(rate):
     with pytest.raises(ValueError, match="rate must"):
         TimeStretch(rate=rate)

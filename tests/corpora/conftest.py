@@ -1,4 +1,4 @@
-"""Sound files with the names and formats of real corpora."""
+"""Audio files with the names and formats of real corpora."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ Speak = Callable[..., list[Path]]
 
 @pytest.fixture
 def speak(tmp_path: Path) -> Speak:
-    """Write short sounds, all different, at paths relative to the test's folder, and return where they are."""
+    """Write short audio files, all different, at paths relative to the test's folder, and return their paths."""
     rng = np.random.default_rng(0)
 
     def write(*names: str, sample_rate: int = 16_000) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Every corpus of the house keeps the contract that plugin authors check theirs against."""
+"""Every built-in corpus passes the contract check for plugin authors."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""CREMA-D as it is found on people's disks: what is a clip, what it says, and what is left out with which reason."""
+"""CREMA-D in the layouts of real disks: its clips, their labels, and its skipped files with reasons."""
 
 from collections import Counter
 
@@ -25,12 +25,12 @@ def only(root):
 
 
 class TestAClip:
-    def test_says_what_its_name_says(self, tmp_path):
+    def test_has_the_labels_of_its_name(self, tmp_path):
         put(tmp_path, "1002_IEO_FEA_HI.wav")
         clip = only(tmp_path)
         assert clip.path == tmp_path / "cremad/AudioWAV/1002_IEO_FEA_HI.wav"
         assert (clip.emotion, clip.speaker, clip.corpus, clip.sex) == ("fear", "1002", "cremad", "female")
-        assert (clip.text, clip.intensity, clip.part) == ("IEO", "high", "")
+        assert (clip.text, clip.intensity, clip.split) == ("IEO", "high", "")
 
     @pytest.mark.parametrize(
         ("code", "emotion"),
@@ -54,7 +54,7 @@ class TestAClip:
         put(tmp_path, f"1040_ITH_SAD_{code}.wav")
         assert only(tmp_path).intensity == intensity
 
-    def test_is_one_of_48_mens_or_43_womens(self, tmp_path):
+    def test_is_by_one_of_48_men_or_43_women(self, tmp_path):
         put(tmp_path, *(f"{actor}_DFA_ANG_XX.wav" for actor in range(1001, 1092)))
         clips = CremaD().load(tmp_path).clips
         assert Counter(clip.sex for clip in clips) == {"male": 48, "female": 43}
@@ -68,24 +68,24 @@ class TestAClip:
 
 class TestItIsFound:
     @pytest.mark.parametrize("folder", ["cremad/AudioWAV", "cremad", "AudioWAV", "."])
-    def test_at_every_depth_that_people_put_it_at(self, tmp_path, folder):
+    def test_at_every_usual_depth(self, tmp_path, folder):
         put(tmp_path, "1001_DFA_ANG_XX.wav", folder=folder)
         assert only(tmp_path).speaker == "1001"
 
-    def test_beside_other_corpora_in_one_root_and_takes_none_of_their_files(self, tmp_path):
+    def test_with_other_corpora_in_one_root_without_their_files(self, tmp_path):
         put(tmp_path, "1001_DFA_ANG_XX.wav", folder=".")
         put(tmp_path, "03-01-01-01-01-01-01.wav", folder="Actor_01")
         listing = CremaD().load(tmp_path)
         assert len(listing.clips) == 1
-        assert listing.left_out == ()
+        assert listing.skipped == ()
 
-    def test_in_the_same_order_whatever_the_disks_is(self, tmp_path):
+    def test_in_an_order_that_does_not_depend_on_the_disk(self, tmp_path):
         put(tmp_path, *(f"{actor}_DFA_{code}_XX.wav" for actor in (1090, 1001) for code in ("SAD", "ANG", "NEU")))
         paths = [clip.path for clip in CremaD().load(tmp_path).clips]
         assert paths == sorted(paths)
 
     @pytest.mark.parametrize("there", ["nothing", "an empty folder", "another corpus"])
-    def test_nowhere_and_the_message_says_where_it_was_looked_for_and_how_to_get_it(self, tmp_path, there):
+    def test_missing_names_the_searched_folder_and_the_download(self, tmp_path, there):
         if there == "an empty folder":
             (tmp_path / "cremad/AudioWAV").mkdir(parents=True)
         elif there == "another corpus":
@@ -98,49 +98,49 @@ class TestItIsFound:
         assert "data.root" in message
 
 
-class TestLeftOut:
+class TestSkipped:
     @pytest.mark.parametrize(
         ("name", "reason"),
         [
-            ("tune.wav", "its name is not of the form 1001_DFA_ANG_XX"),
-            ("1001_DFA_ANG.wav", "its name is not of the form"),
-            ("1001_DFA_ANG_XX (1).wav", "its name is not of the form"),
-            ("1001_DFA_BOR_XX.wav", "emotion code BOR is none of ANG, DIS, FEA, HAP, NEU, SAD"),
-            ("1001_DFA_ANG_ZZ.wav", "level code ZZ is none of LO, MD, HI, XX"),
-            ("1000_DFA_ANG_XX.wav", "actor 1000 is none of 1001 to 1091"),
-            ("1092_DFA_ANG_XX.wav", "actor 1092 is none of 1001 to 1091"),
+            ("tune.wav", "its name does not have the form 1001_DFA_ANG_XX"),
+            ("1001_DFA_ANG.wav", "its name does not have the form"),
+            ("1001_DFA_ANG_XX (1).wav", "its name does not have the form"),
+            ("1001_DFA_BOR_XX.wav", "emotion code BOR is not one of ANG, DIS, FEA, HAP, NEU, SAD"),
+            ("1001_DFA_ANG_ZZ.wav", "level code ZZ is not one of LO, MD, HI, XX"),
+            ("1000_DFA_ANG_XX.wav", "actor 1000 is not one of 1001 to 1091"),
+            ("1092_DFA_ANG_XX.wav", "actor 1092 is not one of 1001 to 1091"),
         ],
     )
-    def test_as_damage_is_a_name_off_the_scheme(self, tmp_path, name, reason):
+    def test_as_damage_is_a_name_outside_of_the_scheme(self, tmp_path, name, reason):
         put(tmp_path, "1001_IEO_ANG_HI.wav", name)
         listing = CremaD().load(tmp_path)
         assert len(listing.clips) == 1
-        (item,) = listing.left_out
-        assert item.path.name == name
-        assert item.reason.startswith(reason)
-        assert item.damage
+        (file,) = listing.skipped
+        assert file.path.name == name
+        assert file.reason.startswith(reason)
+        assert file.damage
 
-    def test_as_damage_are_the_pointers_of_a_plain_clone_and_git_lfs_is_named(self, tmp_path):
+    def test_as_damage_are_git_lfs_pointers(self, tmp_path):
         put(tmp_path, "1001_IEO_ANG_HI.wav", "1001_DFA_ANG_XX.wav", content=POINTER)
         listing = CremaD().load(tmp_path)
         assert listing.clips == ()
-        assert {item.reason for item in listing.left_out} == {
-            "a Git LFS pointer instead of audio (run `git lfs pull` where it was cloned)"
+        assert {file.reason for file in listing.skipped} == {
+            "is a Git LFS pointer instead of audio (run `git lfs pull` in its clone)"
         }
-        assert all(item.damage for item in listing.left_out)
+        assert all(file.damage for file in listing.skipped)
 
-    def test_as_damage_is_a_file_of_zero_length(self, tmp_path):
+    def test_as_damage_is_an_empty_file(self, tmp_path):
         put(tmp_path, "1001_IEO_ANG_HI.wav")
         put(tmp_path, "1001_DFA_ANG_XX.wav", content=b"")
-        (item,) = CremaD().load(tmp_path).left_out
-        assert (item.path.name, item.reason, item.damage) == ("1001_DFA_ANG_XX.wav", "zero length", True)
+        (file,) = CremaD().load(tmp_path).skipped
+        assert (file.path.name, file.reason, file.damage) == ("1001_DFA_ANG_XX.wav", "is empty", True)
 
-    def test_and_no_damage_is_a_second_format_of_the_same_clip(self, tmp_path):
+    def test_but_not_as_damage_is_a_second_format_of_the_same_clip(self, tmp_path):
         put(tmp_path, "1001_DFA_ANG_XX.wav", "1001_DFA_ANG_XX.flac")
         listing = CremaD().load(tmp_path)
         assert len(listing.clips) == 1
-        (item,) = listing.left_out
-        assert not item.damage
+        (file,) = listing.skipped
+        assert not file.damage
 
 
 def test_the_loader_keeps_the_contract_of_a_corpus(tmp_path):
@@ -148,7 +148,7 @@ def test_the_loader_keeps_the_contract_of_a_corpus(tmp_path):
     check_corpus(CremaD(), tmp_path)
 
 
-def test_a_hidden_folder_of_an_interrupted_download_is_passed_over(tmp_path):
+def test_a_hidden_folder_of_an_interrupted_download_is_skipped(tmp_path):
     Synthetic(speakers=1, repetitions=1).write(tmp_path, "cremad")
     folder = tmp_path / "cremad/AudioWAV"
     (folder / ".aside").mkdir()

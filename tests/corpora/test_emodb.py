@@ -1,16 +1,16 @@
-"""EmoDB: German initials, and one emotion too many."""
+"""EmoDB: emotions by German initials, and boredom, which is skipped."""
 
 import pytest
 
 from aersut.config import Data
 from aersut.contracts import Framing
 from aersut.corpora import EmoDB
-from aersut.data.collection import collect, describe
+from aersut.data.collection import collect, collection_lines
 from aersut.errors import UserError
 
 
 @pytest.mark.parametrize("name", ["emodb/03a01Fa.wav", "emodb/wav/03a01Fa.wav", "emodb/download/wav/03a01Fa.flac"])
-def test_a_clip_says_what_its_name_says(tmp_path, speak, name):
+def test_a_clip_has_the_labels_of_its_name(tmp_path, speak, name):
     paths = speak(name)
     (clip,) = EmoDB().load(tmp_path).clips
     assert [clip.path] == paths
@@ -35,32 +35,32 @@ def test_speakers_have_the_sex_that_the_corpus_documents(tmp_path, speak):
     assert [clip.speaker for clip in clips if clip.sex == "female"] == ["08", "09", "13", "14", "16"]
 
 
-def test_boredom_is_left_out_and_counted_but_no_damage(tmp_path, speak):
+def test_boredom_is_skipped_and_not_counted_as_damage(tmp_path, speak):
     speak("emodb/03a01Fa.wav", *(f"emodb/{speaker}a01La.wav" for speaker in EmoDB.all_speakers))
     framing = Framing(sample_rate=16_000, seconds=0.05, frame_length=256, hop_length=256)
     collection = collect(Data(corpora=(EmoDB(),), root=str(tmp_path)), framing)
     assert [clip.emotion for clip in collection.clips] == ["happy"]
     assert any(
-        line.startswith("left out 10 (not used): boredom, which is none of the eight emotions: ")
-        for line in describe(collection)
+        line.startswith("skipped 10 (not used): has the emotion boredom, which is not one of the eight: ")
+        for line in collection_lines(collection)
     )
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("04a01Fa.wav", "speaker 04 is none of 03, 08, 09, 10, 11, 12, 13, 14, 15, 16"),
-        ("03a01Xa.wav", "emotion code X is none of W, E, A, F, T, N, L"),
-        ("03a01F.wav", "its name is not of the form 03a01Fa"),
+        ("04a01Fa.wav", "speaker 04 is not one of 03, 08, 09, 10, 11, 12, 13, 14, 15, 16"),
+        ("03a01Xa.wav", "emotion code X is not one of W, E, A, F, T, N, L"),
+        ("03a01F.wav", "its name does not have the form 03a01Fa"),
     ],
 )
-def test_a_name_off_the_scheme_is_damage(tmp_path, speak, name, reason):
+def test_a_name_outside_of_the_scheme_is_damage(tmp_path, speak, name, reason):
     speak("emodb/03a01Fa.wav", f"emodb/{name}")
     listing = EmoDB().load(tmp_path)
     assert len(listing.clips) == 1
-    assert [(item.path.name, item.reason, item.damage) for item in listing.left_out] == [(name, reason, True)]
+    assert [(file.path.name, file.reason, file.damage) for file in listing.skipped] == [(name, reason, True)]
 
 
-def test_nowhere_says_where_it_was_looked_for_and_how_to_get_it(tmp_path):
+def test_a_missing_corpus_names_the_searched_folder_and_the_download(tmp_path):
     with pytest.raises(UserError, match=r"^emodb: no \.wav or \.flac under .*/emodb\. Download EmoDB from http"):
         EmoDB().load(tmp_path)

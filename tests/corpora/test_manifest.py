@@ -1,4 +1,4 @@
-"""A user's own CSV: what it may look like, and what is said where it is wrong."""
+"""The user's own CSV: accepted forms, and the errors for others."""
 
 import codecs
 import json
@@ -24,7 +24,7 @@ def listing(tmp_path):
 
 @pytest.fixture
 def refused(listing):
-    """The message with which a manifest is refused."""
+    """The error message for a manifest."""
 
     def message(text, **options):
         with pytest.raises(UserError) as caught:
@@ -41,7 +41,9 @@ class TestARow:
 
     def test_of_all_columns_in_any_order_is_a_clip(self, listing, speak):
         (path,) = speak("sounds/a.flac")
-        text = "part,Speaker,room,sex, intensity ,text,EMOTION,path\nval,7,kitchen,F,loud,hello,Fearful,sounds/a.flac\n"
+        text = (
+            "split,Speaker,room,sex, intensity ,text,EMOTION,path\nval,7,kitchen,F,loud,hello,Fearful,sounds/a.flac\n"
+        )
         clip = Clip(path, "fear", "7", "manifest", "female", "hello", "loud", "validation")
         assert listing(text).clips == (clip,)
 
@@ -58,15 +60,19 @@ class TestARow:
         assert [clip.emotion for clip in listing(f"path,emotion,speaker\na.wav,{word},1\n").clips] == [emotion]
 
     @pytest.mark.parametrize(
-        ("word", "part"),
+        ("word", "name"),
         [
             *(("train", "train"), ("Training", "train"), ("dev", "validation"), ("val", "validation"), ("", "")),
             *(("validation", "validation"), ("TEST", "test"), ("eval", "test")),
         ],
     )
-    def test_may_name_the_part_in_the_usual_ways(self, listing, speak, word, part):
+    def test_may_name_the_set_in_the_usual_ways(self, listing, speak, word, name):
         speak("a.wav")
-        assert [clip.part for clip in listing(f"path,emotion,speaker,part\na.wav,sad,1,{word}\n").clips] == [part]
+        assert [clip.split for clip in listing(f"path,emotion,speaker,split\na.wav,sad,1,{word}\n").clips] == [name]
+
+    def test_may_have_the_earlier_column_part_instead_of_split(self, listing, speak):
+        speak("a.wav")
+        assert [clip.split for clip in listing("path,emotion,speaker,part\na.wav,sad,1,dev\n").clips] == ["validation"]
 
     def test_without_a_known_sex_has_none(self, listing, speak):
         speak("a.wav")
@@ -83,8 +89,8 @@ class TestARow:
     def test_may_name_a_file_anywhere(self, listing, speak, tmp_path):
         paths = speak("a.wav")
         assert [clip.path for clip in listing(f"path,emotion,speaker\n{paths[0]},sad,1\n").clips] == paths
-        beside = listing("path,emotion,speaker\n../a.wav,sad,1\n", name="lists/mine.csv").clips
-        assert [clip.path.resolve() for clip in beside] == paths
+        relative = listing("path,emotion,speaker\n../a.wav,sad,1\n", name="lists/mine.csv").clips
+        assert [clip.path.resolve() for clip in relative] == paths
 
 
 class TestTheFile:
@@ -109,64 +115,64 @@ class TestTheFile:
             ("path,emotion,speaker\na.wav,sad,\n", "line 2: no speaker. Every row needs path, emotion, speaker."),
             ("path,emotion,speaker\na.wav,sad\n", "line 2: no speaker"),
             ("path,emotion,speaker\n\n,sad,1\n", "line 3: no path"),
-            ("path,emotion,speaker,text\na.wav,sad,1,oh, well\n", "line 2: 5 cells, but 4 columns; quote a cell"),
-            ("path,emotion,speaker,part\na.wav,sad,1,tset\n", "line 2: part 'tset' is none of train, validation"),
+            ("path,emotion,speaker,text\na.wav,sad,1,oh, well\n", "line 2: 5 cells, but 4 columns. Quote a cell"),
+            ("path,emotion,speaker,split\na.wav,sad,1,tset\n", "line 2: split 'tset' is not one of train, validation"),
             ('path,emotion,speaker\na.wav,"' + "x" * 200_000 + '",1\n', "field larger than field limit"),
         ],
     )
-    def test_is_refused_where_it_says_too_little(self, refused, tmp_path, text, message):
-        said = refused(text)
-        assert said.startswith(f"manifest: {tmp_path / 'manifest.csv'}")
-        assert message in said
+    def test_is_refused_if_required_columns_or_cells_are_missing(self, refused, tmp_path, text, message):
+        error = refused(text)
+        assert error.startswith(f"manifest: {tmp_path / 'manifest.csv'}")
+        assert message in error
 
-    def test_is_refused_where_it_is_no_text(self, refused):
-        assert "is no UTF-8 text" in refused("path,emotion,speaker\nä.wav,sad,1\n", encoding="latin-1")
+    def test_is_refused_if_it_is_not_text(self, refused):
+        assert "is not UTF-8 text" in refused("path,emotion,speaker\nä.wav,sad,1\n", encoding="latin-1")
 
-    def test_that_is_not_there_is_asked_for(self, tmp_path):
+    def test_that_is_missing_is_named(self, tmp_path):
         with pytest.raises(UserError) as caught:
             Manifest().load(tmp_path)
         assert f"{tmp_path / 'manifest.csv'} cannot be read: No such file" in str(caught.value)
         assert "--experiment.data.corpora.0.path=FILE" in str(caught.value)
 
 
-class TestLeftOut:
-    def test_as_damage_is_a_word_that_is_no_emotion(self, listing, speak):
+class TestSkipped:
+    def test_as_damage_is_a_label_that_is_not_an_emotion(self, listing, speak):
         speak("a.wav")
-        (item,) = listing("path,emotion,speaker\na.wav,angyr,1\n").left_out
-        assert item.damage
-        assert item.reason == (
-            "emotion 'angyr' is none of neutral, calm, happy, sad, angry, fear, disgust, surprise. "
+        (file,) = listing("path,emotion,speaker\na.wav,angyr,1\n").skipped
+        assert file.damage
+        assert file.reason == (
+            "emotion 'angyr' is not one of neutral, calm, happy, sad, angry, fear, disgust, surprise. "
             "Did you mean 'angry'?"
         )
 
-    def test_and_no_damage_is_an_emotion_without_counterpart(self, listing, speak):
+    def test_but_not_as_damage_is_an_emotion_other_than_the_eight(self, listing, speak):
         speak("a.wav")
-        (item,) = listing("path,emotion,speaker\na.wav,Boredom,1\n").left_out
-        assert (item.reason, item.damage) == ("boredom, which is none of the eight emotions", False)
+        (file,) = listing("path,emotion,speaker\na.wav,Boredom,1\n").skipped
+        assert (file.reason, file.damage) == ("has the emotion boredom, which is not one of the eight", False)
 
     @pytest.mark.parametrize(("name", "error"), [("gone.wav", "No such file or directory"), (".", "Is a directory")])
-    def test_as_damage_is_what_is_no_file(self, listing, name, error):
-        (item,) = listing(f"path,emotion,speaker\n{name},sad,1\n").left_out
-        assert (item.reason, item.damage) == (f"cannot be read: {error}", True)
+    def test_as_damage_is_not_a_file(self, listing, name, error):
+        (file,) = listing(f"path,emotion,speaker\n{name},sad,1\n").skipped
+        assert (file.reason, file.damage) == (f"cannot be read: {error}", True)
 
     def test_as_damage_is_a_file_with_two_labels(self, listing, speak):
         speak("a.wav", "b.wav")
         found = listing("path,emotion,speaker\na.wav,sad,1\nb.wav,sad,1\nb.wav,sad,1\na.wav,calm,1\n")
-        assert [clip.path.name for clip in found.clips] == ["b.wav"]  # listed twice alike: one clip
-        assert [(item.path.name, item.reason) for item in found.left_out] == [
-            ("a.wav", "is listed twice, each time otherwise")
+        assert [clip.path.name for clip in found.clips] == ["b.wav"]  # listed twice with equal values: one clip
+        assert [(file.path.name, file.reason) for file in found.skipped] == [
+            ("a.wav", "is listed twice with different values")
         ]
 
 
-def test_its_parts_are_the_split_on_the_command_line(launch, speak, tmp_path):
+def test_its_column_split_is_the_split_on_the_command_line(launch, speak, tmp_path):
     """A whole run on a manifest, from the terminal."""
-    rows = ["path,emotion,speaker,part"]
-    for speaker, part in enumerate(("train", "train", "dev", "test")):
+    rows = ["path,emotion,speaker,split"]
+    for speaker, name_of_set in enumerate(("train", "train", "dev", "test")):
         for emotion in ("angry", "sad"):
             for take in range(4):
                 name = f"{speaker}{emotion}{take}.wav"
                 speak(name)
-                rows.append(f"{name},{emotion},{speaker},{part}")
+                rows.append(f"{name},{emotion},{speaker},{name_of_set}")
     (tmp_path / "mine.csv").write_text("\n".join(rows))
     options = [f"--experiment={tmp_path / 'own.py'}", f"--workdir={tmp_path / 'run'}", "--mode=train"]
     (tmp_path / "own.py").write_text(
@@ -190,12 +196,12 @@ def get_config():
     assert (ran.status, ran.err.count("error")) == (0, 0), ran.err
     records = json.loads((tmp_path / "run" / "split.json").read_text())
     text = json.dumps(records)
-    assert all(part in text for part in ("train", "validation", "test"))
-    speakers = {(clip["speaker"], *clip["parts"]) for clip in records["clips"]}
+    assert all(name in text for name in ("train", "validation", "test"))
+    speakers = {(clip["speaker"], *clip["splits"]) for clip in records["clips"]}
     assert speakers == {("0", "train"), ("1", "train"), ("2", "validation"), ("3", "test")}
 
 
 def test_two_manifests_are_refused(launch):
     ran = launch("--mode=data", "--experiment=cnn_combined", "--experiment.data.corpora=manifest,manifest")
     assert ran.status == 2
-    assert "corpora holds 'manifest' twice" in ran.err
+    assert "corpora contains 'manifest' twice" in ran.err

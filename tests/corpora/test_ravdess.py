@@ -1,4 +1,4 @@
-"""RAVDESS as it is found on people's disks: what is a clip, what it says, and what is left out with which reason."""
+"""RAVDESS in the layouts of real disks: its clips, their labels, and its skipped files with reasons."""
 
 from collections import Counter
 
@@ -27,12 +27,12 @@ def only(root):
 
 
 class TestAClip:
-    def test_says_what_its_name_says(self, tmp_path):
+    def test_has_the_labels_of_its_name(self, tmp_path):
         put(tmp_path, "03-01-06-02-01-02-12.wav")
         clip = only(tmp_path)
         assert clip.path == tmp_path / FOLDER / "Actor_12" / "03-01-06-02-01-02-12.wav"
         assert (clip.emotion, clip.speaker, clip.corpus, clip.sex) == ("fear", "12", "ravdess", "female")
-        assert (clip.text, clip.intensity, clip.part) == ("01", "strong", "")
+        assert (clip.text, clip.intensity, clip.split) == ("01", "strong", "")
         assert clip.speaker_id == "ravdess:12"
 
     @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ class TestAClip:
         put(tmp_path, f"03-01-{code}-01-01-01-01.wav")
         assert only(tmp_path).emotion == emotion
 
-    def test_is_a_mans_where_the_actors_number_is_odd(self, tmp_path):
+    def test_is_by_a_man_if_the_actors_number_is_odd(self, tmp_path):
         put(tmp_path, *(f"03-01-01-01-01-01-{actor:02}.wav" for actor in range(1, 25)))
         clips = Ravdess().load(tmp_path).clips
         assert {int(clip.speaker) % 2: clip.sex for clip in clips} == {1: "male", 0: "female"}
@@ -68,23 +68,23 @@ class TestItIsFound:
     @pytest.mark.parametrize(
         "folder", [FOLDER, "ravdess-emotional-speech-audio", "audio_speech_actors_01-24", "."], ids=lambda name: name
     )
-    def test_at_every_depth_that_people_unpack_it_to(self, tmp_path, folder):
+    def test_at_every_usual_depth(self, tmp_path, folder):
         put(tmp_path, "03-01-01-01-01-01-01.wav", folder=folder)
         assert only(tmp_path).speaker == "1"
 
-    def test_once_where_the_download_holds_every_folder_twice(self, tmp_path):
+    def test_once_if_the_download_contains_every_folder_twice(self, tmp_path):
         put(tmp_path, "03-01-01-01-01-01-01.wav")
         put(tmp_path, "03-01-01-01-01-01-01.wav", folder="ravdess-emotional-speech-audio")
         assert only(tmp_path).path.is_relative_to(tmp_path / FOLDER)
 
-    def test_in_the_same_order_whatever_the_disks_is(self, tmp_path):
+    def test_in_an_order_that_does_not_depend_on_the_disk(self, tmp_path):
         names = [f"03-01-{emotion:02}-01-01-01-{actor:02}.wav" for actor in (2, 1) for emotion in (8, 3, 1)]
         put(tmp_path, *names)
         paths = [clip.path for clip in Ravdess().load(tmp_path).clips]
         assert paths == sorted(paths)
 
     @pytest.mark.parametrize("there", ["nothing", "an empty folder", "folders of actors without files", "other files"])
-    def test_nowhere_and_the_message_says_where_it_was_looked_for_and_how_to_get_it(self, tmp_path, there):
+    def test_missing_names_the_searched_folder_and_the_download(self, tmp_path, there):
         if there == "an empty folder":
             (tmp_path / FOLDER).mkdir(parents=True)
         elif there == "folders of actors without files":
@@ -99,84 +99,88 @@ class TestItIsFound:
         assert "data.root" in message
 
 
-class TestLeftOut:
+class TestSkipped:
     @pytest.mark.parametrize(
         ("name", "reason"),
         [
-            ("angry_take_of_act_01.wav", "its name is not seven two-digit codes like 03-01-05-01-02-01-12"),
-            ("03-01-05-01-02-01-01 (1).wav", "its name is not seven two-digit codes"),
-            ("03-01-05-01-02-01-1.wav", "its name is not seven two-digit codes"),
-            ("03-01-09-01-02-01-01.wav", "emotion code 09 is none of 01 to 08"),
-            ("03-01-00-01-02-01-01.wav", "emotion code 00 is none of 01 to 08"),
-            ("03-01-05-03-02-01-01.wav", "intensity code 03 is none of 01 and 02"),
-            ("03-01-05-01-02-01-25.wav", "actor 25 is none of 01 to 24"),
-            ("03-01-05-01-02-01-00.wav", "actor 00 is none of 01 to 24"),
-            ("01-01-05-01-02-01-01.wav", "its name says modality 01 and channel 01; expected 03-01, audio-only speech"),
+            ("angry_take_of_act_01.wav", "its name does not have seven two-digit codes like 03-01-05-01-02-01-12"),
+            ("03-01-05-01-02-01-01 (1).wav", "its name does not have seven two-digit codes"),
+            ("03-01-05-01-02-01-1.wav", "its name does not have seven two-digit codes"),
+            ("03-01-09-01-02-01-01.wav", "emotion code 09 is not one of 01 to 08"),
+            ("03-01-00-01-02-01-01.wav", "emotion code 00 is not one of 01 to 08"),
+            ("03-01-05-03-02-01-01.wav", "intensity code 03 is not 01 or 02"),
+            ("03-01-05-01-02-01-25.wav", "actor 25 is not one of 01 to 24"),
+            ("03-01-05-01-02-01-00.wav", "actor 00 is not one of 01 to 24"),
+            ("01-01-05-01-02-01-01.wav", "has modality 01 and vocal channel 01, expected 03 and 01: audio-only speech"),
         ],
     )
-    def test_as_damage_is_a_name_off_the_scheme(self, tmp_path, name, reason):
+    def test_as_damage_is_a_name_outside_of_the_scheme(self, tmp_path, name, reason):
         put(tmp_path, "03-01-01-01-01-01-01.wav", name)
         listing = Ravdess().load(tmp_path)
         assert len(listing.clips) == 1
-        (item,) = listing.left_out
-        assert item.path.name == name
-        assert item.reason.startswith(reason)
-        assert item.damage
+        (file,) = listing.skipped
+        assert file.path.name == name
+        assert file.reason.startswith(reason)
+        assert file.damage
 
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            (b"", "zero length"),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 13\n", "a Git LFS pointer"),
+            (b"", "is empty"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 13\n", "is a Git LFS pointer"),
         ],
     )
-    def test_as_damage_is_what_is_no_audio(self, tmp_path, content, reason):
+    def test_as_damage_is_not_audio(self, tmp_path, content, reason):
         put(tmp_path, "03-01-01-01-01-01-01.wav")
         put(tmp_path, "03-01-02-01-01-01-01.wav", content=content)
         listing = Ravdess().load(tmp_path)
         assert [clip.emotion for clip in listing.clips] == ["neutral"]
-        (item,) = listing.left_out
-        assert item.reason.startswith(reason)
-        assert item.damage
+        (file,) = listing.skipped
+        assert file.reason.startswith(reason)
+        assert file.damage
 
-    def test_and_no_damage_are_songs(self, tmp_path):
+    def test_but_not_as_damage_are_songs(self, tmp_path):
         put(tmp_path, "03-01-01-01-01-01-01.wav", "03-02-01-01-01-01-01.wav")
-        (item,) = Ravdess().load(tmp_path).left_out
-        assert (item.path.name, item.reason, item.damage) == ("03-02-01-01-01-01-01.wav", "a song", False)
+        (file,) = Ravdess().load(tmp_path).skipped
+        assert (file.path.name, file.reason, file.damage) == (
+            "03-02-01-01-01-01-01.wav",
+            "is a song, not speech",
+            False,
+        )
 
-    def test_and_no_damage_is_a_second_format_of_the_same_clip(self, tmp_path):
+    def test_but_not_as_damage_is_a_second_format_of_the_same_clip(self, tmp_path):
         put(tmp_path, "03-01-01-01-01-01-01.wav", "03-01-01-01-01-01-01.flac")
         listing = Ravdess().load(tmp_path)
         assert len(listing.clips) == 1
-        (item,) = listing.left_out
-        assert item.reason == "the same clip is there in another folder or format"
-        assert not item.damage
+        (file,) = listing.skipped
+        assert file.reason == "is a duplicate of a clip in another folder or format"
+        assert not file.damage
 
-    def test_a_format_that_is_no_audio_does_not_stand_in_the_way_of_the_other(self, tmp_path):
+    def test_a_format_that_is_not_audio_does_not_hide_the_other(self, tmp_path):
         put(tmp_path, "03-01-01-01-01-01-01.flac", content=b"")
         put(tmp_path, "03-01-01-01-01-01-01.wav")
         assert only(tmp_path).path.suffix == ".wav"
 
-    def test_never_mentioned_are_hidden_and_other_files(self, tmp_path):
+    def test_without_mention_are_hidden_and_other_files(self, tmp_path):
         put(tmp_path, "03-01-01-01-01-01-01.wav")
         actor = tmp_path / FOLDER / "Actor_01"
         for name in ("._03-01-01-01-01-01-01.wav", ".DS_Store", "notes.txt", "01-01-01-01-01-01-01.mp4"):
             (actor / name).write_bytes(b"x")
         listing = Ravdess().load(tmp_path)
         assert len(listing.clips) == 1
-        assert listing.left_out == ()
+        assert listing.skipped == ()
 
-    def test_never_mentioned_is_a_folder_with_a_sound_files_name(self, tmp_path):
+    def test_without_mention_is_a_folder_with_the_name_of_an_audio_file(self, tmp_path):
         put(tmp_path, "03-01-01-01-01-01-01.wav")
         (tmp_path / FOLDER / "Actor_01" / "03-01-02-01-01-01-01.wav").mkdir()
         listing = Ravdess().load(tmp_path)
-        assert (len(listing.clips), listing.left_out) == (1, ())
+        assert (len(listing.clips), listing.skipped) == (1, ())
 
-    def test_as_damage_is_a_link_that_leads_nowhere(self, tmp_path):
+    def test_as_damage_is_a_broken_link(self, tmp_path):
         put(tmp_path, "03-01-01-01-01-01-01.wav")
         (tmp_path / FOLDER / "Actor_01" / "03-01-02-01-01-01-01.wav").symlink_to(tmp_path / "gone")
-        (item,) = Ravdess().load(tmp_path).left_out
-        assert item.reason == "cannot be read: No such file or directory"
+        (file,) = Ravdess().load(tmp_path).skipped
+        assert file.reason == "cannot be read: No such file or directory"
 
 
 def test_the_loader_keeps_the_contract_of_a_corpus(tmp_path):
@@ -184,9 +188,9 @@ def test_the_loader_keeps_the_contract_of_a_corpus(tmp_path):
     check_corpus(Ravdess(), tmp_path)
 
 
-def test_real_speech_is_listed_whole(real_data):
+def test_real_speech_is_listed_completely(real_data):
     listing = Ravdess().load(real_data)
-    assert listing.left_out == ()
+    assert listing.skipped == ()
     assert len(listing.clips) == 1080
     speakers = {clip.speaker: clip.sex for clip in listing.clips}
     assert len(speakers) == 18

@@ -7,7 +7,7 @@ from aersut.errors import UserError
 
 
 @pytest.mark.parametrize("name", ["savee/DC_a01.wav", "savee/ALL/DC_a01.wav", "savee/AudioData/DC/a01.flac"])
-def test_a_clip_says_what_its_name_says(tmp_path, speak, name):
+def test_a_clip_has_the_labels_of_its_name(tmp_path, speak, name):
     paths = speak(name)
     (clip,) = Savee().load(tmp_path).clips
     assert [clip.path] == paths
@@ -32,31 +32,31 @@ def test_has_the_emotion_of_its_letters(tmp_path, speak, code, emotion):
     assert (clip.emotion, clip.text) == (emotion, f"{code}15")
 
 
-def test_both_layouts_beside_each_other_are_one_corpus(tmp_path, speak):
+def test_both_layouts_together_are_one_corpus(tmp_path, speak):
     speak("savee/ALL/JE_su01.wav", "savee/AudioData/JE/su01.wav", "savee/AudioData/JK/su01.wav")
     listing = Savee().load(tmp_path)
     assert [clip.speaker for clip in listing.clips] == ["JE", "JK"]
-    assert [(item.reason, item.damage) for item in listing.left_out] == [
-        ("the same clip is there in another folder or format", False)
+    assert [(file.reason, file.damage) for file in listing.skipped] == [
+        ("is a duplicate of a clip in another folder or format", False)
     ]
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("XY_a01.wav", "speaker XY is none of DC, JE, JK, KL"),
-        ("DC_x01.wav", "emotion code x is none of a, d, f, h, n, sa, su"),
-        ("DC_a1.wav", "its name is neither of the form DC_a01 nor DC/a01"),
-        ("a01.wav", "its name is neither of the form DC_a01 nor DC/a01"),  # in no speaker's folder
+        ("XY_a01.wav", "speaker XY is not one of DC, JE, JK, KL"),
+        ("DC_x01.wav", "emotion code x is not one of a, d, f, h, n, sa, su"),
+        ("DC_a1.wav", "its name does not have the form DC_a01 or DC/a01"),
+        ("a01.wav", "its name does not have the form DC_a01 or DC/a01"),  # in no speaker's folder
     ],
 )
-def test_a_name_off_the_scheme_is_damage(tmp_path, speak, name, reason):
+def test_a_name_outside_of_the_scheme_is_damage(tmp_path, speak, name, reason):
     speak("savee/DC_a01.wav", f"savee/{name}")
     listing = Savee().load(tmp_path)
     assert len(listing.clips) == 1
-    assert [(item.path.name, item.reason, item.damage) for item in listing.left_out] == [(name, reason, True)]
+    assert [(file.path.name, file.reason, file.damage) for file in listing.skipped] == [(name, reason, True)]
 
 
-def test_nowhere_says_where_it_was_looked_for_and_how_to_get_it(tmp_path):
-    with pytest.raises(UserError, match=r"^savee: no \.wav or \.flac under .*/savee\. Ask for SAVEE at http"):
+def test_a_missing_corpus_names_the_searched_folder_and_the_download(tmp_path):
+    with pytest.raises(UserError, match=r"^savee: no \.wav or \.flac under .*/savee\. Request SAVEE at http"):
         Savee().load(tmp_path)

@@ -1,4 +1,4 @@
-"""The synthetic corpus is reproducible, complete, written whole or not at all, and its voices carry the emotions."""
+"""The synthetic corpus is reproducible, complete and written atomically, and its speech expresses the emotions."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,7 +12,7 @@ from aersut.contracts import EMOTIONS
 from aersut.corpora import synthetic
 from aersut.corpora.cremad import CremaD
 from aersut.corpora.ravdess import Ravdess
-from aersut.corpora.synthetic import SAMPLE_RATE, Synthetic, render, voice_of
+from aersut.corpora.synthetic import SAMPLE_RATE, Synthetic, draw_voice, render
 from aersut.errors import UserError
 from aersut.registry import CORPORA
 
@@ -32,14 +32,14 @@ def mute(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def spoken() -> dict[tuple[int, str], np.ndarray]:
+def speech() -> dict[tuple[int, str], np.ndarray]:
     """Every emotion by sixteen speakers, all in one sentence."""
     return {(s, e): render(s, e, 0) for s in SPEAKERS for e in EMOTIONS}
 
 
 @pytest.fixture(scope="module")
-def measured(spoken: dict[tuple[int, str], np.ndarray]) -> dict[tuple[int, str], dict[str, float]]:
-    return {key: _measure(samples) for key, samples in spoken.items()}
+def measured(speech: dict[tuple[int, str], np.ndarray]) -> dict[tuple[int, str], dict[str, float]]:
+    return {key: _measure(samples) for key, samples in speech.items()}
 
 
 def _measure(samples: np.ndarray) -> dict[str, float]:
@@ -93,7 +93,7 @@ def test_seed_speaker_emotion_repetition_and_intensity_each_change_the_samples()
 @pytest.mark.usefixtures("mute")
 def test_listing_is_complete_and_ordered(tmp_path: Path) -> None:
     listing = Synthetic(speakers=3, repetitions=4).load(tmp_path)
-    assert listing.left_out == ()
+    assert listing.skipped == ()
     assert [(clip.speaker, clip.emotion) for clip in listing.clips] == [
         (speaker, emotion) for speaker in "123" for emotion in EMOTIONS for _ in range(4)
     ]
@@ -131,7 +131,7 @@ def _interrupt(*_: object, **__: object) -> np.ndarray:
     raise KeyboardInterrupt
 
 
-def test_interrupted_writing_leaves_nothing_and_is_made_good(
+def test_interrupted_writing_leaves_no_files_and_is_repeated(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus, calls = Synthetic(speakers=1, repetitions=1), iter(range(3))
@@ -151,8 +151,8 @@ def test_a_clip_deleted_from_the_cache_is_named(tmp_path: Path) -> None:
     lost = Synthetic(speakers=1, repetitions=1).load(tmp_path).clips[2].path
     lost.unlink()
     listing = Synthetic(speakers=1, repetitions=1).load(tmp_path)
-    assert [left.path for left in listing.left_out] == [lost]
-    assert "delete the folder" in listing.left_out[0].reason
+    assert [left.path for left in listing.skipped] == [lost]
+    assert "delete the folder" in listing.skipped[0].reason
     assert len(listing.clips) == len(EMOTIONS) - 1
 
 
@@ -162,15 +162,15 @@ def test_a_cache_that_cannot_be_written_is_a_user_error(tmp_path: Path, cache: P
         Synthetic(speakers=1, repetitions=1).load(tmp_path)
 
 
-def test_samples_are_finite_and_neither_silent_nor_clipped(spoken: dict[tuple[int, str], np.ndarray]) -> None:
-    for samples in spoken.values():
+def test_samples_are_finite_and_neither_silent_nor_clipped(speech: dict[tuple[int, str], np.ndarray]) -> None:
+    for samples in speech.values():
         assert samples.dtype == np.float32
         assert np.isfinite(samples).all()
         assert 0.005 < np.abs(samples).max() <= 0.9
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 22_050, 48_000])
-def test_other_sample_rates_speak_the_same_at_the_same_level(sample_rate: int) -> None:
+def test_other_sample_rates_have_the_same_speech_at_the_same_level(sample_rate: int) -> None:
     here, there = render(1, "angry", 0), render(1, "angry", 0, sample_rate=sample_rate)
     assert len(there) / sample_rate == pytest.approx(len(here) / SAMPLE_RATE, abs=1e-3)
     assert 10 * np.log10(np.mean(there**2) / np.mean(here**2)) == pytest.approx(0, abs=1)
@@ -197,25 +197,25 @@ def test_acoustics_follow_the_emotion(
     measured: dict[tuple[int, str], dict[str, float]], quantity: str, more: str, less: str
 ) -> None:
     mean = {
-        emotion: np.mean([m[quantity] for (_, spoken_emotion), m in measured.items() if spoken_emotion == emotion])
+        emotion: np.mean([m[quantity] for (_, one), m in measured.items() if one == emotion])
         for emotion in (more, less)
     }
     assert mean[more] > mean[less]
 
 
-def test_women_speak_higher_than_men(measured: dict[tuple[int, str], dict[str, float]]) -> None:
+def test_women_have_a_higher_pitch_than_men(measured: dict[tuple[int, str], dict[str, float]]) -> None:
     pitch = {
-        sex: [m["pitch"] for (s, _), m in measured.items() if voice_of(0, s).sex == sex] for sex in ("female", "male")
+        sex: [m["pitch"] for (s, _), m in measured.items() if draw_voice(0, s).sex == sex] for sex in ("female", "male")
     }
     assert np.mean(pitch["female"]) - np.mean(pitch["male"]) > 6
 
 
-def test_emotions_of_unheard_speakers_are_recognised_but_not_all(
-    spoken: dict[tuple[int, str], np.ndarray], measured: dict[tuple[int, str], dict[str, float]]
+def test_emotions_of_unseen_speakers_are_recognized_but_not_all(
+    speech: dict[tuple[int, str], np.ndarray], measured: dict[tuple[int, str], dict[str, float]]
 ) -> None:
-    x = np.array([[*_spectrum(spoken[key]), *measured[key].values()] for key in spoken])
-    y = np.array([EMOTIONS.index(emotion) for _, emotion in spoken])
-    fold = np.array([speaker % 4 for speaker, _ in spoken])
+    x = np.array([[*_spectrum(speech[key]), *measured[key].values()] for key in speech])
+    y = np.array([EMOTIONS.index(emotion) for _, emotion in speech])
+    fold = np.array([speaker % 4 for speaker, _ in speech])
     x = (x - x.mean(axis=0)) / x.std(axis=0)
     hits = [_ridge(x[fold != k], y[fold != k], x[fold == k]) == y[fold == k] for k in range(4)]
     recalls = [np.mean(np.concatenate(hits)[np.concatenate([y[fold == k] for k in range(4)]) == c]) for c in range(8)]
@@ -241,7 +241,7 @@ def test_ravdess_layout_is_read_by_its_loader(tmp_path: Path) -> None:
     assert folder == tmp_path / "ravdess-emotional-speech-audio"
     assert (folder / "audio_speech_actors_01-24/Actor_02/03-01-05-02-02-02-02.wav").is_file()
     listing = Ravdess().load(tmp_path)
-    assert listing.left_out == ()
+    assert listing.skipped == ()
     counts = Counter(clip.emotion for clip in listing.clips)
     assert counts == {emotion: 8 if emotion == "neutral" else 16 for emotion in EMOTIONS}
     assert {clip.speaker: clip.sex for clip in listing.clips} == {"1": "male", "2": "female"}
@@ -265,14 +265,14 @@ def test_cremad_layout_is_read_by_its_loader(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "1001_IEO_NEU_XX.flac" in names
     listing = CremaD().load(tmp_path)
-    assert listing.left_out == ()
+    assert listing.skipped == ()
     assert Counter(clip.emotion for clip in listing.clips) == dict.fromkeys(
         ("neutral", "happy", "sad", "angry", "fear", "disgust"), 8
     )
     assert soundfile.info(listing.clips[0].path).samplerate == 22_050
 
 
-def test_cremad_voices_have_the_sex_that_the_corpus_gives_them(tmp_path: Path) -> None:
+def test_cremad_voices_have_the_sex_of_the_corpus_actors(tmp_path: Path) -> None:
     Synthetic(speakers=6, repetitions=1).write(tmp_path, "cremad")
     neutral = [clip for clip in CremaD().load(tmp_path).clips if clip.emotion == "neutral"]
     assert {clip.sex for clip in neutral} == {"female", "male"}
@@ -301,7 +301,7 @@ def test_bad_parameters_are_refused(fields: dict[str, int]) -> None:
         (Synthetic(), "ravdess", {"sample_rate": 4000}, "sample_rate must be at least 8000"),
     ],
 )
-def test_layouts_refuse_what_their_names_cannot_hold(
+def test_layouts_refuse_numbers_that_their_names_cannot_represent(
     tmp_path: Path, corpus: Synthetic, layout: str, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

@@ -1,22 +1,22 @@
-"""TESS with its quirks: a misspelt name, a file of another rate, a download that holds everything twice."""
+"""TESS with its irregularities: a misspelt name, a file of another rate, a download with all files twice."""
 
 import pytest
 
 from aersut.config import Data
 from aersut.contracts import Framing
 from aersut.corpora import Tess
-from aersut.data.survey import as_json, survey
+from aersut.data.survey import survey, survey_as_json
 from aersut.errors import UserError
 
 KAGGLE = "tess/TESS Toronto emotional speech set data"
 
 
-def test_a_clip_says_what_its_name_says(tmp_path, speak):
+def test_a_clip_has_the_labels_of_its_name(tmp_path, speak):
     (path,) = speak(f"{KAGGLE}/OAF_fear/OAF_back_fear.wav", sample_rate=24_414)
     (clip,) = Tess().load(tmp_path).clips
     assert clip.path == path
     assert (clip.emotion, clip.speaker, clip.corpus, clip.sex, clip.text) == ("fear", "OAF", "tess", "female", "back")
-    assert (clip.intensity, clip.part) == ("", "")
+    assert (clip.intensity, clip.split) == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -50,38 +50,38 @@ def test_is_found_at_any_depth_in_both_formats(tmp_path, speak, folder, suffix):
     assert [clip.path for clip in Tess().load(tmp_path).clips] == paths
 
 
-def test_the_second_copy_in_kaggles_download_is_no_second_clip(tmp_path, speak):
+def test_the_second_copy_in_kaggles_download_is_skipped(tmp_path, speak):
     speak(
         "tess/OAF_sad/OAF_back_sad.wav",
         "tess/OAF_neutral/OA_bite_neutral.wav",
         f"{KAGGLE}/OAF_sad/OAF_back_sad.wav",
-        f"{KAGGLE}/OAF_neutral/OAF_bite_neutral.wav",  # one copy may have the name mended
+        f"{KAGGLE}/OAF_neutral/OAF_bite_neutral.wav",  # one copy may have the name corrected
     )
     listing = Tess().load(tmp_path)
     assert len(listing.clips) == 2
-    assert {(item.reason, item.damage) for item in listing.left_out} == {
-        ("the same clip is there in another folder or format", False)
+    assert {(file.reason, file.damage) for file in listing.skipped} == {
+        ("is a duplicate of a clip in another folder or format", False)
     }
-    assert len(listing.left_out) == 2
+    assert len(listing.skipped) == 2
 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("MAF_back_fear.wav", "speaker MAF is none of OAF, YAF, OA"),
-        ("OAF_back_bored.wav", "emotion code bored is none of angry, disgust, fear, happy, neutral, ps, sad"),
-        ("OAF_back.wav", "its name is not of the form OAF_back_fear"),
-        ("OAF_back_fear (1).wav", "its name is not of the form OAF_back_fear"),
+        ("MAF_back_fear.wav", "speaker code MAF is not one of OAF, YAF, OA"),
+        ("OAF_back_bored.wav", "emotion code bored is not one of angry, disgust, fear, happy, neutral, ps, sad"),
+        ("OAF_back.wav", "its name does not have the form OAF_back_fear"),
+        ("OAF_back_fear (1).wav", "its name does not have the form OAF_back_fear"),
     ],
 )
-def test_a_name_off_the_scheme_is_damage(tmp_path, speak, name, reason):
+def test_a_name_outside_of_the_scheme_is_damage(tmp_path, speak, name, reason):
     speak("tess/OAF_back_sad.wav", f"tess/{name}")
     listing = Tess().load(tmp_path)
     assert len(listing.clips) == 1
-    assert [(item.path.name, item.reason, item.damage) for item in listing.left_out] == [(name, reason, True)]
+    assert [(file.path.name, file.reason, file.damage) for file in listing.skipped] == [(name, reason, True)]
 
 
-def test_nowhere_says_where_it_was_looked_for_and_how_to_get_it(tmp_path):
+def test_a_missing_corpus_names_the_searched_folder_and_the_download(tmp_path):
     with pytest.raises(
         UserError, match=r"^tess: no \.wav or \.flac under .*/tess\. Download TESS .*unpack it there\.$"
     ):
@@ -93,8 +93,8 @@ def test_the_file_of_another_rate_is_read_and_named(tmp_path, speak):
     speak("tess/OAF_fear/OAF_food_fear.wav", sample_rate=96_000)
     framing = Framing(sample_rate=16_000, seconds=0.05, frame_length=256, hop_length=256)
     (found,) = survey(Data(corpora=(Tess(),), root=str(tmp_path)), framing)
-    assert as_json([found])["tess"]["clips"] == 3
+    assert survey_as_json([found])["tess"]["clips"] == 3
     assert "sample rates differ: 24,414 Hz (2 clips), 96,000 Hz (1 clips); all are resampled" in found.notes
-    lengths = [len(found.found.store[entry]) for entry in range(3)]
+    lengths = [len(found.corpus.store[entry]) for entry in range(3)]
     assert max(lengths) - min(lengths) <= 2  # a tenth of a second each, whatever the rate
     assert any(note.startswith("1 of 2 speakers are missing: YAF") for note in found.notes)

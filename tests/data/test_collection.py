@@ -1,4 +1,4 @@
-"""What a folder of speech gives: usable clips, and everything else named, or refused when it is too much."""
+"""A folder of speech: its usable clips, its skipped files, and the limit of damaged files."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import soundfile
 from aersut.config import Data, Experiment
 from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, Listing
 from aersut.corpora import CremaD, Ravdess, Synthetic
-from aersut.data.collection import collect, describe
+from aersut.data.collection import collect, collection_lines
 from aersut.data.splits import split, to_records
 from aersut.errors import UserError
 from aersut.paths import write_json
@@ -46,14 +46,14 @@ def collected(root, framing=FRAMING, **settings):
 
 
 def refused(root, **settings):
-    """The message with which the data is refused."""
+    """The error message for the data."""
     with pytest.raises(UserError) as caught:
         collected(root, **settings)
     return str(caught.value)
 
 
 class TestClips:
-    def test_of_several_corpora_come_together_with_their_classes(self, tmp_path):
+    def test_of_several_corpora_are_combined_with_their_classes(self, tmp_path):
         Synthetic(speakers=2, repetitions=1).write(tmp_path, "ravdess")
         Synthetic(speakers=2, repetitions=1).write(tmp_path, "cremad", suffix=".flac")
         both = collected(tmp_path, corpora=(Ravdess(), CremaD()))
@@ -61,13 +61,13 @@ class TestClips:
         assert [clip.corpus for clip in both.clips] == ["ravdess"] * 16 + ["cremad"] * 12
         assert [both.emotions[label] for label in both.labels] == [clip.emotion for clip in both.clips]
         assert both.emotions == EMOTIONS
-        assert both.left_out == ()
-        assert describe(both) == [
+        assert both.skipped == ()
+        assert collection_lines(both) == [
             "ravdess: 16 clips of 2 speakers, 8 emotions",
             "cremad: 12 clips of 2 speakers, 6 emotions",
         ]
 
-    def test_give_the_window_that_the_network_sees(self, tmp_path):
+    def test_have_the_window_that_is_the_input_of_the_frontend(self, tmp_path):
         (path,) = ravdess(tmp_path)
         exact = soundfile.read(path, dtype="int16")[0]
         framing = Framing(sample_rate=RATE, seconds=0.0125, frame_length=64, hop_length=64)  # 200 of the 400 samples
@@ -81,7 +81,7 @@ class TestClips:
         assert any((exact[n : n + 200] == window).all() for n in range(201))
         assert (window != anywhere.window(0, np.random.default_rng(1))).any()
 
-    def test_of_emotions_that_are_not_asked_for_are_left_out_and_counted_as_no_damage(self, tmp_path):
+    def test_of_other_emotions_are_skipped_and_not_counted_as_damage(self, tmp_path):
         ravdess(tmp_path, 64)
         some = collected(tmp_path, emotions=("sad", "happy"))
         assert len(some) == 16
@@ -90,11 +90,11 @@ class TestClips:
             "sad": 0,
             "happy": 1,
         }
-        assert len(some.left_out) == 48
-        assert not any(item.damage for item in some.left_out)
+        assert len(some.skipped) == 48
+        assert not any(file.damage for file in some.skipped)
         assert any(
-            line.startswith("left out 8 (not used): its emotion, calm, is not among data.emotions: ")
-            for line in describe(some)
+            line.startswith("skipped 8 (not used): has the emotion calm, which is not one of data.emotions: ")
+            for line in collection_lines(some)
         )
 
     def test_that_are_byte_identical_have_one_content(self, tmp_path):
@@ -114,7 +114,7 @@ class TestClips:
         assert len(one) == 6
         assert all(one.window(index).shape == (800,) and one.window(index).any() for index in range(6))
 
-    def test_keep_their_key_until_a_clip_or_how_windows_are_cut_changes(self, tmp_path):
+    def test_keep_their_key_until_a_clip_or_a_setting_of_the_windows_changes(self, tmp_path):
         paths = ravdess(tmp_path, 3)
         first = collected(tmp_path).key
         assert collected(tmp_path).key == first
@@ -129,62 +129,63 @@ class TestClips:
         soundfile.write(paths[1], noise(99), RATE)
         assert len({first, *others, collected(tmp_path).key}) == 7
 
-    def test_of_synthetic_voices_need_no_folder(self, tmp_path):
-        voices = collected(tmp_path / "nowhere", corpora=(Synthetic(speakers=2, repetitions=1),))
-        assert len(voices) == 16
+    def test_of_a_synthetic_corpus_need_no_folder(self, tmp_path):
+        assert Synthetic.synthetic
+        assert not Ravdess.synthetic
+        assert len(collected(tmp_path / "nowhere", corpora=(Synthetic(speakers=2, repetitions=1),))) == 16
 
 
-class TestRefused:
-    def test_is_no_corpus_at_all_and_those_there_are_are_named(self, tmp_path):
+class TestErrors:
+    def test_no_corpus_lists_the_known_ones(self, tmp_path):
         message = refused(tmp_path, corpora=())
-        assert message.startswith("data.corpora is empty: name at least one of cremad, emodb, manifest, ravdess, ")
+        assert message.startswith("data.corpora is empty. Set at least one of cremad, emodb, manifest, ravdess, ")
 
-    def test_is_a_root_that_is_not_there(self, tmp_path):
+    def test_missing_root(self, tmp_path):
         message = refused(tmp_path / "input")
-        assert message.startswith(f"data.root: there is no folder {tmp_path / 'input'}. ")
+        assert message.startswith(f"data.root: the folder {tmp_path / 'input'} does not exist. ")
         assert "--experiment.data.root=FOLDER" in message
 
-    def test_is_a_root_that_is_a_file(self, tmp_path):
+    def test_root_that_is_a_file(self, tmp_path):
         (tmp_path / "input").write_text("")
-        assert refused(tmp_path / "input").startswith(f"data.root: there is no folder {tmp_path / 'input'}. ")
+        assert refused(tmp_path / "input").startswith(f"data.root: the folder {tmp_path / 'input'} does not exist. ")
 
-    def test_is_a_relative_root_that_is_not_there_and_its_whole_path_is_named(self, tmp_path, monkeypatch):
+    def test_missing_relative_root_is_named_by_its_absolute_path(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        assert f"there is no folder {os.path.realpath(tmp_path)}/input." in refused("input")
+        assert f"the folder {os.path.realpath(tmp_path)}/input does not exist." in refused("input")
 
-    def test_is_a_corpus_that_is_not_there(self, tmp_path):
+    def test_missing_corpus(self, tmp_path):
         ravdess(tmp_path, 3)
         assert refused(tmp_path, corpora=(Ravdess(), CremaD())).startswith("cremad: no .wav or .flac under ")
 
-    def test_is_a_folder_without_files(self, tmp_path):
+    def test_folder_without_files(self, tmp_path):
         (tmp_path / FOLDER / "Actor_01").mkdir(parents=True)
         assert refused(tmp_path).startswith(f"ravdess: no .wav or .flac under {tmp_path / FOLDER}/Actor_*.")
 
-    def test_are_emotions_that_no_clip_has(self, tmp_path):
+    def test_emotions_without_clips(self, tmp_path):
         ravdess(tmp_path, 8)  # all neutral
         message = refused(tmp_path, emotions=("sad", "happy"))
-        assert message == f"no clip of ravdess under {tmp_path} has one of the emotions sad, happy."
+        assert message.startswith(f"no clip of ravdess under {tmp_path} has one of the emotions sad, happy. Set other ")
 
-    def test_are_nothing_but_git_lfs_pointers_and_git_lfs_is_named(self, tmp_path):
+    def test_only_git_lfs_pointers(self, tmp_path):
         for path in ravdess(tmp_path, 12):
             path.write_bytes(POINTER)
         message = refused(tmp_path)
         assert message.startswith(
-            f"ravdess under {tmp_path}: 12 of 12 files cannot be used, more than 1%; 12 of them: a Git LFS pointer "
-            "instead of audio (run `git lfs pull` where it was cloned): "
+            f"ravdess under {tmp_path}: 12 of 12 files cannot be used, more than 1%; 12 of them: is a Git LFS pointer "
+            "instead of audio (run `git lfs pull` in its clone): "
         )
         assert " and 9 more. " in message
 
-    def test_is_more_than_one_damaged_file_in_a_hundred(self, tmp_path):
+    def test_more_than_one_damaged_file_in_a_hundred(self, tmp_path):
         paths = ravdess(tmp_path, 120)
         paths[5].write_bytes(b"")
-        paths[7].write_text("no sound")
+        paths[7].write_text("not audio")
         message = refused(tmp_path)
         assert "2 of 120 files cannot be used, more than 1%; 1 of them: " in message
         assert str(paths[5]) in message
-        assert message.endswith("Mend or remove these files, or fetch the corpus again.")
+        assert message.endswith("Fix or delete these files, or download the corpus again.")
 
-    def test_is_the_damage_of_one_corpus_whatever_the_size_of_the_other(self, tmp_path):
+    def test_damage_is_counted_for_each_corpus(self, tmp_path):
         ravdess(tmp_path, 200)
         folder = tmp_path / "cremad/AudioWAV"
         folder.mkdir(parents=True)
@@ -202,55 +203,55 @@ def _nan(path):
 
 
 DAMAGE = {
-    "zero length": lambda path: path.write_bytes(b""),
-    "a Git LFS pointer": lambda path: path.write_bytes(POINTER),
-    "is cut short": lambda path: path.write_bytes(path.read_bytes()[:-10]),
-    "cannot be decoded: Format not recognised": lambda path: path.write_text("no sound"),
-    "holds samples that are no numbers": _nan,
+    "is empty": lambda path: path.write_bytes(b""),
+    "is a Git LFS pointer": lambda path: path.write_bytes(POINTER),
+    "is truncated": lambda path: path.write_bytes(path.read_bytes()[:-10]),
+    "cannot be decoded: Format not recognised": lambda path: path.write_text("not audio"),
+    "contains samples that are NaN or infinity": _nan,
     "is silent": lambda path: soundfile.write(path, np.zeros(400), RATE),
-    "holds no samples": lambda path: soundfile.write(path, np.zeros(0), RATE),
-    "emotion code 09 is none of": lambda path: path.rename(path.with_name("03-01-09-01-01-01-01.wav")),
-    "its name is not seven two-digit codes": lambda path: path.rename(path.with_name("take 7.wav")),
+    "contains no samples": lambda path: soundfile.write(path, np.zeros(0), RATE),
+    "emotion code 09 is not one of": lambda path: path.rename(path.with_name("03-01-09-01-01-01-01.wav")),
+    "its name does not have seven two-digit codes": lambda path: path.rename(path.with_name("take 7.wav")),
 }
 
 
-class TestOneBadFileInAHundred:
+class TestOneDamagedFileInAHundred:
     @pytest.mark.parametrize("reason", DAMAGE)
-    def test_is_left_out_counted_and_named(self, tmp_path, reason):
+    def test_is_skipped_counted_and_named(self, tmp_path, reason):
         paths = ravdess(tmp_path, 100)
         DAMAGE[reason](paths[42])
         found = collected(tmp_path)
         assert len(found) == 99
         assert paths[42] not in [clip.path for clip in found.clips]
-        (item,) = found.left_out
-        assert item.damage
-        assert item.reason.startswith(reason)
-        (line,) = [line for line in describe(found) if line.startswith("left out")]
-        assert line.startswith(f"left out 1 (damaged): {reason}")
-        assert line.endswith(str(item.path))
-        # its neighbours keep their own hash and audio
+        (file,) = found.skipped
+        assert file.damage
+        assert file.reason.startswith(reason)
+        (line,) = [line for line in collection_lines(found) if line.startswith("skipped")]
+        assert line.startswith(f"skipped 1 (damaged): {reason}")
+        assert line.endswith(str(file.path))
+        # the other clips keep their own hash and audio
         assert len(found.contents) == len(found.clips)
         assert len(set(found.contents)) == len(found.clips)
         after = [clip.path for clip in found.clips].index(paths[43])
         exact = soundfile.read(paths[43], dtype="int16")[0]
         np.testing.assert_array_equal(found.window(after)[: len(exact)], exact)
 
-    def test_is_no_damage_where_it_is_a_song_or_there_twice(self, tmp_path):
+    def test_a_song_or_a_duplicate_is_not_damage(self, tmp_path):
         paths = ravdess(tmp_path, 4)  # so few that any damage would be refused
         paths[0].rename(paths[0].with_name("03-02-01-01-01-01-01.wav"))
         soundfile.write(paths[1].with_suffix(".flac"), noise(1), RATE)
         found = collected(tmp_path)
         assert len(found) == 3
-        reasons = {line.split(": ")[0] + ": " + line.split(": ")[1] for line in describe(found)[1:]}
+        reasons = {line.split(": ")[0] + ": " + line.split(": ")[1] for line in collection_lines(found)[1:]}
         assert reasons == {
-            "left out 1 (not used): a song",
-            "left out 1 (not used): the same clip is there in another folder or format",
+            "skipped 1 (not used): is a song, not speech",
+            "skipped 1 (not used): is a duplicate of a clip in another folder or format",
         }
 
 
 @dataclass(frozen=True)
 class Vanishing(Corpus):
-    """Lists a hundred clips, of which one is deleted before anybody reads it."""
+    """A corpus of a hundred clips, of which one is deleted before it is decoded."""
 
     def load(self, root):
         clips = tuple(Clip(path, "sad", path.stem, "vanishing") for path in sorted(root.glob("*.wav")))
@@ -258,20 +259,20 @@ class Vanishing(Corpus):
         return Listing(clips)
 
 
-class TestStrangeDisks:
-    def test_a_file_that_vanishes_after_it_was_listed_is_left_out_and_named(self, tmp_path, monkeypatch):
+class TestUnusualDisks:
+    def test_a_file_that_is_deleted_after_listing_is_skipped_and_named(self, tmp_path, monkeypatch):
         CORPORA.names()
         monkeypatch.setattr(CORPORA, "_plugins", {**CORPORA._plugins, "vanishing": Vanishing})
         for number in range(100):
             soundfile.write(tmp_path / f"{number:03}.wav", noise(number), RATE)
         found = collected(tmp_path, corpora=(Vanishing(),))
         assert len(found) == 99
-        (item,) = found.left_out
-        assert item.path.name == "003.wav"
-        assert item.reason == "cannot be read: No such file or directory"
-        assert item.damage
+        (file,) = found.skipped
+        assert file.path.name == "003.wav"
+        assert file.reason == "cannot be read: No such file or directory"
+        assert file.damage
 
-    def test_names_that_are_no_utf_8_are_used_printed_and_written(self, tmp_path):
+    def test_names_that_are_not_utf_8_are_used_printed_and_written(self, tmp_path):
         root = tmp_path / os.fsdecode(b"caf\xe9")
         try:
             root.mkdir()
@@ -282,7 +283,7 @@ class TestStrangeDisks:
         paths[42].rename(bad)
         found = collected(root)
         assert len(found) == 99
-        text = "\n".join(describe(found))
+        text = "\n".join(collection_lines(found))
         assert "caf\\udce9.wav" in text
         text.encode()  # a terminal takes it
         data = Data(protocol="random", test=0.25)
@@ -291,14 +292,14 @@ class TestStrangeDisks:
         write_json(run.split, records)
         assert "caf\\\\udce9" in run.split.read_text(encoding="utf-8")
 
-    def test_damage_in_a_folder_whose_name_is_no_utf_8_is_refused_with_a_message_that_can_be_printed(self, tmp_path):
+    def test_damage_in_a_folder_whose_name_is_not_utf_8_is_refused_with_a_message_that_can_be_printed(self, tmp_path):
         root = tmp_path / os.fsdecode(b"caf\xe9")
         try:
             root.mkdir()
         except OSError:
             pytest.skip("this file system takes no such name")
         for path in ravdess(root, 2):
-            path.write_text("no sound")
+            path.write_text("not audio")
         message = refused(root)
         assert "2 of 2 files cannot be used" in message
         message.encode("utf-8", "backslashreplace")  # as standard error does
@@ -307,7 +308,7 @@ class TestStrangeDisks:
 def test_real_speech_is_used_whole(real_data):
     one = collect(Data(corpora=(Ravdess(),), root=str(real_data)), Framing())
     assert len(one) == 1080
-    assert one.left_out == ()
-    assert describe(one) == ["ravdess: 1,080 clips of 18 speakers, 8 emotions"]
+    assert one.skipped == ()
+    assert collection_lines(one) == ["ravdess: 1,080 clips of 18 speakers, 8 emotions"]
     loud = [np.abs(one.window(index).astype(np.int32)).max() for index in range(0, 1080, 54)]
     assert min(loud) > 30

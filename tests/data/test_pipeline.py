@@ -1,4 +1,4 @@
-"""Training batches: every example once an epoch, the same on every machine, and going on where they were left."""
+"""Training batches: every example once per epoch, deterministic, and resumed at a saved position."""
 
 from collections import Counter
 
@@ -10,8 +10,8 @@ from aersut.config import Data
 from aersut.contracts import Framing
 from aersut.corpora import CremaD
 from aersut.data.collection import collect
+from aersut.data.feature_table import FeatureTable
 from aersut.data.pipeline import AudioSource, FeatureSource, training_batches
-from aersut.data.table import Table
 
 LABELS = np.array([0] * 20 + [1] * 3 + [2] * 2, np.int32)
 RATE = 16_000
@@ -19,11 +19,11 @@ RATE = 16_000
 
 @pytest.fixture
 def features(tmp_path):
-    """A source of 25 examples, each of which holds its own number: 10 clips of 3 versions, but for the last 5."""
+    """A source of 25 examples whose features are their number: 10 clips of 3 versions, without the last 5."""
     values = np.arange(30, dtype=np.float32)[:, None, None] * np.ones((1, 4, 2), np.float32)
     np.save(tmp_path / "features.npy", values.reshape(10, 3, 4, 2))
-    items = np.argwhere(np.ones((10, 3)))[:25]
-    return FeatureSource(Table(tmp_path / "features.npy"), items, LABELS)
+    pairs = np.argwhere(np.ones((10, 3)))[:25]
+    return FeatureSource(FeatureTable(tmp_path / "features.npy"), pairs, LABELS)
 
 
 def examples(batch):
@@ -32,7 +32,7 @@ def examples(batch):
 
 
 def epochs(batches, steps, count):
-    """The examples of so many epochs."""
+    """The examples of a number of epochs."""
     return [[n for _ in range(steps) for n in examples(next(batches))] for _ in range(count)]
 
 
@@ -48,29 +48,29 @@ class TestABatch:
 
 
 class TestAnEpoch:
-    def test_shows_every_example_once_save_what_a_whole_batch_leaves_over(self, features):
+    def test_has_every_example_once_except_the_remainder_of_whole_batches(self, features):
         for epoch in epochs(training_batches(features, 5, seed=0), steps=5, count=3):
             assert sorted(epoch) == list(range(25))
         for epoch in epochs(training_batches(features, 6, seed=0), steps=4, count=3):
             assert len(set(epoch)) == 24
 
-    def test_has_an_order_of_its_own(self, features):
+    def test_has_a_new_order(self, features):
         shown = epochs(training_batches(features, 5, seed=0), steps=5, count=4)
         assert len({tuple(epoch) for epoch in shown}) == 4
         assert list(range(25)) not in shown
 
-    def test_leaves_others_out_than_the_last_one_did(self, features):
+    def test_drops_other_examples_than_the_previous_epoch(self, features):
         shown = epochs(training_batches(features, 6, seed=0), steps=4, count=8)
         assert len({frozenset(range(25)) - frozenset(epoch) for epoch in shown}) > 2
 
-    def test_is_the_same_for_the_same_seed_and_another_for_another(self, features):
+    def test_depends_only_on_the_seed(self, features):
         one, same, other = (epochs(training_batches(features, 5, seed), 5, 2) for seed in (3, 3, 4))
         assert one == same != other
 
 
-class TestGoingOn:
+class TestResuming:
     @pytest.mark.parametrize(("balanced", "seen"), [(False, 0), (False, 1), (False, 7), (False, 13), (True, 7)])
-    def test_from_a_saved_position_gives_what_would_have_come(self, features, balanced, seen):
+    def test_from_a_saved_position_continues_the_same_sequence(self, features, balanced, seen):
         undisturbed = training_batches(features, 6, 0, balanced)
         stopped = training_batches(features, 6, 0, balanced)
         for _ in range(seen):
@@ -95,14 +95,14 @@ class TestBalanced:
 
 class TestShards:
     @pytest.mark.parametrize(("size", "batch_size", "count"), [(25, 6, 2), (25, 6, 3), (23, 8, 2)])
-    def test_of_a_batch_are_disjoint_and_together_the_batch_of_one_process(self, features, size, batch_size, count):
-        source = FeatureSource(features.table, features.items[:size], LABELS[:size])
+    def test_are_disjoint_and_together_equal_the_batch_of_one_process(self, features, size, batch_size, count):
+        source = FeatureSource(features.table, features.examples[:size], LABELS[:size])
         whole = training_batches(source, batch_size, seed=0)
         shards = [training_batches(source, batch_size, seed=0, shard=(index, count)) for index in range(count)]
         for _ in range(12):
-            shares = [examples(next(shard)) for shard in shards]
-            assert {len(share) for share in shares} == {batch_size // count}
-            assert [n for share in shares for n in share] == examples(next(whole))
+            slices = [examples(next(shard)) for shard in shards]
+            assert {len(one) for one in slices} == {batch_size // count}
+            assert [n for one in slices for n in one] == examples(next(whole))
 
 
 class TestAudio:
@@ -119,8 +119,8 @@ class TestAudio:
             data = Data(corpora=(CremaD(),), root=str(tmp_path), fit=fit)
             framing = Framing(sample_rate=RATE, seconds=0.025, frame_length=128, hop_length=128)
             clips = collect(data, framing)
-            items = np.stack([np.arange(6), np.zeros(6, int)], axis=1)
-            return AudioSource(clips, items, np.array(clips.labels, np.int32)), clips
+            pairs = np.stack([np.arange(6), np.zeros(6, int)], axis=1)
+            return AudioSource(clips, pairs, np.array(clips.labels, np.int32)), clips
 
         return make
 
@@ -136,13 +136,13 @@ class TestAudio:
                 assert windows.pop(window.tobytes()) == label
         assert windows == {}
 
-    def test_is_cropped_alike_however_many_processes_share_a_batch(self, audio):
+    def test_is_cropped_equally_for_any_number_of_processes(self, audio):
         source, _ = audio("random")
         whole = next(training_batches(source, 6, 0))["audio"]
-        shares = [next(training_batches(source, 6, 0, shard=(index, 2)))["audio"] for index in range(2)]
-        np.testing.assert_array_equal(np.concatenate(shares), whole)
+        slices = [next(training_batches(source, 6, 0, shard=(index, 2)))["audio"] for index in range(2)]
+        np.testing.assert_array_equal(np.concatenate(slices), whole)
 
-    def test_is_cropped_anew_in_every_epoch_and_alike_in_a_second_run(self, audio):
+    def test_is_cropped_differently_in_each_epoch_and_equally_in_a_second_run(self, audio):
         source, _ = audio("random")
 
         def run(seed):

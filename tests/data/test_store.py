@@ -1,4 +1,4 @@
-"""The store: clips are decoded once, whoever asks and however often, and never served for other clips or settings."""
+"""The audio store: clips are decoded once, and a store is never used for other clips or settings."""
 
 import itertools
 import os
@@ -16,7 +16,7 @@ import xxhash
 
 from aersut.data import store
 from aersut.data.audio import ClipError, decode, to_int16
-from aersut.data.store import Facts, open_store
+from aersut.data.store import AudioInfo, open_audio_store
 from aersut.errors import UserError
 
 RATE = 16_000
@@ -36,10 +36,10 @@ def clips(tmp_path):
 
 
 def opened(paths, under, sample_rate=RATE, trim_db=40.0):
-    return open_store(paths, sample_rate, trim_db, under)
+    return open_audio_store(paths, sample_rate, trim_db, under)
 
 
-class TestItHolds:
+class TestContent:
     @pytest.mark.parametrize("trim_db", [None, 40.0])
     @pytest.mark.parametrize("sample_rate", [RATE, 22_050])
     def test_each_clip_decoded_resampled_and_trimmed_as_16_bit_samples(self, clips, tmp_path, sample_rate, trim_db):
@@ -51,31 +51,31 @@ class TestItHolds:
             assert one[index].dtype == np.int16
             np.testing.assert_array_equal(one[index], to_int16(decode(path, sample_rate, trim_db)))
 
-    def test_what_each_file_was_before(self, tmp_path):
+    def test_properties_of_each_file_before_decoding(self, tmp_path):
         soundfile.write(tmp_path / "a.wav", np.tile([1.0, 0.5, 0.5, 0.5], 12_000), 48_000, subtype="PCM_16")
         one = opened([tmp_path / "a.wav"], tmp_path / "stores")
-        assert one.facts == [Facts(seconds=1.0, sample_rate=48_000, clipped=0.25)]
+        assert one.infos == [AudioInfo(seconds=1.0, sample_rate=48_000, clipped=0.25)]
 
-    def test_the_good_clips_and_the_reason_for_each_bad_one(self, clips, tmp_path):
-        clips[1].write_text("no sound")
+    def test_the_decoded_clips_and_the_reason_for_each_other_file(self, clips, tmp_path):
+        clips[1].write_text("not audio")
         clips[3].write_bytes(clips[3].read_bytes()[:-100])
         one = opened(clips, tmp_path / "stores")
         assert one.rows == [0, 2, 4]
         assert one.failures == {
             1: "cannot be decoded: Format not recognised.",
-            3: "is cut short: its header promises 100 bytes more",
+            3: "is truncated: its header announces 100 more bytes",
         }
         np.testing.assert_array_equal(one[1], to_int16(decode(clips[2], RATE, 40)))
-        assert len(one.facts) == 3
+        assert len(one.infos) == 3
 
-    def test_nothing_where_no_clip_can_be_decoded_or_there_is_none(self, clips, tmp_path):
+    def test_empty_if_no_clip_can_be_decoded_or_none_exists(self, clips, tmp_path):
         for path in clips:
-            path.write_text("no sound")
+            path.write_text("not audio")
         one = opened(clips, tmp_path / "stores")
         assert (len(one), one.rows, len(one.failures)) == (0, [], 5)
         assert len(opened([], tmp_path / "stores")) == 0
 
-    def test_the_same_recording_as_often_as_it_is_there(self, clips, tmp_path):
+    def test_byte_identical_files_are_separate_clips(self, clips, tmp_path):
         clips[4].write_bytes(clips[0].read_bytes())
         one = opened(clips, tmp_path / "stores")
         np.testing.assert_array_equal(one[0], one[4])
@@ -96,20 +96,20 @@ class TestItHolds:
         for index, path in enumerate(clips):
             np.testing.assert_array_equal(one[index], to_int16(decode(path, RATE, 40)))
 
-    def test_shards_without_a_clip_stand_in_nobodys_way(self, clips, tmp_path, monkeypatch):
+    def test_shards_without_a_clip_are_supported(self, clips, tmp_path, monkeypatch):
         monkeypatch.setattr(store, "CLIPS_PER_SHARD", (2, 2))
         for path in clips[2:4]:
-            path.write_text("no sound")
+            path.write_text("not audio")
         one = opened(clips, tmp_path / "stores")
         assert one.rows == [0, 1, 4]
         np.testing.assert_array_equal(one[2], to_int16(decode(clips[4], RATE, 40)))
 
     @pytest.mark.parametrize("length", [1, 2, 10])
-    def test_clips_of_a_few_samples_or_the_reason_why_not(self, tmp_path, length):
+    def test_clips_of_a_few_samples_or_the_reason_for_their_failure(self, tmp_path, length):
         soundfile.write(tmp_path / "a.wav", np.full(length, 0.5), 48_000)
         one = opened([tmp_path / "a.wav"], tmp_path / "stores")
         if length == 1:
-            assert one.failures == {0: "is too short: 1 samples, of which none is left at 16000 Hz"}
+            assert one.failures == {0: "is too short: 1 samples, of which none remains at 16000 Hz"}
         else:
             assert 1 <= len(one[0]) <= length
 
@@ -122,13 +122,13 @@ class TestItHolds:
 
 @pytest.fixture
 def settled(monkeypatch):
-    """Files count as old, though the test has just written them."""
+    """Treat files as old, although the test has just written them."""
     monkeypatch.setattr(store, "SETTLED", -(10**12))
 
 
 @pytest.fixture
 def files_read(monkeypatch):
-    """The names of the files that have been read, in any order."""
+    """The names of the files that are read, in any order."""
     names = []
 
     def file_bytes(path, original=store.file_bytes):
@@ -139,9 +139,9 @@ def files_read(monkeypatch):
     return names
 
 
-class TestTheNextTime:
+class TestReopening:
     def test_no_file_is_read_again(self, clips, tmp_path, settled, files_read):
-        clips[3].write_text("no sound")
+        clips[3].write_text("not audio")
         clips[4].unlink()
         first = opened(clips, tmp_path / "stores")
         assert sorted(files_read) == [path.name for path in clips]
@@ -149,19 +149,19 @@ class TestTheNextTime:
         again = opened(clips, tmp_path / "stores")
         assert files_read == []
         assert (again.key, again.rows, again.contents) == (first.key, first.rows, first.contents)
-        assert (again.facts, again.failures) == (first.facts, first.failures)
+        assert (again.infos, again.failures) == (first.infos, first.failures)
         for index in range(3):
             np.testing.assert_array_equal(again[index], first[index])
 
     def test_files_that_have_just_been_written_are_hashed_again(self, clips, tmp_path, files_read):
-        """For the next change could come at the same time, as far as the file system counts."""
+        """A further change could have the same file time, at the resolution of the file system."""
         clips[4].unlink()
         first = opened(clips, tmp_path / "stores")
         files_read.clear()
         assert opened(clips, tmp_path / "stores").key == first.key
         assert sorted(files_read) == [path.name for path in clips]
 
-    def test_a_time_in_the_future_is_as_good_as_any(self, clips, tmp_path, monkeypatch, files_read):
+    def test_a_file_time_in_the_future_is_accepted(self, clips, tmp_path, monkeypatch, files_read):
         monkeypatch.setattr(store, "SETTLED", 0)
         os.utime(clips[2], (4e9, 4e9))
         opened(clips, tmp_path / "stores")
@@ -169,7 +169,7 @@ class TestTheNextTime:
         opened(clips, tmp_path / "stores")
         assert files_read == []
 
-    def test_a_file_is_tried_again_that_could_not_be_read(self, clips, tmp_path, settled, monkeypatch):
+    def test_an_unreadable_file_is_read_again(self, clips, tmp_path, settled, monkeypatch):
         def file_bytes(path, original=store.file_bytes):
             if path == clips[2]:
                 raise ClipError("cannot be read: Input/output error")
@@ -180,7 +180,7 @@ class TestTheNextTime:
             assert opened(clips, tmp_path / "stores").failures == {2: "cannot be read: Input/output error"}
         assert opened(clips, tmp_path / "stores").failures == {}
 
-    def test_a_change_is_seen_that_leaves_size_and_time_of_writing_as_they_were(self, clips, tmp_path, settled):
+    def test_a_change_with_equal_size_and_mtime_is_detected(self, clips, tmp_path, settled):
         first = opened(clips, tmp_path / "stores")
         before = clips[2].stat()
         content = bytearray(clips[2].read_bytes())
@@ -193,25 +193,27 @@ class TestTheNextTime:
         assert second.contents[2] != first.contents[2]
         assert second.contents[3] == first.contents[3]
 
-    def test_a_store_that_somebody_has_removed_is_built_again(self, clips, tmp_path, settled):
+    def test_a_deleted_store_is_built_again(self, clips, tmp_path, settled):
         first = opened(clips, tmp_path / "stores")
         shutil.rmtree(next((tmp_path / "stores").glob(f"*/{first.key}")))
         np.testing.assert_array_equal(opened(clips, tmp_path / "stores")[4], to_int16(decode(clips[4], RATE, 40)))
 
     @pytest.mark.parametrize("lost", ["index.json", "00000002.array_record"])
-    def test_a_store_of_which_somebody_has_removed_a_part_is_refused(self, clips, tmp_path, settled, monkeypatch, lost):
+    def test_a_store_with_missing_files_is_refused(self, clips, tmp_path, settled, monkeypatch, lost):
         monkeypatch.setattr(store, "CLIPS_PER_SHARD", (2, 2))
         key = opened(clips, tmp_path / "stores").key
         folder = next((tmp_path / "stores").glob(f"*/{key}"))
         (folder / lost).unlink()
-        with pytest.raises(UserError, match=rf"{folder.name} is not whole any more\. Remove it, and"):
+        with pytest.raises(
+            UserError, match=rf"{folder.name}: files of this audio store are missing\. Delete the folder"
+        ):
             opened(clips, tmp_path / "stores")
         shutil.rmtree(folder)
         assert len(opened(clips, tmp_path / "stores")) == 5
 
-    def test_a_relative_name_stands_for_another_file_in_another_folder(self, tmp_path, settled, monkeypatch):
+    def test_a_relative_path_in_another_folder_is_another_file(self, tmp_path, settled, monkeypatch):
         class Coarse(type(Path())):
-            """On a file system that numbers no files and counts in years."""
+            """A file system without inode numbers, whose times have a resolution of years."""
 
             def stat(self):
                 return SimpleNamespace(st_size=super().stat().st_size, st_ino=0, st_mtime_ns=0, st_ctime_ns=0)
@@ -224,7 +226,7 @@ class TestTheNextTime:
             keys.add(opened([Coarse("a.wav")], tmp_path / "stores").key)
         assert len(keys) == 2
 
-    def test_clips_that_have_moved_are_found_in_the_same_store(self, clips, tmp_path, settled):
+    def test_moved_clips_have_the_same_store(self, clips, tmp_path, settled):
         first = opened(clips, tmp_path / "stores")
         (tmp_path / "moved").mkdir()
         moved = [path.rename(tmp_path / "moved" / path.name) for path in clips]
@@ -240,7 +242,7 @@ class TestTheNextTime:
         other = opened(paths, tmp_path / "stores", **settings)
         assert other.key != first.key
 
-    def test_a_clip_that_was_bad_and_has_been_mended_is_decoded(self, clips, tmp_path, settled):
+    def test_a_clip_that_is_fixed_is_decoded(self, clips, tmp_path, settled):
         good = clips[2].read_bytes()
         clips[2].write_bytes(good[:-100])
         assert opened(clips, tmp_path / "stores").rows == [0, 1, 3, 4]
@@ -249,18 +251,18 @@ class TestTheNextTime:
 
 
 class TestInterrupted:
-    def test_while_it_is_built_leaves_nothing_and_is_built_the_next_time(self, clips, tmp_path, monkeypatch):
+    def test_build_leaves_no_files_and_is_repeated_by_the_next_call(self, clips, tmp_path, monkeypatch):
         def interrupt(content):
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(store, "parse", interrupt)
+            patch.setattr(store, "parse_recording", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 opened(clips, tmp_path / "stores")
         assert list((tmp_path / "stores").glob("*/*")) == []
         assert len(opened(clips, tmp_path / "stores")) == 5
 
-    def test_does_not_read_on(self, clips, tmp_path, monkeypatch):
+    def test_build_stops_reading(self, clips, tmp_path, monkeypatch):
         monkeypatch.setattr(store, "CLIPS_PER_SHARD", (20, 20))
         seen = []
 
@@ -276,24 +278,24 @@ class TestInterrupted:
             opened(clips * 20, tmp_path / "stores")
         assert len(seen) < 20
 
-    def test_by_a_full_disk_leaves_nothing_and_says_so(self, clips, tmp_path):
+    def test_by_a_full_disk_leaves_no_files_and_raises_an_error(self, clips, tmp_path):
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
         try:
-            with pytest.raises(UserError, match="The store cannot be written: .*File too large"):
+            with pytest.raises(UserError, match="the audio store cannot be written to .*File too large"):
                 opened(clips, tmp_path / "stores")
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert list((tmp_path / "stores").glob("*/*")) == []
 
-    def test_two_that_build_the_same_store_at_once_both_get_it(self, clips, tmp_path, monkeypatch):
+    def test_two_processes_can_build_the_same_store_at_once(self, clips, tmp_path, monkeypatch):
         meet = threading.Barrier(2, timeout=20)
 
-        def folder_aside(*where, original=store.folder_aside):
+        def staging_folder(*where, original=store.staging_folder):
             meet.wait()  # both have seen that there is none yet
             return original(*where)
 
-        monkeypatch.setattr(store, "folder_aside", folder_aside)
+        monkeypatch.setattr(store, "staging_folder", staging_folder)
         got = []
         threads = [threading.Thread(target=lambda: got.append(opened(clips, tmp_path / "stores"))) for _ in range(2)]
         for thread in threads:
@@ -307,11 +309,11 @@ class TestInterrupted:
 
 
 class TestAFileThatChanges:
-    """While the others are read."""
+    """A file changes while the others are read."""
 
     @pytest.fixture
     def meanwhile(self, monkeypatch):
-        """Let something happen, once, just before or after a file is read to be hashed (1) or decoded (2)."""
+        """Call a function once, just before or after a file is read for hashing (1) or decoding (2)."""
 
         def arrange(path, happening, after=False, reading=1):
             readings = itertools.count(1)
@@ -329,15 +331,15 @@ class TestAFileThatChanges:
 
         return arrange
 
-    def test_by_vanishing_is_left_out_under_a_key_of_its_own(self, clips, tmp_path, settled, meanwhile):
+    def test_deleted_before_decoding_is_skipped_in_a_separate_store(self, clips, tmp_path, settled, meanwhile):
         good = clips[2].read_bytes()
         meanwhile(clips[2], clips[2].unlink)
         one = opened(clips, tmp_path / "stores")
         assert one.failures == {2: "cannot be read: No such file or directory"}
-        clips[2].write_bytes(good)  # it is back, and nobody remembers that it had gone
+        clips[2].write_bytes(good)  # restored
         assert opened(clips, tmp_path / "stores").failures == {}
 
-    def test_by_coming_into_being_is_not_remembered_when_it_is_gone_again(self, clips, tmp_path, settled, meanwhile):
+    def test_created_during_hashing_and_deleted_again_is_not_remembered(self, clips, tmp_path, settled, meanwhile):
         content = clips[2].read_bytes()
         clips[2].unlink()
         meanwhile(clips[2], lambda: clips[2].write_bytes(content))
@@ -345,7 +347,7 @@ class TestAFileThatChanges:
         clips[2].unlink()
         assert opened(clips, tmp_path / "stores").failures == {2: "cannot be read: No such file or directory"}
 
-    def test_from_one_that_is_gone_to_one_that_cannot_be_read_is_told(self, clips, tmp_path, settled):
+    def test_from_missing_to_unreadable_is_reported(self, clips, tmp_path, settled):
         clips[2].unlink()
         opened(clips, tmp_path / "stores")
         clips[2].mkdir()
@@ -353,7 +355,7 @@ class TestAFileThatChanges:
 
     @pytest.mark.parametrize("after", [False, True])
     @pytest.mark.parametrize("reading", [1, 2])
-    def test_is_stored_under_the_hash_of_what_was_decoded_and_read_anew_next_time(
+    def test_is_stored_by_the_hash_of_the_decoded_bytes_and_read_again(
         self, clips, tmp_path, settled, meanwhile, reading, after
     ):
         if reading == 2:
@@ -373,7 +375,7 @@ class TestAFileThatChanges:
         assert opened(clips, tmp_path / "stores").contents[2] == hashes[0]
 
 
-def test_the_store_is_in_the_users_cache_unless_said_otherwise(clips, tmp_path, monkeypatch):
+def test_the_store_is_in_the_cache_folder_by_default(clips, tmp_path, monkeypatch):
     monkeypatch.setenv("AERSUT_CACHE", str(tmp_path / "cache"))
-    one = open_store(clips, RATE, None)
+    one = open_audio_store(clips, RATE, None)
     assert [path.name for path in (tmp_path / "cache" / "store").glob("*/*")] == [one.key]

@@ -1,4 +1,4 @@
-"""--mode=data: every kind of trouble is counted and named, and only what would spoil a training is an error."""
+"""--mode=data: every problem is counted and named, and only those that block training are errors."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import soundfile
 from aersut.config import Data
 from aersut.contracts import Framing
 from aersut.corpora import CremaD, Ravdess
-from aersut.data.survey import as_json, survey, table
+from aersut.data.survey import survey, survey_as_json, survey_table
 
 FRAMING = Framing(sample_rate=8_000, seconds=0.05, frame_length=128, hop_length=128)
 FOLDER = "ravdess-emotional-speech-audio/audio_speech_actors_01-24"
@@ -30,7 +30,7 @@ def put(root, name, samples=None, sample_rate=8_000, content=None):
 
 @pytest.fixture
 def root(tmp_path):
-    """200 good clips of two actors, each emotion alike, so that one bad file is not too much."""
+    """200 intact clips of two actors, balanced over emotions, so that one damaged file is below the limit."""
     for number in range(200):
         emotion, rest = number % 8 + 1, number // 8
         name = f"03-01-{emotion:02}-{rest % 2 + 1:02}-{rest // 2 % 2 + 1:02}-{rest // 4 + 1:02}-{number % 2 + 1:02}.wav"
@@ -44,8 +44,8 @@ def found(root, corpus=None):
 
 
 def test_counts_clips_hours_speakers_and_emotions(root):
-    numbers = as_json([found(root)])["ravdess"]
-    assert (numbers["clips"], numbers["speakers"], numbers["left_out"], numbers["spoils"]) == (200, 2, {}, [])
+    numbers = survey_as_json([found(root)])["ravdess"]
+    assert (numbers["clips"], numbers["speakers"], numbers["skipped"], numbers["blocking"]) == (200, 2, {}, [])
     assert numbers["hours"] == pytest.approx(200 * 0.1 / 3600, abs=1e-4)
     assert numbers["emotions"] == dict.fromkeys(
         ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise"), 25
@@ -59,27 +59,29 @@ EXTRA = "03-01-05-02-02-09-01.wav"
 @pytest.mark.parametrize(
     ("trouble", "reason"),
     [
-        ({"content": b""}, "zero length"),
+        ({"content": b""}, "is empty"),
         ({"content": b"RIFF, it says, but it is text"}, "cannot be decoded"),
-        ({"content": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 1\n"}, "a Git LFS pointer"),
+        ({"content": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 1\n"}, "is a Git LFS pointer"),
         ({"samples": np.zeros(800)}, "is silent"),
-        ({"samples": np.zeros(0)}, "holds no samples"),
+        ({"samples": np.zeros(0)}, "contains no samples"),
     ],
 )
-def test_a_bad_file_is_left_out_with_its_reason(root, trouble, reason):
+def test_a_bad_file_is_skipped_with_its_reason(root, trouble, reason):
     path = put(root, EXTRA, **trouble)
     one = found(root)
-    (left_out,) = as_json([one])["ravdess"]["left_out"].items()
-    assert left_out[0].startswith(reason)
-    assert left_out[1] == 1
-    assert str(path) in table([one])
-    assert one.spoils == ()
+    (skipped,) = survey_as_json([one])["ravdess"]["skipped"].items()
+    assert skipped[0].startswith(reason)
+    assert skipped[1] == 1
+    assert str(path) in survey_table([one])
+    assert one.blocking == ()
 
 
-def test_a_truncated_file_is_left_out(root):
+def test_a_truncated_file_is_skipped(root):
     path = put(root, EXTRA)
     path.write_bytes(path.read_bytes()[:-400])
-    assert as_json([found(root)])["ravdess"]["left_out"] == {"is cut short: its header promises 400 bytes more": 1}
+    assert survey_as_json([found(root)])["ravdess"]["skipped"] == {
+        "is truncated: its header announces 400 more bytes": 1
+    }
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_truncated_file_is_left_out(root):
         (
             0.3 * RNG.uniform(-1, 1, 600 * 8_000),
             8_000,
-            "1 clips last 30 s or longer, so the window sees little of them",
+            "1 clips last 30 s or longer, of which the window covers a small part",
         ),
         (None, 96_000, "sample rates differ: 8,000 Hz (200 clips), 96,000 Hz (1 clips); all are resampled"),
     ],
@@ -97,9 +99,9 @@ def test_a_truncated_file_is_left_out(root):
 def test_an_odd_file_is_used_and_noted(root, samples, sample_rate, note):
     put(root, EXTRA, samples, sample_rate)
     one = found(root)
-    assert as_json([one])["ravdess"]["clips"] == 201
+    assert survey_as_json([one])["ravdess"]["clips"] == 201
     assert any(line.startswith(note) for line in one.notes), one.notes
-    assert one.spoils == ()
+    assert one.blocking == ()
 
 
 def test_byte_identical_files_are_named(root):
@@ -119,24 +121,24 @@ def test_unbalanced_classes_are_named(tmp_path):
     for number in range(12):
         put(tmp_path, f"03-01-05-01-01-{number + 1:02}-01.wav")
     put(tmp_path, "03-01-02-01-01-01-01.wav")
-    assert "classes are out of balance: 12 angry, 1 calm" in found(tmp_path).notes
+    assert "classes are imbalanced: 12 angry, 1 calm" in found(tmp_path).notes
 
 
-def test_more_than_one_bad_file_in_a_hundred_spoils_a_training(root):
+def test_more_than_one_bad_file_in_a_hundred_blocks_training(root):
     for number in range(3):
         put(root, f"03-01-05-02-02-1{number}-01.wav", content=b"")
-    (spoilt,) = found(root).spoils
-    assert spoilt.startswith("3 of 203 files cannot be used, more than 1%; 3 of them: zero length: ")
-    assert "ravdess: SPOILS A TRAINING: 3 of 203" in table([found(root)])
+    (unusable,) = found(root).blocking
+    assert unusable.startswith("3 of 203 files cannot be used, more than 1%; 3 of them: is empty: ")
+    assert "ravdess: BLOCKS TRAINING: 3 of 203" in survey_table([found(root)])
 
 
-def test_a_corpus_that_is_not_there_hides_nothing_of_the_others(root):
-    there, missing = survey(Data(corpora=(Ravdess(), CremaD()), root=str(root)), FRAMING)
-    assert there.found is not None
-    assert missing.found is None
-    assert missing.spoils[0].startswith("cremad: no .wav or .flac under")
-    assert as_json([missing])["cremad"]["clips"] == 0
-    assert "ravdess         200" in table([there, missing])
+def test_a_missing_corpus_does_not_hide_the_others(root):
+    present, missing = survey(Data(corpora=(Ravdess(), CremaD()), root=str(root)), FRAMING)
+    assert present.corpus is not None
+    assert missing.corpus is None
+    assert missing.blocking[0].startswith("cremad: no .wav or .flac under")
+    assert survey_as_json([missing])["cremad"]["clips"] == 0
+    assert "ravdess         200" in survey_table([present, missing])
 
 
 def test_a_folder_that_cannot_be_read_is_named(root, monkeypatch):
@@ -148,5 +150,5 @@ def test_a_folder_that_cannot_be_read_is_named(root, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    (spoilt,) = found(root).spoils
-    assert spoilt == f"folder {closed} cannot be read: Permission denied. Give yourself the permission."
+    (unusable,) = found(root).blocking
+    assert unusable == f"folder {closed} cannot be read: Permission denied. Change its permissions."

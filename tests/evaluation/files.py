@@ -17,8 +17,8 @@ def dense_file(weights, frames, examples, quantized):
     return _converted(tf, Network(), examples, quantized)
 
 
-def listening_file(samples, classes):
-    """A waveform-in file: it says class 1 where the sound is loud, and class 0 where it is not."""
+def waveform_file(samples, classes):
+    """A model of audio: it predicts class 1 for loud audio and class 0 for quiet audio."""
     import tensorflow as tf
 
     class Network(tf.Module):

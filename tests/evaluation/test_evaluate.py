@@ -1,4 +1,4 @@
-"""A run is judged: by its checkpoint or a file of it, on one fold or on all."""
+"""Evaluation of a run by its checkpoint or an exported model, on one fold or on all."""
 
 import csv
 import json
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aersut.run import open_run, prepare
-from tests.evaluation.files import dense_file, listening_file
+from tests.evaluation.files import dense_file, waveform_file
 
 
 def result_of(folder):
@@ -19,13 +19,13 @@ def predictions(folder):
 
 
 class TestAFinishedRun:
-    def test_has_its_figures_its_predictions_and_its_pictures(self, finished):
+    def test_has_metrics_predictions_and_plots(self, finished):
         result = result_of(finished.evaluation.parent)
         for key in ("uar", "wa", "macro_f1", "weighted_f1", "kappa", "roc_auc", "ece"):
             low, high = result["intervals"][key]
             assert low <= result[key] <= high
-        assert (result["model"], result["speakers"], result["missing"]) == ("checkpoint", 2, [])
-        assert set(result["breakdown"]) == {"corpus", "sex", "speaker"} | (result["breakdown"].keys() & {"intensity"})
+        assert (result["model"], result["speakers"], result["notes"]) == ("checkpoint", 2, [])
+        assert set(result["groups"]) == {"corpus", "sex", "speaker"} | (result["groups"].keys() & {"intensity"})
         rows = predictions(finished.evaluation.parent)
         wrong = [row for row in rows if row["emotion"] != row["predicted"]]
         assert len(result["mistakes"]) == min(20, len(wrong)) > 0
@@ -37,7 +37,7 @@ class TestAFinishedRun:
 
 
 class TestAFile:
-    def test_is_judged_by_the_same_code_as_the_checkpoint(self, launch, own_run):
+    def test_is_evaluated_like_the_checkpoint(self, launch, own_run):
         file = own_run.export / "model_float32.tflite"
         ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}")
         assert ran.status == 0, ran.err
@@ -51,7 +51,7 @@ class TestAFile:
         assert "Other evaluations" in own_run.report.read_text()
 
     @pytest.mark.parametrize("name", ["model_int8", "waveform_float32"])
-    def test_of_integers_or_samples_has_the_figures_that_the_export_measured(self, launch, own_run, name):
+    def test_of_integers_or_samples_has_the_metrics_of_the_export(self, launch, own_run, name):
         file = own_run.export / f"{name}.tflite"
         assert launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}").status == 0
         measured = json.loads((own_run.export / "export.json").read_text())["files"][file.name]
@@ -59,14 +59,14 @@ class TestAFile:
         assert result["uar"] == pytest.approx(measured["uar"])
         assert result["wa"] == pytest.approx(measured["wa"])
 
-    def test_that_hears_samples_is_given_the_windows(self, launch, own_run, tmp_path):
+    def test_that_takes_samples_gets_the_windows(self, launch, own_run, tmp_path):
         prepared = prepare(own_run)
-        clips = prepared.split.items("test")[:, 0]
+        clips = prepared.split.examples("test")[:, 0]
         peaks = [np.abs(prepared.collection.window(clip)).max() / 32768 for clip in clips.tolist()]
-        file = tmp_path / "listening.tflite"
-        file.write_bytes(listening_file(own_run.experiment.framing.samples, 8))
+        file = tmp_path / "waveform.tflite"
+        file.write_bytes(waveform_file(own_run.experiment.framing.samples, 8))
         assert launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}").status == 0
-        rows = predictions(own_run.evaluation.parent / "listening")
+        rows = predictions(own_run.evaluation.parent / "waveform")
         assert [row["predicted"] == "calm" for row in rows] == [peak > 0.2 for peak in peaks]
 
     @pytest.mark.parametrize("shape", [(9, 13), (47, 12)])
@@ -87,15 +87,15 @@ class TestAFile:
         ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", "--model=nowhere.tflite")
         assert (ran.status, "nowhere.tflite cannot be read" in ran.err) == (2, True)
 
-    def test_has_nothing_to_look_into(self, launch, own_run):
+    def test_has_no_feature_importance(self, launch, own_run):
         file = own_run.export / "model_float32.tflite"
         ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}", "--importance")
-        assert (ran.status, "leave --model out" in ran.err) == (2, True)
+        assert (ran.status, "omit --model" in ran.err) == (2, True)
 
 
 class TestFolds:
-    @pytest.mark.slow  # two trainings and their evaluations: that folds fit together shows in nothing less
-    def test_are_trained_where_missing_judged_each_and_pooled(self, launch, tiny, tmp_path, monkeypatch):
+    @pytest.mark.slow  # two trainings and their evaluations
+    def test_are_trained_if_missing_evaluated_and_pooled(self, launch, tiny, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         arguments = ("--mode=evaluate", f"--experiment={tiny}", "--folds=all", "--experiment.epochs=1")
         arguments += ("--experiment.data.test=0.4",)  # two folds of 4 speakers each
@@ -113,12 +113,12 @@ class TestFolds:
         np.testing.assert_array_equal(pooled["confusion"], np.sum([one["confusion"] for one in single], axis=0))
         uars = [result["uar"] for result in single]
         assert pooled["mean"]["uar"] == pytest.approx(np.mean(uars))
-        assert pooled["deviation"]["uar"] == pytest.approx(np.std(uars, ddof=1))
-        assert "deviation" in ran.out
+        assert pooled["standard_deviation"]["uar"] == pytest.approx(np.std(uars, ddof=1))
+        assert "standard deviation" in ran.out
         assert (folder / "plots/confusion.svg").exists()
-        assert first.read_text() == before  # what was trained is not trained again
+        assert first.read_text() == before  # a trained fold is not trained again
 
-    def test_are_not_asked_of_a_protocol_that_has_one(self, launch, tiny, tmp_path):
+    def test_need_a_protocol_with_several(self, launch, tiny, tmp_path):
         speakers = ("train_speakers=1,2,3,4,5,6", "validation_speakers=7,8", "test_speakers=9,10")
         ran = launch(
             "--mode=evaluate", f"--experiment={tiny}", "--folds=all", f"--workdir={tmp_path / 'run'}",
@@ -128,4 +128,4 @@ class TestFolds:
 
     def test_take_no_other_option(self, launch, finished):
         ran = launch("--mode=evaluate", f"--workdir={finished.folder}", "--folds=all", "--importance")
-        assert (ran.status, "leave the other options out" in ran.err) == (2, True)
+        assert (ran.status, "omit the other options" in ran.err) == (2, True)

@@ -1,4 +1,4 @@
-"""Intervals by speaker cover the truth as often as they say."""
+"""Intervals by speaker cover the true value in 95 % of cases."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def sigmoid(x):
 
 
 def covered(speakers, rng):
-    """How often the interval, and that of plain percentiles, holds the UAR over all speakers that there could be."""
+    """How often the interval, and the percentile interval, contains the UAR of the population of speakers."""
     easiness = np.linspace(-1, 1.5, 8)
     truth = sigmoid(easiness + 0.5 * rng.normal(size=(100_000, 1))).mean()
     labels = np.tile(np.repeat(np.arange(8), 8), speakers)
@@ -22,11 +22,11 @@ def covered(speakers, rng):
     hits = percentile_hits = 0
     for seed in range(ROUNDS):
         chance = sigmoid(easiness + 0.5 * rng.normal(size=(speakers, 1)))  # some speakers are harder than others
-        right = rng.random(len(labels)) < chance[owners, labels]
-        said = np.where(right, labels, (labels + rng.integers(1, 8, len(labels))) % 8)
+        correct = rng.random(len(labels)) < chance[owners, labels]
+        predicted = np.where(correct, labels, (labels + rng.integers(1, 8, len(labels))) % 8)
         resampling = Resampling.of([str(owner) for owner in owners], 300, seed)
-        uars = metrics.figures(resampling.totals((labels, said), (8, 8)))["uar"]
-        low, high = resampling.interval(metrics.uar(metrics.confusion(labels, said, 8)), uars)
+        uars = metrics.headline_metrics(resampling.totals((labels, predicted), (8, 8)))["uar"]
+        low, high = resampling.interval(metrics.uar(metrics.confusion(labels, predicted, 8)), uars)
         hits += low <= truth <= high
         low, high = np.quantile(uars, [0.025, 0.975])
         percentile_hits += low <= truth <= high
@@ -34,28 +34,28 @@ def covered(speakers, rng):
 
 
 @pytest.mark.parametrize("speakers", [4, 12])
-def test_95_percent_of_intervals_cover_the_truth(speakers):
+def test_95_percent_of_intervals_cover_the_true_value(speakers):
     rate, percentiles = covered(speakers, np.random.default_rng(speakers))
-    # 400 rounds know the rate to ± 2 points; what the t distribution approximates takes a few more
+    # the standard error of 400 rounds is about 1 point, and the t distribution is an approximation
     assert 0.90 <= rate <= 0.985
     if speakers == 4:
-        assert percentiles < 0.87  # which is why they are not used
+        assert percentiles < 0.87  # the reason why they are not used
 
 
 def test_totals_are_those_of_the_drawn_speakers_clips():
     rng = np.random.default_rng(1)
-    speakers, labels, said = rng.integers(0, 3, 50), rng.integers(0, 4, 50), rng.integers(0, 4, 50)
+    speakers, labels, predicted = rng.integers(0, 3, 50), rng.integers(0, 4, 50), rng.integers(0, 4, 50)
     drawn = Resampling.of([str(speaker) for speaker in speakers], 20, seed=4)
     assert drawn.weights.sum(axis=1).tolist() == [3] * 20
-    for weights, total in zip(drawn.weights, drawn.totals((labels, said), (4, 4)), strict=True):
+    for weights, total in zip(drawn.weights, drawn.totals((labels, predicted), (4, 4)), strict=True):
         expected = np.zeros((4, 4), int)
         for speaker, times in enumerate(weights):
             for _ in range(times):
-                expected += metrics.confusion(labels[speakers == speaker], said[speakers == speaker], 4)
+                expected += metrics.confusion(labels[speakers == speaker], predicted[speakers == speaker], 4)
         np.testing.assert_array_equal(total, expected)
 
 
-def test_an_interval_stays_within_what_the_figure_can_be():
+def test_an_interval_stays_within_the_range_of_the_metric():
     drawn = Resampling.of(["1", "2"], 100)
     assert drawn.interval(0.9, np.linspace(0.5, 1, 100)) == (0.0, 1.0)
     assert drawn.interval(0.0, np.linspace(-1, 1, 100), -1.0) == (-1.0, 1.0)
@@ -63,6 +63,6 @@ def test_an_interval_stays_within_what_the_figure_can_be():
     assert Resampling.of(["1", "1"], 10).interval(0.5, np.full(10, 0.5)) is None
 
 
-def test_the_same_clips_have_the_same_interval_again():
+def test_the_same_clips_have_the_same_bootstrap_samples():
     drawn = [Resampling.of(list("abcab"), 50).weights for _ in range(2)]
     np.testing.assert_array_equal(*drawn)

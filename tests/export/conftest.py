@@ -1,4 +1,4 @@
-"""Voices for the export's tests."""
+"""Synthetic speech for the tests of the export."""
 
 import numpy as np
 import pytest

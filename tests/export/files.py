@@ -1,14 +1,12 @@
-"""Small .tflite files, made of LiteRT's schema alone, and changed ones."""
-
-from typing import Any
+"""Small .tflite files, built from LiteRT's schema only."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from aersut.export.flatbuffer import pack, unpack
+from aersut.tflite.file import TFLiteFile, packed
 
 
-def dense(weights: np.ndarray) -> bytes:
+def dense(weights: np.ndarray) -> TFLiteFile:
     """FULLY_CONNECTED, then SOFTMAX: f32[1, inputs] → f32[1, outputs]; weights are f32[outputs, inputs]."""
     outputs, inputs = weights.shape
     shapes: list[tuple[str, list[int], int]] = [
@@ -44,13 +42,5 @@ def dense(weights: np.ndarray) -> bytes:
     ]
     values = np.frombuffer(weights.astype(np.float32).tobytes(), np.uint8)
     buffers = [schema.BufferT(), schema.BufferT(data=values)]
-    return pack(schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=buffers, description=b""))
-
-
-def renamed(file: bytes, before: int, after: int) -> bytes:
-    """The file with each operator of one kind called another."""
-    model: Any = unpack(file)
-    for code in model.operatorCodes:
-        if code.builtinCode == before:
-            code.builtinCode, code.deprecatedBuiltinCode = after, min(after, 127)
-    return pack(model)
+    model = schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=buffers, description=b"")
+    return packed(model, "dense.tflite")

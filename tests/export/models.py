@@ -1,4 +1,4 @@
-"""A small network of every registered model, and one as a plugin's author might write it."""
+"""A small network of every registered model, and one of an unregistered plugin."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ SMALL: dict[str, Model] = {
 
 
 class Recurrent(Network):
-    """A bidirectional LSTM with a residual connection and attentive pooling behind flax's own convolution."""
+    """A bidirectional LSTM with a residual connection and attentive pooling after flax's own convolution."""
 
     def __init__(self, channels: int, classes: int, rngs: nnx.Rngs) -> None:
         self.conv = nnx.Conv(channels, 12, (3,), rngs=rngs)
@@ -43,7 +43,7 @@ class Recurrent(Network):
 
 @dataclass(frozen=True)
 class Bidirectional(Model):
-    """It is not registered."""
+    """An unregistered model."""
 
     def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
         return Recurrent(channels, classes, rngs)
@@ -54,24 +54,24 @@ def small(name: str) -> Model:
 
 
 def trained(model: Model, frames: int = FRAMES, channels: int = CHANNELS) -> tuple[Graphs, TrainState]:
-    """The model with weights that make differences: averages that are not those of a new BatchNorm, large logits."""
+    """The model with weights that reveal errors: BatchNorm averages other than the initial ones, and large logits."""
     network = model.build(frames, channels, CLASSES, nnx.Rngs(0))
     rng = np.random.default_rng(0)
-    for _, part in nnx.iter_modules(network):
-        if isinstance(part, nnx.BatchNorm):
-            size = part.num_features
-            part.mean[...] = jnp.asarray(rng.normal(0, 0.3, size), jnp.float32)
-            part.var[...] = jnp.asarray(rng.uniform(0.5, 2, size), jnp.float32)
-            assert part.scale is not None
-            assert part.bias is not None
-            part.scale[...] = jnp.asarray(rng.uniform(0.5, 2, size), jnp.float32)
-            part.bias[...] = jnp.asarray(rng.normal(0, 0.3, size), jnp.float32)
+    for _, module in nnx.iter_modules(network):
+        if isinstance(module, nnx.BatchNorm):
+            size = module.num_features
+            module.mean[...] = jnp.asarray(rng.normal(0, 0.3, size), jnp.float32)
+            module.var[...] = jnp.asarray(rng.uniform(0.5, 2, size), jnp.float32)
+            assert module.scale is not None
+            assert module.bias is not None
+            module.scale[...] = jnp.asarray(rng.uniform(0.5, 2, size), jnp.float32)
+            module.bias[...] = jnp.asarray(rng.normal(0, 0.3, size), jnp.float32)
     graphs, state = create(network, optax.identity())
-    logits = jax.jit(lambda x: nnx.merge(graphs.evaluation, state.params, state.rest, copy=True)(x))
+    logits = jax.jit(lambda x: graphs.network(state.params, state.rest)(x))
     larger = 1.5 / jnp.std(logits(clips(20, frames, channels)))
-    for _, part in nnx.iter_modules(network):
-        if isinstance(part, Network) and hasattr(part, "head"):  # an ensemble has its members'
-            part.head.kernel[...] *= larger
+    for _, module in nnx.iter_modules(network):
+        if isinstance(module, Network) and hasattr(module, "head"):  # an ensemble has its members'
+            module.head.kernel[...] *= larger
     return create(network, optax.identity())
 
 

@@ -1,4 +1,4 @@
-"""Samples in: the file's features are those that the network was trained on, whatever the framing."""
+"""features.tflite computes the features of training from samples, for every framing."""
 
 from dataclasses import replace
 
@@ -26,13 +26,13 @@ EVERY_KIND = (
     ("framing", "per_utterance"),
     [(FRAMING, False), (replace(FRAMING, frame_length=400, hop_length=160, center=False), True)],
 )
-def test_the_file_gives_the_features_of_the_frontend(framing: Framing, per_utterance: bool, voices: np.ndarray):
+def test_the_file_computes_the_features_of_the_frontend(framing: Framing, per_utterance: bool, voices: np.ndarray):
     frontend = Frontend(framing, EVERY_KIND, (), 8, per_utterance)
     samples = jnp.asarray(voices, jnp.float32) / 32768
     expected = jax.jit(frontend.transformed)(samples)[1]
     frontend = replace(frontend, scaling=Scaling(expected.mean((0, 1)), expected.std((0, 1))))
     with quiet():
-        interpreter = Interpreter(model_content=features_file(frontend))
+        interpreter = Interpreter(model_content=features_file(frontend).content)
         interpreter.allocate_tensors()
         for clip, rows in zip(samples, frontend.scaled(expected), strict=True):
             interpreter.set_tensor(interpreter.get_input_details()[0]["index"], np.asarray(clip[None]))
@@ -46,6 +46,6 @@ def test_a_feature_that_runs_on_the_host_is_named():
         features_file(Frontend(FRAMING, (RMS(), EGeMAPS()), (), 8))
 
 
-def test_a_feature_of_an_operator_that_tensorflow_lite_lacks_is_named(capfd: pytest.CaptureFixture[str]):
-    with pytest.raises(UserError, match=r"feature 'f0' is made of an operator that TensorFlow Lite lacks \(vhlo.fft"):
+def test_a_feature_whose_operator_tensorflow_lite_lacks_is_named(capfd: pytest.CaptureFixture[str]):
+    with pytest.raises(UserError, match=r"feature 'f0' needs an operator that TensorFlow Lite lacks \(vhlo.fft"):
         features_file(Frontend(FRAMING, (RMS(), F0()), (), 8))

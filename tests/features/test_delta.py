@@ -1,4 +1,4 @@
-"""Deltas follow a feature that changes linearly, wrap any feature, and say what they need."""
+"""Deltas of linear and quadratic sequences, deltas of any feature, and their requirements."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +15,7 @@ FRAMING = Framing(sample_rate=16_000, seconds=1.0, frame_length=512, hop_length=
 LOUDER = jnp.linspace(0, 0.5, 16_000)
 
 
-def test_the_slope_of_a_line_is_its_slope_from_the_first_frame_to_the_last():
+def test_the_delta_of_a_line_is_its_slope_in_all_frames():
     frames = np.arange(40.0)
     np.testing.assert_allclose(_slopes(40, 9, 1) @ (3 * frames + 5), 3, rtol=1e-4)
     np.testing.assert_allclose(_slopes(40, 9, 2) @ (3 * frames + 5), 0, atol=1e-4)
@@ -23,18 +23,18 @@ def test_the_slope_of_a_line_is_its_slope_from_the_first_frame_to_the_last():
 
 
 @pytest.mark.parametrize("of", [RMS(), LogMel(n_mels=20), Delta(of=RMS()), EGeMAPS()])
-def test_is_of_its_features_size_and_kind(of):
+def test_has_the_channels_and_properties_of_its_feature(of):
     delta = Delta(of=of)
     assert (delta.channels, delta.host, delta.whole_utterance) == (of.channels, of.host, of.whole_utterance)
     assert np.asarray(delta(Signal(np.asarray(LOUDER), FRAMING))).shape == (FRAMING.frames, of.channels)
 
 
-def test_needs_the_context_of_its_feature_and_its_own():
+def test_adds_its_context_to_that_of_its_feature():
     assert Delta(of=Delta(of=RMS(), width=5), width=9).context == (12, 12)
 
 
 @pytest.mark.parametrize("width", [1, 4, -3])
-def test_a_width_that_is_none_is_refused(width):
+def test_an_even_or_small_width_is_refused(width):
     with pytest.raises(ValueError, match=f"width must be odd and at least 3, got {width}"):
         Delta(width=width)
 
@@ -45,26 +45,28 @@ def test_a_window_of_fewer_frames_is_refused():
         Delta().check(short)
 
 
-def test_its_features_own_mistakes_are_named():
+def test_errors_of_its_feature_are_reported():
     with pytest.raises(ValueError, match="Nyquist"):
         Delta(of=MFCC(fmax=9_000.0)).check(FRAMING)
 
 
 class TestOnTheCommandLine:
     def test_wraps_a_feature_by_its_name(self, tiny):
-        asked = experiment.load(
+        asked = experiment.load_experiment(
             tiny, [("features", "log_mel,delta"), ("features.1.of", "log_mel"), ("features.1.of.n_mels", "20")]
         )
         assert asked.features[1] == Delta(of=LogMel(n_mels=20))
         assert make_frontend(asked).channels == 64 + 20
 
-    def test_names_the_key_of_a_mistake_within(self, tiny):
+    def test_reports_the_key_of_an_error_in_its_feature(self, tiny):
         with pytest.raises(UserError, match=r"experiment\.features\.0\.of\.n_mel: .*Did you mean 'n_mels'"):
-            experiment.load(tiny, [("features", "delta"), ("features.0.of", "log_mel"), ("features.0.of.n_mel", "20")])
+            experiment.load_experiment(
+                tiny, [("features", "delta"), ("features.0.of", "log_mel"), ("features.0.of.n_mel", "20")]
+            )
 
-    def test_on_a_host_feature_is_refused_on_the_fly_by_name(self, tiny):
+    def test_of_a_host_feature_is_refused_on_the_fly(self, tiny):
         with pytest.raises(UserError, match="feature 'delta' runs outside JAX"):
-            experiment.load(
+            experiment.load_experiment(
                 tiny,
                 [("features", "delta"), ("features.0.of", "egemaps"), ("augment", "noise"), ("augmented_copies", "0")],
             )

@@ -1,4 +1,4 @@
-"""f0 and voicing on sounds whose pitch is known, eGeMAPS as openSMILE gives it, and what both refuse."""
+"""f0 and voicing of signals with known pitch, eGeMAPS against openSMILE, and the validation of both."""
 
 import importlib.util
 
@@ -15,20 +15,20 @@ FRAMING = Framing(sample_rate=16_000, seconds=1.0, frame_length=1024, hop_length
 
 
 def harmonics(hertz, seconds=1.0):
-    """A voice without noise: ten harmonics."""
+    """A voiced signal without noise: ten harmonics."""
     times = np.arange(round(16_000 * seconds)) / 16_000
     return 0.2 * sum(np.sin(2 * np.pi * hertz * k * times) / k for k in range(1, 11)).astype(np.float32)
 
 
 @pytest.mark.parametrize("hertz", [80.0, 123.4, 220.0, 441.0])
-def test_f0_of_a_voice_is_its_pitch_and_it_is_voiced(hertz):
+def test_f0_of_harmonics_is_their_pitch_and_they_are_voiced(hertz):
     rows = np.asarray(F0()(Signal(jnp.asarray(harmonics(hertz)), FRAMING)))[3:-3]
     assert np.abs(12 * np.log2(rows[:, 0] / hertz)).max() < 0.1  # ten cents
-    # librosa's difference function tapers with the lag, so that even a periodic frame is not at 1
+    # librosa's difference function tapers with the lag, so a periodic frame is below 1 too
     assert rows[:, 1].min() > 0.7
 
 
-def test_noise_is_hardly_voiced_and_silence_not_at_all():
+def test_noise_has_low_voicing_and_silence_has_none():
     hiss = np.random.default_rng(0).uniform(-0.3, 0.3, 16_000).astype(np.float32)
     assert np.asarray(F0()(Signal(jnp.asarray(hiss), FRAMING)))[:, 1].mean() < 0.35
     silent = np.asarray(F0()(Signal(jnp.zeros(16_000), FRAMING)))
@@ -39,21 +39,21 @@ def test_noise_is_hardly_voiced_and_silence_not_at_all():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: F0(fmin=0.0), "fmin and fmax must rise from above 0, got 0.0"),
-        (lambda: F0(fmin=300.0, fmax=200.0), "fmin and fmax must rise"),
+        (lambda: F0(fmin=0.0), "fmin must be above 0 and fmax above fmin, got 0.0"),
+        (lambda: F0(fmin=300.0, fmax=200.0), "fmin must be above 0 and fmax above fmin"),
         (lambda: F0(threshold=1.5), "threshold must be between 0 and 1, got 1.5"),
-        (lambda: F0(fmax=9_000.0).check(FRAMING), "fmax 9000.0 lies above the Nyquist frequency, 8000 Hz"),
+        (lambda: F0(fmax=9_000.0).check(FRAMING), "fmax 9000.0 is above the Nyquist frequency, 8000 Hz"),
         (lambda: F0(fmin=10.0).check(FRAMING), "a frame of 1024 samples is shorter than a period of fmin, 10.0 Hz"),
         (lambda: EGeMAPS().check(Framing(16_000, 0.05, 512, 160)), "egemaps needs windows of 0.1 s or more"),
         (lambda: LogMel(top_db=0.0), "top_db must be above 0, or none, got 0.0"),
     ],
 )
-def test_what_cannot_be_is_refused(make, message):
+def test_values_out_of_range_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_egemaps_is_opensmiles_row_nearest_to_each_frames_middle():
+def test_egemaps_is_the_opensmile_frame_nearest_to_each_frame_center():
     voice = harmonics(150.0)
     rows = EGeMAPS()(Signal(voice, FRAMING))
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.LowLevelDescriptors)
@@ -66,14 +66,14 @@ def test_egemaps_is_opensmiles_row_nearest_to_each_frames_middle():
     assert np.abs(pitch - 12 * np.log2(150 / 27.5)).max() < 0.2
 
 
-def test_egemaps_without_opensmile_says_what_to_install(monkeypatch):
+def test_the_error_for_missing_opensmile_says_what_to_install(monkeypatch):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "opensmile" else found(name))
     with pytest.raises(ValueError, match=r"pip install 'aersut\[opensmile\]'"):
         EGeMAPS().check(FRAMING)
 
 
-def test_a_tone_is_not_flat_and_noise_is():
+def test_spectral_flatness_and_centroid_of_a_tone_and_of_noise():
     tone = 0.3 * np.sin(2 * np.pi * 1000 / 16_000 * np.arange(16_000)).astype(np.float32)
     hiss = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
     flat = [float(jnp.mean(SpectralFlatness()(Signal(jnp.asarray(x), FRAMING))[4:-4])) for x in (tone, hiss)]
@@ -83,6 +83,6 @@ def test_a_tone_is_not_flat_and_noise_is():
     np.testing.assert_allclose(middle, 1000, atol=5)
 
 
-def test_empty_mel_bands_are_warned_of_as_librosa_does():
+def test_empty_mel_bands_raise_a_warning_as_in_librosa():
     with pytest.warns(UserWarning, match=r"\d+ of 128 mel bands are empty.*62\.5 Hz: use fewer bands or a longer fr"):
-        matrices.filters(16_000, 256, 128, 0.0, None)
+        matrices.mel_filters(16_000, 256, 128, 0.0, None)

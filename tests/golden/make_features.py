@@ -1,8 +1,8 @@
-"""Make features.npz: what librosa says of a small signal that is given by formulas. To be run when the cases change.
+"""Make features.npz: librosa's features of a short synthetic signal. Run it after a change of the cases.
 
     .venv/bin/python tests/golden/make_features.py
 
-`tests/features/test_parity.py` reads the file, and computes the same references for real speech.
+`tests/features/test_parity.py` reads the file and computes the same references for real speech.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from references import CASES, RATE
 
 
 def signal() -> np.ndarray:
-    """0.6 s: harmonics with vibrato, a chirp, a click, a hiss that never ends, a slight offset; i16[9600]."""
+    """0.6 s of harmonics with vibrato, a chirp, a click, continuous noise and a small offset; i16[9600]."""
     t = np.arange(9600) / RATE
     phase = 2 * np.pi * (140 * t + 1.5 * np.sin(2 * np.pi * 5 * t))
     voiced = sum(np.sin(k * phase) / k for k in range(1, 20)) * np.sin(np.pi * t / 0.35) ** 2 * (t < 0.35)

@@ -1,4 +1,4 @@
-"""What librosa says of a signal, feature by feature: golden values, parity tests and parity table are made of it."""
+"""librosa references of every feature, for the golden values, the parity tests and the parity table."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,12 +30,12 @@ UNEVEN = Framing(sample_rate=RATE, seconds=0.6, frame_length=1000, hop_length=30
 
 @dataclass(frozen=True)
 class Case:
-    """One feature against librosa.
+    """One feature and its librosa reference.
 
     Attributes:
-        reference: f32[samples] in [-1, 1] to [channels, frames], as librosa lays them out; of the first channels.
-        tolerance: the largest difference, relative to the largest value where it is `relative`.
-        share: of the values that must be within it.
+        reference: f32[samples] in [-1, 1] to [channels, frames], librosa's layout; of the first channels.
+        tolerance: largest difference, relative to the largest value if `relative` is set.
+        fraction: fraction of the values that must be within the tolerance.
     """
 
     feature: Feature
@@ -43,10 +43,10 @@ class Case:
     reference: Callable[[np.ndarray], np.ndarray]
     tolerance: float
     relative: bool = False
-    share: float = 1.0
+    fraction: float = 1.0
 
     def differences(self, rows: np.ndarray, expected: np.ndarray) -> np.ndarray:
-        """The differences of our [frames, channels] from librosa's [channels, frames], in the tolerance's unit."""
+        """Return the differences of [frames, channels] from librosa's [channels, frames] in the unit of tolerance."""
         found = np.abs(rows[:, : len(expected)] - expected.T)
         return found / np.abs(expected).max() if self.relative else found
 
@@ -102,9 +102,14 @@ def _flatness(y: np.ndarray, *, framing: Framing) -> np.ndarray:
 
 
 def _case(
-    feature: Feature, reference: Any, tolerance: float, framing: Framing = CENTERED, share: float = 1.0, **options: Any
+    feature: Feature,
+    reference: Any,
+    tolerance: float,
+    framing: Framing = CENTERED,
+    fraction: float = 1.0,
+    **options: Any,
 ) -> Case:
-    return Case(feature, framing, partial(reference, framing=framing, **options), tolerance, share=share)
+    return Case(feature, framing, partial(reference, framing=framing, **options), tolerance, fraction=fraction)
 
 
 CASES: dict[str, Case] = {
@@ -132,8 +137,8 @@ CASES: dict[str, Case] = {
     "delta": Case(Delta(), CENTERED, partial(_delta, order=1), 5e-3),
     "delta, width 5": Case(Delta(width=5), CENTERED, partial(_delta, order=1, width=5), 1e-2),
     "delta_delta": Case(DeltaDelta(), CENTERED, partial(_delta, order=2), 5e-3),
-    "f0": _case(F0(), _f0, 1e-2, share=0.98),
-    "f0, uneven": _case(F0(), _f0, 1e-2, UNEVEN, share=0.98),
+    "f0": _case(F0(), _f0, 1e-2, fraction=0.98),
+    "f0, uneven": _case(F0(), _f0, 1e-2, UNEVEN, fraction=0.98),
     "spectral_centroid": _case(SpectralCentroid(), _centroid, 0.5),
     "spectral_flatness": _case(SpectralFlatness(), _flatness, 1e-4),
     "zcr": _case(ZCR(), _zcr, 1e-6),

@@ -1,4 +1,4 @@
-"""Convolution and pooling give XLA's own values and gradients, both plainly called and differentiated."""
+"""Convolution and pooling have the values and gradients of XLA's operators, with and without differentiation."""
 
 from collections.abc import Callable
 
@@ -46,13 +46,13 @@ def _agree(ours: Callable[..., Array], theirs: Callable[..., Array], *given: Arr
     ("size", "frames"),
     [(1, 10), (2, 10), (2, 11), (3, 10), (3, 11), (4, 10), (4, 11), (5, 10), (5, 11), (5, 1), (4, 2)],
 )
-def test_convolution_is_laxs(size: int, frames: int) -> None:
+def test_convolution_is_that_of_xla(size: int, frames: int) -> None:
     kernel = jnp.asarray(rng.normal(size=(size, 4, 5)), jnp.float32)
     _agree(conv1d, _lax_conv, X[:, :frames], kernel)
 
 
 @pytest.mark.parametrize(("size", "frames"), [(1, 10), (2, 11), (3, 10), (4, 11), (5, 1), (7, 10)])
-def test_depthwise_convolution_is_laxs(size: int, frames: int) -> None:
+def test_depthwise_convolution_is_that_of_xla(size: int, frames: int) -> None:
     kernel = jnp.asarray(rng.normal(size=(size, 4)), jnp.float32)
     _agree(depthwise1d, _lax_depthwise, X[:, :frames], kernel)
 
@@ -60,8 +60,8 @@ def test_depthwise_convolution_is_laxs(size: int, frames: int) -> None:
 @pytest.mark.parametrize(
     ("size", "bands", "stride"), [((3, 5), 12, 1), ((5, 7), 12, 4), ((2, 4), 13, 3), ((1, 1), 5, 2)]
 )
-def test_convolution_over_bands_is_laxs(size: tuple[int, int], bands: int, stride: int) -> None:
-    own = np.random.default_rng(0)  # its values are the same whichever tests ran before
+def test_convolution_over_bands_is_that_of_xla(size: tuple[int, int], bands: int, stride: int) -> None:
+    own = np.random.default_rng(0)  # independent of the tests that ran before
     x = jnp.asarray(own.normal(size=(2, 6, bands)), jnp.float32)
     kernel = jnp.asarray(own.normal(size=(*size, 4)), jnp.float32)
 
@@ -79,7 +79,7 @@ def test_convolution_by_hand() -> None:
 
 
 @pytest.mark.parametrize("frames", [2, 3, 10, 11])
-def test_pooling_is_laxs(frames: int) -> None:
+def test_pooling_is_that_of_xla(frames: int) -> None:
     _agree(max_pool1d, _lax_pool, X[:, :frames])
 
 
@@ -90,8 +90,8 @@ def test_pooling_by_hand() -> None:
     np.testing.assert_array_equal(pull(jnp.array([10.0, 20.0])[None, :, None])[0][0, :, 0], [0, 10, 20, 0, 0])
 
 
-def test_of_two_equal_frames_one_has_the_gradient() -> None:
-    # rectified units are often both 0; the gradient must be passed on once, not twice and not never
+def test_of_two_equal_frames_one_receives_the_gradient() -> None:
+    # rectified units are often both 0; exactly one of them must receive the gradient
     _, pull = jax.vjp(max_pool1d, jnp.zeros((1, 4, 1)))
     pairs = pull(jnp.ones((1, 2, 1)))[0].reshape(2, 2)
     np.testing.assert_array_equal(np.sort(pairs, axis=1), [[0, 1], [0, 1]])

@@ -1,4 +1,4 @@
-"""What a network costs, against sums by hand."""
+"""The cost of networks, compared with sums by hand."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def test_input_that_does_not_fit() -> None:
         cost(CNN(), frames=7, channels=4, classes=5)
 
 
-def test_the_list_shows_them_and_survives_a_plugin_without_defaults(launch, monkeypatch) -> None:
+def test_the_list_shows_costs_also_with_a_plugin_without_defaults(launch, monkeypatch) -> None:
     monkeypatch.setattr(MODELS, "_plugins", dict(MODELS._plugins))
 
     @MODELS.register("needy")
@@ -58,7 +58,7 @@ def test_the_list_shows_them_and_survives_a_plugin_without_defaults(launch, monk
         def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
             raise ValueError("no")
 
-    lines = launch("--list").out.partition("costs of models")[2].splitlines()
+    lines = launch("--list").out.partition("cost of models")[2].splitlines()
     found = cost(TCResNet(), 94, 64, 8)
     [line] = [line for line in lines if line.split()[:1] == ["tc_resnet"]]
     assert [f"{n:,}" for n in (found.parameters, found.macs, found.int8_bytes)] == line.split()[1:4]

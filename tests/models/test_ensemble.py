@@ -1,4 +1,4 @@
-"""Members learn each by its own loss, and judge together."""
+"""Each member of an ensemble is trained by its own loss; in evaluation, logits are averaged."""
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +8,9 @@ import pytest
 from flax import nnx
 
 from aersut.config import Loss
-from aersut.experiment import load
+from aersut.experiment import load_experiment
 from aersut.models import CNNLSTM, DSCNN, Ensemble, TCResNet
-from aersut.models.network import Network
+from aersut.models.network import Network, evaluation_view
 from aersut.training.loss import losses
 from aersut.training.state import create
 
@@ -22,21 +22,20 @@ def _features(batch: int = 4) -> jax.Array:
     return jax.random.normal(jax.random.key(0), (batch, FRAMES, CHANNELS))
 
 
-def _alone() -> list[Network]:
+def _separate() -> list[Network]:
     rngs = nnx.Rngs(0)
     return [member.build(FRAMES, CHANNELS, CLASSES, rngs) for member in MEMBERS]
 
 
-def test_evaluation_gives_the_mean_of_the_members_logits() -> None:
+def test_evaluation_returns_the_mean_of_the_members_logits() -> None:
     graphs, state = create(Ensemble(MEMBERS).build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), optax.identity())
-    found = nnx.merge(graphs.evaluation, state.params, state.rest)(_features())
-    still = {"deterministic": True, "use_running_average": True}
-    each = [nnx.view(network, raise_if_not_found=False, **still)(_features()) for network in _alone()]
+    found = graphs.network(state.params, state.rest)(_features())
+    each = [evaluation_view(network)(_features()) for network in _separate()]
     np.testing.assert_allclose(found, sum(each) / 2, atol=1e-6)
 
 
-def test_training_gives_each_member_the_gradient_that_it_has_alone() -> None:
-    network, alone = Ensemble(MEMBERS).build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), _alone()
+def test_in_training_each_member_has_the_gradient_of_separate_training() -> None:
+    network, separate = Ensemble(MEMBERS).build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), _separate()
     target = jax.nn.one_hot(jnp.array([0, 1, 2, 1]), CLASSES)
 
     def loss(network: Network) -> jax.Array:
@@ -44,24 +43,24 @@ def test_training_gives_each_member_the_gradient_that_it_has_alone() -> None:
 
     assert network(_features()).shape == (2, 4, CLASSES)
     together = nnx.grad(loss)(network)
-    for place, member in enumerate(alone):
+    for index, member in enumerate(separate):
         expected = jax.tree.leaves(jax.tree.map(lambda leaf: leaf / 2, nnx.grad(loss)(member)))
-        found = jax.tree.leaves(together["members"][place])
+        found = jax.tree.leaves(together["members"][index])
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_equal_members_begin_with_other_weights() -> None:
+def test_equal_members_have_different_initial_weights() -> None:
     network = Ensemble((MEMBERS[0],) * 2).build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0))
     one, two = (nnx.state(member, nnx.Param) for member in network.members)  # type: ignore[attr-defined]
     assert not np.array_equal(one["head"]["kernel"][...], two["head"]["kernel"][...])
 
 
 def test_one_member_is_refused() -> None:
-    with pytest.raises(ValueError, match="two networks or more, got 1"):
+    with pytest.raises(ValueError, match="two or more networks, got 1"):
         Ensemble((TCResNet(),))
 
 
-def test_members_are_named_on_the_command_line() -> None:
+def test_members_are_set_on_the_command_line() -> None:
     model = '{"name": "ensemble", "members": [{"name": "tc_resnet", "dropout": 0.1}, {"name": "cnn_lstm"}]}'
-    assert load("quickstart", [("model", model)]).model == Ensemble((TCResNet(dropout=0.1), CNNLSTM()))
+    assert load_experiment("quickstart", [("model", model)]).model == Ensemble((TCResNet(dropout=0.1), CNNLSTM()))

@@ -1,4 +1,4 @@
-"""The LSTM is Flax's (and so Keras's) with the same weights."""
+"""The LSTM agrees with that of Flax (and of Keras) for the same weights."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from aersut.models.network import LSTM
-from aersut.models.recurrence import recurred
+from aersut.models.recurrence import lstm_outputs
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def lstm() -> LSTM:
     return LSTM(5, 7, rngs=nnx.Rngs(0))
 
 
-def test_it_is_flaxs_with_copied_weights(lstm: LSTM) -> None:
+def test_it_agrees_with_flax_for_copied_weights(lstm: LSTM) -> None:
     rng = np.random.default_rng(0)
     lstm.bias[...] = jnp.asarray(rng.normal(size=28), jnp.float32)
     cell = nnx.OptimizedLSTMCell(5, 7, rngs=nnx.Rngs(1))
@@ -30,18 +30,18 @@ def test_it_is_flaxs_with_copied_weights(lstm: LSTM) -> None:
     np.testing.assert_allclose(lstm(x), jnp.stack(rows, axis=1), rtol=0, atol=1e-6)
 
 
-def test_it_begins_by_remembering(lstm: LSTM) -> None:
+def test_the_bias_of_the_forget_gate_is_initialized_to_1(lstm: LSTM) -> None:
     np.testing.assert_array_equal(lstm.bias[...], [0] * 7 + [1] * 7 + [0] * 14)
 
 
-def test_its_gradient_is_the_one_that_jax_finds_through_the_loop() -> None:
+def test_its_gradient_is_that_of_jax() -> None:
     rng = np.random.default_rng(0)
     projected, recurrent, weights = (
         jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in ((9, 3, 20), (5, 20), (9, 3, 5))
     )
-    plain = recurred.fun  # what it is of, without its own gradient
+    plain = lstm_outputs.fun  # without the custom gradient
     expected, pull_expected = jax.vjp(plain, projected, recurrent)
-    found, pull = jax.vjp(recurred, projected, recurrent)
+    found, pull = jax.vjp(lstm_outputs, projected, recurrent)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     for one, other in zip(jax.jit(pull)(weights), pull_expected(weights), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)

@@ -1,30 +1,30 @@
-"""Statistics over frames, by hand."""
+"""Statistics pooling, compared with results by hand."""
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from aersut.models.pooling import Statistics
+from aersut.models.pooling import StatisticsPooling
 
 X = jnp.array([[[1.0, 10.0], [3.0, 10.0], [8.0, 40.0]]])
 
 
 def test_the_mean_alone() -> None:
-    pool = Statistics(2, "mean", rngs=nnx.Rngs(0))
+    pool = StatisticsPooling(2, "mean", rngs=nnx.Rngs(0))
     assert pool.width == 2
     np.testing.assert_allclose(pool(X), [[4, 20]], rtol=1e-6)
 
 
-def test_the_mean_and_the_mean_distance_from_it() -> None:
-    pool = Statistics(2, "statistics", rngs=nnx.Rngs(0))
+def test_the_mean_and_the_mean_absolute_deviation() -> None:
+    pool = StatisticsPooling(2, "statistics", rngs=nnx.Rngs(0))
     assert pool.width == 4
     np.testing.assert_allclose(pool(X), [[4, 20, 8 / 3, 40 / 3]], rtol=1e-6)
 
 
-def test_a_frame_counts_as_much_as_its_score_says() -> None:
-    pool = Statistics(2, "attentive", rngs=nnx.Rngs(0))
+def test_a_frame_is_weighed_by_its_score() -> None:
+    pool = StatisticsPooling(2, "attentive", rngs=nnx.Rngs(0))
     assert pool.score is not None
-    pool.score[...] = jnp.array([[np.log(2) / 2], [0.0]])  # each 2 more in the first channel count twice as much
+    pool.score[...] = jnp.array([[np.log(2) / 2], [0.0]])  # 2 more in the first channel double the weight
     weights = np.array([1, 2, 2**3.5])
     weights /= weights.sum()
     mean = weights @ X[0]

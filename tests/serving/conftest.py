@@ -1,4 +1,4 @@
-"""A bundle to serve, and voices to hear."""
+"""An exported run to serve, and speech to classify."""
 
 import csv
 import re
@@ -33,37 +33,37 @@ def recognizer(bundle: Path) -> Recognizer:
 
 
 @pytest.fixture(scope="session")
-def judged(finished: Run) -> list[dict[str, str]]:
+def evaluated(finished: Run) -> list[dict[str, str]]:
     """The run's predictions.csv: every test clip with its probabilities."""
     with (finished.evaluation.parent / "predictions.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="session")
-def voice(judged: list[dict[str, str]]) -> Path:
-    """A sound file in which somebody speaks."""
-    return Path(judged[0]["path"])
+def speech(evaluated: list[dict[str, str]]) -> Path:
+    """An audio file with speech."""
+    return Path(evaluated[0]["path"])
 
 
 @pytest.fixture(scope="session")
-def talk(judged: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dialogue(evaluated: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Several utterances with pauses of two seconds, at 16 kHz, 16 bits."""
     pause = np.zeros(32_000, np.int16)
-    parts = [part for row in judged[:4] for part in (soundfile.read(row["path"], dtype="int16")[0], pause)]
-    path = tmp_path_factory.mktemp("talk") / "talk.wav"
-    soundfile.write(path, np.concatenate(parts), 16_000)
+    pieces = [piece for row in evaluated[:4] for piece in (soundfile.read(row["path"], dtype="int16")[0], pause)]
+    path = tmp_path_factory.mktemp("dialogue") / "dialogue.wav"
+    soundfile.write(path, np.concatenate(pieces), 16_000)
     return path
 
 
 @pytest.fixture(scope="session")
 def monitoring() -> Callable[..., AbstractContextManager[str]]:
-    """--mode=monitor in a process of its own: gives what it says when it is ready.
+    """--mode=monitor in its own process; yields the line that it prints when it is ready.
 
-    Ctrl-C ends it, and what it complained of on the way must be `complaint`, a pattern.
+    SIGINT ends it; its standard error has to match the pattern `stderr`.
     """
 
     @contextmanager
-    def start(*arguments: str, complaint: str = "") -> Iterator[str]:
+    def start(*arguments: str, stderr: str = "") -> Iterator[str]:
         launcher = str(Path(__file__).parents[2] / "launch.py")
         command = [sys.executable, launcher, "--mode=monitor", "--port=0", *arguments]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as monitor:
@@ -74,6 +74,6 @@ def monitoring() -> Callable[..., AbstractContextManager[str]]:
                 monitor.send_signal(signal.SIGINT)
                 errors = monitor.communicate(timeout=20)[1]
         assert monitor.returncode == 0
-        assert re.fullmatch(complaint, errors)
+        assert re.fullmatch(stderr, errors)
 
     return start

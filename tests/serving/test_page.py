@@ -1,4 +1,4 @@
-"""The page in a real browser, whose microphone is a file; the monitor is a process of its own."""
+"""The page in a real browser with a file as its microphone; the monitor runs in its own process."""
 
 import os
 import re
@@ -22,21 +22,21 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 
 @pytest.fixture(scope="module")
 def address(bundle: Path, monitoring) -> Iterator[str]:
-    """Where a monitor is served."""
-    with monitoring(f"--model={bundle}", HOP) as said:
-        yield where(said)
+    """URL of a running monitor."""
+    with monitoring(f"--model={bundle}", HOP) as printed:
+        yield url(printed)
 
 
-def where(said: str) -> str:
-    """The address in what a monitor says."""
-    return re.findall(r"http://\S+", said)[0]
+def url(printed: str) -> str:
+    """The URL in the line that a monitor prints."""
+    return re.findall(r"http://\S+", printed)[0]
 
 
 @pytest.fixture(scope="module")
-def microphone(talk: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the browser takes for its microphone: real speech where there is some, and a pause; played in a loop."""
+def microphone(dialogue: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that the browser plays in a loop as its microphone: speech, real if available, and a pause."""
     path = tmp_path_factory.mktemp("microphone") / "speech.wav"
-    samples, rate = soundfile.read(talk, dtype="int16")
+    samples, rate = soundfile.read(dialogue, dtype="int16")
     if folder := os.environ.get("AERSUT_TEST_DATA"):
         clip = sorted(Path(folder).rglob("*.wav"))[40]
         samples, rate = soundfile.read(clip, dtype="int16")
@@ -47,11 +47,11 @@ def microphone(talk: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def browse(address: str) -> Iterator[Callable[..., Any]]:
-    """Open the page in a browser with these arguments; at the end the console must have been silent."""
+    """Open the page in a browser with these arguments; fail if the console has messages."""
     from playwright.sync_api import sync_playwright
 
-    said: list[str] = []
-    elsewhere: list[str] = []
+    console: list[str] = []
+    requests: list[str] = []
     with sync_playwright() as playwright:
         browsers = []
 
@@ -61,9 +61,9 @@ def browse(address: str) -> Iterator[Callable[..., Any]]:
             )
             browsers.append(browser)
             page = browser.new_page(**options)
-            page.on("console", lambda message: said.append(message.text))
-            page.on("pageerror", lambda error: said.append(str(error)))
-            page.on("request", lambda request: elsewhere.append(request.url))
+            page.on("console", lambda message: console.append(message.text))
+            page.on("pageerror", lambda error: console.append(str(error)))
+            page.on("request", lambda request: requests.append(request.url))
             page.goto(address)
             page.locator("#microphone:enabled").wait_for()
             return page
@@ -71,37 +71,37 @@ def browse(address: str) -> Iterator[Callable[..., Any]]:
         yield start
         for browser in browsers:
             browser.close()
-    # which chromium itself tells of each answer that is no success, and of a server that is gone
+    # chromium itself logs failed requests and lost servers
     refused = ("the server responded with a status of 422", "net::ERR_CONNECTION_REFUSED")
-    assert [text for text in said if not any(one in text for one in refused)] == []
-    assert [url for url in elsewhere if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:"))] == []
+    assert [text for text in console if not any(one in text for one in refused)] == []
+    assert [one for one in requests if not one.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "blob:"))] == []
 
 
 def pixels(page: Any, canvas: str) -> bytes:
-    """What a canvas shows, as PNG."""
+    """Screenshot of a canvas, as PNG."""
     return page.locator(f"#{canvas}").screenshot()
 
 
-def test_listens_shows_and_tells(browse, microphone, tmp_path):
+def test_classifies_and_plots_the_microphone(browse, microphone, tmp_path):
     page = browse(FAKE, "--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}")
     page.keyboard.press("Tab")
-    page.keyboard.press("Enter")  # the microphone is the first thing that the keyboard meets
-    speaking = page.locator("#emotion:not([data-emotion='']):not([data-emotion='silence'])")
-    speaking.wait_for(timeout=20_000)
+    page.keyboard.press("Enter")  # the microphone's button is the first element in the tab order
+    emotion = page.locator("#emotion:not([data-emotion='']):not([data-emotion='silence'])")
+    emotion.wait_for(timeout=20_000)
     assert page.locator("#microphone").get_attribute("aria-pressed") == "true"
-    assert re.fullmatch(r"\d+ % confident", page.text_content("#confidence"))
+    assert re.fullmatch(r"confidence \d+ %", page.text_content("#confidence"))
     before = {canvas: pixels(page, canvas) for canvas in ("timeline", "waveform", "mel", "mfcc", "levels")}
     page.locator("#emotion[data-emotion='silence']").wait_for(timeout=20_000)  # the pause
-    assert page.text_content("#confidence") == "nobody speaks"
-    speaking.wait_for(timeout=20_000)
-    for canvas, shown in before.items():
-        assert pixels(page, canvas) != shown
+    assert page.text_content("#confidence") == "no speech detected (VAD)"
+    emotion.wait_for(timeout=20_000)
+    for canvas, image in before.items():
+        assert pixels(page, canvas) != image
     assert re.fullmatch(r"\d+\.\d ms", page.text_content("#inference"))
-    assert re.fullmatch(r"\d+ ms", page.text_content("#shown"))
-    assert page.text_content("#spoken") != ""  # to a screen reader
+    assert re.fullmatch(r"\d+ ms", page.text_content("#latency"))
+    assert page.text_content("#announcement") != ""  # for screen readers
     page.select_option("#model", "model_int8.tflite")
-    page.locator("#status", has_text="first result").wait_for()
-    page.locator("#status", has_text=re.compile("^Listening.$")).or_(speaking).first.wait_for(timeout=20_000)
+    page.locator("#status", has_text="first prediction").wait_for()
+    page.locator("#status", has_text=re.compile("^Streaming.$")).or_(emotion).first.wait_for(timeout=20_000)
     with page.expect_download() as download:
         page.click("#download")
     download.value.save_as(tmp_path / "history.csv")
@@ -109,44 +109,44 @@ def test_listens_shows_and_tells(browse, microphone, tmp_path):
     assert head.startswith("start,end,emotion,confidence,model,milliseconds,neutral,calm")
     assert len(rows) >= 3
     page.click("#microphone")
-    assert page.text_content("#status") == "Not listening."
+    assert page.text_content("#status") == "Microphone off."
     page.click("#clear")
     assert page.text_content("#emotion") == "–"
 
 
-def test_judges_a_file_and_says_what_is_none(browse, talk, tmp_path):
+def test_classifies_a_file_and_reports_one_that_is_not_audio(browse, dialogue, tmp_path):
     page = browse(viewport={"width": 360, "height": 740}, color_scheme="dark")
-    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360  # nothing hangs out of a phone
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360  # fits the width of a phone
     empty = pixels(page, "timeline")
-    page.set_input_files("#file", talk)
-    page.locator("#status", has_text=f"{talk.name}, 0:").wait_for(timeout=20_000)
+    page.set_input_files("#file", dialogue)
+    page.locator("#status", has_text=f"{dialogue.name}, 0:").wait_for(timeout=20_000)
     assert pixels(page, "timeline") != empty
-    assert page.text_content("#timeline-title") == "Emotions, whole file"
+    assert page.text_content("#timeline-title") == "Class probabilities, whole file"
     page.click("summary")
     assert page.locator("#rows tr").count() > 10
-    (tmp_path / "notes.wav").write_text("no sound")
+    (tmp_path / "notes.wav").write_text("not audio")
     page.set_input_files("#file", tmp_path / "notes.wav")
     page.locator("#problem", has_text="cannot be decoded").wait_for()
-    page.set_input_files("#file", talk)
-    page.locator("#status", has_text=f"{talk.name}, 0:").wait_for(timeout=20_000)  # and it goes on
+    page.set_input_files("#file", dialogue)
+    page.locator("#status", has_text=f"{dialogue.name}, 0:").wait_for(timeout=20_000)  # and works again
     assert page.text_content("#problem") == ""
 
 
-def test_says_that_the_connection_is_lost_and_goes_on_when_it_is_back(browse, bundle, microphone, monitoring):
+def test_reconnects_after_a_lost_connection(browse, bundle, microphone, monitoring):
     with socket.create_server(("127.0.0.1", 0)) as free:
         again = (f"--model={bundle}", HOP, f"--port={free.getsockname()[1]}")
-    with monitoring(*again) as said:
+    with monitoring(*again) as printed:
         page = browse(FAKE, "--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}")
-        page.goto(where(said))
+        page.goto(url(printed))
         page.click("#microphone:enabled")
         page.locator("#emotion:not([data-emotion=''])").wait_for(timeout=20_000)
     page.locator("#problem", has_text="The connection to the monitor is lost").wait_for(timeout=20_000)
     with monitoring(*again):
-        page.locator("#status", has_text=re.compile("^Listening.$")).wait_for(timeout=20_000)
+        page.locator("#status", has_text=re.compile("^Streaming.$")).wait_for(timeout=20_000)
         assert page.text_content("#problem") == ""
 
 
-def test_says_that_the_browser_refuses_the_microphone(browse):
+def test_reports_that_the_browser_refuses_the_microphone(browse):
     page = browse(FAKE, "--deny-permission-prompts")
     page.click("#microphone")
     page.locator("#problem", has_text="refused the microphone").wait_for()

@@ -1,4 +1,4 @@
-"""--mode=predict: tables for people, lines for machines, and an exit status that tells."""
+"""--mode=predict: table, CSV and JSON output, and exit statuses."""
 
 import csv
 import io
@@ -12,41 +12,41 @@ import numpy as np
 import pytest
 import soundfile
 
-from aersut.data.audio import blocks
-from aersut.serving.predict import UTTERANCE, Options, find, predict
+from aersut.data.audio import read_blocks
+from aersut.serving.predict import MAX_UTTERANCE, PredictOptions, find_files, predict_files
 
 
 @pytest.fixture
-def ask(launch, bundle):
-    """--mode=predict with the bundle's float32 file."""
+def predict(launch, bundle):
+    """Run --mode=predict with the exported float32 file."""
     model = f"--model={bundle / 'model_float32.tflite'}"
     return lambda *arguments: launch("--mode=predict", model, *map(str, arguments))
 
 
 @pytest.fixture
-def folder(tmp_path, voice) -> Path:
-    """Sound files of several formats below a folder, and one that is none."""
-    samples, rate = soundfile.read(voice)
+def folder(tmp_path, speech) -> Path:
+    """A folder with audio files of several formats, and a text file."""
+    samples, rate = soundfile.read(speech)
     (tmp_path / "deep" / "er").mkdir(parents=True)
     for name in ("a.wav", "b.flac", "deep/c.ogg", "deep/er/d.mp3", "deep/er/e.aiff"):
         soundfile.write(tmp_path / name, samples, rate)
     soundfile.write(tmp_path / "f.wav", np.stack([samples] * 8, axis=1), rate)
-    (tmp_path / "notes.txt").write_text("no sound")
+    (tmp_path / "notes.txt").write_text("not audio")
     return tmp_path
 
 
 class TestFiles:
-    def test_are_judged_as_evaluation_judges_them(self, ask, judged):
-        outcome = ask("--json", *(row["path"] for row in judged))
+    def test_are_classified_as_in_evaluation(self, predict, evaluated):
+        outcome = predict("--json", *(row["path"] for row in evaluated))
         assert (outcome.status, outcome.err) == (0, "")
         lines = [json.loads(line) for line in outcome.out.splitlines()]
-        assert [line["file"] for line in lines] == [row["path"] for row in judged]
-        for line, row in zip(lines, judged, strict=True):
+        assert [line["file"] for line in lines] == [row["path"] for row in evaluated]
+        for line, row in zip(lines, evaluated, strict=True):
             assert line["emotion"] == row["predicted"]
             assert line["confidence"] == pytest.approx(float(row[row["predicted"]]), abs=1e-5)
 
-    def test_of_any_format_are_found_in_folders(self, ask, folder):
-        outcome = ask(folder)
+    def test_of_any_format_are_found_in_a_folder(self, predict, folder):
+        outcome = predict(folder)
         assert outcome.status == 0
         head, *lines = outcome.out.splitlines()
         assert head.split() == ["file", "from", "to", "emotion", "confidence"]
@@ -54,8 +54,8 @@ class TestFiles:
         assert [line.split()[0] for line in lines] == names
         assert len({tuple(line.split()[-2:]) for line in (lines[0], lines[1], lines[2], lines[5])}) == 1  # lossless
 
-    def test_as_csv_with_every_probability(self, ask, folder):
-        outcome = ask("--csv", folder / "a.wav", folder / "notes.txt")
+    def test_as_csv_with_every_probability(self, predict, folder):
+        outcome = predict("--csv", folder / "a.wav", folder / "notes.txt")
         assert outcome.status == 1
         good, bad = csv.DictReader(io.StringIO(outcome.out))
         assert good["error"] == ""
@@ -63,19 +63,19 @@ class TestFiles:
         assert bad["emotion"] == ""
         assert "cannot be decoded" in bad["error"]
 
-    def test_that_are_long_are_followed_over_time(self, ask, recognizer, talk, tmp_path):
-        samples, rate = soundfile.read(talk)
-        soundfile.write(tmp_path / "long.flac", np.resize(samples, round((UTTERANCE + 5) * rate)), rate)
-        lines = [json.loads(line) for line in ask("--json", tmp_path / "long.flac").out.splitlines()]
-        assert len(lines) == pytest.approx((UTTERANCE + 5 - recognizer.framing.seconds) / 0.5 + 1, abs=1)
+    def test_that_are_long_are_classified_by_window(self, predict, recognizer, dialogue, tmp_path):
+        samples, rate = soundfile.read(dialogue)
+        soundfile.write(tmp_path / "long.flac", np.resize(samples, round((MAX_UTTERANCE + 5) * rate)), rate)
+        lines = [json.loads(line) for line in predict("--json", tmp_path / "long.flac").out.splitlines()]
+        assert len(lines) == pytest.approx((MAX_UTTERANCE + 5 - recognizer.framing.seconds) / 0.5 + 1, abs=1)
         assert None in {line["emotion"] for line in lines}
-        by_hop = ask("--hop=1", "--smoothing=2", tmp_path / "long.flac").out.splitlines()
+        by_hop = predict("--hop=1", "--smoothing=2", tmp_path / "long.flac").out.splitlines()
         assert len(by_hop) == pytest.approx(len(lines) / 2 + 1, abs=2)
         assert any(line.endswith("silence") for line in by_hop)
-        assert len(ask("--hop=0.5", "--json", talk).out.splitlines()) > 1
+        assert len(predict("--hop=0.5", "--json", dialogue).out.splitlines()) > 1
 
-    def test_that_cannot_be_used_are_named_and_the_rest_is_judged(self, ask, voice, tmp_path):
-        samples, rate = soundfile.read(voice)
+    def test_that_cannot_be_used_are_reported_and_the_others_classified(self, predict, speech, tmp_path):
+        samples, rate = soundfile.read(speech)
         (tmp_path / "empty.wav").touch()
         soundfile.write(tmp_path / "one.wav", samples[6000:6001] * 0 + 0.5, rate)
         soundfile.write(tmp_path / "none.wav", samples[:0], rate)
@@ -86,45 +86,45 @@ class TestFiles:
         soundfile.write(tmp_path / "cut.wav", samples, rate)
         os.truncate(tmp_path / "cut.wav", 9_000)
         soundfile.write(tmp_path / "good.wav", samples, rate)
-        outcome = ask("--json", tmp_path)
+        outcome = predict("--json", tmp_path)
         assert outcome.status == 1
         assert "6 of 7 files could not be used" in outcome.err
-        said = {Path(line["file"]).stem: line for line in map(json.loads, outcome.out.splitlines())}
-        assert said["good"]["emotion"]
+        results = {Path(line["file"]).stem: line for line in map(json.loads, outcome.out.splitlines())}
+        assert results["good"]["emotion"]
         for name, reason in (
             ("empty", "cannot be decoded"),
             ("one", "too short: 1 samples"),
-            ("none", "holds no samples"),
+            ("none", "contains no samples"),
             ("silent", "is silent"),
-            ("nan", "no numbers"),
-            ("cut", "is cut short"),
+            ("nan", "NaN"),
+            ("cut", "is truncated"),
         ):
-            assert reason in said[name]["error"]
+            assert reason in results[name]["error"]
 
-    def test_of_too_low_a_rate_are_judged_with_a_warning(self, ask, voice, tmp_path):
-        samples = soundfile.read(voice)[0]
+    def test_of_low_sample_rate_are_classified_with_a_warning(self, predict, speech, tmp_path):
+        samples = soundfile.read(speech)[0]
         soundfile.write(tmp_path / "low.wav", samples, 7_000)
-        outcome = ask("--json", tmp_path / "low.wav")
+        outcome = predict("--json", tmp_path / "low.wav")
         assert outcome.status == 0
         assert json.loads(outcome.out)["emotion"]
         assert "low.wav is sampled at 7,000 Hz" in outcome.err
 
-    def test_mistakes_end_with_2_and_one_line(self, ask, launch, folder, tmp_path, bundle):
+    def test_user_errors_exit_with_2_and_one_line(self, predict, launch, folder, tmp_path, bundle):
         (tmp_path / "hollow").mkdir()
-        for arguments, said in (
-            ((), "what shall be judged"),
-            (("nothing.wav",), "nothing.wav: there is no such file"),
-            ((tmp_path / "hollow",), "holds no sound file"),
+        for arguments, message in (
+            ((), "expected either audio files and folders, or --stream"),
+            (("nothing.wav",), "nothing.wav: no such file"),
+            ((tmp_path / "hollow",), "contains no audio file"),
             (("--json", "--csv", folder), "exclude each other"),
             (("--hop=0", folder), "hop is 0.0 s"),
             (("--hop=9", folder), "hop is 9.0 s"),
-            (("--stream", folder), "what shall be judged"),
+            (("--stream", folder), "expected either audio files and folders, or --stream"),
         ):
-            outcome = ask(*arguments)
+            outcome = predict(*arguments)
             assert outcome.status == 2
-            assert said in outcome.err
+            assert message in outcome.err
             assert outcome.err.count("\n") == 1
-        assert "which model?" in launch("--mode=predict", str(folder)).err
+        assert "--model is missing" in launch("--mode=predict", str(folder)).err
 
     def test_are_read_in_constant_memory(self, recognizer, tmp_path):
         path = tmp_path / "hours.wav"
@@ -133,37 +133,46 @@ class TestFiles:
             for _ in range(30):
                 file.write(noise)
         peaks = []
-        for part in (1, 30):
+        for minutes in (1, 30):
             tracemalloc.start()
-            for block in (block for n, block in enumerate(blocks(path)) if n < 6 * part):
+            for block in (block for n, block in enumerate(read_blocks(path)) if n < 6 * minutes):
                 assert len(block.samples) == 160_000
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
         assert peaks[1] < 1.5 * peaks[0] < 5e6
-        [heard] = predict(recognizer, find([str(path)]), Options(hop=1.5))
-        assert len(heard.predictions) == pytest.approx(1800 / 1.5, abs=2)
+        [result] = predict_files(recognizer, find_files([str(path)]), PredictOptions(hop=1.5))
+        assert len(result.predictions) == pytest.approx(1800 / 1.5, abs=2)
 
 
 class TestStandardInput:
     @pytest.fixture
-    def piped(self, ask, monkeypatch):
-        """Run --stream with these bytes coming in."""
+    def piped(self, predict, monkeypatch):
+        """Run --stream with these bytes as standard input."""
 
         def run(content: bytes, *arguments: str):
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
-            return ask("--stream", *arguments)
+            return predict("--stream", *arguments)
 
         return run
 
-    def test_gives_a_line_per_hop_as_the_file_does(self, piped, ask, talk):
-        samples, rate = soundfile.read(talk, dtype="int16")
+    def test_is_classified_as_the_file_with_the_same_samples(self, piped, predict, dialogue):
+        samples, rate = soundfile.read(dialogue, dtype="int16")
         outcome = piped(samples.astype("<i2").tobytes() + b"\0", f"--rate={rate}", "--hop=0.4")
         lines = [json.loads(line) for line in outcome.out.splitlines()]
-        offline = [json.loads(line) for line in ask("--json", "--hop=0.4", talk).out.splitlines()]
+        offline = [json.loads(line) for line in predict("--json", "--hop=0.4", dialogue).out.splitlines()]
         assert lines == [{key: value for key, value in line.items() if key != "file"} for line in offline]
         assert len(lines) > 20
 
-    def test_that_ends_at_once_is_a_mistake(self, piped):
+    def test_gives_rows_of_csv_as_the_file_does(self, piped, predict, dialogue):
+        samples, rate = soundfile.read(dialogue, dtype="int16")
+        outcome = piped(samples.astype("<i2").tobytes(), f"--rate={rate}", "--hop=0.4", "--csv")
+        header, *rows = csv.reader(io.StringIO(outcome.out))
+        file_header, *file_rows = csv.reader(io.StringIO(predict("--csv", "--hop=0.4", dialogue).out))
+        assert header == file_header
+        assert rows == [["-", *row[1:]] for row in file_rows]
+        assert len(rows) > 20
+
+    def test_that_ends_at_once_is_a_user_error(self, piped):
         outcome = piped(b"")
         assert outcome.status == 2
         assert "arecord" in outcome.err

@@ -1,4 +1,4 @@
-"""What the sweep's tests share: a real PostgreSQL server, where one is installed."""
+"""Fixtures of the sweep's tests: a real PostgreSQL server, if one is installed."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ import pytest
 
 @dataclass
 class Server:
-    """A PostgreSQL server that can be stopped and started again."""
+    """A PostgreSQL server that can be stopped and restarted."""
 
     tools: Path
     folder: Path
@@ -38,21 +38,21 @@ class Server:
         deadline = time.monotonic() + 60
         while subprocess.run(ready).returncode:
             assert self.process.poll() is None, (self.folder / "log").read_text()
-            assert time.monotonic() < deadline, "the server does not answer"
+            assert time.monotonic() < deadline, "the server does not respond"
             time.sleep(0.1)
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)  # its word for a fast shutdown
+        self.process.send_signal(signal.SIGINT)  # requests a fast shutdown
         self.process.wait(60)
 
 
 @pytest.fixture(scope="session")
 def _server() -> Iterator[Server]:
-    """A server of this session's own: loopback, a free port, a scratch folder."""
+    """A server for this test session: loopback, a free port, a temporary folder."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not found:
         pytest.skip("PostgreSQL is not installed (/usr/lib/postgresql/*/bin; Debian: apt-get install postgresql)")
-    # the server refuses to run as root, and pytest's own folders are closed to others
+    # the server refuses to run as root, and other users cannot enter pytest's folders
     root = os.geteuid() == 0
     user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if root else []
     folder = Path(tempfile.mkdtemp(prefix="aersut-postgres-"))
@@ -75,7 +75,7 @@ def _server() -> Iterator[Server]:
 
 @pytest.fixture
 def server(_server: Server) -> Iterator[Server]:
-    """The server, which a test may stop."""
+    """The server; a test may stop it."""
     yield _server
     if _server.process.poll() is not None:
         _server.start()
@@ -83,5 +83,5 @@ def server(_server: Server) -> Iterator[Server]:
 
 @pytest.fixture
 def postgres(server: Server) -> str:
-    """The URL of a database on it."""
+    """The URL of a database on the server."""
     return server.url

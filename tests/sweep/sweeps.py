@@ -1,4 +1,4 @@
-"""A small sweep, and its study."""
+"""The command and the study of a small sweep."""
 
 import optuna
 
@@ -9,7 +9,7 @@ TINY = (
     "--experiment.model.filters=4",
     "--experiment.model.kernels=3",
 )
-"""What makes the tiny experiment smaller still: a trial is mostly compiling."""
+"""Overrides that reduce the tiny experiment further: most of a trial is compilation."""
 
 
 def sweep_command(tiny, folder, *more):
@@ -17,6 +17,6 @@ def sweep_command(tiny, folder, *more):
 
 
 def study_of(folder):
-    """The study itself, as any other program reads it."""
+    """The study, read from its database as any other program does."""
     names = optuna.get_all_study_names(f"sqlite:///{folder / 'study.db'}")
     return optuna.load_study(study_name=names[0], storage=f"sqlite:///{folder / 'study.db'}")

@@ -1,4 +1,4 @@
-"""Several workers on one study: on one machine, and through a database server; and what becomes of one that dies."""
+"""Several workers on one study, on one machine and through a database server; dead workers and server failures."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from aersut.sweep import study
 from aersut.sweep import trial as trials
-from aersut.sweep.worker import shares
+from aersut.sweep.worker import divide_cores
 from aersut.training import records
 from aersut.training.loop import train
 
@@ -37,18 +37,18 @@ def ended(trials, state=TrialState.COMPLETE):
 
 
 @pytest.mark.parametrize("workers", range(1, 6))
-def test_workers_have_all_cores_and_share_them_evenly(workers):
+def test_the_cores_are_divided_evenly(workers):
     cores = {0, 1, 5, 6}
-    given = shares(cores, workers)
+    given = divide_cores(cores, workers)
     assert len(given) == workers
     assert set.union(*given) == cores
-    assert all(given), "each has one at least"
+    assert all(given), "each worker has at least one core"
     assert max(map(len, given)) - min(map(len, given)) <= 1
     if workers <= len(cores):
-        assert sum(map(len, given)) == len(cores), "none is shared while there are enough"
+        assert sum(map(len, given)) == len(cores), "no core is shared while there are enough"
 
 
-@pytest.mark.slow  # two real processes: nothing else shows that they share a study
+@pytest.mark.slow  # two real processes: only this shows that they share a study
 def test_two_workers_of_one_command_share_the_trials(tiny, tmp_path):
     flags = ("--sweep.optimizer.learning_rate=1e-4:1e-2:log", "--sampler=random", "--trials=4", "--workers=2")
     done = subprocess.run(
@@ -59,7 +59,7 @@ def test_two_workers_of_one_command_share_the_trials(tiny, tmp_path):
     url = f"sqlite:///{tmp_path / 'study.db'}"
     trials = ended(optuna.load_study(study_name=optuna.get_all_study_names(url)[0], storage=url).trials)
     assert len(trials) == 4
-    assert len({trial.params["optimizer.learning_rate"] for trial in trials}) == 4, "they do not draw the same"
+    assert len({trial.params["optimizer.learning_rate"] for trial in trials}) == 4, "they sample different values"
     together = [
         (one.number, other.number)
         for one in trials
@@ -69,8 +69,8 @@ def test_two_workers_of_one_command_share_the_trials(tiny, tmp_path):
     assert together, "two trials ran at once"
 
 
-@pytest.mark.slow  # a real server and two real processes, one of them killed: this is what a cluster does
-def test_a_killed_workers_trial_is_taken_up_and_counted_once(tiny, tmp_path, postgres):
+@pytest.mark.slow  # a real server and two real processes, one of them killed, as on a cluster
+def test_a_killed_workers_trial_is_resumed_and_counted_once(tiny, tmp_path, postgres):
     rates = "1e-4,3e-4,1e-3,3e-3"
     asked = command(
         tiny, tmp_path, f"--sweep.optimizer.learning_rate={rates}", f"--storage={postgres}", "--study=killed",
@@ -82,8 +82,8 @@ def test_a_killed_workers_trial_is_taken_up_and_counted_once(tiny, tmp_path, pos
     try:
         deadline = time.monotonic() + 240
         while not (runs := running_of(victim, tmp_path)):
-            assert [worker.poll() for worker in workers] == [None, None], "they ended before one could be killed"
-            assert time.monotonic() < deadline, "no trial got as far as its third epoch"
+            assert [worker.poll() for worker in workers] == [None, None], "they ended before one was killed"
+            assert time.monotonic() < deadline, "no trial reached its third epoch"
             time.sleep(0.02)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
@@ -97,20 +97,20 @@ def test_a_killed_workers_trial_is_taken_up_and_counted_once(tiny, tmp_path, pos
     trials = optuna.load_study(study_name="killed", storage=storage).trials
     storage.engine.dispose()
     rates_of = [trial.params["optimizer.learning_rate"] for trial in ended(trials)]
-    assert sorted(rates_of) == sorted(rates.split(",")), "each once"
-    assert len(ended(trials, TrialState.FAIL)) == 1, "the one that died"
+    assert sorted(rates_of) == sorted(rates.split(",")), "each rate once"
+    assert len(ended(trials, TrialState.FAIL)) == 1, "the killed worker's trial"
     assert len(trials) == 5
     assert "4 of 4 trials ended" in (tmp_path / "second.txt").read_text()
     (run,) = runs
-    assert "going on after epoch" in (run / "log.txt").read_text(), "from its own checkpoint"
-    assert [record["epoch"] for record in records.read(run / "metrics.jsonl")] == list(range(1, 31))
+    assert "after epoch" in (run / "log.txt").read_text(), "from its own checkpoint"
+    assert [record["epoch"] for record in records.read_records(run / "metrics.jsonl")] == list(range(1, 31))
 
 
 def running_of(worker, folder):
     """The run folders in which a process is training, past its third epoch and before its last ten."""
     runs = []
     for lock in folder.glob("trials/*/.lock"):
-        epochs = len(records.read(lock.parent / "metrics.jsonl"))
+        epochs = len(records.read_records(lock.parent / "metrics.jsonl"))
         if 3 <= epochs <= 25 and lock.stat().st_ino in open_files(worker.pid):
             runs.append(lock.parent)
     return runs
@@ -122,12 +122,12 @@ def open_files(pid):
     try:
         for link in Path(f"/proc/{pid}/fd").iterdir():
             found.add(os.stat(link).st_ino)  # noqa: PTH116
-    except OSError:  # it closed one meanwhile
+    except OSError:  # the process closed a file meanwhile
         pass
     return found
 
 
-def test_a_server_that_is_restarted_in_the_middle_of_a_trial_is_waited_for(launch, tiny, tmp_path, server, monkeypatch):
+def test_a_worker_waits_for_a_server_that_restarts(launch, tiny, tmp_path, server, monkeypatch):
     asked = away_command(tiny, tmp_path, server.url, "restarted")
     threads = []
 
@@ -145,9 +145,7 @@ def test_a_server_that_is_restarted_in_the_middle_of_a_trial_is_waited_for(launc
     assert "2 of 2 trials ended" in done.out
 
 
-def test_a_server_that_does_not_come_back_ends_the_worker_and_loses_nothing(
-    launch, tiny, tmp_path, server, monkeypatch
-):
+def test_a_server_that_stays_away_ends_the_worker_and_loses_nothing(launch, tiny, tmp_path, server, monkeypatch):
     asked = away_command(tiny, tmp_path, server.url, "gone")
     assert launch(*asked, "--trials=1").status == 0
 
@@ -156,15 +154,15 @@ def test_a_server_that_does_not_come_back_ends_the_worker_and_loses_nothing(
         return train(run, on_epoch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(study, "AWAY", 0.0)
+        patch.setattr(study, "RECONNECT_TIMEOUT", 0.0)
         patch.setattr(trials, "train", gone)
         stopped = launch(*asked)
     assert stopped.status == 2
-    assert "does not answer" in stopped.err
-    assert "the same command goes on" in stopped.err
+    assert "does not respond" in stopped.err
+    assert "run the same command again to resume" in stopped.err
     server.start()
-    told = launch(*asked, "--status")
-    assert "1 of 2 trials ended, 1 under way" in told.out
+    printed = launch(*asked, "--status")
+    assert "1 of 2 trials ended, 1 running" in printed.out
 
 
 def away_command(tiny, folder, url, name):
@@ -174,12 +172,12 @@ def away_command(tiny, folder, url, name):
     ]  # fmt: skip
 
 
-def test_a_server_that_goes_away_stops_the_worker_and_loses_nothing(launch, tiny, tmp_path, postgres):
+def test_an_unreachable_server_stops_the_worker_and_loses_nothing(launch, tiny, tmp_path, postgres):
     asked = away_command(tiny, tmp_path, postgres, "away")
     assert launch(*asked, "--trials=1").status == 0
     nowhere = postgres.rpartition(":")[0] + ":1/postgres"
     stopped = launch(*away_command(tiny, tmp_path, nowhere, "away"))
     assert stopped.status == 2
-    assert "does not answer" in stopped.err
-    told = launch(*asked, "--status")
-    assert "1 of 2 trials ended" in told.out
+    assert "does not respond" in stopped.err
+    printed = launch(*asked, "--status")
+    assert "1 of 2 trials ended" in printed.out

@@ -1,7 +1,9 @@
-"""Checkpoints are whole or not there, and say what does not fit."""
+"""A checkpoint is complete or absent, and a checkpoint that cannot be restored is refused with the reason."""
 
 import gc
 import resource
+import subprocess
+import sys
 
 import grain
 import jax
@@ -39,33 +41,32 @@ def saved(tmp_path):
     return tmp_path
 
 
-def test_what_was_saved_comes_back_with_the_position_of_the_data(saved):
+def test_state_scaling_and_data_position_are_restored(saved):
     position = batches()
     with Checkpoints(saved) as checkpoints:
-        restored = checkpoints.restore(checkpoints.last, state(dense=8), position)
-    assert restored.epoch == 1
+        restored, scaling = checkpoints.restore(checkpoints.last, state(dense=8), position)
     assert next(position) == 5
-    for mine, theirs in zip(jax.tree.leaves(restored.state), jax.tree.leaves(state()), strict=True):
+    for mine, theirs in zip(jax.tree.leaves(restored), jax.tree.leaves(state()), strict=True):
         if not jnp.issubdtype(mine.dtype, jax.dtypes.prng_key):
             np.testing.assert_array_equal(mine, theirs)
-    np.testing.assert_array_equal(restored.scaling.deviation, SCALING.deviation)
+    np.testing.assert_array_equal(scaling.deviation, SCALING.deviation)
 
 
 @pytest.mark.parametrize(
     ("other", "difference"),
     [
-        ({"dense": 9}, r"params\.head\.kernel is float32\[8, 2\], and float32\[9, 2\] in the network"),
-        ({"optimizer": Adam()}, r"opt_state\.0\.0\.count is no such array, and int32\[\] in the network"),
+        ({"dense": 9}, r"params\.head\.kernel is float32\[8, 2\] in the checkpoint and float32\[9, 2\] in the network"),
+        ({"optimizer": Adam()}, r"opt_state\.0\.0\.count is missing in the checkpoint and int32\[\] in the network"),
     ],
 )
-def test_the_first_difference_to_another_architecture_is_named(saved, other, difference):
+def test_the_first_difference_to_another_architecture_is_reported(saved, other, difference):
     with Checkpoints(saved) as checkpoints, pytest.raises(UserError, match=difference):
         checkpoints.restore(1, state(**other))
 
 
 @pytest.mark.parametrize(
     ("more", "problem"),
-    [(-1, "it is of a newer version of AERSUT. Update"), (1, "it is of an older version of AERSUT. Choose")],
+    [(-1, "written by a newer version of AERSUT. Update"), (1, "written by an older version of AERSUT. Choose")],
 )
 def test_a_checkpoint_of_another_version_is_refused(saved, monkeypatch, more, problem):
     monkeypatch.setattr("aersut.training.checkpoints.FORMAT", FORMAT + more)
@@ -75,30 +76,56 @@ def test_a_checkpoint_of_another_version_is_refused(saved, monkeypatch, more, pr
 
 @pytest.mark.filterwarnings("ignore:.*Store._get_array_metadatas:pytest.PytestUnraisableExceptionWarning")  # Orbax's
 @pytest.mark.parametrize("damaged", ["_CHECKPOINT_METADATA", "state/_METADATA", "state/d/*"])
-def test_a_damaged_checkpoint_is_refused_in_words_alone(saved, damaged, caplog):
+def test_a_damaged_checkpoint_is_refused_without_other_messages(saved, damaged, caplog):
     for path in (saved / "1").glob(damaged):
         path.write_text("{}")
-    with Checkpoints(saved) as checkpoints, pytest.raises(UserError, match=r"it is damaged.* Choose another --workdir"):
+    with pytest.raises(UserError, match=r"it is damaged.* Choose another --workdir"), Checkpoints(saved) as checkpoints:
         checkpoints.restore(1, state())
-    gc.collect()  # what asyncio has to say of a task it says when that goes
+    gc.collect()  # asyncio reports the exception of a task when the task is collected
     assert not caplog.records
 
 
-def test_what_cannot_be_written_is_said_and_the_last_whole_checkpoint_is_kept(saved):
+def test_a_write_error_is_reported_and_the_last_complete_checkpoint_is_kept(saved):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     checkpoints = Checkpoints(saved)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))  # no file can grow beyond, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, limits[1]))  # larger files fail, as on a full disk
     try:
-        with pytest.raises(UserError, match=f"a checkpoint cannot be written into {saved}: .* make room"), checkpoints:
+        with (
+            pytest.raises(UserError, match=f"a checkpoint cannot be written to {saved}: .* Free disk space"),
+            checkpoints,
+        ):
             checkpoints.save(2, state(), batches(6), SCALING, 0.9)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     with Checkpoints(saved) as again:
         assert (again.last, again.best) == (1, 1)
-        assert again.restore(1, state()).epoch == 1
+        again.restore(1, state())
 
 
-def test_a_torn_checkpoint_is_never_loaded(saved):
+def test_messages_of_orbax_are_suppressed_only_while_a_context_is_open(tmp_path):
+    script = """
+import logging, pathlib, sys
+from orbax.checkpoint import v1
+
+def hooks():
+    return sys.unraisablehook, *(list(logging.getLogger(name).filters) for name in ("absl", "asyncio"))
+
+before = hooks()
+from aersut.training.checkpoints import Checkpoints
+assert hooks() == before, "the import changes nothing"
+folder = pathlib.Path(sys.argv[1])
+with Checkpoints(folder / "one"):
+    during = hooks()
+    assert all(one != other for one, other in zip(during, before))
+    with Checkpoints(folder / "two"):
+        assert hooks() == during
+    assert hooks() == during
+assert hooks() == before
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True)
+
+
+def test_an_incomplete_checkpoint_is_never_loaded(saved):
     with Checkpoints(saved) as checkpoints:
         checkpoints.save(2, state(), batches(6), SCALING, 0.1)
     (saved / "2" / "commit_success.txt").unlink(missing_ok=True)

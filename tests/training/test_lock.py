@@ -1,4 +1,4 @@
-"""Two processes on one run folder: the second is refused, and a dead one stands in nobody's way."""
+"""A run folder that another process trains is refused; the lock of a killed process is released."""
 
 import subprocess
 import sys
@@ -25,12 +25,12 @@ def other(tmp_path):
     process.stdout.close()
 
 
-def test_the_second_is_refused_and_takes_over_when_the_first_has_died(launch, tiny, tmp_path, other):
+def test_the_second_process_is_refused_until_the_first_has_died(launch, tiny, tmp_path, other):
     arguments = [f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train", "--experiment.epochs=1"]
     refused = launch(*arguments)
     assert refused.status == 2
-    assert f"run folder {tmp_path} is being trained in by another process. Wait for it, or choose" in refused.err
+    assert f"run folder {tmp_path} is being trained by another process. Wait for it, or choose" in refused.err
     assert not (tmp_path / "metrics.jsonl").exists()
-    other.kill()  # -9: it cleans nothing up
+    other.kill()  # SIGKILL: without any clean-up
     other.wait()
     assert launch(*arguments).status == 0

@@ -1,10 +1,10 @@
-"""A pytree as a few vectors, and back."""
+"""A pytree is packed into one vector per dtype, and unpacked."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aersut.training.packing import pack, shapes, unpack
+from aersut.training.packing import leaf_shapes, pack, unpack
 
 TREE = {
     "weights": jnp.arange(6.0).reshape(2, 3),
@@ -16,13 +16,13 @@ TREE = {
 }
 
 
-def test_there_is_one_vector_for_each_type():
+def test_there_is_one_vector_per_dtype():
     vectors = pack(TREE)
     sizes = {name: vector.shape for name, vector in vectors.items()}
     assert sizes == {"float32": (8,), "int32": (1,), "bool": (1,), "bfloat16": (3,), "uint32": (6,)}
 
 
-def test_unpacked_all_is_as_it_was_keys_included():
+def test_unpacking_restores_all_leaves_and_random_keys():
     other = jax.tree.map(
         lambda leaf: leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else jnp.zeros_like(leaf), TREE
     )
@@ -35,7 +35,7 @@ def test_unpacked_all_is_as_it_was_keys_included():
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_shapes_are_listed_by_where_the_leaves_are():
-    assert shapes(TREE)["weights"] == "float32[2, 3]"
-    assert shapes(TREE)["more.1"] == "float32[0, 4]"
-    assert shapes(TREE)["keys"] == "key<fry>[2]"
+def test_shapes_are_listed_by_path():
+    assert leaf_shapes(TREE)["weights"] == "float32[2, 3]"
+    assert leaf_shapes(TREE)["more.1"] == "float32[0, 4]"
+    assert leaf_shapes(TREE)["keys"] == "key<fry>[2]"

@@ -1,4 +1,4 @@
-"""Schedules, clipping, accumulation, losses, averaged weights and early stopping do what they say."""
+"""Learning-rate schedules, gradient clipping and accumulation, losses, averaged weights and early stopping."""
 
 import json
 
@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 from sklearn.utils.class_weight import compute_class_weight
 
-from aersut.config import Loss
+from aersut.config import Experiment, Loss
 from aersut.contracts import Framing
 from aersut.features import RMS, ZCR
 from aersut.features.frontend import Frontend
@@ -21,14 +21,14 @@ from aersut.training.checkpoints import Checkpoints
 from aersut.training.loss import class_weights, losses
 from aersut.training.optimizers import SGD, Adam, AdamW, Lion
 from aersut.training.state import create
-from aersut.training.step import make_train_step
-from aersut.training.trained import load
+from aersut.training.step import StepSetup, make_train_step
+from aersut.training.trained import load_trained
 
 RNG = np.random.default_rng(0)
 
 
 def rates(optimizer, steps=100, loss=lambda step: 1.0, steps_per_epoch=10):
-    """The size of each step of plain gradient descent under the optimizer's schedule: the learning rate itself."""
+    """The learning rate of each step, which is the step size of plain gradient descent for a gradient of 1."""
     transform = optax.with_extra_args_support(optimizer.build(steps, steps_per_epoch))
     params = {"w": jnp.zeros(1)}
     state, found = transform.init(params), []
@@ -39,7 +39,7 @@ def rates(optimizer, steps=100, loss=lambda step: 1.0, steps_per_epoch=10):
     return np.array(found)
 
 
-class TestTheLearningRate:
+class TestLearningRate:
     def test_is_constant_by_default(self):
         np.testing.assert_allclose(rates(SGD(learning_rate=0.1, momentum=0.0)), 0.1, rtol=1e-6)
 
@@ -49,17 +49,17 @@ class TestTheLearningRate:
         np.testing.assert_allclose(found[:20], 0.1 * np.arange(20) / 20, atol=1e-6)
         assert found[20] == pytest.approx(0.1, rel=1e-5)
 
-    def test_falls_as_a_cosine_to_its_final_share(self):
+    def test_falls_as_a_cosine_to_its_final_fraction(self):
         found = rates(SGD(learning_rate=0.1, momentum=0.0, schedule="cosine", final=0.1), steps=101)
         assert found[50] == pytest.approx(0.055, rel=0.05)
         assert found[-1] == pytest.approx(0.01, rel=0.05)
         assert (np.diff(found) < 0).all()
 
-    def test_falls_exponentially_to_its_final_share(self):
+    def test_falls_exponentially_to_its_final_fraction(self):
         found = rates(SGD(learning_rate=0.1, momentum=0.0, schedule="exponential", final=0.01), steps=101)
         np.testing.assert_allclose(found[1:] / found[:-1], 0.01 ** (1 / 101), rtol=1e-4)
 
-    def test_is_lowered_where_the_loss_has_not_improved_for_so_many_epochs(self):
+    def test_is_lowered_when_the_loss_has_not_improved_for_some_epochs(self):
         plateau = SGD(learning_rate=0.1, momentum=0.0, schedule="plateau", patience=2, factor=0.5)
         stuck = rates(plateau, loss=lambda step: 1.0)
         assert stuck[25] == pytest.approx(0.1)
@@ -71,7 +71,7 @@ class TestTheLearningRate:
         [
             ({"learning_rate": 0.0}, "learning_rate must be above 0, got 0.0"),
             ({"learning_rate": float("nan")}, "learning_rate must be above 0, got nan"),
-            ({"warmup": 1.0}, "warmup is a share of the run, from 0 to below 1, got 1.0"),
+            ({"warmup": 1.0}, "warmup is a fraction of the run, from 0 to below 1, got 1.0"),
             ({"final": 0.0}, "final must be above 0 and at most 1"),
             ({"factor": 1.5}, "factor must be above 0 and at most 1"),
             ({"patience": 0}, "patience must be at least 1"),
@@ -80,17 +80,17 @@ class TestTheLearningRate:
         ],
     )
     @pytest.mark.parametrize("optimizer", [Adam, AdamW, Lion, SGD])
-    def test_refuses_a_schedule_that_is_none(self, optimizer, fields, message):
+    def test_refuses_invalid_fields(self, optimizer, fields, message):
         with pytest.raises(ValueError, match=message):
             optimizer(**fields)
 
-    def test_refuses_a_momentum_that_never_ends(self):
+    def test_refuses_a_momentum_of_1(self):
         with pytest.raises(ValueError, match="momentum must be from 0 to below 1"):
             SGD(momentum=1.0)
 
 
 def apply(optimizer, gradients, params=None):
-    """The weights after each of some gradients."""
+    """The weights after each of the gradients."""
     transform = optax.with_extra_args_support(optimizer.build(100, 10))
     params = jnp.zeros(2) if params is None else params
     state, found = transform.init(params), []
@@ -115,13 +115,13 @@ def test_accumulation_averages_the_gradients_of_several_steps():
 
 
 @pytest.mark.parametrize("optimizer", [AdamW(weight_decay=0.5), Lion(weight_decay=0.5), SGD(weight_decay=0.5)])
-def test_decay_shrinks_weights_that_have_no_gradient(optimizer):
+def test_weight_decay_reduces_weights_without_a_gradient(optimizer):
     (after,) = apply(optimizer, [[0.0, 0.0]], jnp.array([1.0, -2.0]))
     assert (np.abs(after) < [1, 2]).all()
     assert (np.sign(after) == [1, -1]).all()
 
 
-class TestTheLoss:
+class TestLoss:
     LOGITS = jnp.asarray(RNG.standard_normal((6, 4)), jnp.float32)
     TARGET = jnp.eye(4)[jnp.array([0, 1, 2, 3, 0, 1])]
     ONES = np.ones(4, np.float32)
@@ -135,19 +135,19 @@ class TestTheLoss:
         found = losses(self.LOGITS, self.TARGET, Loss(label_smoothing=0.1), self.ONES)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
-    def test_focuses_on_the_doubtful(self):
+    def test_focal_loss_reduces_the_loss_of_confident_examples(self):
         plain = np.asarray(losses(self.LOGITS, self.TARGET, Loss(), self.ONES))
         found = losses(self.LOGITS, self.TARGET, Loss(focal=2.0), self.ONES)
         np.testing.assert_allclose(found, (1 - np.exp(-plain)) ** 2 * plain, rtol=1e-4)
 
     @pytest.mark.parametrize("focal", [0.0, 0.5, 2.0])
-    def test_has_a_finite_gradient_where_the_network_is_sure(self, focal):
-        sure = jnp.array([[200.0, 0.0, 0.0, 0.0], [-200.0, 0.0, 0.0, 0.0]])
+    def test_has_a_finite_gradient_at_high_confidence(self, focal):
+        confident = jnp.array([[200.0, 0.0, 0.0, 0.0], [-200.0, 0.0, 0.0, 0.0]])
         target = jnp.eye(4)[jnp.array([0, 0])]
-        slope = jax.grad(lambda x: losses(x, target, Loss(focal=focal), self.ONES).sum())(sure)
+        slope = jax.grad(lambda x: losses(x, target, Loss(focal=focal), self.ONES).sum())(confident)
         assert bool(jnp.isfinite(slope).all())
 
-    def test_weighs_rare_classes_as_scikit_learn_does(self):
+    def test_class_weights_are_those_of_scikit_learn(self):
         labels = np.array([0] * 10 + [1] * 5 + [3] * 1)
         found = class_weights(labels, 4)
         expected = compute_class_weight("balanced", classes=np.array([0, 1, 3]), y=labels)
@@ -161,7 +161,7 @@ class TestTheLoss:
         ("fields", "message"),
         [({"label_smoothing": 1.0}, "label_smoothing must"), ({"focal": -1.0}, "focal must be 0")],
     )
-    def test_refuses_what_is_none(self, fields, message):
+    def test_refuses_invalid_fields(self, fields, message):
         with pytest.raises(ValueError, match=message):
             Loss(**fields)
 
@@ -170,11 +170,11 @@ FRAMING = Framing(sample_rate=8_000, seconds=0.5, frame_length=256, hop_length=1
 FRONTEND = Frontend(FRAMING, (RMS(), ZCR()), (), classes=3)
 
 
-def test_averaged_weights_follow_the_weights_and_are_what_is_judged():
+def test_averaged_weights_follow_the_weights_and_are_evaluated():
     optimizer = SGD(learning_rate=0.1).build(100, 10)
     network = CNN(filters=(4,), kernels=(3,), dense=8).build(*FRONTEND.shape, 3, nnx.Rngs(0))
     graphs, state = create(network, optimizer, averaged=True)
-    step = make_train_step(graphs, optimizer, FRONTEND, jax.random.key(0), ema=0.9)
+    step = make_train_step(StepSetup(Experiment(ema=0.9), FRONTEND, graphs, optimizer))
     batch = {
         "features": RNG.standard_normal((6, *FRONTEND.shape)).astype(np.float32),
         "label": np.arange(6, dtype=np.int32) % 3,
@@ -194,7 +194,7 @@ def test_averaged_weights_follow_the_weights_and_are_what_is_judged():
 
 
 @pytest.mark.parametrize("model", [CNN(filters=(4,), kernels=(3,), dense=8), CNNLSTM((4,), (3,), (4,), 8)])
-def test_bfloat16_computes_in_it_and_keeps_the_weights_in_float32(model):
+def test_bfloat16_is_for_computation_and_weights_stay_in_float32(model):
     optimizer = Adam(learning_rate=1e-3).build(10, 10)
     batch = {
         "features": RNG.standard_normal((6, *FRONTEND.shape)).astype(np.float32),
@@ -203,12 +203,12 @@ def test_bfloat16_computes_in_it_and_keeps_the_weights_in_float32(model):
     found = {}
     for precision in ("float32", "bfloat16"):
         graphs, state = create(model.build(*FRONTEND.shape, 3, nnx.Rngs(0)), optimizer)
-        step = make_train_step(graphs, optimizer, FRONTEND, jax.random.key(0), precision=precision)
+        step = make_train_step(StepSetup(Experiment(precision=precision), FRONTEND, graphs, optimizer))
         text = str(jax.make_jaxpr(step)(state, batch))
         assert ("bf16" in text) == (precision == "bfloat16")
         for _ in range(3):
-            state, figures = step(state, batch)
-        found[precision] = float(figures["loss"])
+            state, metrics = step(state, batch)
+        found[precision] = float(metrics["loss"])
         arrays = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
         assert {leaf.dtype for leaf in arrays} == {jnp.dtype("float32")}
     assert found["bfloat16"] != found["float32"]
@@ -223,19 +223,21 @@ RECIPE = [
 ]  # fmt: skip
 
 
-def test_a_whole_recipe_goes_on_bit_for_bit_where_it_stopped(launch, tiny, tmp_path):
-    """Interrupted after two epochs, then gone on: everything that changes is in the checkpoint."""
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
+def test_a_run_with_all_options_resumes_bit_for_bit(launch, tiny, tmp_path):
+    """Interrupted after two epochs and resumed: the checkpoint contains everything that changes."""
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
     ran = launch(f"--experiment={tiny}", f"--workdir={whole}", "--mode=train", *RECIPE, "--experiment.epochs=4")
     assert ran.status == 0, ran.err
-    # the same run, interrupted after its second epoch, as Ctrl-C does
-    run = _interrupted(launch, tiny, parts)
-    assert launch(f"--workdir={parts}", "--mode=train").status == 0
-    for one, other in zip(records.read(whole / "metrics.jsonl"), records.read(run.records), strict=True):
+    # the same run, interrupted after its second epoch as by Ctrl-C
+    run = _interrupted(launch, tiny, resumed)
+    assert launch(f"--workdir={resumed}", "--mode=train").status == 0
+    for one, other in zip(
+        records.read_records(whole / "metrics.jsonl"), records.read_records(run.records), strict=True
+    ):
         assert {k: v for k, v in one.items() if k != "clips_per_second"} == {
             k: v for k, v in other.items() if k != "clips_per_second"
         }
-    for one, other in zip(_leaves(whole), _leaves(parts), strict=True):
+    for one, other in zip(_leaves(whole), _leaves(resumed), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -255,37 +257,37 @@ def _interrupted(launch, tiny, folder):
 
 
 def _leaves(folder):
-    state = load(open_run(folder)).state
+    state = load_trained(open_run(folder)).state
     return [np.asarray(leaf) for leaf in jax.tree.leaves((state.params, state.opt_state, state.average))]
 
 
 class TestEarlyStopping:
     def test_counts_the_epochs_since_the_best_one(self):
         history = [{"validation_uar": score} for score in (0.1, 0.3, 0.2, 0.3, 0.25)]
-        assert records.exhausted(history, 3)  # 0.3 again is no better
-        assert not records.exhausted(history, 4)
-        assert not records.exhausted(history, None)
-        assert not records.exhausted([], 1)
+        assert records.stops_early(history, 3)  # an equal UAR is not better
+        assert not records.stops_early(history, 4)
+        assert not records.stops_early(history, None)
+        assert not records.stops_early([], 1)
 
-    def test_ends_a_run_which_is_finished_then(self, launch, tiny, tmp_path):
+    def test_completes_the_run(self, launch, tiny, tmp_path):
         arguments = [
             f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train", "--experiment.patience=2",
             "--experiment.epochs=50", "--experiment.optimizer.learning_rate=1e-9",
         ]  # fmt: skip
         first = launch(*arguments)
         assert first.status == 0, first.err
-        assert "stopped early: no better validation UAR for 2 epochs" in first.out
-        done = len(records.read(tmp_path / "metrics.jsonl"))
+        assert "early stopping: no better validation UAR for 2 epochs" in first.out
+        done = len(records.read_records(tmp_path / "metrics.jsonl"))
         assert 3 <= done < 50
-        assert f"training was finished: {done} epochs" in launch(*arguments).out
+        assert f"training is complete: {done} epochs" in launch(*arguments).out
         assert json.loads((tmp_path / "config.json").read_text())["patience"] == 2
 
 
-def test_a_loss_that_is_no_number_stops_with_its_step_and_keeps_the_checkpoint(launch, tiny, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_checkpoint(launch, tiny, tmp_path, monkeypatch):
     from aersut.training import step as module
 
     real = module.losses
     monkeypatch.setattr(module, "losses", lambda *arguments: real(*arguments) / jnp.float32(0) * 0)
     ran = launch(f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train")
     assert ran.status == 2
-    assert "the loss became nan in step 1; the checkpoint of the epoch before is kept. Lower" in ran.err
+    assert "the loss became nan in step 1; the checkpoint of the previous epoch is kept. Lower" in ran.err

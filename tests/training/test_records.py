@@ -1,4 +1,4 @@
-"""The metrics of each epoch survive a crash, and a resumed run records no epoch twice."""
+"""The metrics of each epoch survive a crash, and a resumed run records each epoch once."""
 
 import json
 import os
@@ -22,51 +22,51 @@ def epoch(number):
     return {"epoch": number, "train_loss": 1 / 3, "validation_uar": number / 7}
 
 
-def test_what_is_appended_is_read_in_its_order_to_the_last_digit(path):
+def test_appended_records_are_read_in_order_and_in_full_precision(path):
     for number in (1, 2, 3):
         records.append(path, epoch(number))
-    assert records.read(path) == [epoch(1), epoch(2), epoch(3)]
+    assert records.read_records(path) == [epoch(1), epoch(2), epoch(3)]
     assert [json.loads(line) for line in path.read_text().splitlines()] == [epoch(1), epoch(2), epoch(3)]
 
 
-def test_a_run_that_has_recorded_nothing_has_no_records(path):
-    assert records.read(path) == []
-    records.cut(path, 0)
+def test_a_new_run_has_no_records(path):
+    assert records.read_records(path) == []
+    records.truncate(path, 0)
     assert not path.exists()
     path.write_text("")
-    assert records.read(path) == []
+    assert records.read_records(path) == []
 
 
 @pytest.mark.parametrize("rest", ['{"epoch": 3, "train_lo', '{"epoch": 3', "\0\0\0\0", '"epoch"', "[3]", "{}", "3"])
-def test_a_line_that_a_crash_has_cut_short_is_passed_over(path, rest):
+def test_a_line_that_a_crash_left_incomplete_is_skipped(path, rest):
     for number in (1, 2):
         records.append(path, epoch(number))
     with path.open("a") as file:
         file.write(rest)
-    assert records.read(path) == [epoch(1), epoch(2)]
+    assert records.read_records(path) == [epoch(1), epoch(2)]
 
 
-def test_going_on_drops_what_came_after_the_checkpoint(path):
+def test_resuming_deletes_records_after_the_checkpoint(path):
     for number in (1, 2, 3, 4):
         records.append(path, epoch(number))
-    records.cut(path, 2)
-    assert records.read(path) == [epoch(1), epoch(2)]
+    records.truncate(path, 2)
+    assert records.read_records(path) == [epoch(1), epoch(2)]
     records.append(path, epoch(3))
-    assert records.read(path) == [epoch(1), epoch(2), epoch(3)]
+    assert records.read_records(path) == [epoch(1), epoch(2), epoch(3)]
 
 
-def test_going_on_after_a_crash_in_the_middle_of_a_line_loses_nothing_that_comes_after(path):
+def test_resuming_after_a_crash_within_a_line_keeps_later_records(path):
     records.append(path, epoch(1))
     with path.open("a") as file:
         file.write('{"epoch": 2, "train')
-    records.cut(path, 1)
+    records.truncate(path, 1)
     records.append(path, epoch(2))
-    assert records.read(path) == [epoch(1), epoch(2)]
+    assert records.read_records(path) == [epoch(1), epoch(2)]
 
 
-def test_going_on_from_the_very_start_drops_everything(path):
+def test_resuming_from_the_start_deletes_all_records(path):
     records.append(path, epoch(1))
-    records.cut(path, 0)
+    records.truncate(path, 0)
     assert path.read_text() == ""
 
 
@@ -76,13 +76,13 @@ def test_the_best_record_is_the_later_of_equal_ones_and_the_last_is_the_last():
     assert records.selected(history, "last")["epoch"] == 4
 
 
-def test_cutting_leaves_no_other_file_behind(path):
+def test_truncation_leaves_no_other_file(path):
     records.append(path, epoch(1))
-    records.cut(path, 1)
+    records.truncate(path, 1)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_run_says_with_what_it_was_trained(finished):
+def test_a_run_records_its_environment(finished):
     [session] = [json.loads(line) for line in finished.sessions.read_text().splitlines()]
     assert session["after_epoch"] == 0
     assert session["seed"] == 0
@@ -93,20 +93,20 @@ def test_a_run_says_with_what_it_was_trained(finished):
     assert session["processor"]
 
 
-def test_a_run_has_its_metrics_for_tensorboard(finished):
+def test_a_run_has_tensorboard_events(finished):
     [file] = (finished.folder / "tensorboard").iterdir()
     written = {}
     for data in _records(file.read_bytes()):
         event = event_pb2.Event.FromString(data)
         for value in event.summary.value:
             written.setdefault(value.tag, {})[event.step] = value.simple_value
-    for record in records.read(finished.records):
+    for record in records.read_records(finished.records):
         for name in ("train_loss", "validation_uar"):
             assert written[name][record["step"]] == pytest.approx(record[name], rel=1e-5)
 
 
 def _records(content):
-    """The records of a TFRecord file: length, its checksum, data, their checksum."""
+    """The records of a TFRecord file: length, checksum of the length, data, checksum of the data."""
     while content:
         length = int.from_bytes(content[:8], "little")
         yield content[12 : 12 + length]
@@ -119,5 +119,5 @@ def test_training_does_not_import_tensorflow():
     assert ran.stdout == "False\n"
 
 
-def test_a_run_has_its_curves_as_a_picture(finished):
+def test_a_run_has_a_plot_of_its_curves(finished):
     assert (finished.plots / "curves.png").read_bytes().startswith(b"\x89PNG")

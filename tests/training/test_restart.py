@@ -1,4 +1,4 @@
-"""A run that is killed goes on, and ends as if nothing had happened."""
+"""A killed run resumes, and ends with the results of an uninterrupted one."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def command(tiny, folder):
 
 
 def kill(seconds, tiny, folder):
-    """Start the training, kill it so many seconds after it has begun to train, and return the last recorded epoch."""
+    """Start a training, kill it `seconds` after its start of training, and return the last recorded epoch."""
     sessions = folder / "sessions.jsonl"
     before = len(sessions.read_text().splitlines()) if sessions.exists() else 0
     process = subprocess.Popen(command(tiny, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -41,44 +41,44 @@ def kill(seconds, tiny, folder):
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    return len(records.read(folder / "metrics.jsonl"))
+    return len(records.read_records(folder / "metrics.jsonl"))
 
 
 def weights(folder):
     run = open_run(folder)
     with Checkpoints(run.checkpoints) as checkpoints:
         last = checkpoints.last
-    best = trained.load(run)
+    best = trained.load_trained(run)
     return last, best.epoch, [np.asarray(leaf) for leaf in jax.tree.leaves((best.state.params, best.state.opt_state))]
 
 
-@pytest.mark.slow  # seven real processes: nothing else shows that a kill at any moment loses nothing
-def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_undisturbed_one(tiny, tmp_path):
-    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+@pytest.mark.slow  # seven real processes: only they show that a kill at any moment loses nothing
+def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_uninterrupted_one(tiny, tmp_path):
+    uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
     begin = time.monotonic()
-    subprocess.run(command(tiny, undisturbed), check=True, capture_output=True, timeout=300)
+    subprocess.run(command(tiny, uninterrupted), check=True, capture_output=True, timeout=300)
     compiled = Path(os.environ["AERSUT_CACHE"], "jax")
-    assert any(compiled.rglob("*-cache")), "what is compiled is kept for the next process"
-    # compiling, steps, saving and what lies between; a moment too late for one machine is too early for another
+    assert any(compiled.rglob("*-cache")), "compiled code is cached for the next process"
+    # the interval covers compilation, steps and saving on machines of different speed
     longest = (time.monotonic() - begin) / 4
     rng = np.random.default_rng(int(time.time()))
     reached = []
     while len(reached) < 5:
         moment = rng.uniform(0, longest)
-        print(f"killed {moment:.2f} s after it began")
+        print(f"killed {moment:.2f} s after its start")
         reached.append(kill(moment, tiny, killed))
-        if reached[-1] == EPOCHS:  # that was its end: once more from the start, more briefly
+        if reached[-1] == EPOCHS:  # it was complete: repeat with shorter intervals
             shutil.rmtree(killed)
             longest /= 2
             reached.clear()
     done = subprocess.run(command(tiny, killed), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
-    lines = [records.read(folder / "metrics.jsonl") for folder in (undisturbed, killed)]
+    lines = [records.read_records(folder / "metrics.jsonl") for folder in (uninterrupted, killed)]
     for record in (*lines[0], *lines[1]):
         del record["clips_per_second"]
     assert lines[0] == lines[1]
-    last, best, tree = weights(undisturbed)
+    last, best, tree = weights(uninterrupted)
     last_killed, best_killed, tree_killed = weights(killed)
     assert (last, best) == (last_killed, best_killed)
     assert last == EPOCHS
@@ -86,7 +86,7 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_undisturbed_one
         np.testing.assert_array_equal(one, other)
 
 
-def test_metrics_beyond_the_checkpoint_are_cut_off(launch, tiny, tmp_path):
+def test_records_after_the_checkpoint_are_deleted(launch, tiny, tmp_path):
     run = tmp_path / "run"
     arguments = (f"--experiment={tiny}", f"--workdir={run}", "--mode=train")
     assert launch(*arguments).status == 0
@@ -95,17 +95,17 @@ def test_metrics_beyond_the_checkpoint_are_cut_off(launch, tiny, tmp_path):
     newest = max((run / "checkpoints").iterdir(), key=lambda folder: int(folder.name))
     for file in sorted(newest.rglob("*"), reverse=True):
         file.unlink() if file.is_file() else file.rmdir()
-    newest.rmdir()  # as if the kill had come before the last checkpoint was there
+    newest.rmdir()  # as if killed before the last checkpoint was written
     path.write_text(before + '{"epoch": 4, "train_lo')
     assert launch(*arguments).status == 0
-    assert [record["epoch"] for record in records.read(path)] == [1, 2, 3]
+    assert [record["epoch"] for record in records.read_records(path)] == [1, 2, 3]
     for old, new in zip(before.splitlines(), path.read_text().splitlines(), strict=True):
         a, b = json.loads(old), json.loads(new)
         del a["clips_per_second"], b["clips_per_second"]
         assert a == b
 
 
-def test_a_checkpoint_of_another_architecture_is_refused_by_name(launch, tiny, tmp_path, finished):
+def test_a_checkpoint_of_another_architecture_is_refused(launch, tiny, tmp_path, finished):
     run = tmp_path / "run"
     run.mkdir()
     config = json.loads(finished.config.read_text())

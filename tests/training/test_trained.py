@@ -1,4 +1,4 @@
-"""Which checkpoint of a run is the trained network."""
+"""The checkpoint that is selected for evaluation and export."""
 
 import grain
 import pytest
@@ -14,7 +14,7 @@ from aersut.training.state import create
 from aersut.training.trained import selected_epoch
 
 
-def test_it_is_that_of_the_best_epoch_or_of_the_last_as_the_experiment_says(tmp_path):
+def test_it_is_the_best_or_the_last_as_the_experiment_selects(tmp_path):
     run = Run(tmp_path, Experiment())
     network = CNN(filters=(4,), kernels=(3,), dense=8).build(8, 3, 2, nnx.Rngs(0))
     state = create(network, SGD().build(10, 10))[1]
@@ -25,6 +25,6 @@ def test_it_is_that_of_the_best_epoch_or_of_the_last_as_the_experiment_says(tmp_
     assert selected_epoch(Run(tmp_path, Experiment(select="last"))) == 3
 
 
-def test_a_run_without_a_checkpoint_is_named(tmp_path):
+def test_a_run_without_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(UserError, match=f"run {tmp_path} has no checkpoint yet"):
         selected_epoch(Run(tmp_path, Experiment(select="last")))

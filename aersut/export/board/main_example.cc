@@ -1,11 +1,11 @@
-// From microphone to emotion with TensorFlow Lite Micro.
+// Speech emotion recognition from a microphone with TensorFlow Lite Micro.
 //
-// Samples go into a ring from the microphone's interrupt. As soon as there is a frame of them, frontend.tflite makes it
-// features, in the numbers that the classifier takes; the frames of one window are kept in a second ring, and every
-// kStride frames the classifier reads them. Its probabilities are smoothed, and an emotion that is likely enough is
-// reported.
+// The microphone's interrupt writes samples to a ring buffer. For each complete frame of samples, frontend.tflite
+// computes one frame of features, quantized like the classifier's input. A second ring buffer holds the frames of one
+// window, and the classifier runs on it every kStride frames. An exponential moving average smooths the probabilities.
+// The most probable emotion is printed, or "uncertain" if its probability is below kConfidence.
 //
-// To port it, write StartMicrophone() for your board, and link TensorFlow Lite Micro and model_data.cc.
+// To port it, implement StartMicrophone() for your board, and link TensorFlow Lite Micro and model_data.cc.
 
 #include <string.h>
 
@@ -20,72 +20,72 @@
 #include "tensorflow/lite/schema/schema_generated.h"
 #include "test_vectors.h"
 
-// What you write: start a microphone of 16 bits, mono, at AERSUT_SAMPLE_RATE, whose interrupt calls OnSamples() with
-// each block that it has recorded.
+// Implement for your board: start recording 16-bit mono samples at AERSUT_SAMPLE_RATE. The interrupt handler or DMA
+// callback passes each block of samples to OnSamples().
 void StartMicrophone();
 
 void OnSamples(const int16_t* samples, int count);
 
 namespace {
 
-constexpr int kStride = AERSUT_FRAMES_PER_SECOND / 2 > 0 ? AERSUT_FRAMES_PER_SECOND / 2 : 1;  // twice a second
-constexpr float kSmoothing = 0.4f;   // the share of the latest probabilities; 1 for no smoothing
-constexpr float kConfidence = 0.5f;  // what is less likely than that is not reported
+constexpr int kStride = AERSUT_FRAMES_PER_SECOND / 2 > 0 ? AERSUT_FRAMES_PER_SECOND / 2 : 1;  // frames in half a second
+constexpr float kSmoothing = 0.4f;   // weight of the newest window in the moving average; 1 disables smoothing
+constexpr float kConfidence = 0.5f;  // threshold of the smoothed probability
 
 alignas(16) uint8_t frontend_arena[AERSUT_FRONTEND_ARENA];
 alignas(16) uint8_t classifier_arena[AERSUT_CLASSIFIER_ARENA];
 
 int16_t sample_ring[AERSUT_SAMPLE_RING];
-std::atomic<uint32_t> recorded{0};  // samples so far
-uint32_t taken = 0;                 // of them, those that frames have been made of
+std::atomic<uint32_t> written{0};  // samples written to sample_ring since the start
+uint32_t consumed = 0;             // samples read from sample_ring since the start
 
 int8_t frame_ring[AERSUT_FRAMES * AERSUT_CHANNELS];
-uint32_t frames = 0;  // so far
+uint32_t frames = 0;  // frames written to frame_ring since the start
 
 float smoothed[AERSUT_CLASSES];
 
-// Returns the next frame, AERSUT_FRAME_LENGTH samples and the one before them, or null while it is not complete. The
-// first frame may begin with silence, as in training.
+// Returns the input of the frontend: the previous sample and the AERSUT_FRAME_LENGTH samples of the next frame. Returns
+// nullptr while the frame is incomplete. In the first frame, zeros precede AERSUT_FIRST_SAMPLES samples.
 const int16_t* NextFrame() {
-  constexpr uint32_t kKept = 1 + (AERSUT_FRAME_LENGTH > AERSUT_HOP_LENGTH ? AERSUT_FRAME_LENGTH : AERSUT_HOP_LENGTH);
-  static int16_t kept[kKept];
-  static uint32_t missing = AERSUT_FIRST_SAMPLES;
-  const uint32_t waiting = recorded.load(std::memory_order_acquire) - taken;
-  if (waiting < missing) return nullptr;
-  if (waiting > AERSUT_SAMPLE_RING) {
-    MicroPrintf("too slow: %u samples are lost", static_cast<unsigned>(waiting - missing));
-    taken += waiting - missing;
+  constexpr uint32_t kSize = 1 + (AERSUT_FRAME_LENGTH > AERSUT_HOP_LENGTH ? AERSUT_FRAME_LENGTH : AERSUT_HOP_LENGTH);
+  static int16_t latest[kSize];  // the samples that were read last
+  static uint32_t needed = AERSUT_FIRST_SAMPLES;
+  const uint32_t available = written.load(std::memory_order_acquire) - consumed;
+  if (available < needed) return nullptr;
+  if (available > AERSUT_SAMPLE_RING) {
+    MicroPrintf("sample ring buffer overrun: %u samples lost", static_cast<unsigned>(available - needed));
+    consumed += available - needed;
   }
-  memmove(kept, kept + missing, (kKept - missing) * sizeof(int16_t));
-  for (uint32_t i = kKept - missing; i < kKept; ++i) kept[i] = sample_ring[taken++ % AERSUT_SAMPLE_RING];
-  missing = AERSUT_HOP_LENGTH;
-  return kept + kKept - (1 + AERSUT_FRAME_LENGTH);
+  memmove(latest, latest + needed, (kSize - needed) * sizeof(int16_t));
+  for (uint32_t i = kSize - needed; i < kSize; ++i) latest[i] = sample_ring[consumed++ % AERSUT_SAMPLE_RING];
+  needed = AERSUT_HOP_LENGTH;
+  return latest + kSize - (1 + AERSUT_FRAME_LENGTH);
 }
 
-// Runs a model on `count` input values; returns its output, or null.
+// Copies `count` values to the input tensor and runs the model; returns its output tensor, or nullptr on error.
 template <typename Value>
 const int8_t* Run(tflite::MicroInterpreter& model, const Value* input, int count) {
   memcpy(model.typed_input_tensor<Value>(0), input, count * sizeof(Value));
   return model.Invoke() == kTfLiteOk ? model.typed_output_tensor<int8_t>(0) : nullptr;
 }
 
-// Classifies the ring of frames, the oldest first, and updates the smoothed probabilities.
+// Classifies the window in frame_ring and updates the smoothed probabilities; returns false on error.
 bool Classify(tflite::MicroInterpreter& classifier) {
-  static int8_t window[sizeof(frame_ring)];
+  static int8_t window[sizeof(frame_ring)];  // the frames in order of time
   const uint32_t oldest = frames % AERSUT_FRAMES * AERSUT_CHANNELS;
   memcpy(window, frame_ring + oldest, sizeof(frame_ring) - oldest);
   memcpy(window + sizeof(frame_ring) - oldest, frame_ring, oldest);
   const int8_t* output = Run(classifier, window, sizeof(window));
   if (output == nullptr) return false;
-  const float share = frames == AERSUT_FRAMES ? 1.0f : kSmoothing;  // there is nothing before the first window
+  const float weight = frames == AERSUT_FRAMES ? 1.0f : kSmoothing;  // the first window initializes the average
   for (int i = 0; i < AERSUT_CLASSES; ++i) {
     const float probability = (output[i] - AERSUT_OUTPUT_ZERO_POINT) * AERSUT_OUTPUT_SCALE;
-    smoothed[i] += share * (probability - smoothed[i]);
+    smoothed[i] += weight * (probability - smoothed[i]);
   }
   return true;
 }
 
-void Report() {
+void PrintEmotion() {
   int best = 0;
   for (int i = 1; i < AERSUT_CLASSES; ++i) {
     if (smoothed[i] > smoothed[best]) best = i;
@@ -94,23 +94,24 @@ void Report() {
   MicroPrintf("%s %d %%", smoothed[best] < kConfidence ? "uncertain" : aersut_labels[best], percent);
 }
 
-// Checks that this board gives what it should. Kernels that are optimized for a processor may round differently.
-bool Same(const int8_t* found, const int8_t* expected, int count, int most) {
-  for (int i = 0; found != nullptr && i < count; ++i) {
-    const int difference = found[i] - expected[i];
-    if (difference > most || difference < -most) return false;
+// Compares int8 outputs. Optimized kernels may round differently from the reference kernels.
+bool AllClose(const int8_t* output, const int8_t* expected, int count, int tolerance) {
+  for (int i = 0; output != nullptr && i < count; ++i) {
+    const int difference = output[i] - expected[i];
+    if (difference > tolerance || difference < -tolerance) return false;
   }
-  return found != nullptr;
+  return output != nullptr;
 }
 
+// Runs both models on the test vectors and compares their outputs.
 bool SelfTest(tflite::MicroInterpreter& frontend, tflite::MicroInterpreter& classifier) {
   for (int i = 0; i < AERSUT_TEST_FRAMES; ++i) {
-    const int8_t* found = Run(frontend, aersut_test_samples[i], 1 + AERSUT_FRAME_LENGTH);
-    if (!Same(found, aersut_test_frames[i], AERSUT_CHANNELS, 1)) return false;
+    const int8_t* output = Run(frontend, aersut_test_samples[i], 1 + AERSUT_FRAME_LENGTH);
+    if (!AllClose(output, aersut_test_frames[i], AERSUT_CHANNELS, 1)) return false;
   }
   for (int i = 0; i < AERSUT_TEST_WINDOWS; ++i) {
-    const int8_t* found = Run(classifier, aersut_test_windows[i], AERSUT_FRAMES * AERSUT_CHANNELS);
-    if (!Same(found, aersut_test_probabilities[i], AERSUT_CLASSES, 6)) return false;
+    const int8_t* output = Run(classifier, aersut_test_windows[i], AERSUT_FRAMES * AERSUT_CHANNELS);
+    if (!AllClose(output, aersut_test_probabilities[i], AERSUT_CLASSES, 6)) return false;
   }
   return true;
 }
@@ -118,9 +119,9 @@ bool SelfTest(tflite::MicroInterpreter& frontend, tflite::MicroInterpreter& clas
 }  // namespace
 
 void OnSamples(const int16_t* samples, int count) {
-  uint32_t place = recorded.load(std::memory_order_relaxed);
-  for (int i = 0; i < count; ++i) sample_ring[place++ % AERSUT_SAMPLE_RING] = samples[i];
-  recorded.store(place, std::memory_order_release);
+  uint32_t index = written.load(std::memory_order_relaxed);
+  for (int i = 0; i < count; ++i) sample_ring[index++ % AERSUT_SAMPLE_RING] = samples[i];
+  written.store(index, std::memory_order_release);
 }
 
 int main() {
@@ -133,21 +134,21 @@ int main() {
                                              sizeof(classifier_arena));
   if (frontend.AllocateTensors() != kTfLiteOk || classifier.AllocateTensors() != kTfLiteOk) return 1;
   if (!SelfTest(frontend, classifier)) {
-    MicroPrintf("this board does not give what test_vectors.h expects");
+    MicroPrintf("self-test failed: a model does not run, or its output differs from test_vectors.h");
     return 1;
   }
 
   StartMicrophone();
   while (true) {
     const int16_t* samples = NextFrame();
-    if (samples == nullptr) continue;  // a good place to sleep until the next interrupt
+    if (samples == nullptr) continue;  // a low-power board sleeps here until the next interrupt
     const int8_t* frame = Run(frontend, samples, 1 + AERSUT_FRAME_LENGTH);
     if (frame == nullptr) return 1;
     memcpy(frame_ring + frames % AERSUT_FRAMES * AERSUT_CHANNELS, frame, AERSUT_CHANNELS);
     ++frames;
     if (frames >= AERSUT_FRAMES && (frames - AERSUT_FRAMES) % kStride == 0) {
       if (!Classify(classifier)) return 1;
-      Report();
+      PrintEmotion();
     }
   }
 }

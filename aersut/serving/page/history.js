@@ -1,7 +1,7 @@
-// What has been heard: columns for the pictures, predictions for the timeline, the table and the CSV file.
+// History of a session: display frames for the plots; predictions for the timeline, the table and the CSV file.
 
-const LIVE = 10; // seconds in the pictures of a live stream
-const MINUTE = 60;
+const PLOT_SECONDS = 10; // of a live stream
+const TIMELINE_SECONDS = 60;
 
 export class History {
   constructor() {
@@ -9,28 +9,28 @@ export class History {
   }
 
   clear() {
-    this.recording = null; // how long the file is, or null for a microphone
-    this.columns = [];
+    this.recording = null; // duration of the file in seconds, or null for a microphone
+    this.frames = [];
     this.predictions = [];
-    this.offset = 0; // where the present connection began
+    this.offset = 0; // start of the present connection
     this.end = 0;
   }
 
-  /** A new connection goes on where the last one ended. */
+  /** Append a new connection to the end of the previous one. */
   resume() {
     this.offset = this.end;
   }
 
-  addColumns({ start, hop, ...values }) {
+  addFrames({ start, hop, ...values }) {
     values.rms.forEach((rms, i) => {
-      const column = { start: this.offset + start + i * hop, hop, rms };
-      for (const name of ["low", "high", "zcr", "mel", "mfcc"]) column[name] = values[name][i];
-      this.columns.push(column);
-      this.end = column.start + hop;
+      const frame = { start: this.offset + start + i * hop, hop, rms };
+      for (const name of ["low", "high", "zcr", "mel", "mfcc"]) frame[name] = values[name][i];
+      this.frames.push(frame);
+      this.end = frame.start + hop;
     });
     if (this.recording === null) {
-      const gone = this.columns.findIndex((column) => column.start >= this.end - LIVE - 1);
-      if (gone > 64) this.columns.splice(0, gone);
+      const expired = this.frames.findIndex((frame) => frame.start >= this.end - PLOT_SECONDS - 1);
+      if (expired > 64) this.frames.splice(0, expired);
     }
   }
 
@@ -40,14 +40,14 @@ export class History {
     this.end = Math.max(this.end, this.offset + end);
   }
 
-  /** [from, to] in seconds, of the pictures of the sound. */
-  get span() {
-    return this.recording === null ? [this.end - LIVE, this.end] : [0, this.recording];
+  /** [from, to] in seconds of the waveform and the feature plots. */
+  get plotSpan() {
+    return this.recording === null ? [this.end - PLOT_SECONDS, this.end] : [0, this.recording];
   }
 
-  /** [from, to] in seconds, of the timeline. */
-  get past() {
-    return this.recording === null ? [this.end - MINUTE, this.end] : [0, this.recording];
+  /** [from, to] in seconds of the timeline. */
+  get timelineSpan() {
+    return this.recording === null ? [this.end - TIMELINE_SECONDS, this.end] : [0, this.recording];
   }
 
   csv(labels) {
@@ -56,8 +56,8 @@ export class History {
       one.start.toFixed(3), one.end.toFixed(3), one.emotion ?? "", one.confidence, one.model, one.milliseconds,
       ...names.map((name) => one.probabilities[name] ?? ""),
     ]);
-    const head = ["start", "end", "emotion", "confidence", "model", "milliseconds", ...names];
-    return [head, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
+    const header = ["start", "end", "emotion", "confidence", "model", "milliseconds", ...names];
+    return [header, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
   }
 }
 

@@ -1,32 +1,32 @@
-// The page: what the controls do, and what is said in words. The pictures are in pictures.js.
+// The page's controls and texts. The plots are in plots.js.
 import { clock, History } from "./history.js";
-import { colour, draw } from "./pictures.js";
-import { judge, Microphone } from "./sources.js";
+import { colour, draw } from "./plots.js";
+import { Microphone, predict } from "./sources.js";
 
 const $ = (id) => document.getElementById(id);
 const history = new History();
-let about; // what the server told of itself
+let server; // models and limits of the server
 let microphone = null;
-let upload = null; // what ends the file that is being judged
+let upload = null; // AbortController of the file that is being classified
 let retry = null;
-let changed = true; // there is something new to draw
-let lastSpoken = { text: "", at: 0 };
+let changed = true; // the plots are out of date
+let lastAnnouncement = { emotion: "", at: 0 };
 
-const model = () => about.models.find((one) => one.name === $("model").value);
+const model = () => server.models.find((one) => one.name === $("model").value);
 
 async function begin() {
-  const answer = await fetch("models");
-  if (!answer.ok) throw new Error(`The monitor answered ${answer.status}.`);
-  about = await answer.json();
-  $("model").replaceChildren(...about.models.map(({ name }) => new Option(name)));
+  const response = await fetch("models");
+  if (!response.ok) throw new Error(`The monitor responded with status ${response.status}.`);
+  server = await response.json();
+  $("model").replaceChildren(...server.models.map(({ name }) => new Option(name)));
   for (const id of ["microphone", "file", "model"]) $(id).disabled = false;
-  $("microphone").onclick = () => (microphone ? stop() : listen());
-  $("file").onchange = () => $("file").files[0] && judgeFile($("file").files[0]);
-  $("model").onchange = chosen;
+  $("microphone").onclick = () => (microphone ? stop() : start());
+  $("file").onchange = () => $("file").files[0] && predictFile($("file").files[0]);
+  $("model").onchange = selectModel;
   $("download").onclick = download;
   $("clear").onclick = clear;
-  say("Ready.");
-  chosen();
+  report("Ready.");
+  selectModel();
   requestAnimationFrame(paint);
 }
 
@@ -36,49 +36,49 @@ function paint() {
   requestAnimationFrame(paint);
 }
 
-function say(status, problem = "") {
+function report(status, problem = "") {
   $("status").textContent = status;
   if ($("problem").textContent !== problem) $("problem").textContent = problem;
 }
 
-// ---- listening
+// ---- microphone
 
-async function listen() {
+async function start() {
   upload?.abort();
   if (history.recording !== null) clear();
-  const opened = new Microphone(hear, lost);
+  const opened = new Microphone(receive, closed);
   microphone = opened;
-  pressed(true);
+  setPressed(true);
   try {
     await opened.open();
   } catch (error) {
     stop();
-    say("Not listening.", error.message);
+    report("Microphone off.", error.message);
     return;
   }
   if (microphone === opened) connect();
-  else opened.close(); // stopped while the browser was asking
+  else opened.close(); // stopped while the browser asked for permission
 }
 
 function connect() {
   history.resume();
   microphone.connect($("model").value);
-  say(`Listening; the first result comes after ${model().seconds} s of sound.`);
+  report(`Streaming; the first prediction appears after ${model().seconds} s of audio.`);
 }
 
-function lost(reason) {
+function closed(reason) {
   if (reason !== null) {
     stop();
-    say("Not listening.", reason);
+    report("Microphone off.", reason);
     return;
   }
   const refused = $("problem").textContent;
   if (refused) {
     stop();
-    say("Not listening.", refused);
+    report("Microphone off.", refused);
     return;
   }
-  say("Trying to connect again …", "The connection to the monitor is lost.");
+  report("Reconnecting …", "The connection to the monitor is lost.");
   retry = setTimeout(() => {
     if (!microphone) return;
     history.resume();
@@ -91,85 +91,85 @@ function stop() {
   clearTimeout(retry);
   microphone?.close();
   microphone = null;
-  pressed(false);
-  say("Not listening.", $("problem").textContent);
+  setPressed(false);
+  report("Microphone off.", $("problem").textContent);
 }
 
-function pressed(on) {
+function setPressed(on) {
   $("microphone").setAttribute("aria-pressed", on);
-  $("microphone").textContent = on ? "Stop listening" : "Listen to the microphone";
+  $("microphone").textContent = on ? "Stop microphone" : "Start microphone";
 }
 
 // ---- files
 
-async function judgeFile(file) {
+async function predictFile(file) {
   if (microphone) stop();
   upload?.abort();
   clear();
   $("file").value = "";
-  if (file.size > about.upload) {
-    say("", `${file.name} is larger than ${Math.round(about.upload / 2 ** 20)} MB.`);
+  if (file.size > server.upload) {
+    report("", `${file.name} is larger than ${Math.round(server.upload / 2 ** 20)} MB.`);
     return;
   }
-  const mine = (upload = new AbortController());
-  say(`Judging ${file.name} …`);
+  const controller = (upload = new AbortController());
+  report(`Classifying ${file.name} …`);
   try {
     let finished = false;
-    await judge(file, $("model").value, (message) => {
+    await predict(file, $("model").value, (message) => {
       finished ||= "done" in message || "error" in message;
-      hear(message);
-    }, mine.signal);
-    if (mine.signal.aborted) return;
+      receive(message);
+    }, controller.signal);
+    if (controller.signal.aborted) return;
     if (!finished) throw new Error(`${file.name}: the connection to the monitor is lost.`);
-    say(`${file.name}, ${clock(history.recording)}, ${history.predictions.length} windows.`, $("problem").textContent);
+    report(`${file.name}, ${clock(history.recording)}, ${history.predictions.length} windows.`, $("problem").textContent);
   } catch (error) {
-    say("", error.message);
+    report("", error.message);
   }
 }
 
-// ---- what is heard
+// ---- messages
 
-function hear(message) {
-  const { columns, prediction, recording, warning, error } = message;
-  if (columns) history.addColumns(columns);
+function receive(message) {
+  const { frames, prediction, recording, warning, error } = message;
+  if (frames) history.addFrames(frames);
   if (recording) {
     history.recording = recording.seconds;
-    titles();
+    setTitles();
   }
-  if (recording?.warning) say($("status").textContent, `The file ${recording.warning}`);
-  if (warning) say("Listening.", warning[0].toUpperCase() + warning.slice(1));
-  if (error) say($("status").textContent, error[0].toUpperCase() + error.slice(1));
+  if (recording?.warning) report($("status").textContent, `The file ${recording.warning}`);
+  if (warning) report("Streaming.", warning[0].toUpperCase() + warning.slice(1));
+  if (error) report($("status").textContent, error[0].toUpperCase() + error.slice(1));
   if (prediction) show({ ...prediction, model: $("model").value });
   changed = true;
 }
 
 function show(prediction) {
-  const shown = microphone?.since(prediction.end);
+  const latency = microphone?.since(prediction.end);
   history.addPrediction(prediction);
   const { emotion, confidence, probabilities, milliseconds } = prediction;
   $("emotion").textContent = emotion ?? "silence";
   $("emotion").dataset.emotion = emotion ?? "silence";
   $("emotion").style.setProperty("--mark", emotion ? colour(emotion, model().labels) : "var(--silence)");
-  $("confidence").textContent = emotion ? `${percent(confidence)} confident` : "nobody speaks";
+  $("confidence").textContent = emotion ? `confidence ${percent(confidence)}` : "no speech detected (VAD)";
   for (const bar of $("bars").children) {
     const value = probabilities[bar.dataset.label] ?? 0;
     bar.querySelector("progress").value = value;
     bar.querySelector("output").textContent = emotion ? percent(value) : "";
   }
   $("inference").textContent = emotion && milliseconds ? `${milliseconds.toFixed(1)} ms` : "–";
-  $("shown").textContent = shown == null ? "–" : `${Math.round(shown)} ms`;
-  if (shown != null && $("status").textContent !== "Listening.") say("Listening.", $("problem").textContent);
+  $("latency").textContent = latency == null ? "–" : `${Math.round(latency)} ms`;
+  if (latency != null && $("status").textContent !== "Streaming.") report("Streaming.", $("problem").textContent);
   for (const id of ["download", "clear"]) $(id).disabled = false;
-  speak(emotion ? `${emotion}, ${percent(confidence)}` : "silence", emotion ?? "silence");
+  announce(emotion ? `${emotion}, ${percent(confidence)}` : "silence", emotion ?? "silence");
   addRow(history.predictions.at(-1));
 }
 
-/** To screen readers: what is new, and not more often than every two seconds. */
-function speak(text, what) {
+/** Announce a new emotion to screen readers, at most every two seconds. */
+function announce(text, emotion) {
   const now = performance.now();
-  if (what === lastSpoken.text || now - lastSpoken.at < 2000) return;
-  lastSpoken = { text: what, at: now };
-  $("spoken").textContent = text;
+  if (emotion === lastAnnouncement.emotion || now - lastAnnouncement.at < 2000) return;
+  lastAnnouncement = { emotion, at: now };
+  $("announcement").textContent = text;
 }
 
 function addRow({ start, end, emotion, confidence }) {
@@ -180,9 +180,9 @@ function addRow({ start, end, emotion, confidence }) {
   if ($("rows").rows.length > 120) $("rows").deleteRow(-1);
 }
 
-function titles() {
+function setTitles() {
   const whole = history.recording !== null;
-  $("timeline-title").textContent = whole ? "Emotions, whole file" : "Emotions, last minute";
+  $("timeline-title").textContent = whole ? "Class probabilities, whole file" : "Class probabilities, last minute";
   $("waveform-title").textContent = whole ? "Waveform, whole file" : "Waveform, last 10 s";
 }
 
@@ -190,7 +190,7 @@ const percent = (value) => `${Math.round(100 * value)} %`;
 
 // ---- the other controls
 
-function chosen() {
+function selectModel() {
   const { labels } = model();
   $("bars").replaceChildren(...labels.map((label) => {
     const bar = document.createElement("li");
@@ -222,13 +222,13 @@ function clear() {
   $("emotion").dataset.emotion = "";
   $("emotion").style.removeProperty("--mark");
   $("confidence").textContent = "\u00a0";
-  $("inference").textContent = $("shown").textContent = "–";
+  $("inference").textContent = $("latency").textContent = "–";
   for (const bar of $("bars").children) {
     bar.querySelector("progress").value = 0;
     bar.querySelector("output").textContent = "";
   }
   for (const id of ["download", "clear"]) $(id).disabled = true;
-  titles();
+  setTitles();
   changed = true;
 }
 
@@ -240,6 +240,6 @@ function download() {
   URL.revokeObjectURL(link.href);
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chosen());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => selectModel());
 addEventListener("resize", () => (changed = true));
-begin().catch((error) => say("", error.message));
+begin().catch((error) => report("", error.message));

@@ -1,33 +1,33 @@
-// Where sound comes from: a microphone over a WebSocket, or a file. Both give the same messages.
+// Audio sources: a microphone over a WebSocket, and a file upload. Both return the same messages.
 
 export class Microphone {
-  /** Samples go to the server as they are heard; `hear(message)` is told what it answers, `lost()` that it is gone. */
-  constructor(hear, lost) {
-    this.hear = hear;
-    this.lost = lost;
-    this.sent = []; // [seconds of sound sent so far, when], to tell how long a result took
+  /** Streams samples to the server. Calls `onMessage(message)`, and `onClose(reason)` when the stream ends. */
+  constructor(onMessage, onClose) {
+    this.onMessage = onMessage;
+    this.onClose = onClose;
+    this.sent = []; // [seconds of audio sent so far, time], to measure the latency of a prediction
   }
 
   async open() {
     if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Error("This browser gives no microphone to this page: it has to come from localhost, or by https.");
+      throw new Error("The browser allows the microphone only on pages from localhost, or over https.");
     }
     try {
-      // as it was recorded for the corpora: nothing of what the browser does for telephone calls
+      // unprocessed, as in the corpora: without the browser's processing for calls
       const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
       this.stream = await navigator.mediaDevices.getUserMedia({ audio });
     } catch (error) {
-      throw new Error(WHY[error.name] ?? `The microphone cannot be opened: ${error.message}`);
+      throw new Error(REASONS[error.name] ?? `The microphone cannot be opened: ${error.message}`);
     }
     this.context = new AudioContext();
     await this.context.audioWorklet.addModule("worklet.js");
     this.tap = new AudioWorkletNode(this.context, "tap", { numberOfOutputs: 0 });
     this.context.createMediaStreamSource(this.stream).connect(this.tap);
-    this.stream.getAudioTracks()[0].addEventListener("ended", () => this.lost("The microphone is gone."));
+    this.stream.getAudioTracks()[0].addEventListener("ended", () => this.onClose("The microphone was disconnected."));
   }
 
   connect(model) {
-    const address = new URL("listen", location.href);
+    const address = new URL("stream", location.href);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = (this.socket = new WebSocket(address));
     let samples = 0;
@@ -42,11 +42,11 @@ export class Microphone {
         if (this.sent.length > 250) this.sent.shift();
       };
     };
-    socket.onmessage = ({ data }) => this.socket === socket && this.hear(JSON.parse(data));
-    socket.onclose = () => this.socket === socket && this.lost(null);
+    socket.onmessage = ({ data }) => this.socket === socket && this.onMessage(JSON.parse(data));
+    socket.onclose = () => this.socket === socket && this.onClose(null);
   }
 
-  /** Milliseconds since the sound at `seconds` had been heard; null where it is too long ago. */
+  /** Milliseconds since the audio at `seconds` was recorded; null if it is too old. */
   since(seconds) {
     const found = this.sent.find(([until]) => until >= seconds);
     return found ? performance.now() - found[1] : null;
@@ -65,33 +65,33 @@ export class Microphone {
   }
 }
 
-const WHY = {
+const REASONS = {
   NotAllowedError: "The browser refused the microphone. Allow it for this page, then try again.",
-  NotFoundError: "There is no microphone.",
+  NotFoundError: "No microphone was found.",
   NotReadableError: "The microphone is in use by another program, or does not work.",
 };
 
-/** Send a file, and tell `hear` what is in it, message by message. */
-export async function judge(file, model, hear, signal) {
-  let answer;
+/** Upload an audio file; calls `onMessage` with each message of the response. */
+export async function predict(file, model, onMessage, signal) {
+  let response;
   try {
-    const address = `judge?model=${encodeURIComponent(model)}`;
-    answer = await fetch(address, { method: "POST", body: file, signal });
+    const address = `predict?model=${encodeURIComponent(model)}`;
+    response = await fetch(address, { method: "POST", body: file, signal });
   } catch (error) {
     if (error.name === "AbortError") return;
-    throw new Error("The file could not be sent: the monitor does not answer.");
+    throw new Error("The file could not be sent: the monitor does not respond.");
   }
-  if (!answer.ok) {
-    const said = await answer.json().catch(() => ({ error: `the monitor answered ${answer.status}.` }));
-    throw new Error(`${file.name}: ${said.error}`);
+  if (!response.ok) {
+    const answer = await response.json().catch(() => ({ error: `the monitor responded with status ${response.status}.` }));
+    throw new Error(`${file.name}: ${answer.error}`);
   }
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
     const { done, value } = await reader.read().catch(() => ({ done: true }));
     if (done || signal.aborted) return;
     const lines = (rest + value).split("\n");
     rest = lines.pop();
-    for (const line of lines) hear(JSON.parse(line));
+    for (const line of lines) onMessage(JSON.parse(line));
   }
 }

@@ -1,4 +1,4 @@
-// On the audio thread: the mean of the channels as 16-bit samples, some 40 ms at a time.
+// AudioWorklet processor: averages the channels and posts blocks of about 40 ms as 16-bit samples.
 class Tap extends AudioWorkletProcessor {
   constructor() {
     super();
@@ -7,7 +7,7 @@ class Tap extends AudioWorkletProcessor {
   }
 
   process([channels]) {
-    if (!channels.length) return true; // the microphone is not there yet
+    if (!channels.length) return true; // the microphone is not connected yet
     for (let i = 0; i < channels[0].length; i++) {
       let sum = 0;
       for (const channel of channels) sum += channel[i];

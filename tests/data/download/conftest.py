@@ -1,4 +1,4 @@
-"""Corpora fetched from a server on loopback."""
+"""Corpora downloaded from a server on loopback."""
 
 import dataclasses
 import threading
@@ -6,12 +6,12 @@ import threading
 import pytest
 
 from aersut.data.download import SOURCES, download
-from tests.data.download.server import NAMES, SPEECH, Server, md5, packed, pointer, sound
+from tests.data.download.server import NAMES, SPEECH, Server, audio_bytes, md5, packed, pointer
 
 
 @pytest.fixture
 def server(monkeypatch):
-    """A running server, gone after the test."""
+    """A running server, stopped after the test."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Server() as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
@@ -25,7 +25,7 @@ def server(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """A cache of this test's own."""
+    """An empty cache folder."""
     monkeypatch.setenv("AERSUT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache/downloads"
 
@@ -38,7 +38,7 @@ def root(tmp_path):
 
 @pytest.fixture
 def ravdess(server, root):
-    """Download RAVDESS from the server, which has another archive at will."""
+    """Download RAVDESS from the server, optionally with another archive."""
 
     def run(content=SPEECH, checksum=None, attempts=3, serve=True, **changes):
         if serve:
@@ -57,10 +57,10 @@ def ravdess(server, root):
 def cremad(server, root):
     """Download CREMA-D from the server."""
     for name in NAMES:
-        server.files[f"/media/{name}"] = sound(name)
+        server.files[f"/media/{name}"] = audio_bytes(name)
     server.files["/master.zip"] = packed(
         [("CREMA-D-master/README.md", "of no use here")]
-        + [(f"CREMA-D-master/AudioWAV/{name}", pointer(sound(name))) for name in NAMES]
+        + [(f"CREMA-D-master/AudioWAV/{name}", pointer(audio_bytes(name))) for name in NAMES]
     )
 
     def run(attempts=3, **changes):

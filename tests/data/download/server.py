@@ -1,4 +1,4 @@
-"""A server on loopback that breaks off, lies, changes and attacks like the ones out there, and what it serves."""
+"""A server on loopback with the faults of real ones (broken connections, wrong data, attacks), and its files."""
 
 import hashlib
 import http.server
@@ -11,8 +11,8 @@ CLIPS = [f"03-01-0{emotion}-01-01-01-{actor:02}" for actor in (1, 2) for emotion
 NAMES = [f"{speaker}_DFA_{emotion}_XX.wav" for speaker in (1001, 1002) for emotion in ("ANG", "NEU", "SAD")]
 
 
-def sound(seed, length=20_000):
-    """Bytes that begin like a wav file and do not pack."""
+def audio_bytes(seed, length=20_000):
+    """Bytes with the header of a WAV file that cannot be compressed."""
     return b"RIFF" + random.Random(seed).randbytes(length)
 
 
@@ -26,21 +26,21 @@ def packed(members):
 
 
 def pointer(content):
-    """What Git LFS leaves in the place of a file."""
+    """The Git LFS pointer of a file."""
     oid = hashlib.sha256(content).hexdigest()
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(content)}\n"
 
 
 def md5(content):
-    """The checksum of a whole archive, as Zenodo gives it."""
+    """The checksum of an archive in Zenodo's notation."""
     return f"md5:{hashlib.md5(content).hexdigest()}"
 
 
-SPEECH = packed((f"Actor_{clip[-2:]}/{clip}.wav", sound(clip)) for clip in CLIPS)
+SPEECH = packed((f"Actor_{clip[-2:]}/{clip}.wav", audio_bytes(clip)) for clip in CLIPS)
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `files` by path; the first answers can be spoilt."""
+    """Serves `files` by path; the first answers can be faulty."""
 
     daemon_threads = False
 
@@ -55,15 +55,15 @@ class Server(http.server.ThreadingHTTPServer):
 
     @property
     def url(self):
-        """Where it is."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request, client_address):
-        """A client that hangs up is none of ours."""
+        """Ignore errors of a closed connection."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """One request."""
+    """Handler of one request."""
 
     def do_GET(self):
         server = self.server

@@ -1,33 +1,33 @@
-"""Connections break, servers lie and change; a download goes on, and takes nothing for whole that is not."""
+"""Broken connections and changed files: a download is resumed, and never accepted before it is complete."""
 
 import socket
 
 import pytest
 
 from aersut.corpora import Ravdess
-from aersut.data.web import BLOCK
+from aersut.data.http_download import BLOCK
 from aersut.errors import UserError
 from tests.data.download.server import SPEECH, files, md5
 
 
 class TestABrokenConnection:
-    def test_goes_on_where_it_broke(self, ravdess, server, root):
+    def test_is_resumed_at_the_last_byte(self, ravdess, server, root):
         server.breaks = [2 * BLOCK, 3 * BLOCK + 1]
         ravdess()
         assert [asked for _, asked in server.asked] == [None, f"bytes={2 * BLOCK}-", f"bytes={5 * BLOCK}-"]
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_that_breaks_again_and_again_is_patient_while_bytes_come(self, ravdess, server, root):
+    def test_is_resumed_without_limit_while_bytes_arrive(self, ravdess, server, root):
         server.breaks = [BLOCK] * 10
         ravdess(attempts=2)
         assert len(server.asked) == 11
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_ends_with_what_is_there_and_the_next_command_goes_on(self, ravdess, server, root, cache):
+    def test_keeps_the_partial_file_and_the_next_command_resumes(self, ravdess, server, root, cache):
         server.breaks = [8 * BLOCK, 0]
         with pytest.raises(
             UserError,
-            match=r"broke the connection at 0\.1 MB of 0\.1 MB, 2 times.*0\.1 MB of it are kept.*same command",
+            match=r"broke the connection at 0\.1 MB of 0\.1 MB, 2 times.*0\.1 MB are kept.*same command",
         ):
             ravdess(attempts=2)
         assert not root.exists()
@@ -36,14 +36,14 @@ class TestABrokenConnection:
         assert server.asked[-1] == ("/speech.zip", f"bytes={8 * BLOCK}-")
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_starts_over_with_a_server_that_knows_no_range(self, ravdess, server, root):
+    def test_starts_over_with_a_server_without_range_requests(self, ravdess, server, root):
         server.breaks = [2 * BLOCK]
         server.ranges = False
         ravdess()
         assert [asked for _, asked in server.asked] == [None, f"bytes={2 * BLOCK}-"]
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_without_a_length_is_noticed_by_the_checksum(self, ravdess, server, root):
+    def test_without_a_length_is_detected_by_the_checksum(self, ravdess, server, root):
         server.lengths = False
         server.breaks = [30_000]
         with pytest.raises(UserError, match="checksum"):
@@ -52,40 +52,40 @@ class TestABrokenConnection:
         ravdess()
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_after_the_last_byte_fetches_nothing_anew(self, ravdess, server, root, cache):
+    def test_after_the_last_byte_downloads_nothing_again(self, ravdess, server, root, cache):
         (cache / "ravdess").mkdir(parents=True)
         (cache / "ravdess/speech.zip.part").write_bytes(SPEECH)
         ravdess()
         assert server.asked == [("/speech.zip", f"bytes={len(SPEECH)}-")]
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_with_more_there_than_the_server_has_starts_over(self, ravdess, server, root, cache):
+    def test_with_a_partial_file_larger_than_the_original_starts_over(self, ravdess, server, root, cache):
         (cache / "ravdess").mkdir(parents=True)
         (cache / "ravdess/speech.zip.part").write_bytes(SPEECH + b"more")
         ravdess()
         assert [asked for _, asked in server.asked] == [f"bytes={len(SPEECH) + 4}-", None]
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_to_a_busy_server_is_tried_again(self, ravdess, server, root):
+    def test_to_a_busy_server_is_repeated(self, ravdess, server, root):
         server.refusals = [503, 429]
         ravdess()
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_to_nowhere_names_the_host_and_the_other_way(self, ravdess, root):
+    def test_to_an_unreachable_host_names_it_and_the_manual_download(self, ravdess, root):
         with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))  # bound but not listening: refused
+            taken.bind(("127.0.0.1", 0))  # bound, but not accepting: connections are refused
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             with pytest.raises(UserError, match=rf"no connection to {address}.*2 times.*zenodo\.org/records/1188976"):
                 ravdess(archive=f"http://{address}/speech.zip", checksum="md5:0", attempts=2, serve=False)
         assert not root.exists()
 
-    def test_to_a_server_that_refuses_repeats_its_words(self, ravdess):
+    def test_to_a_server_that_refuses_prints_its_message(self, ravdess):
         with pytest.raises(UserError, match=r"404 Not Found.*exceeded its LFS budget.*zenodo\.org/records/1188976"):
             ravdess(serve=False)
 
 
 class TestAWrongChecksum:
-    def test_unpacks_nothing_and_names_both(self, ravdess, root, cache):
+    def test_unpacks_nothing_and_prints_both_checksums(self, ravdess, root, cache):
         expected = md5(b"something else")
         with pytest.raises(UserError) as error:
             ravdess(checksum=expected)
@@ -95,19 +95,19 @@ class TestAWrongChecksum:
         assert not root.exists()
         assert files(cache) == set()
 
-    def test_after_the_server_has_changed_its_file_says_so_and_starts_over(self, ravdess, server, root, cache):
+    def test_after_a_change_on_the_server_is_explained_and_starts_over(self, ravdess, server, root, cache):
         server.files["/speech.zip"] = bytes(50_000)
         server.breaks = [30_000]
         with pytest.raises(UserError, match="are kept"):
             ravdess(attempts=1, serve=False)
         server.breaks = []
-        with pytest.raises(UserError, match="were left by an earlier, broken download"):
+        with pytest.raises(UserError, match="came from an earlier, partial download"):
             ravdess()
         assert files(cache) == set()
         ravdess()
         assert len(Ravdess().load(root).clips) == 6
 
-    def test_of_an_archive_that_lies_in_the_cache_fetches_it_anew(self, ravdess, root, cache):
+    def test_of_a_cached_archive_downloads_it_again(self, ravdess, root, cache):
         (cache / "ravdess").mkdir(parents=True)
         (cache / "ravdess/speech.zip").write_bytes(b"damaged")
         ravdess()

@@ -1,4 +1,4 @@
-"""What a split says of itself: its records, its items, its folds."""
+"""Records, examples and folds of a split."""
 
 import json
 import os
@@ -8,45 +8,54 @@ import pytest
 
 from aersut.config import Data
 from aersut.contracts import Clip
-from aersut.data.splits import PARTS, count_folds, to_records
-from tests.data.splits.people import (
+from aersut.data.protocols import SPLITS
+from aersut.data.splits import count_folds, from_records, to_records
+from tests.data.splits.speakers import (
     TRAIN,
-    cut,
-    people,
-    unlike,
+    distinct_contents,
+    make_split,
+    speaker_clips,
 )
 
 
 class TestSplitJSON:
-    def test_has_each_clip_with_the_part_of_each_version(self):
-        clips = people(10, 10)
-        one = cut(clips, versions=3, protocol="speaker")
-        records = json.loads(json.dumps(to_records(one, clips, unlike(clips))))
+    def test_has_each_clip_with_the_set_of_each_version(self):
+        clips = speaker_clips(10, 10)
+        one = make_split(clips, versions=3, protocol="speaker")
+        records = json.loads(json.dumps(to_records(one, clips, distinct_contents(clips))))
         assert (records["protocol"], records["leaks"], records["speaker_independent"]) == ("speaker", False, True)
         assert len(records["clips"]) == len(clips)
-        for clip, row, record in zip(clips, one.parts, records["clips"], strict=True):
+        for clip, row, record in zip(clips, one.assignment, records["clips"], strict=True):
             assert record["path"] == str(clip.path)
             assert (record["corpus"], record["speaker"], record["emotion"]) == (clip.corpus, clip.speaker, clip.emotion)
-            assert record["parts"] == [PARTS[part] if part >= 0 else None for part in row]
-        kinds = {tuple(record["parts"]) for record in records["clips"]}
+            assert record["splits"] == [SPLITS[index] if index >= 0 else None for index in row]
+        kinds = {tuple(record["splits"]) for record in records["clips"]}
         assert kinds == {("train",) * 3, ("validation", None, None), ("test", None, None)}
 
-    def test_can_be_written_for_names_that_are_no_utf_8(self):
-        clips = people(10, 10)
+    def test_can_be_written_for_names_that_are_not_utf_8(self):
+        clips = speaker_clips(10, 10)
         clips[0] = Clip(Path(os.fsdecode(b"caf\xe9.wav")), "sad", "2", "ravdess", "female")
-        contents = unlike(people(10, 10))
-        records = to_records(cut(clips, contents, protocol="speaker"), clips, contents)
+        contents = distinct_contents(speaker_clips(10, 10))
+        records = to_records(make_split(clips, contents, protocol="speaker"), clips, contents)
         assert records["clips"][0]["path"] == "caf\\udce9.wav"
         json.dumps(records, ensure_ascii=False).encode()
 
+    def test_of_an_earlier_version_has_the_key_parts(self):
+        clips = speaker_clips(10, 10)
+        records = to_records(make_split(clips, protocol="speaker"), clips, distinct_contents(clips))
+        earlier = {**records, "clips": [{**clip, "parts": clip["splits"]} for clip in records["clips"]]}
+        for clip in earlier["clips"]:
+            del clip["splits"]
+        assert from_records(earlier) == from_records(records) == records
 
-def test_items_are_the_clips_and_versions_of_a_part_in_order():
-    clips = people(10, 10)
-    one = cut(clips, versions=2, protocol="speaker")
-    items = one.items("train").tolist()
-    assert items == sorted(items)
-    assert all(one.parts[clip, version] == TRAIN for clip, version in items)
-    assert len(items) == (one.parts == TRAIN).sum()
+
+def test_examples_are_the_clips_and_versions_of_a_set_in_order():
+    clips = speaker_clips(10, 10)
+    one = make_split(clips, versions=2, protocol="speaker")
+    examples = one.examples("train").tolist()
+    assert examples == sorted(examples)
+    assert all(one.assignment[clip, version] == TRAIN for clip, version in examples)
+    assert len(examples) == (one.assignment == TRAIN).sum()
 
 
 @pytest.mark.parametrize(
@@ -60,10 +69,12 @@ def test_items_are_the_clips_and_versions_of_a_part_in_order():
         ({"protocol": "given"}, 1),
     ],
 )
-def test_as_many_folds_as_there_are_disjoint_test_parts(rule, count):
-    clips = people(4, 4)
+def test_as_many_folds_as_there_are_disjoint_test_sets(rule, count):
+    clips = speaker_clips(4, 4)
     assert count_folds(Data(**rule), clips) == count
     if rule["protocol"] in ("speaker", "random", "leave_one_speaker_out"):
-        tested = [row for fold in range(count) for row in cut(clips, fold=fold, **rule).items("test")[:, 0].tolist()]
+        tested = [
+            row for fold in range(count) for row in make_split(clips, fold=fold, **rule).examples("test")[:, 0].tolist()
+        ]
         assert len(set(tested)) == len(tested)
         assert len(tested) == len(clips) or rule["protocol"] == "random"  # three thirds less a tenth

@@ -1,8 +1,8 @@
-// Runs the loop of main_example.cc on this machine, with a recording in place of the microphone, and with outputs that
-// TensorFlow Lite Micro gave before in place of inference: what the models are given is written down.
+// Runs the loop of main_example.cc on the host, with a recording in place of the microphone, and with recorded outputs
+// of TensorFlow Lite Micro in place of inference. The inputs of both models are written to files.
 //
-// Arguments come from the environment: the files RECORDING (int16), FRAMES and PROBABILITIES (int8, in the order of the
-// calls) are read; GIVEN_SAMPLES and GIVEN_WINDOWS are written. BLOCK is how many samples the microphone hands over.
+// Environment variables: the files RECORDING (int16), FRAMES and PROBABILITIES (int8, in the order of the calls) are
+// read; GIVEN_SAMPLES and GIVEN_WINDOWS are written. BLOCK is the number of samples per call of OnSamples().
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,12 +75,12 @@ void StartMicrophone() {
     while (size_t count = fread(block.data(), 2, block.size(), recording)) {
       OnSamples(block.data(), static_cast<int>(count));
       given += static_cast<long>(count);
-      // as slow as the loop, so that nothing is lost
+      // wait for the loop, so that no samples are lost
       const long complete = given < AERSUT_FIRST_SAMPLES ? 0 : 1 + (given - AERSUT_FIRST_SAMPLES) / AERSUT_HOP_LENGTH;
       while (done - tested < complete) std::this_thread::yield();
     }
     OnSamples(block.data(), 0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // the last window is still being classified
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // until the last window is classified
     exit(0);
   }).detach();
 }

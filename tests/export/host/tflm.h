@@ -1,5 +1,5 @@
-// The few declarations of TensorFlow Lite Micro that main_example.cc and op_resolver.h use, by which they are checked
-// where its sources are not at hand. Names and types are those of its headers.
+// The declarations of TensorFlow Lite Micro that main_example.cc and op_resolver.h use, to compile them without its
+// sources. Names and types are those of its headers.
 #ifndef AERSUT_TESTS_TFLM_H_
 #define AERSUT_TESTS_TFLM_H_
 

@@ -1,0 +1,40 @@
+"""Helpers of the augmenters: application with a probability, and validation of fields."""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from aersut.augment.example import Example
+
+
+def apply_with_probability(
+    key: jax.Array, probability: float, example: Example, changed: Callable[[], Float[Array, "..."]]
+) -> Example:
+    """Replace the values of an example by `changed()` with a probability.
+
+    Without `jax.vmap`, `changed` is computed only if it is used; under `jax.vmap` it is computed for every example.
+    """
+    values = jax.lax.cond(jax.random.uniform(key) < probability, changed, lambda: example.values)
+    return dataclasses.replace(example, values=values)
+
+
+def root(value: Float[Array, ""]) -> Float[Array, ""]:
+    """Return the square root, with a finite gradient at 0."""
+    return jnp.where(value > 0, jnp.sqrt(jnp.where(value > 0, value, 1.0)), 0.0)
+
+
+def check_probability(probability: float) -> None:
+    """Raise `ValueError` if a probability is out of range."""
+    if not 0 <= probability <= 1:
+        raise ValueError(f"probability must be between 0 and 1, got {probability}")
+
+
+def check_range(name: str, limits: tuple[float, float], above: float | None = None) -> None:
+    """Raise `ValueError` if a range is descending, or not above a bound."""
+    if not limits[0] <= limits[1]:
+        raise ValueError(f"{name} must be (lowest, highest), got {limits}")
+    if above is not None and limits[0] <= above:
+        raise ValueError(f"{name} must be above {above:g}, got {limits}")

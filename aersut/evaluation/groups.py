@@ -1,0 +1,68 @@
+"""Results by group (corpus, sex, intensity, speaker) and the most confident mistakes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from aersut import metrics
+from aersut.contracts import Clip
+from aersut.evaluation.intervals import Resampling
+from aersut.evaluation.predictions import ClipPredictions
+from aersut.paths import printable
+
+MISTAKES = 20
+GROUPINGS: dict[str, Callable[[Clip], str]] = {
+    "corpus": lambda clip: clip.corpus,
+    "sex": lambda clip: clip.sex,
+    "intensity": lambda clip: clip.intensity,
+    "speaker": lambda clip: clip.speaker_id,
+}
+UNKNOWN = "unknown"
+
+
+def results_by_group(predictions: ClipPredictions) -> dict[str, dict[str, dict[str, Any]]]:
+    """Clips, speakers, WA, UAR and its 95 % interval of each group of clips, the lowest UAR first.
+
+    The clips are grouped by corpus, sex, intensity and speaker. A property that no clip has is omitted; a clip without
+    a property that others have is in the group "unknown".
+    """
+    results = {}
+    for grouping, group_of in GROUPINGS.items():
+        names = np.array([group_of(clip) or UNKNOWN for clip in predictions.clips])
+        if set(names) == {UNKNOWN}:
+            continue
+        rows = {str(name): _group_result(predictions.subset(names == name)) for name in sorted(set(names))}
+        results[grouping] = dict(sorted(rows.items(), key=lambda item: item[1]["uar"]))
+    return results
+
+
+def confident_mistakes(predictions: ClipPredictions, most: int = MISTAKES) -> list[dict[str, Any]]:
+    """The misclassified clips with the highest confidence, at most `most`, in descending order of confidence."""
+    wrong = np.flatnonzero(~predictions.correct)
+    order = wrong[np.argsort(-predictions.confidences[wrong], kind="stable")][:most]
+    return [
+        {
+            # text that JSON and HTML can hold; bytes that are not UTF-8 are escaped
+            "path": printable(predictions.clips[row].path),
+            "speaker": predictions.clips[row].speaker_id,
+            "true": predictions.emotions[predictions.labels[row]],
+            "predicted": predictions.emotions[predictions.predicted[row]],
+            "confidence": float(predictions.confidences[row]),
+            "probability_of_true": float(predictions.probabilities[row, predictions.labels[row]]),
+        }
+        for row in order
+    ]
+
+
+def _group_result(predictions: ClipPredictions) -> dict[str, Any]:
+    confusion, resampling = predictions.confusion, Resampling.of(predictions.speakers)
+    resampled = resampling.totals((predictions.labels, predictions.predicted), confusion.shape)
+    uar = metrics.uar(confusion)
+    return {
+        "clips": len(predictions),
+        "speakers": resampling.speakers,
+        "wa": metrics.wa(confusion),
+        "uar": uar,
+        "uar_interval": resampling.interval(uar, metrics.headline_metrics(resampled)["uar"]),
+    }

@@ -1,0 +1,96 @@
+"""All metrics of some predictions as plain data: the part of `evaluation/metrics.json` that describes the clips."""
+
+from typing import Any
+
+import numpy as np
+
+from aersut import metrics
+from aersut.evaluation.calibration import calibration_bins, ece
+from aersut.evaluation.groups import confident_mistakes, results_by_group
+from aersut.evaluation.intervals import Resampling
+from aersut.evaluation.predictions import ClipPredictions
+from aersut.evaluation.roc_auc import class_pairs, resampled_roc_auc
+
+LEAST = {"kappa": -1.0}
+"""Lower bounds of the metrics that can be negative."""
+
+
+def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
+    """WA, UAR, F1, kappa, ROC-AUC and ECE with 95 % intervals; results by class and by group; the confusion matrix.
+
+    A metric that is undefined is None. Means run over the classes that have clips. `notes` says what could not be
+    computed, and why.
+    """
+    confusion, resampling = predictions.confusion, Resampling.of(predictions.speakers)
+    resampled = resampling.totals((predictions.labels, predictions.predicted), confusion.shape)
+    headline, headline_resampled = metrics.headline_metrics(confusion), metrics.headline_metrics(resampled)
+    [bins] = calibration_bins(predictions, Resampling.of([""] * len(predictions), resamples=1))  # all clips once
+    headline["ece"] = ece(bins)
+    headline_resampled["ece"] = ece(calibration_bins(predictions, resampling))
+    pairs = class_pairs(predictions, resampling)
+    areas = [of_class.area() for of_class in pairs]
+    known = [area for area in areas if area is not None]
+    headline["roc_auc"] = np.array(np.mean(known) if known else np.nan)
+    headline_resampled["roc_auc"] = resampled_roc_auc(pairs, resampling)
+    return {
+        **{name: _number(value) for name, value in headline.items()},
+        "intervals": {
+            name: resampling.interval(float(value), headline_resampled[name], LEAST.get(name, 0.0))
+            for name, value in headline.items()
+        },
+        "clips": len(predictions),
+        "speakers": resampling.speakers,
+        **_classification_report(predictions, resampling, resampled, areas),
+        "emotions": list(predictions.emotions),
+        "confusion": confusion.tolist(),
+        "confusion_normalized": [
+            [count / sum(row) if any(row) else None for count in row] for row in confusion.tolist()
+        ],
+        "reliability": [
+            {"clips": int(clips), "confidence": float(confidence / clips), "accuracy": float(correct / clips)}
+            for clips, confidence, correct in bins
+            if clips
+        ],
+        "groups": results_by_group(predictions),
+        "mistakes": confident_mistakes(predictions),
+        "notes": _notes(predictions, resampling),
+    }
+
+
+def _classification_report(
+    predictions: ClipPredictions, resampling: Resampling, resampled: np.ndarray, areas: list[float | None]
+) -> dict[str, Any]:
+    """Metrics of each class, and their macro and weighted means."""
+    confusion = predictions.confusion
+    metric_of = {"precision": metrics.precisions, "recall": metrics.recalls, "f1": metrics.f1s}
+    columns = {name: metric(confusion) for name, metric in metric_of.items()}
+    support, resampled_recalls, classes = confusion.sum(axis=1), metrics.recalls(resampled), {}
+    for index, emotion in enumerate(predictions.emotions):
+        classes[emotion] = {
+            **{name: _number(column[index]) for name, column in columns.items()},
+            "recall_interval": resampling.interval(float(columns["recall"][index]), resampled_recalls[:, index]),
+            "roc_auc": areas[index],
+            "clips": int(support[index]),
+        }
+    present = {name: column[support > 0] for name, column in columns.items()}
+    return {
+        "classes": classes,
+        "averages": {
+            "macro": {name: float(np.mean(column)) for name, column in present.items()},
+            "weighted": {name: float(np.average(c, weights=support[support > 0])) for name, c in present.items()},
+        },
+    }
+
+
+def _notes(predictions: ClipPredictions, resampling: Resampling) -> list[str]:
+    lines = []
+    if absent := [name for index, name in enumerate(predictions.emotions) if index not in predictions.labels]:
+        lines.append(f"no clip of {', '.join(absent)}: the means run over the other classes.")
+    if resampling.speakers == 1:
+        lines.append("one speaker only: no intervals, since the variation between speakers is unknown.")
+    return lines
+
+
+def _number(value: Any) -> float | None:
+    """A float that JSON can hold; None for NaN."""
+    return float(value) if np.isfinite(value) else None

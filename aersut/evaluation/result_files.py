@@ -1,0 +1,70 @@
+"""Reading the result files of a run folder, of this version and of earlier ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from aersut.errors import UserError
+from aersut.run import Run
+
+METRIC_NAMES = {
+    "uar": "UAR",
+    "wa": "WA",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "kappa": "kappa",
+    "roc_auc": "ROC-AUC",
+    "ece": "ECE",
+}
+"""Keys and printed names of the headline metrics, in the order in which they are printed."""
+RENAMED = {
+    "breakdown": "groups",
+    "confusion_shares": "confusion_normalized",
+    "deviation": "standard_deviation",
+    "missing": "notes",
+    "emotion": "true",
+    "heard_as": "predicted",  # terms: ok
+    "probability": "confidence",
+    "probability_of_emotion": "probability_of_true",
+    "uar_lost": "uar_drop",
+}
+"""Keys of metrics.json and importance.json until November 2026, and the keys of today."""
+
+
+def read_json(path: Path, object_hook: Any = None) -> dict[str, Any] | None:
+    """The JSON object in a file; None if the file does not exist or is damaged."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"), object_hook=object_hook)
+    except (OSError, ValueError):
+        return None
+    return tree if isinstance(tree, dict) else None
+
+
+def read_metrics(path: Path) -> dict[str, Any] | None:
+    """`read_json` of a metrics.json or importance.json; keys of earlier versions are translated to those of today."""
+    return read_json(path, _translated)
+
+
+def read_evaluation(run: Run) -> dict[str, Any]:
+    """The metrics.json of a run's test set.
+
+    Raises:
+        UserError: the run is not evaluated, or the file is damaged.
+    """
+    if (result := read_metrics(run.evaluation)) is None:
+        raise UserError(f"run {run.folder} is not evaluated: use --mode=evaluate.")
+    return result
+
+
+def read_export(run: Run) -> dict[str, Any] | None:
+    """`read_json` of a run's export.json, in which the key "agreement" was "same" until November 2026."""
+    return read_json(
+        run.export / "export.json", lambda tree: {"agreement" if key == "same" else key: tree[key] for key in tree}
+    )
+
+
+def _translated(tree: dict[str, Any]) -> dict[str, Any]:
+    # a whole file, a mistake, or a result of feature importance; the keys of all other objects may be names of groups
+    if {"epoch", "missing"} <= tree.keys() or {"heard_as", "uar_lost"} & tree.keys():  # terms: ok
+        return {RENAMED.get(key, key): value for key, value in tree.items()}
+    return tree

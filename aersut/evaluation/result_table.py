@@ -1,0 +1,73 @@
+"""The result of an evaluation as text, for the terminal."""
+
+from typing import Any
+
+from aersut.evaluation.result_files import METRIC_NAMES
+
+WORST = 5  # speakers
+
+
+def result_table(result: dict[str, Any]) -> str:
+    """Headline metrics, metrics by class, the confusion matrix and results by group as text.
+
+    Args:
+        result: the content of metrics.json.
+    """
+    lines = [_headline(result)]
+    if result["warning"]:
+        lines.append(f"WARNING: {result['warning']}")
+    lines += [f"note: {line}" for line in result["notes"]]
+    lines += ["", *_metrics(result), "", *_classes(result), "", *_confusion(result), "", *_groups(result)]
+    return "\n".join(lines).rstrip()
+
+
+def format_metric(value: float | None, digits: int = 3) -> str:
+    """A metric with `digits` decimal places; a dash for None."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _headline(result: dict[str, Any]) -> str:
+    model = f"checkpoint of epoch {result['epoch']}" if result["model"] == "checkpoint" else result["model"]
+    return (
+        f"{'SYNTHETIC speech, not a measure of performance on real speech: ' if result['synthetic'] else ''}"
+        f"UAR {result['uar']:.3f}, WA {result['wa']:.3f} on {result['clips']:,} clips of {result['speakers']} speakers "
+        f"({'+'.join(result['corpora'])}, protocol {result['protocol']}, {model})"
+    )
+
+
+def _metrics(result: dict[str, Any]) -> list[str]:
+    lines = [f"{'metric':12}{'value':>8}   95 % interval by speaker"]
+    for name, label in METRIC_NAMES.items():
+        interval = result["intervals"].get(name)
+        between = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
+        lines.append(f"{label:12}{format_metric(result[name]):>8}   {between}")
+    return lines
+
+
+def _classes(result: dict[str, Any]) -> list[str]:
+    lines = [f"{'emotion':13}{'precision':>10}{'recall':>8}{'F1':>8}{'ROC-AUC':>9}{'clips':>7}"]
+    for name, row in result["classes"].items():
+        recall, f1, roc_auc = (format_metric(row[key]) for key in ("recall", "f1", "roc_auc"))
+        lines.append(f"{name:13}{row['precision']:10.3f}{recall:>8}{f1:>8}{roc_auc:>9}{row['clips']:7,}")
+    for name, row in result["averages"].items():
+        lines.append(f"{name + ' mean':13}{row['precision']:10.3f}{row['recall']:8.3f}{row['f1']:8.3f}")
+    return lines
+
+
+def _confusion(result: dict[str, Any]) -> list[str]:
+    names = result["emotions"]
+    widths = [max(9, len(name) + 1) for name in names]
+    lines = [f"{'true / predicted':18}" + "".join(f"{name:>{w}}" for name, w in zip(names, widths, strict=True))]
+    for name, counts in zip(names, result["confusion"], strict=True):
+        lines.append(f"{name:18}" + "".join(f"{count:{w},}" for count, w in zip(counts, widths, strict=True)))
+    return lines
+
+
+def _groups(result: dict[str, Any]) -> list[str]:
+    lines = []
+    for grouping, rows in result["groups"].items():
+        shown = list(rows.items())[: WORST if grouping == "speaker" else None]
+        title = grouping if len(shown) == len(rows) else f"{grouping} (lowest {len(shown)} of {len(rows)})"
+        if len(rows) > 1:
+            lines.append(f"  {title}: " + ", ".join(f"{name} {row['uar']:.3f}" for name, row in shown))
+    return ["results by group, UAR:", *lines] if lines else []

@@ -1,0 +1,118 @@
+"""Export of a run: convert the selected checkpoint, verify every file, and write them all as one bundle."""
+
+from collections.abc import Callable
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Int
+
+from aersut.contracts import SkippedTargetError, Target
+from aersut.errors import UserError, require
+from aersut.export.calibration_set import choose_calibration_set
+from aersut.export.context import Context, ExampleSet, ExportOptions
+from aersut.export.metadata import run_metadata
+from aersut.export.model_card import documents
+from aersut.paths import replaced_folder, write_bytes, write_json
+from aersut.quiet import quiet
+from aersut.registry import MODELS, TARGETS
+from aersut.run import Run, prepare
+from aersut.tflite.file import TFLiteFile
+from aersut.training.trained import load_trained
+
+
+def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
+    """Write a new bundle `export/` with the files of all targets; return the content of its export.json.
+
+    An older bundle is replaced only once the new one is complete.
+
+    Raises:
+        UserError: the model cannot be exported, or a file fails its verification; nothing is written then.
+    """
+    require("the export needs", "export", "tensorflow", "ai_edge_quantizer", "tflite_micro")
+    if not run.experiment.model.exportable:
+        raise UserError(f"model '{MODELS.name_of(run.experiment.model)}' declares that it cannot be exported.")
+    targets = ordered_targets()
+    context = _context(run, options or ExportOptions())
+    with quiet():
+        for target in targets:
+            try:
+                context.files.update(target.files(context))
+            except SkippedTargetError as reason:
+                context.notes.append(str(reason))
+    context.files.update(documents(context))
+    clips = context.prepared.collection.clips
+    result = {
+        **run_metadata(context),
+        "files": context.reports,
+        "calibration": [str(clips[clip].path) for clip, _ in context.calibration.examples],
+        "notes": context.notes,
+        **context.results,
+    }
+    with replaced_folder(run.export) as folder:
+        for name, file in context.files.items():
+            write_bytes(folder / name, file.content if isinstance(file, TFLiteFile) else file)
+        write_json(folder / "export.json", result)
+    return result
+
+
+def ordered_targets() -> list[Target]:
+    """All registered targets, each after those in its `after`.
+
+    Raises:
+        UserError: a name in `after` is unknown, or targets depend on each other.
+    """
+    sorter = TopologicalSorter({name: TARGETS[name].after for name in TARGETS.names()})
+    try:
+        return [TARGETS[name]() for name in sorter.static_order()]
+    except CycleError as error:
+        raise UserError(f"targets depend on each other by `after`: {', '.join(error.args[1])}.") from None
+
+
+def _context(run: Run, options: ExportOptions) -> Context:
+    trained, prepared = load_trained(run), prepare(run)
+    training, validation, test = (prepared.split.examples(name) for name in ("train", "validation", "test"))
+    emotions, seed = run.experiment.data.emotions, run.experiment.seed
+    calibration = choose_calibration_set(training, prepared.labels, emotions, options.calibration, seed)
+
+    def example_set(examples: Int[np.ndarray, "clips 2"]) -> ExampleSet:
+        features = prepared.features(examples)
+        scaled = np.asarray(trained.frontend.scaled(jnp.asarray(features)))
+        return ExampleSet(examples, prepared.labels[examples[:, 0]], scaled, trained.probabilities(features))
+
+    one, two, three = map(example_set, (calibration, validation, test))
+    return Context(run, trained, prepared, options, calibration=one, validation=two, test=three)
+
+
+COLUMNS: tuple[tuple[str, str, int, Callable[[Any], str]], ...] = (
+    ("size", "bytes", 10, lambda value: f"{value / 1000:,.0f} KB"),
+    ("tensor arena", "arena", 14, lambda value: f"{value / 1000:,.0f} KB"),
+    ("LiteRT latency", "latency_ms", 16, lambda value: f"{value:.2f} ms"),
+    ("WA", "wa", 8, lambda value: f"{value:.3f}"),
+    ("UAR", "uar", 8, lambda value: f"{value:.3f}"),
+    ("agreement with JAX", "agreement", 20, lambda value: f"{value:.1%}"),
+    ("maximum difference", "difference", 20, lambda value: f"{value:.1e}"),
+)
+"""Heading, key in a file's report, width and format of each column of `export_table`."""
+
+
+def export_table(result: dict[str, Any]) -> str:
+    """The content of export.json as a table for the terminal: size, tensor arena, latency and metrics of each file."""
+    lines = [f"{'exported file':26}" + "".join(f"{heading:>{width}}" for heading, _, width, _ in COLUMNS)]
+    for name, file in result["files"].items():
+        cells = (("-" if file[key] is None else text(file[key]), width) for _, key, width, text in COLUMNS)
+        lines.append(f"{name:26}" + "".join(f"{cell:>{width}}" for cell, width in cells))
+    if stream := result.get("stream"):
+        lines.append(
+            f"{' → '.join(stream['files'])} in TensorFlow Lite Micro, from samples to emotions: "
+            f"WA {stream['wa']:.3f}, UAR {stream['uar']:.3f}, agreement with JAX {stream['agreement']:.1%}, "
+            f"{stream['clips']} clips"
+        )
+    for name, npu in result.get("ethos", {}).items():
+        lines.append(
+            f"int8 on {name}, estimated by Vela: {npu['ms']:.2f} ms at {npu['clock_mhz']:.0f} MHz, "
+            f"{npu['sram_bytes'] / 1000:,.0f} KB of SRAM, {npu['flash_bytes'] / 1000:,.0f} KB of flash, "
+            f"{npu['npu']:.0%} of operators on the NPU"
+        )
+    return "\n".join([*lines, *result["notes"]])

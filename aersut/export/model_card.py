@@ -1,0 +1,93 @@
+"""labels.txt and the model card (Mitchell et al. 2019) of a bundle."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aersut.config import Experiment, to_tree
+from aersut.export.context import Context
+from aersut.registry import MODELS
+from aersut.training.records import SELECTED
+
+
+def documents(context: Context) -> Mapping[str, bytes]:
+    """labels.txt, one emotion per line in the order of the outputs, and model_card.md."""
+    return {"labels.txt": ("\n".join(context.labels) + "\n").encode(), "model_card.md": _card(context).encode()}
+
+
+def _card(context: Context) -> str:
+    experiment, split = context.run.experiment, context.prepared.split
+    data, framing = to_tree(experiment.data), experiment.framing
+    frames, channels = context.trained.frontend.shape
+    corpora = ", ".join(corpus["name"] for corpus in data["corpora"])
+    how = "by mean and standard deviation of"
+    scaling = {"utterance": f"{how} each utterance", "standard": f"{how} the training set"}
+    synthetic = "> Trained on SYNTHETIC speech: its metrics say nothing about real speech.\n"
+    lines = [
+        f"# {experiment.name}: speech emotion recognition, `{MODELS.name_of(experiment.model)}`",
+        "",
+        *([synthetic] if context.run.synthetic else []),
+        f"Classifies {framing.seconds:g} s of speech as one of {len(context.labels)} emotions: "
+        f"{', '.join(context.labels)}.",
+        "",
+        "## Input and output",
+        "",
+        f"- Audio: {framing.sample_rate:,} Hz, mono; frame length {framing.frame_length} samples, hop length"
+        f" {framing.hop_length}.",
+        f"- Features: {_features(experiment)}; {frames} frames × {channels} channels.",
+        f"- Scaling: {scaling.get(experiment.scaling, 'none')}.",
+        "- Output: one probability per emotion, in the order of labels.txt.",
+        "- An int8 or int16 input stores round(value / scale) + zero_point. Scale and zero point are in the metadata",
+        "  of the file, as JSON under the name AERSUT, with all of the above.",
+        "",
+        "## Training and evaluation data",
+        "",
+        f"- Corpora: {corpora}; protocol `{split.protocol}`; epoch {context.trained.epoch},"
+        f" {SELECTED[experiment.select]}.",
+        *_teacher(experiment),
+        f"- {len(context.test.labels):,} test clips{' of unseen speakers' if split.speaker_independent else ''}.",
+        *([f"- **{split.warning}**"] if split.warning else []),
+        "",
+        *_files(context.reports),
+        "",
+        "UAR is the unweighted average recall, WA the plain accuracy. Agreement with JAX is the fraction of test clips",
+        "with the same predicted emotion as the trained network in JAX. The tensor arena is the RAM that TensorFlow",
+        "Lite Micro needs for activations.",
+        *[f"\n{note}" for note in context.notes],
+        "",
+        "## Limitations",
+        "",
+        "The corpora are acted, in few languages and by few speakers. The classifier predicts the emotion that an",
+        "utterance expresses, not what a person feels. Do not base decisions about people on it. In the European",
+        "Union, inferring emotions at work and in education is prohibited",
+        "(Regulation (EU) 2024/1689, Article 5(1)(f)).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _teacher(experiment: Experiment) -> list[str]:
+    if experiment.teacher is None:
+        return []
+    name = MODELS.name_of(experiment.teacher)
+    return [f"- Knowledge distillation: trained on soft targets of a teacher, `{name}`, which was trained on labels."]
+
+
+def _features(experiment: Experiment) -> str:
+    described = []
+    for tree in to_tree(experiment.features):
+        fields = (f"{key}={value}" for key, value in tree.items() if key != "name")
+        described.append(f"`{tree['name']}({', '.join(fields)})`")
+    return ", ".join(described)
+
+
+def _files(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    rows = ["| file | size | tensor arena | WA | UAR | agreement with JAX |", "|---|---|---|---|---|---|"]
+    for name, file in reports.items():
+        arena, wa, uar, agreement = (file[key] for key in ("arena", "wa", "uar", "agreement"))
+        cells = [
+            f"{file['bytes'] / 1000:,.0f} KB",
+            "–" if arena is None else f"{arena / 1000:,.0f} KB",
+            *("–" if value is None else f"{value:.3f}" for value in (wa, uar)),
+            "–" if agreement is None else f"{agreement:.1%}",
+        ]
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return rows

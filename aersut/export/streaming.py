@@ -1,0 +1,136 @@
+"""The streaming audio frontend of a microcontroller: features frame by frame, then from a ring buffer of frames.
+
+A board computes each frame as soon as it has its samples (`frontend.tflite`), keeps the frames of one window in a ring
+buffer, and classifies them. Features that describe each frame by itself stream unchanged. Features that depend on
+several frames (deltas, scaling by utterance) are computed from the ring buffer, in the classifier's file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int16
+
+from aersut.contracts import Feature, Framing
+from aersut.errors import UserError
+from aersut.features.frontend import Frontend, Scaling, to_float
+from aersut.features.signal import Signal
+from aersut.registry import FEATURES
+
+
+@dataclass(frozen=True)
+class StreamingFrontend:
+    """A frontend divided into a stage per frame and a stage per window.
+
+    Attributes:
+        frontend: of the whole window, as in training.
+        frames: the features of a single frame, with a scaling of their own.
+    """
+
+    frontend: Frontend
+    frames: Frontend
+
+    @property
+    def plain(self) -> bool:
+        """Whether the scaled frames of a window are the network's input, without a second stage."""
+        return self.frames.features == self.frontend.features and not self.frontend.per_utterance
+
+    def window(self, rows: Float[Array, "frames some"]) -> Float[Array, "frames channels"]:
+        """The second stage: the network's input from the scaled frames of one window."""
+        scaling = self.frames.scaling
+        rows = rows if scaling is None else rows * scaling.deviation + scaling.mean
+        return self.frontend.scaled(_Ring(rows, self.frames).concatenated(self.frontend.features))
+
+
+def split_frontend(frontend: Frontend, clips: Int16[np.ndarray, "clips samples"]) -> StreamingFrontend:
+    """Divide a frontend into a stage per frame and a stage per window.
+
+    Args:
+        clips: of the training set; the frames are scaled by their statistics where the frontend's own scaling does not
+            fit them.
+
+    Raises:
+        UserError: a feature cannot be computed frame by frame.
+    """
+    bases = tuple(dict.fromkeys(base for feature in frontend.features for base in _bases(feature)))
+    whole = replace(frontend, augment=())
+    stream = StreamingFrontend(whole, replace(whole, features=bases, per_utterance=False))
+    if stream.plain:
+        return stream
+    _refuse_samples(stream)
+    return replace(stream, frames=_scaled(stream.frames, clips))
+
+
+def cut(samples: Int16[np.ndarray, " samples"], framing: Framing) -> Int16[np.ndarray, "frames one_and_frame_length"]:
+    """Cut a window into frames as a board does: the samples of each frame, preceded by the sample before it.
+
+    Frame k begins at sample k · hop_length, or half a frame earlier where the framing centres frames. Samples before
+    the first and after the last are zero.
+    """
+    before = 1 + (framing.frame_length // 2 if framing.center else 0)
+    padded = np.pad(samples, (before, framing.frame_length))
+    starts = framing.hop_length * np.arange(framing.frames)
+    return padded[starts[:, None] + np.arange(1 + framing.frame_length)]
+
+
+def _bases(feature: Feature) -> Iterator[Feature]:
+    """The features of a single frame that `feature` is computed from."""
+    name = FEATURES.name_of(feature)
+    inner = [value for field in fields(feature) if isinstance(value := getattr(feature, field.name), Feature)]  # type: ignore[arg-type]
+    if feature.host:
+        raise UserError(f"feature '{name}' runs on the host, so no board can compute it. Train without it.")
+    if feature.context == (0, 0) and not feature.whole_utterance:
+        yield feature
+    elif inner:
+        for one in inner:
+            yield from _bases(one)
+    elif feature.whole_utterance:
+        raise UserError(
+            f"feature '{name}' depends on the whole utterance, so it cannot be computed frame by frame. Train without "
+            f"it{', or with features.N.top_db=none' if hasattr(feature, 'top_db') else ''}."
+        )
+    else:
+        raise UserError(
+            f"feature '{name}' needs frames before or after the one that it describes. A board computes such a "
+            "feature only from the frames of another feature (as 'delta' does). Train without it."
+        )
+
+
+def _scaled(frames: Frontend, clips: Int16[np.ndarray, "clips samples"]) -> Frontend:
+    features = np.asarray(jax.jit(frames.transformed)(to_float(clips))[1], np.float64)
+    mean, deviation = features.mean((0, 1)), features.std((0, 1))
+    deviation[deviation < 1e-6 * np.maximum(1, np.abs(mean))] = 1
+    return replace(frames, scaling=Scaling(mean.astype(np.float32), deviation.astype(np.float32)))
+
+
+class _Ring(Signal):
+    """A window whose features per frame are kept and whose samples are not."""
+
+    def __init__(self, rows: Float[Array, "frames some"], frames: Frontend) -> None:
+        self.framing = frames.framing
+        self._known, begin = {}, 0
+        for feature in frames.features:
+            self._known["feature", feature] = rows[:, begin : begin + feature.channels]
+            begin += feature.channels
+
+    @property
+    def samples(self) -> Array:  # type: ignore[override]
+        raise _NoSamplesError
+
+
+class _NoSamplesError(Exception):
+    pass
+
+
+def _refuse_samples(stream: StreamingFrontend) -> None:
+    rows = jnp.zeros(stream.frames.shape)
+    for feature in stream.frontend.features:
+        try:
+            _Ring(rows, stream.frames).feature(feature)
+        except _NoSamplesError:
+            raise UserError(
+                f"feature '{FEATURES.name_of(feature)}' depends on several frames and reads samples, so a board cannot "
+                "compute it from the frames of other features. Train without it."
+            ) from None

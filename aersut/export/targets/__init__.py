@@ -1,0 +1,8 @@
+"""Export targets: one module per platform or kind of file that a user runs, registered in `aersut.registry.TARGETS`."""
+
+from aersut.export.targets.classifier import Classifier
+from aersut.export.targets.ethos_u import EthosU
+from aersut.export.targets.firmware import Firmware
+from aersut.export.targets.waveform import Waveform
+
+__all__ = ["Classifier", "EthosU", "Firmware", "Waveform"]

@@ -1,0 +1,84 @@
+"""Estimates for Arm's NPU Ethos-U55 by its compiler Vela, without a measurement on hardware."""
+
+import csv
+import importlib.util
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aersut.contracts import SkippedTargetError, Target
+from aersut.errors import UserError
+from aersut.export.context import Context
+from aersut.export.quantize import file_name
+from aersut.registry import TARGETS
+from aersut.tflite.file import TFLiteFile
+
+ACCELERATORS = ("ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256")
+SYSTEM, MEMORY = "Ethos_U55_High_End_Embedded", "Shared_Sram"
+SECONDS = 120.0
+
+
+@TARGETS.register("ethos_u")
+@dataclass(frozen=True)
+class EthosU(Target):
+    """Estimated latency and memory of the int8 classifier on Arm's NPU Ethos-U55; no files."""
+
+    after = ("classifier",)
+
+    def files(self, context: Context) -> Mapping[str, TFLiteFile]:
+        """Estimate each accelerator; the numbers go to the key "ethos" of export.json."""
+        if not available():
+            raise SkippedTargetError("no estimate for Ethos-U55: Vela is missing (pip install 'aersut[ethos]').")
+        file = context.model(file_name("int8"))
+        try:
+            context.results["ethos"] = {accelerator: estimate(file, accelerator) for accelerator in ACCELERATORS}
+        except UserError as error:
+            raise SkippedTargetError(str(error)) from error
+        return {}
+
+
+def available() -> bool:
+    """Whether the extra `ethos` is installed."""
+    return importlib.util.find_spec("ethosu") is not None
+
+
+def estimate(file: TFLiteFile, accelerator: str) -> dict[str, Any]:
+    """Compile a file with Vela and return its estimates.
+
+    Returns:
+        sram_bytes, flash_bytes, cycles and ms per inference, clock_mhz, and npu, the fraction of operators on the NPU.
+
+    Raises:
+        UserError: Vela cannot compile the file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.tflite"
+        model.write_bytes(file.content)
+        options = [f"--accelerator-config={accelerator}", f"--system-config={SYSTEM}", f"--memory-mode={MEMORY}"]
+        command = [sys.executable, "-m", "ethosu.vela", str(model), f"--output-dir={folder}", *options]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"{file.name}: Vela did not end within {SECONDS:g} s.") from None
+        summaries = list(Path(folder).glob("*_summary_*.csv"))
+        operators = re.findall(r"([CN]PU) operators = (\d+)", done.stdout)
+        if done.returncode != 0 or not summaries or not operators:
+            log = (done.stderr or done.stdout).strip().splitlines()
+            reason = log[-1] if log else "no reason"
+            raise UserError(f"{file.name} cannot be compiled by Vela for {accelerator}: {reason}")
+        with summaries[0].open() as text:
+            [row] = csv.DictReader(text)
+    counts = {unit: int(count) for unit, count in operators}
+    return {
+        "sram_bytes": round(1024 * float(row["sram_memory_used"])),
+        "flash_bytes": round(1024 * float(row["off_chip_flash_memory_used"])),
+        "cycles": round(float(row["cycles_total"])),
+        "ms": 1000 * float(row["inference_time"]),
+        "clock_mhz": float(row["core_clock"]) / 1e6,
+        "npu": counts.get("NPU", 0) / max(1, sum(counts.values())),
+    }

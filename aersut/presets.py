@@ -1,0 +1,67 @@
+"""Experiments that several experiment files share; each file passes what differs and states the results."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aersut.augment import Equalize, MelWarp, Mixup, Noise, PitchShift, SpecAugment, TimeShift, TimeStretch
+from aersut.config import Data, Experiment, Loss
+from aersut.contracts import Feature, Framing, Model
+from aersut.corpora import CremaD, Ravdess
+from aersut.features import MFCC, LogMel
+from aersut.models import Ensemble, TCResNet
+from aersut.training.optimizers import Adam, AdamW
+
+PAPER_FEATURES = (MFCC(n_mfcc=13, pre_emphasis=0.97),)
+RESIDUAL_NETWORK = TCResNet(filters=(32, 32, 48), kernels=(5, 5, 5), dropout=0.2)
+"""Two residual blocks of temporal convolutions with attentive statistics pooling; 56 KB as int8."""
+RESIDUAL_ENSEMBLE = Ensemble((RESIDUAL_NETWORK,) * 2 + (replace(RESIDUAL_NETWORK, bands=8),) * 2)
+"""Four residual networks with averaged logits; two start with a convolution over frames and bands; 232 KB as int8."""
+
+
+def paper_experiment(
+    model: Model, features: Sequence[Feature] = PAPER_FEATURES, learning_rate: float = 1e-5, epochs: int = 120
+) -> Experiment:
+    """The set-up of the AERSUT paper on RAVDESS and CREMA-D, with a speaker-independent split.
+
+    AERSUT, "Automatic Emotion Recognition System Using TinyML": 13 MFCCs with pre-emphasis × 130 frames of 3 s at
+    22,050 Hz, two augmented copies of each training clip, 120 epochs of batch 32 with Adam at 1e-5. The paper's own
+    split is random and puts copies of test clips into the training set; `--experiment.data.protocol=paper` selects it,
+    with a warning of the leak.
+    """
+    return Experiment(
+        data=Data(corpora=(Ravdess(), CremaD()), protocol="speaker"),
+        framing=Framing(sample_rate=22_050, seconds=3.0, frame_length=2048, hop_length=512),
+        features=tuple(features),
+        augment=(Noise(probability=1.0), TimeStretch(), PitchShift(), TimeShift()),
+        augmented_copies=2,
+        model=model,
+        optimizer=Adam(learning_rate=learning_rate),
+        epochs=epochs,
+        batch_size=32,
+    )
+
+
+def ravdess_recipe(model: Model, teacher: Model | None = None) -> Experiment:
+    """The recipe for small residual networks on RAVDESS, with five published speaker-independent folds.
+
+    64 log-mel bands of 64 ms frames every 32 ms, 3 s. docs/ablations.md lists the variants that were evaluated for it.
+    """
+    return Experiment(
+        data=Data(corpora=(Ravdess(),), protocol="ravdess5"),
+        framing=Framing(sample_rate=16_000, seconds=3.0, frame_length=1024, hop_length=512),
+        features=(LogMel(n_mels=64, amin=1e-7),),
+        augment=(
+            Equalize(),
+            SpecAugment(time_masks=1, time_width=12, channel_masks=1, channel_width=8),
+            MelWarp(),
+            Mixup(alpha=1.0),
+        ),
+        model=model,
+        teacher=teacher,
+        optimizer=AdamW(learning_rate=2e-3, schedule="cosine", warmup=0.05, weight_decay=0.02),
+        loss=Loss(label_smoothing=0.1),
+        ema=0.99,
+        epochs=320,
+        select="last",
+        batch_size=32,
+    )

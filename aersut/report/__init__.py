@@ -1,0 +1,1 @@
+"""HTML reports of runs, comparisons of runs, and plots."""

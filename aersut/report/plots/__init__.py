@@ -1,0 +1,1 @@
+"""Plots, written as SVG and as PNG."""

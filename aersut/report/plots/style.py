@@ -1,0 +1,73 @@
+"""Style of all plots, and their output as SVG and PNG.
+
+The colours are those of Okabe and Ito and the colour map of images is cividis: colour-blind readers can distinguish
+them, in print too. INK is used for text and axes only, so that the report can replace it by the text colour of the
+page, which may be dark.
+"""
+
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from aersut.errors import require
+from aersut.paths import write_bytes
+
+INK = "#1b1f24"
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
+COLOURS = ("#888888", "#56b4e9", "#e69f00", BLUE, ORANGE, "#cc79a7", GREEN, "#f0e442")
+MARKERS = ("o", "s", "^", "v", "D", "P", "X", "*")
+IMAGES = "cividis"
+DPI = 160
+RC: dict[str, Any] = {
+    "font.size": 10.0,
+    "axes.titlesize": 10.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "legend.frameon": False,
+    "image.cmap": IMAGES,
+    "image.interpolation": "nearest",
+    "svg.fonttype": "none",  # text remains text, which can be searched and read by a screen reader
+    "text.parse_math": False,  # the name of a speaker may be $1$
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+}
+
+
+def matplotlib_installed() -> bool:
+    """Whether plots can be drawn."""
+    return find_spec("matplotlib") is not None
+
+
+def write_plot(path: Path, size: tuple[float, float], paint: Callable[..., None], *args: Any) -> None:
+    """Draw a plot by `paint(figure, *args)` and write it as `path`.svg (transparent) and `path`.png (on white).
+
+    Args:
+        size: width and height in inches.
+    """
+    for suffix, content in render(path.name, size, paint, *args).items():
+        write_bytes(path.with_name(f"{path.name}.{suffix}"), content)
+
+
+def render(name: str, size: tuple[float, float], paint: Callable[..., None], *args: Any) -> dict[str, bytes]:
+    """Draw a plot as {"svg": …, "png": …}; the same input gives the same bytes.
+
+    Args:
+        name: salt of the ids inside the SVG, so that one page can hold several plots.
+    """
+    require("plots need", "report", "matplotlib")
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    rc: Any = {**RC, "svg.hashsalt": name}
+    with matplotlib.rc_context(rc), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # missing in the font; the font of the page has it
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure, *args)
+        svg, png = BytesIO(), BytesIO()
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.set_layout_engine("none")  # the layout is computed already
+        figure.savefig(png, format="png", dpi=DPI, facecolor="white")
+    return {"svg": svg.getvalue(), "png": png.getvalue()}

@@ -1,0 +1,146 @@
+"""HTML report of a run: data, training, results and export on one page that fetches nothing."""
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aersut.config import to_tree
+from aersut.data.protocols import SPLITS
+from aersut.data.splits import from_records
+from aersut.errors import require
+from aersut.evaluation.comparison import flatten
+from aersut.evaluation.result_files import read_export, read_json, read_metrics
+from aersut.program import program
+from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS, IMPORTANCE_CAPTIONS
+from aersut.report.page import embed_file, write_page
+from aersut.report.plots import classes, curves, style
+from aersut.run import Run
+from aersut.training import records
+
+Result = dict[str, Any] | None
+CURVES = "Loss and validation UAR after each epoch; a dot marks the best epoch"
+CORPORA = "Clips of each emotion in each corpus"
+
+
+def write_report(run: Run) -> str:
+    """Write `report.html` into the run folder, and plots of training and data into its `plots/`; return the path.
+
+    The report lists results that do not exist yet or are damaged, and omits them.
+
+    Raises:
+        UserError: matplotlib or jinja2 is not installed.
+    """
+    require("the report needs", "report", "matplotlib", "jinja2")
+    epochs, split, evaluation = records.read_records(run.records), read_json(run.split), read_metrics(run.evaluation)
+    exported = read_export(run)
+    split = split and from_records(split)
+    complete = evaluation if evaluation and "intervals" in evaluation else None
+    folder, emotions = run.evaluation.parent, run.experiment.data.emotions
+    others = {path.parent.name: read_metrics(path) for path in sorted(folder.glob("*/metrics.json"))}
+    write_page(
+        run.report,
+        "report.html",
+        name=run.experiment.name,
+        folder=str(run.folder),
+        synthetic=run.synthetic,
+        notes=_notes(run, epochs, split, evaluation, exported),
+        evaluation=complete,
+        plots=_embedded(folder, CAPTIONS),
+        importance=_importance(folder, complete),
+        other_evaluations=[(name, other) for name, other in others.items() if other and "intervals" in other],
+        selected=records.SELECTED[run.experiment.select],
+        curves=epochs and _plotted(run.plots / "curves", CURVES, curves.SIZE, curves.paint_curves, epochs),
+        sets=_sets(split),
+        corpora=split
+        and _plotted(run.plots / "corpora", CORPORA, classes.CORPORA, classes.paint_corpora, split, emotions),
+        examples=_embedded(folder, {f"{EXAMPLE}{name}": name for name in emotions}, captioned=False),
+        export=exported,
+        exportable=run.experiment.model.exportable,
+        configuration=flatten(to_tree(run.experiment)),
+        sessions=_sessions(run),
+        commands=_commands(run),
+    )
+    return str(run.report)
+
+
+def _notes(run: Run, epochs: list[dict[str, Any]], split: Result, evaluation: Result, exported: Result) -> list[str]:
+    """The results that the run lacks, each with the command that produces it."""
+    folder, lines = shlex.quote(str(run.folder)), []
+    wanted = run.experiment.epochs
+    if len(epochs) < wanted and not records.stops_early(epochs, run.experiment.patience):
+        lines.append(f"Training is not finished: {len(epochs)} of {wanted} epochs (--mode=train --workdir={folder}).")
+    if split is None:
+        lines.append("split.json is missing or damaged: the training, validation and test sets are unknown.")
+    if evaluation is None:
+        lines.append(f"The run is not evaluated (--mode=evaluate --workdir={folder}).")
+    elif "intervals" not in evaluation:
+        lines.append(
+            f"The run was evaluated by an earlier version; evaluate it again (--mode=evaluate --workdir={folder})."
+        )
+    elif epochs and (epoch := records.selected(epochs, run.experiment.select)["epoch"]) != evaluation["epoch"]:
+        which = records.SELECTED[run.experiment.select]
+        lines.append(f"The evaluation is of epoch {evaluation['epoch']}; {which} is epoch {epoch} now.")
+    if exported is None and run.experiment.model.exportable:
+        lines.append(f"The run is not exported (--mode=export --workdir={folder}).")
+    return lines
+
+
+def _plotted(path: Path, caption: str, size: tuple[float, float], paint: Callable[..., None], *args: Any) -> Any:
+    style.write_plot(path, size, paint, *args)
+    return embed_file(path.with_suffix(".svg"), caption)
+
+
+def _sets(split: Result) -> list[dict[str, Any]]:
+    """Clips, augmented copies and speakers of the training, validation and test sets."""
+    rows = []
+    for name in SPLITS if split else ():
+        clips = [clip for clip in (split or {})["clips"] if name in clip["splits"]]
+        speakers = {f"{clip['corpus']}:{clip['speaker']}" for clip in clips}
+        versions = sum(clip["splits"].count(name) for clip in clips)
+        names = sorted(speakers, key=lambda speaker: (len(speaker), speaker))
+        rows.append({"name": name, "clips": len(clips), "copies": versions - len(clips), "speakers": names})
+    return rows
+
+
+def _importance(folder: Path, evaluation: Result) -> Result:
+    found = read_metrics(folder / "importance.json")
+    if not found or not evaluation or found["epoch"] != evaluation["epoch"]:
+        return None
+    titles = {f"{GRADIENTS}{emotion}": emotion for emotion in found.get("gradients", {})}
+    plots = {"plots": _embedded(folder, IMPORTANCE_CAPTIONS), "gradients": _embedded(folder, titles, captioned=False)}
+    return {**found, **plots}
+
+
+def _sessions(run: Run) -> list[dict[str, Any]]:
+    """One session for each start of the training; damaged lines are skipped."""
+    text = run.sessions.read_text(encoding="utf-8", errors="replace") if run.sessions.exists() else ""
+    found = []
+    for line in text.splitlines():
+        try:
+            session = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(session, dict):
+            found.append({**session, "command": shlex.join(["python", *session.get("command", [])])})
+    return found
+
+
+def _commands(run: Run) -> list[tuple[str, str]]:
+    """Commands that reproduce the run, and each of its results."""
+    folder, launch = shlex.quote(str(run.folder)), program()
+    return [
+        ("train a new run from this configuration", f"{launch} --experiment={folder}/config.json --workdir=NEW"),
+        ("evaluate the checkpoint", f"{launch} --mode=evaluate --workdir={folder}"),
+        ("compute feature importance", f"{launch} --mode=evaluate --importance --workdir={folder}"),
+        ("train and evaluate all folds of the protocol", f"{launch} --mode=evaluate --folds=all --workdir={folder}"),
+        ("export the checkpoint", f"{launch} --mode=export --workdir={folder}"),
+        ("write this report", f"{launch} --mode=report --workdir={folder}"),
+    ]
+
+
+def _embedded(folder: Path, captions: Mapping[str, str], captioned: bool = True) -> list[Any]:
+    """The plots of an evaluation that exist."""
+    plots = [embed_file(folder / "plots" / f"{name}.svg", caption, captioned) for name, caption in captions.items()]
+    return [plot for plot in plots if plot is not None]

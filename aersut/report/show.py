@@ -1,0 +1,148 @@
+"""An image of one clip: waveform, spectrogram and features, before and after each augmenter of an experiment."""
+
+import dataclasses
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from aersut.augment.example import Example
+from aersut.config import Experiment
+from aersut.data.audio import ClipError, crop_or_pad, decode, to_int16
+from aersut.errors import UserError
+from aersut.features import MFCC, LogMel, Mel, Signal
+from aersut.features.frontend import quantized
+from aersut.features.signal import decibels
+from aersut.paths import write_bytes
+from aersut.registry import AUGMENTERS, FEATURES
+from aersut.report.plots.style import BLUE, IMAGES
+from aersut.run import make_frontend
+
+LINES = 3
+"""Features of 2 to this many channels are drawn as one line plot for each channel, wider ones as images."""
+SPECTROGRAM = "spectrogram (dB)\nfrequency (kHz)"
+MARK = b"aersut --mode=show"
+"""Description in the PNG, by which a file is recognized as an image of this mode that may be replaced."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A column of the image: the clip, unchanged or after one augmenter.
+
+    Attributes:
+        title: "original", or the name of the augmenter.
+        samples: in [-1, 1].
+        panels: spectrogram and features, by the names of the rows.
+    """
+
+    title: str
+    samples: Float[np.ndarray, " samples"]
+    panels: dict[str, Float[np.ndarray, "frames channels"]]
+
+
+def draw_clip(experiment: Experiment, clip: Path, output: Path) -> Path:
+    """Draw a clip, as the experiment's audio frontend (feature extraction) processes it, into the PNG file `output`.
+
+    Each augmenter is applied alone, with probability 1 and a constant key. Augmenters that mix a batch are omitted.
+
+    Raises:
+        UserError: the clip cannot be read, or the image would replace another file.
+    """
+    if output.exists() and not (output.is_file() and MARK in output.read_bytes()[:4096]):
+        raise UserError(f"{output} exists and is not an image of --mode=show; choose another --output.")
+    frontend, framing = make_frontend(experiment), experiment.framing
+    try:
+        speech = to_int16(decode(clip, framing.sample_rate, experiment.data.trim_db))
+    except ClipError as error:
+        raise UserError(f"clip {clip} {error}.") from None
+    samples = crop_or_pad(speech, framing.samples, experiment.data.fit).astype(np.float32) / 32768
+    views = [_view(experiment, None, samples)]
+    views += [_view(experiment, one, samples) for one in frontend.augment if one.domain != "batch"]
+    mixing = [AUGMENTERS.name_of(one) for one in frontend.augment if one.domain == "batch"]
+    note = f" ({', '.join(mixing)} mixes a batch and is omitted)" if mixing else ""
+    png = _draw(views, experiment, f"{clip.name} in experiment {experiment.name}{note}")
+    try:
+        write_bytes(output, png)
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}. Choose another --output.") from None
+    return output
+
+
+def _view(experiment: Experiment, augmenter: Any, samples: Float[np.ndarray, " samples"]) -> View:
+    key, framing = jax.random.key(experiment.seed), experiment.framing
+    if augmenter and "probability" in {field.name for field in dataclasses.fields(augmenter)}:
+        augmenter = dataclasses.replace(augmenter, probability=1.0)
+    changed = jnp.asarray(samples)
+    if augmenter and augmenter.domain == "waveform":
+        changed = quantized(augmenter(key, _example(changed, experiment)).values)
+    signal, on_host = Signal(changed, framing), Signal(np.asarray(changed), framing)
+    own = [np.asarray(feature(on_host if feature.host else signal)) for feature in experiment.features]
+    if augmenter and augmenter.domain == "features":
+        together = jnp.asarray(np.concatenate(own, axis=1))
+        masked = np.asarray(augmenter(key, _example(together, experiment)).values)
+        own = np.split(masked, np.cumsum([rows.shape[1] for rows in own])[:-1], axis=1)
+    panels = {SPECTROGRAM: np.asarray(decibels(signal.power()))}
+    for usual, kinds in ((LogMel(), (LogMel, Mel)), (MFCC(), (MFCC,))):
+        if not any(isinstance(feature, kinds) for feature in experiment.features):
+            panels[FEATURES.name_of(usual)] = np.asarray(usual(signal))
+    for index, (feature, rows) in enumerate(zip(experiment.features, own, strict=True)):
+        name = FEATURES.name_of(feature)
+        name = f"{name}, features.{index}" if name in panels else name
+        few = 1 < rows.shape[1] <= LINES
+        panels |= {f"{name}[{n}]": rows[:, n : n + 1] for n in range(rows.shape[1])} if few else {name: rows}
+    return View(AUGMENTERS.name_of(augmenter) if augmenter else "original", np.asarray(changed), panels)
+
+
+def _example(values: jax.Array, experiment: Experiment) -> Example:
+    return Example(values, jnp.eye(len(experiment.data.emotions))[0], experiment.framing.sample_rate)
+
+
+def _draw(views: list[View], experiment: Experiment, title: str) -> bytes:
+    from matplotlib.figure import Figure
+
+    names = list(views[0].panels)
+    figure = Figure(figsize=(2.8 * len(views) + 1.6, 1.5 * (len(names) + 1) + 0.8), layout="constrained")
+    figure.suptitle(title)
+    axes = figure.subplots(len(names) + 1, len(views), sharex=True, sharey="row", squeeze=False)
+    seconds, nyquist = experiment.framing.seconds, experiment.framing.sample_rate / 2000
+    for view, first in zip(views, axes[0], strict=True):
+        first.set_title(view.title)
+        times = np.arange(len(view.samples)) / experiment.framing.sample_rate
+        first.plot(times, view.samples, linewidth=0.4, color=BLUE)
+    for name, row in zip(names, axes[1:], strict=True):
+        panels = [view.panels[name] for view in views]
+        if panels[0].shape[1] == 1:
+            for axis, values in zip(row, panels, strict=True):
+                axis.plot(np.linspace(0, seconds, len(values)), values, linewidth=0.9, color=BLUE)
+            continue
+        together = np.concatenate(panels)
+        if not _one_scale(name):  # standardized, since the channel with the widest range would hide the others
+            mean, std = together.mean(axis=0), np.maximum(together.std(axis=0), 1e-9)
+            panels, together = [(one - mean) / std for one in panels], (together - mean) / std
+        # quantiles, since silence is far below all other values in dB, and a click far above them on a linear scale
+        low, high = np.quantile(together, [0.02, 0.998])
+        top = nyquist if name == SPECTROGRAM else together.shape[1]
+        for axis, values in zip(row, panels, strict=True):
+            axis.imshow(
+                values.T, origin="lower", aspect="auto", extent=(0, seconds, 0, top), cmap=IMAGES, vmin=low,
+                vmax=max(high, low + 1e-9), interpolation="nearest",
+            )  # fmt: skip
+    for axis, name in zip(axes[:, 0], ["waveform", *names], strict=True):
+        scaled = name in names and views[0].panels[name].shape[1] > 1 and not _one_scale(name)
+        axis.set_ylabel(f"{name}\n(standardized)" if scaled else name.replace(", ", "\n"))
+    for axis in axes[-1]:
+        axis.set_xlabel("time (s)")
+    axes[0, 0].set_xlim(0, seconds)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=120, metadata={"Description": MARK.decode()})
+    return png.getvalue()
+
+
+def _one_scale(name: str) -> bool:
+    """Whether all channels of a panel have the same unit."""
+    return name == SPECTROGRAM or name.startswith(("log_mel", "mel", "chroma"))

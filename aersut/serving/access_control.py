@@ -1,0 +1,78 @@
+"""Access control of the monitor: loopback requests only, or a token."""
+
+import asyncio
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aersut.serving.address import LOOPBACK, Access
+
+COOKIE = "aersut-token"
+PUBLIC_PATHS = ("/style.css",)
+"""Served without a token: the token page uses it."""
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+class AccessControl:
+    """ASGI middleware that checks each request and WebSocket connection, and adds the security headers.
+
+    The Origin check prevents a foreign page from streaming or uploading through an authorized user's browser. The Host
+    check prevents DNS rebinding: a foreign host name that resolves to the loopback interface.
+    """
+
+    def __init__(self, application: ASGIApp, access: Access, token_page: str) -> None:
+        self._application, self._access, self._token_page = application, access, token_page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._application(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        refusal = await self._refusal(HTTPConnection(scope))
+        if refusal is None:
+            await self._application(scope, receive, send_with_headers)
+        elif scope["type"] == "http":
+            await refusal(scope, receive, send_with_headers)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _refusal(self, connection: HTTPConnection) -> Response | None:
+        host = connection.headers.get("host", "")
+        origin = connection.headers.get("origin")
+        if self._access.token is None and urlsplit(f"//{host}").hostname not in LOOPBACK:
+            return PlainTextResponse("This monitor accepts requests to localhost only.", 400)
+        if origin is not None and urlsplit(origin).netloc != host:
+            return PlainTextResponse("This monitor refuses requests from other origins.", 403)
+        if self._access.token is None or connection.url.path in PUBLIC_PATHS:
+            return None
+        return await self._check_token(connection, self._access.token)
+
+    async def _check_token(self, connection: HTTPConnection, token: str) -> Response | None:
+        if secrets.compare_digest(connection.cookies.get(COOKIE, "").encode(), token.encode()):
+            return None
+        received = connection.query_params.get("token")
+        if received is None:
+            return HTMLResponse(self._token_page.replace("<!-- problem -->", ""), 401)
+        if not secrets.compare_digest(received.encode(), token.encode()):
+            await asyncio.sleep(1)  # slows down guessing
+            return HTMLResponse(self._token_page.replace("<!-- problem -->", "The token is wrong."), 401)
+        response = RedirectResponse("/", 303)  # removes the token from the URL
+        response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self._access.secure)
+        return response

@@ -1,0 +1,39 @@
+"""Inference with a run's selected checkpoint, in JAX."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from aersut.run import open_run
+from aersut.serving.runners import ModelInfo
+from aersut.training.trained import load_trained
+
+
+class CheckpointRunner:
+    """The audio frontend and the classifier of a run's selected checkpoint; a `Runner`.
+
+    Raises:
+        UserError: the folder is not a run folder, or the run is not trained yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        trained = load_trained(open_run(folder))
+        data = trained.experiment.data
+        self.info = ModelInfo(folder.name, data.emotions, trained.frontend.framing, data.trim_db, data.fit)
+        self._frontend = trained.frontend
+
+        def probabilities(features: Float[Array, "1 frames channels"]) -> Float[Array, "1 classes"]:
+            return jax.nn.softmax(trained.network()(trained.frontend.scaled(features)))
+
+        self._transformed: Callable[..., tuple[Array, Array]] = jax.jit(trained.frontend.transformed)
+        self._probabilities: Callable[[np.ndarray], Array] = jax.jit(probabilities)
+
+    def __call__(self, window: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
+        """The probabilities of one window of samples in [-1, 1]."""
+        audio, columns = self._transformed(jnp.asarray(window[None]))
+        features = self._frontend.completed(np.asarray(audio), np.asarray(columns))
+        return np.asarray(self._probabilities(features))[0]

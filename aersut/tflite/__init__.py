@@ -1,0 +1,1 @@
+"""TensorFlow Lite files: content, graph edits, and the interpreters LiteRT and TensorFlow Lite Micro."""

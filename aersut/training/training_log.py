@@ -1,0 +1,100 @@
+"""The log of a training: metrics.jsonl, TensorBoard events, the terminal. Only the main process writes it."""
+
+import contextlib
+import sys
+import time
+from typing import Any
+
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from aersut.data.collection import collection_lines
+from aersut.run import Prepared, Run, split_summary
+from aersut.training import records
+from aersut.training.environment import environment
+from aersut.training.processes import is_main_process
+
+
+class TrainingLog:
+    """The log of one training; a context manager. It writes nothing in processes other than the main process.
+
+    On a terminal it shows a bar with loss, accuracy, clips/s and remaining time below the list of finished epochs;
+    elsewhere only the list (tqdm, weighed against rich). TensorBoard events are written by tensorboardX, which does not
+    need TensorFlow.
+
+    Args:
+        steps: per epoch.
+        done: epochs that were finished before; records and events of later epochs are deleted.
+    """
+
+    def __init__(self, run: Run, steps: int, done: int) -> None:
+        self.batch_size = run.experiment.batch_size
+        self._run, self._steps, self._done = run, steps, done
+        self._writes = is_main_process()
+        self._open = contextlib.ExitStack()
+        self._updated = time.monotonic()
+
+    def __enter__(self) -> "TrainingLog":
+        run, first = self._run, self._steps * self._done
+        bar = tqdm(
+            total=self._steps * run.experiment.epochs,
+            initial=first,
+            file=sys.stderr,
+            disable=not (self._writes and sys.stderr.isatty()),
+            dynamic_ncols=True,
+            bar_format="{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} steps, {remaining} left{postfix}",
+        )
+        self._bar = self._open.enter_context(bar)
+        if self._writes:
+            records.truncate(run.records, self._done)
+            folder, purged = str(run.folder / "tensorboard"), first + 1 if first else None
+            self._events = self._open.enter_context(SummaryWriter(folder, purge_step=purged, write_to_disk=True))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def begin(self, prepared: Prepared) -> None:
+        """Print a summary of the data, and record the environment."""
+        if not self._writes:
+            return
+        for line in collection_lines(prepared.collection):
+            self.note(line)
+        self.note(split_summary(prepared))
+        if prepared.split.warning:
+            self.note(f"WARNING: {prepared.split.warning}")
+        if self._done:
+            self.note(f"resuming after epoch {self._done} of {self._run.experiment.epochs}")
+        seed = self._run.experiment.seed
+        records.append(self._run.sessions, {"after_epoch": self._done, "seed": seed, **environment()})
+
+    def step(self, loss: float, accuracy: float) -> None:
+        """Show a finished step."""
+        self._bar.update()
+        now = time.monotonic()
+        if not self._bar.disable and now - self._updated > 0.2:
+            rate = (self._bar.format_dict["rate"] or 0) * self.batch_size  # smoothed: compilation soon has no effect
+            self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}, {rate:,.0f} clips/s")
+            self._updated = now
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Write the metrics of an epoch, and print them."""
+        if not self._writes:
+            return
+        records.append(self._run.records, record)
+        for name, value in record.items():
+            if name not in ("epoch", "step"):
+                self._events.add_scalar(name, value, record["step"])
+        self._events.flush()
+        self.note(
+            f"epoch {record['epoch']}/{self._run.experiment.epochs}: "
+            f"loss {record['train_loss']:.4f}, accuracy {record['train_accuracy']:.3f};"
+            f" validation loss {record['validation_loss']:.4f}, UAR {record['validation_uar']:.3f};"
+            f" {record['clips_per_second']:,.0f} clips/s"
+        )
+
+    def note(self, line: str) -> None:
+        """Print a line above the bar."""
+        if self._writes:
+            self._bar.write(line, file=sys.stdout)
+            sys.stdout.flush()

@@ -1,0 +1,102 @@
+"""The metrics of an evaluation: equal to scikit-learn's; intervals, calibration, and notes."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sklearn
+
+from aersut.evaluation.intervals import Resampling
+from aersut.evaluation.metric_report import metric_report
+from aersut.evaluation.roc_auc import class_pairs, resampled_roc_auc
+from tests.evaluation.made_predictions import EMOTIONS, predictions_of, random_predictions
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(8, 80), st.integers(1, 6))
+def test_metrics_of_random_predictions_are_scikit_learns(seed, clips, speakers):
+    one = random_predictions(np.random.default_rng(seed), clips, speakers)
+    result = metric_report(one)
+    present = sorted(set(one.labels.tolist()))
+    assert result["kappa"] == pytest.approx(sklearn.cohen_kappa_score(one.labels, one.predicted))
+    assert result["wa"] == pytest.approx(sklearn.accuracy_score(one.labels, one.predicted))
+    report = sklearn.classification_report(
+        one.labels, one.predicted, labels=present, target_names=[EMOTIONS[n] for n in present], output_dict=True,
+        zero_division=0,
+    )  # fmt: skip
+    for emotion in report.keys() & set(EMOTIONS):
+        for ours, theirs in (
+            ("precision", "precision"),
+            ("recall", "recall"),
+            ("f1", "f1-score"),
+            ("clips", "support"),
+        ):
+            assert result["classes"][emotion][ours] == pytest.approx(report[emotion][theirs])
+    for average in ("macro", "weighted"):
+        assert result["averages"][average]["precision"] == pytest.approx(report[f"{average} avg"]["precision"])
+        assert result[f"{average}_f1"] == pytest.approx(report[f"{average} avg"]["f1-score"])
+    if len(present) == 4:
+        area = sklearn.roc_auc_score(one.labels, one.probabilities.astype(float), multi_class="ovr", labels=range(4))
+        assert result["roc_auc"] == pytest.approx(area, abs=1e-6)
+    assert json.loads(json.dumps(result, allow_nan=False))["clips"] == clips
+
+
+def test_the_area_of_each_resample_is_scikit_learns():
+    one = random_predictions(np.random.default_rng(3), clips=60, speakers=4)
+    drawn = Resampling.of(one.speakers, resamples=5, seed=2)
+    for weights, area in zip(drawn.weights, resampled_roc_auc(class_pairs(one, drawn), drawn), strict=True):
+        sample_weight = weights[drawn.owners].astype(float)
+        expected = [
+            sklearn.roc_auc_score(one.labels == index, one.probabilities[:, index], sample_weight=sample_weight)
+            for index in range(4)
+            if sample_weight[one.labels == index].any()
+        ]
+        assert area == pytest.approx(np.mean(expected))
+
+
+def test_confidence_equal_to_accuracy_has_no_calibration_error():
+    probabilities = [[0.8, 0.2, 0, 0]] * 10
+    calibrated, overconfident = (
+        predictions_of([0] * 8 + [1] * 2, probabilities),
+        predictions_of([0] * 5 + [1] * 5, probabilities),
+    )
+    for predictions, error in ((calibrated, 0), (overconfident, 0.3)):
+        assert metric_report(predictions)["ece"] == pytest.approx(error, abs=1e-6)
+    [bin_] = metric_report(overconfident)["reliability"]
+    assert (bin_["clips"], bin_["accuracy"]) == (10, 0.5)
+
+
+def test_confusion_is_reported_as_counts_and_normalized_by_row():
+    one = predictions_of([0, 0, 0, 1], [[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]])
+    result = metric_report(one)
+    assert result["confusion"][0] == [2, 0, 1, 0]
+    assert result["confusion_normalized"][0] == pytest.approx([2 / 3, 0, 1 / 3, 0])
+    assert result["confusion_normalized"][3] == [None] * 4
+
+
+def test_a_class_without_clips_is_named_and_counts_in_no_mean():
+    rng = np.random.default_rng(0)
+    labels = [0, 1, 2] * 10
+    probabilities = rng.dirichlet(np.ones(4), 30)
+    result = metric_report(predictions_of(labels, probabilities, [str(n % 5) for n in range(30)]))
+    assert result["notes"] == ["no clip of fear: the means run over the other classes."]
+    fear = result["classes"]["fear"]
+    assert (fear["clips"], fear["recall"], fear["f1"], fear["roc_auc"], fear["recall_interval"]) == (0, *[None] * 4)
+    recalls = [result["classes"][emotion]["recall"] for emotion in EMOTIONS[:3]]
+    assert result["uar"] == pytest.approx(np.mean(recalls))
+    assert result["intervals"]["uar"] is not None
+
+
+def test_one_speaker_has_metrics_no_intervals_and_a_note_with_the_reason():
+    result = metric_report(random_predictions(np.random.default_rng(0), 40, speakers=1))
+    assert result["speakers"] == 1
+    assert set(result["intervals"].values()) == {None}
+    assert "one speaker only" in result["notes"][0]
+    assert 0 < result["uar"] < 1
+
+
+def test_one_clip_is_enough():
+    result = metric_report(predictions_of([2], [[0.1, 0.2, 0.6, 0.1]]))
+    assert (result["uar"], result["wa"], result["kappa"], result["roc_auc"]) == (1, 1, None, None)

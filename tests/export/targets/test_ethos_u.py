@@ -1,0 +1,21 @@
+"""Vela's estimate for Ethos-U55, where Vela is installed."""
+
+import numpy as np
+import pytest
+
+from aersut.errors import UserError
+from aersut.export.targets import ethos_u
+from aersut.tflite.file import IDENTIFIER, TFLiteFile
+from tests.export.files import dense
+
+pytestmark = pytest.mark.skipif(not ethos_u.available(), reason="the extra ethos is not installed")
+
+
+def test_operators_that_the_npu_lacks_run_on_the_cpu():
+    found = ethos_u.estimate(dense(np.ones((2, 3))), "ethos-u55-128")
+    assert found["npu"] == 0.0, "the NPU has no float32"
+
+
+def test_a_file_that_cannot_be_compiled_is_named():
+    with pytest.raises(UserError, match=r"model\.tflite cannot be compiled by Vela for ethos-u55-64"):
+        ethos_u.estimate(TFLiteFile(b"none" + IDENTIFIER, "model.tflite"), "ethos-u55-64")

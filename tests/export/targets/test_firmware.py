@@ -1,0 +1,289 @@
+"""The firmware compiles, its loop feeds both models correctly, and its predictions agree with JAX."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aersut.data.collection import collect
+from aersut.export.c_source import adder
+from aersut.export.streaming import cut
+from aersut.export.targets.firmware import offline
+from aersut.run import Run
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.micro import run_tflm
+from aersut.training.trained import load_trained
+
+HOST = Path(__file__).parents[1] / "host"
+TFLM_HEADERS = (
+    *("micro/micro_interpreter.h", "micro/micro_log.h", "micro/micro_mutable_op_resolver.h", "micro/system_setup.h"),
+    "schema/schema_generated.h",
+)
+WARNINGS = ("-Wall", "-Wextra", "-Werror")
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Callable[..., None]:
+    """Runs gcc or g++, which must succeed."""
+    if not (shutil.which("gcc") and shutil.which("g++")):
+        pytest.skip("there is no C compiler")
+
+    def run(*command: str | Path) -> None:
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    return run
+
+
+@pytest.fixture
+def headers(tmp_path: Path) -> Path:
+    """An include folder whose headers of TensorFlow Lite Micro declare only what the firmware uses."""
+    for name in TFLM_HEADERS:
+        file = tmp_path / "include" / "tensorflow" / "lite" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('#include "tflm.h"\n')
+    return tmp_path / "include"
+
+
+@pytest.mark.parametrize("name", ["model_settings.h", "model_data.h", "test_vectors.h", "model_data.cc"])
+def test_headers_and_data_are_c11(name: str, finished: Run, compiler: Callable[..., None]):
+    compiler("gcc", "-std=c11", "-x", "c", *WARNINGS, "-fsyntax-only", finished.export / name)
+
+
+def test_the_program_is_cpp11(finished: Run, compiler: Callable[..., None], headers: Path):
+    for name in ("main_example.cc", "model_data.cc"):
+        compiler("g++", "-std=c++11", *WARNINGS, "-fsyntax-only", f"-I{headers}", f"-I{HOST}", finished.export / name)
+
+
+@pytest.mark.parametrize("block", [1, 160, 700])
+def test_the_loop_feeds_the_models_the_inputs_of_training(
+    block: int, finished: Run, compiler: Callable[..., None], headers: Path, tmp_path: Path
+):
+    """The program runs on the host, with recorded outputs of TensorFlow Lite Micro in place of inference."""
+    bundle, framing = finished.export, finished.experiment.framing
+    frontend, classifier = (TFLiteFile.read(bundle / name) for name in ("frontend.tflite", "model_int8.tflite"))
+    clips = collect(finished.experiment.data, framing)
+    recording = np.concatenate([clips.window(0), clips.window(1)])
+    before = framing.frame_length // 2
+    starts = np.arange(0, len(recording) + before - framing.frame_length + 1, framing.hop_length)
+    padded = np.pad(recording, (1 + before, 0))
+    samples = np.stack([padded[start : start + 1 + framing.frame_length] for start in starts])
+    frames = run_tflm(frontend, samples).outputs
+    stride = framing.sample_rate // framing.hop_length // 2
+    ends = range(framing.frames, len(frames) + 1, stride)
+    windows = np.stack([frames[end - framing.frames : end] for end in ends])
+    probabilities = run_tflm(classifier, windows).outputs
+
+    tested = _vectors(bundle)
+    files = {
+        "RECORDING": recording,
+        "FRAMES": np.concatenate([tested["frames"].astype(np.int8), frames]),
+        "PROBABILITIES": np.concatenate([tested["probabilities"].astype(np.int8), probabilities]),
+    }
+    for name, values in files.items():
+        values.tofile(tmp_path / name)
+    program = tmp_path / "program"
+    sources = (bundle / "main_example.cc", bundle / "model_data.cc", HOST / "replay.cc")
+    compiler(
+        "g++",
+        "-std=c++17",
+        "-pthread",
+        *WARNINGS,
+        *(f"-I{at}" for at in (headers, HOST, bundle)),
+        *sources,
+        "-o",
+        program,
+    )
+    paths = {name: str(tmp_path / name) for name in (*files, "GIVEN_SAMPLES", "GIVEN_WINDOWS")}
+    done = subprocess.run(program, env={**os.environ, **paths, "BLOCK": str(block)}, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+    given = np.fromfile(tmp_path / "GIVEN_SAMPLES", np.int16).reshape(-1, 1 + framing.frame_length)
+    np.testing.assert_array_equal(given, np.concatenate([tested["samples"], samples]))
+    given = np.fromfile(tmp_path / "GIVEN_WINDOWS", np.int8).reshape(-1, *windows.shape[1:])
+    np.testing.assert_array_equal(given, np.concatenate([tested["windows"].reshape(-1, *windows.shape[1:]), windows]))
+    assert done.stdout.decode().splitlines() == list(_reports(bundle, probabilities))
+
+
+def _vectors(bundle: Path) -> dict[str, np.ndarray]:
+    """The arrays of test_vectors.h."""
+    found = {}
+    for definition in (bundle / "test_vectors.h").read_text().split("static const ")[1:]:
+        head, body = definition.split("=", 1)
+        rows = [row.split("}")[0].split(",") for row in body.split("{")[2:]]
+        found[head.split("aersut_test_")[1].split("[")[0]] = np.array(rows, np.int16)
+    return found
+
+
+def _reports(bundle: Path, probabilities: np.ndarray) -> Any:
+    labels = (bundle / "labels.txt").read_text().split()
+    [output] = TFLiteFile.read(bundle / "model_int8.tflite").outputs
+    smoothed: Any = None
+    for one in output.dequantize(probabilities):
+        smoothed = one if smoothed is None else smoothed + 0.4 * (one - smoothed)
+        best = int(np.argmax(smoothed))
+        yield f"{labels[best] if smoothed[best] >= 0.5 else 'uncertain'} {int(100 * smoothed[best] + 0.5)} %"
+
+
+def test_the_test_vectors_are_outputs_of_the_exported_files(finished: Run):
+    vectors = _vectors(finished.export)
+    for name, given, expected in (
+        ("frontend.tflite", vectors["samples"].astype(np.int16), vectors["frames"]),
+        ("model_int8.tflite", vectors["windows"].astype(np.int8), vectors["probabilities"]),
+    ):
+        file = TFLiteFile.read(finished.export / name)
+        given = given.reshape(len(given), *file.inputs[0].shape[1:])
+        np.testing.assert_array_equal(run_tflm(file, given).outputs, expected)
+
+
+def test_the_frontend_has_the_features_of_jax_and_the_scale_of_the_classifier(finished: Run):
+    result = json.loads((finished.export / "export.json").read_text())
+    assert result["files"]["frontend.tflite"]["feature_difference"] < 1e-3
+    about = TFLiteFile.read(finished.export / "frontend.tflite").metadata
+    network = TFLiteFile.read(finished.export / "model_int8.tflite").metadata
+    assert about["kind"] == "frontend"
+    assert [about["output"][key] for key in ("scale", "zero_point")] == [
+        network["input"][key] for key in ("scale", "zero_point")
+    ]
+
+
+CONFIDENT = {  # a network trained in seconds is confident for few emotions, of seen speakers
+    "data.protocol": "random",
+    "augment": "",
+    "augmented_copies": 0,
+    "model.dropout": 0.1,
+    "epochs": 20,
+}
+
+
+@pytest.mark.slow  # a run of its own, whose network is more confident than after three epochs
+def test_a_stream_of_synthetic_speech_agrees_with_jax(tiny: str, launch: Callable[..., Any], tmp_path: Path):
+    settings = {
+        **CONFIDENT,
+        "data.corpora.0.repetitions": 3,
+        "data.emotions": "calm,sad,angry",
+        "optimizer.learning_rate": 1e-2,
+    }
+    _, stream = _streamed(settings, tiny, launch, tmp_path)
+    assert stream["clips"] == 18
+    assert stream["agreement"] >= 0.98
+    assert stream["uar"] > 0.6
+
+
+@pytest.mark.slow  # trains on real speech: the only test of the agreement of a board with JAX on it
+def test_a_stream_of_real_speech_agrees_with_jax(
+    real_data: Path, tiny: str, launch: Callable[..., Any], tmp_path: Path
+):
+    settings = {
+        **CONFIDENT,
+        "data.corpora": "ravdess",
+        "data.root": real_data,
+        "data.emotions": "calm,happy,angry",
+        "framing.seconds": 3.0,
+        "features": "log_mel",
+        "features.0.n_mels": 40,
+        "model.filters": "64,64",
+        "model.dense": 64,
+    }
+    out, stream = _streamed(settings, tiny, launch, tmp_path)
+    assert "from samples to emotions" in out
+    assert stream["clips"] > 60
+    assert stream["agreement"] >= 0.98
+    assert stream["uar"] > 0.6
+
+
+def _streamed(
+    settings: dict[str, Any], tiny: str, launch: Callable[..., Any], folder: Path
+) -> tuple[str, dict[str, Any]]:
+    """The output of the export of a run with these settings, and the stream's results."""
+    chosen = [f"--experiment.{key}={value}" for key, value in settings.items()]
+    assert launch(f"--experiment={tiny}", f"--workdir={folder}", "--mode=train", *chosen).status == 0
+    done = launch(f"--workdir={folder}", "--mode=export")
+    assert done.status == 0
+    return done.out, json.loads((folder / "export" / "export.json").read_text())["stream"]
+
+
+@pytest.mark.slow  # a run and an export of its own, with a classifier that reads the ring buffer
+def test_the_classifier_of_the_ring_buffer_computes_deltas_and_scaling_by_utterance(
+    tiny: str, launch: Callable[..., Any], tmp_path: Path
+):
+    run = tmp_path / "run"
+    chosen = [f"--experiment.{key}" for key in ("features=mfcc,delta", "scaling=utterance", "epochs=1")]
+    assert launch(f"--experiment={tiny}", f"--workdir={run}", "--mode=train", *chosen).status == 0
+    assert launch(f"--workdir={run}", "--mode=export").status == 0
+    result = json.loads((run / "export" / "export.json").read_text())
+    assert result["stream"]["files"] == ["frontend.tflite", "ring_int8.tflite"]
+    assert result["stream"]["difference"] < 0.1
+    ring, frontend = (TFLiteFile.read(run / "export" / name) for name in ("ring_int8.tflite", "frontend.tflite"))
+    assert ring.inputs[0].shape[2] == frontend.outputs[0].shape[1] == 13
+    assert ring.inputs[0].scale == frontend.outputs[0].scale
+
+
+HOST_FEATURE = '''
+import numpy as np
+from dataclasses import dataclass
+from aersut.contracts import Feature
+from aersut.registry import FEATURES
+
+@FEATURES.register("peak_on_host")
+@dataclass(frozen=True)
+class Peak(Feature):
+    """The largest sample."""
+    channels = 1
+    host = True
+    def __call__(self, signal):
+        return np.abs(np.asarray(signal.frames())).max(axis=1, keepdims=True)
+'''
+
+
+@pytest.mark.slow  # a run and three exports
+def test_a_feature_on_the_host_omits_files_or_is_refused(tiny: str, launch: Callable[..., Any], tmp_path: Path):
+    (tmp_path / "peak.py").write_text(HOST_FEATURE)
+    run = tmp_path / "run"
+    chosen = [f"plugins={tmp_path / 'peak.py'}", "features=mfcc,peak_on_host", "epochs=1"]
+    arguments = [f"--experiment.{key}" for key in chosen]
+    assert launch(f"--experiment={tiny}", f"--workdir={run}", "--mode=train", *arguments).status == 0
+    for option in ("waveform", "stream"):
+        refused = launch(f"--workdir={run}", "--mode=export", f"--export.{option}=true")
+        assert refused.status == 2
+        assert "feature 'peak_on_host' runs on the host" in refused.err
+        assert not (run / "export").exists()
+    done = launch(f"--workdir={run}", "--mode=export")
+    assert done.status == 0
+    assert "features.tflite and waveform_*.tflite are omitted: feature 'peak_on_host'" in done.out
+    assert "frontend.tflite and the firmware are omitted: feature 'peak_on_host'" in done.out
+    assert {path.suffix for path in (run / "export").iterdir()} == {".tflite", ".txt", ".md", ".json"}
+
+
+@pytest.mark.parametrize(
+    ("operator", "method"),
+    [
+        *[("CONV_2D", "AddConv2D"), ("MAX_POOL_2D", "AddMaxPool2D"), ("FULLY_CONNECTED", "AddFullyConnected")],
+        *[("SELECT_V2", "AddSelectV2"), ("PADV2", "AddPadV2"), ("BATCH_MATMUL", "AddBatchMatMul")],
+        *[
+            ("UNIDIRECTIONAL_SEQUENCE_LSTM", "AddUnidirectionalSequenceLSTM"),
+            ("SPACE_TO_BATCH_ND", "AddSpaceToBatchNd"),
+        ],
+        *[("L2_NORMALIZATION", "AddL2Normalization"), ("CUMSUM", "AddCumSum"), ("ARG_MAX", "AddArgMax")],
+    ],
+)
+def test_names_of_the_methods_that_add_operators(operator: str, method: str):
+    assert adder(operator) == method
+
+
+def test_offline_frames_of_a_stream_are_those_of_a_window_without_ends(finished: Run):
+    """Except at the ends of the window they equal the features of training."""
+    frontend = load_trained(finished).frontend
+    clips = collect(finished.experiment.data, finished.experiment.framing)
+    samples = np.stack([clips.window(0), clips.window(9)])
+    found = offline(frontend, samples)
+    assert found.shape == (2, *frontend.shape)
+    assert cut(samples[0], frontend.framing).shape == (frontend.framing.frames, 1 + frontend.framing.frame_length)
+    expected = frontend.scaled(frontend.transformed(samples.astype(np.float32) / 32768)[1])
+    np.testing.assert_allclose(found[:, 1:-1], expected[:, 1:-1], atol=1e-3)

@@ -1,0 +1,222 @@
+"""The bundle of a run is complete or not written, and each file describes itself."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aersut.config import Experiment
+from aersut.contracts import SkippedTargetError, Target
+from aersut.errors import UserError
+from aersut.export import bundle as module
+from aersut.export import model_card
+from aersut.export.context import Context, ExportOptions
+from aersut.export.metadata import FIELDS
+from aersut.export.targets import classifier
+from aersut.models import Ensemble
+from aersut.registry import TARGETS
+from aersut.run import Run, open_run, prepare
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.litert import LiteRTModel
+from aersut.training.trained import load_trained
+
+
+@pytest.fixture
+def run(finished: Run, tmp_path: Path) -> Run:
+    """A finished run of its own."""
+    shutil.copytree(finished.folder, tmp_path / "run")
+    return open_run(tmp_path / "run")
+
+
+def result(run: Run) -> dict[str, dict[str, dict[str, object]]]:
+    return json.loads((run.export / "export.json").read_text())
+
+
+MODELS = [f"model_{name}.tflite" for name in ("float32", "float16", "dynamic", "int8", "int16x8")]
+
+
+def test_the_bundle_holds_every_format_labels_and_a_card(finished: Run):
+    names = {path.name for path in finished.export.iterdir()}
+    assert {*MODELS, "labels.txt", "model_card.md", "export.json"} <= names
+    assert (finished.export / "labels.txt").read_text().splitlines() == list(finished.experiment.data.emotions)
+    text = (finished.export / "model_card.md").read_text()
+    assert "SYNTHETIC" in text
+    assert all(name in text for name in MODELS)
+    assert "distillation" not in text
+
+
+def test_the_model_card_names_the_teacher():
+    assert model_card._teacher(Experiment(teacher=Ensemble())) == [
+        "- Knowledge distillation: trained on soft targets of a teacher, `ensemble`, which was trained on labels."
+    ]
+
+
+def test_export_json_has_the_measurements_of_each_file(finished: Run):
+    files = result(finished)["files"]
+    for name in MODELS:
+        assert set(FIELDS) <= set(files[name])
+        assert files[name]["bytes"] == (finished.export / name).stat().st_size
+    assert files["model_float32.tflite"]["difference"] <= 1e-4
+    assert files["model_float32.tflite"]["agreement"] == 1.0
+    assert 1_000 < files["model_int8.tflite"]["arena"] < 50_000
+    assert files["model_int8.tflite"]["micro"]["agreement"] > 0.7
+    assert files["model_dynamic.tflite"]["arena"] is None
+    assert files["model_int8.tflite"]["operators"]["CONV_2D"] == 2
+
+
+def test_the_metadata_of_each_file_describes_its_use(finished: Run):
+    trained, prepared = load_trained(finished), prepare(finished)
+    examples = prepared.split.examples("test")
+    for name in MODELS:
+        file = TFLiteFile.read(finished.export / name)
+        about = file.metadata
+        assert about["kind"] == "classifier"
+        assert about["labels"] == list(finished.experiment.data.emotions)
+        assert (about["sample_rate"], about["per_utterance"], about["synthetic"]) == (16_000, False, True)
+        assert about["epoch"] == trained.epoch
+        assert about["measured"]["clips"] == len(examples)
+        assert about["input"]["scale"] == file.inputs[0].scale
+        features = prepared.features(examples[:3])
+        scaled = (features - about["scaling"]["mean"]) / about["scaling"]["deviation"]
+        expected = np.asarray(trained.frontend.scaled(features))
+        np.testing.assert_allclose(scaled, expected, atol=1e-5)
+        if about["input"]["dtype"] == "int8":
+            by_hand = np.round(expected / about["input"]["scale"]) + about["input"]["zero_point"]
+            assert np.array_equal(file.inputs[0].quantize(expected), np.clip(by_hand, -128, 127))
+        np.testing.assert_allclose(LiteRTModel(file)(expected).sum(1), 1, atol=0.05)
+
+
+def test_calibration_is_listed(finished: Run):
+    prepared = prepare(finished)
+    training = {str(prepared.collection.clips[clip].path) for clip, _ in prepared.split.examples("train")}
+    listed = result(finished)["calibration"]
+    assert set(listed) <= training
+    assert len(set(listed)) == len(listed) >= 2 * len(finished.experiment.data.emotions)
+
+
+def test_the_table_has_a_row_per_file(finished: Run):
+    rows = module.export_table(result(finished)).splitlines()
+    assert [row.split()[0] for row in rows[1:6]] == MODELS
+    for heading in ("size", "arena", "latency", "WA", "UAR", "agreement with JAX"):
+        assert heading in rows[0]
+    assert {len(row) for row in rows[:6]} == {len(rows[0])}
+
+
+def _untouched(folder: Path) -> Callable[[], bool]:
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    return lambda: {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def register(monkeypatch: pytest.MonkeyPatch, **targets: Callable[[Context], Mapping[str, bytes]]) -> None:
+    """Replace all targets by these, each of which runs after the next one."""
+    monkeypatch.setattr(TARGETS, "_plugins", {})
+    for name, later in zip(targets, [*list(targets)[1:], None], strict=True):
+
+        @TARGETS.register(name)
+        @dataclass(frozen=True)
+        class Example(Target):
+            """A third-party target."""
+
+            after = (later,) if later else ()
+            function = staticmethod(targets[name])
+
+            def files(self, context: Context) -> Mapping[str, bytes]:
+                return self.function(context)
+
+
+def test_a_third_party_target_adds_its_files_after_the_targets_that_it_needs(run: Run, monkeypatch: pytest.MonkeyPatch):
+    second = lambda context: {"second.bin": context.files["first.bin"] + b"2"}  # noqa: E731
+    register(monkeypatch, second=second, first=lambda context: {"first.bin": b"1"})
+    module.export(run)
+    assert {path.name for path in run.export.iterdir()} == {
+        *("first.bin", "second.bin", "labels.txt", "model_card.md", "export.json")
+    }
+    assert (run.export / "second.bin").read_bytes() == b"12"
+
+
+def test_a_target_that_cannot_be_built_becomes_a_note(run: Run, monkeypatch: pytest.MonkeyPatch):
+    def skip(context: Context) -> Mapping[str, bytes]:
+        raise SkippedTargetError("x.bin is omitted: there is no compiler")
+
+    register(monkeypatch, skip=skip)
+    assert module.export(run)["notes"] == ["x.bin is omitted: there is no compiler"]
+
+
+@pytest.mark.parametrize(("after", "message"), [("one", "each other.*: one"), ("two", "unknown target 'two'")])
+def test_targets_that_cannot_be_ordered_are_an_error(after: str, message: str, monkeypatch: pytest.MonkeyPatch):
+    register(monkeypatch, one=dict)
+    monkeypatch.setattr(TARGETS["one"], "after", (after,))
+    with pytest.raises(UserError, match=message):
+        module.ordered_targets()
+
+
+def test_built_in_targets_are_in_the_order_of_the_table():
+    names = [TARGETS.name_of(target) for target in module.ordered_targets()]
+    assert names == ["classifier", "ethos_u", "waveform", "firmware"]
+
+
+def test_an_export_that_fails_keeps_the_old_bundle(run: Run, monkeypatch: pytest.MonkeyPatch):
+    def fail(context: Context) -> Mapping[str, bytes]:
+        raise UserError("no")
+
+    register(monkeypatch, fail=fail, first=lambda context: {"new.tflite": b""})
+    untouched = _untouched(run.export)
+    with pytest.raises(UserError, match="no"):
+        module.export(run)
+    assert untouched()
+    assert [path.name for path in run.folder.iterdir() if path.name.startswith(".export")] == []
+
+
+def test_a_float32_file_that_differs_from_jax_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch):
+    shifted = lambda base, number_format, clips: (  # noqa: E731
+        quantize(base, number_format, clips) if number_format != "float32" else quantize(base, "dynamic", clips)
+    )
+    quantize = classifier.quantize
+    monkeypatch.setattr(classifier, "quantize", shifted)
+    untouched = _untouched(run.export)
+    with pytest.raises(UserError, match="float32 file in LiteRT differs from JAX"):
+        module.export(run)
+    assert untouched()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda run: shutil.rmtree(run.checkpoints), "no checkpoint yet"),
+        (
+            lambda run: [path.write_bytes(b"{}") for path in run.checkpoints.rglob("*") if path.is_file()],
+            "checkpoint",
+        ),
+    ],
+)
+def test_a_run_without_a_checkpoint_that_can_be_read(run: Run, launch, damage: Callable[[Run], object], message: str):
+    damage(run)
+    untouched = _untouched(run.export)
+    outcome = launch("--mode=export", f"--workdir={run.folder}")
+    assert (outcome.status, outcome.err.count("error:")) == (2, 1)
+    assert message in outcome.err
+    assert untouched()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--export.calibration=3", "3 clips are too few to calibrate 8 emotions"),
+        ("--export.calibration=many", "--export.calibration: .*integer"),
+        ("--export.max_uar_loss=7", "max_uar_loss must be from 0 to 1"),
+        ("--export.callibration=9", "Did you mean 'calibration'"),
+    ],
+)
+def test_wrong_options_are_named(finished: Run, launch, option: str, message: str):
+    outcome = launch("--mode=export", f"--workdir={finished.folder}", option)
+    assert outcome.status == 2
+    assert __import__("re").search(message, outcome.err)
+
+
+def test_options_check_themselves():
+    with pytest.raises(ValueError, match="calibration"):
+        ExportOptions(calibration=0)

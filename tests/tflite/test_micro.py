@@ -1,0 +1,51 @@
+"""TensorFlow Lite Micro in a subprocess: outputs and tensor arena; errors name the file."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.schema_py_generated import BuiltinOperator
+
+from aersut.errors import UserError
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.micro import run_tflm
+from tests.export.files import dense
+
+FILE = dense(np.arange(6).reshape(2, 3))
+INPUTS = np.eye(3, dtype=np.float32)
+
+
+def test_outputs_and_arena():
+    result = run_tflm(FILE, INPUTS)
+    logits = np.arange(6).reshape(2, 3).T
+    np.testing.assert_allclose(result.outputs, np.exp(logits) / np.exp(logits).sum(1, keepdims=True), rtol=1e-5)
+    assert 100 < result.arena < 4_000
+
+
+def test_a_missing_operator_is_named():
+    def replace_softmax(model: Any) -> None:
+        code = model.operatorCodes[1]
+        code.builtinCode, code.deprecatedBuiltinCode = BuiltinOperator.ATAN2, 127
+
+    with pytest.raises(UserError, match=r"dense\.tflite does not run in .* no kernel for operator ATAN2"):
+        run_tflm(FILE.edited(replace_softmax), INPUTS)
+
+
+def test_an_input_of_another_shape_is_an_error():
+    with pytest.raises(UserError, match="expected 3"):
+        run_tflm(FILE, np.zeros((1, 4), np.float32))
+
+
+def test_a_file_that_needs_too_much_memory_is_an_error():
+    with pytest.raises(UserError, match="a tensor arena of more than 16 MB"):
+        run_tflm(dense(np.zeros((5_000_000, 1))), np.zeros((1, 1), np.float32))
+
+
+def test_the_time_is_limited():
+    with pytest.raises(UserError, match=r"did not end within 0\.01 s"):
+        run_tflm(FILE, INPUTS, seconds=0.01)
+
+
+def test_a_truncated_file_is_an_error_before_it_runs():
+    with pytest.raises(UserError, match="damaged"):
+        run_tflm(TFLiteFile(FILE.content[: len(FILE.content) // 2]), INPUTS)
