@@ -8,7 +8,7 @@ INSTALLED = $(VENV)/.installed
 .PHONY: help install quickstart test lint format clean
 
 help:
-	@echo "make quickstart   install, then train, evaluate and export a small model on synthetic voices"
+	@echo "make quickstart   install, then train, evaluate and export a small model on synthetic speech"
 	@echo "make test         install, then run the whole test suite"
 	@echo "make lint         install, then check style, terms and types"
 	@echo "make format       format the code with ruff"

@@ -2,9 +2,9 @@
 
     python .ci/check_terms.py [FILES]
 
-Without arguments it checks every text file in the Git index. Identifiers are split into words, so that `heardAs` and
-`heard_as` read "heard as". A line that needs a refused word, such as the name of another library's function, ends in
-`terms: ok`.
+Without arguments it checks every source and documentation file in the Git index. Identifiers are split into words, so
+that `heardAs` and `heard_as` read "heard as". A line that needs a refused word, such as the name of another library's
+function, ends in `terms: ok`.
 """
 
 import re

@@ -180,7 +180,7 @@ class Feature(Plugin):
 
     @property
     def host(self) -> bool:
-        """The feature runs outside JAX (librosa, openSMILE): cached copies only, no waveform-in export."""
+        """The feature runs outside JAX (librosa, openSMILE): cached copies only, no files with audio input."""
         return False
 
     @abc.abstractmethod

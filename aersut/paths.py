@@ -48,6 +48,15 @@ def write_json(path: Path, tree: Any) -> None:
     write_text(path, json.dumps(tree, indent=2, allow_nan=False) + "\n")
 
 
+def read_json(path: Path, object_hook: Any = None) -> dict[str, Any] | None:
+    """The JSON object in a file; None if the file does not exist or is damaged."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"), object_hook=object_hook)
+    except (OSError, ValueError):
+        return None
+    return tree if isinstance(tree, dict) else None
+
+
 def _set_default_mode(path: Path, mode: int) -> None:
     """Set the mode of a temporary file or folder, which only its owner may read, to `mode` without the umask."""
     umask = os.umask(0)

@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -55,6 +56,8 @@ class Registry(Generic[T]):
                 raise UserError(
                     f"{where}: expected a frozen dataclass; put @dataclass(frozen=True) under the decorator."
                 )
+            if hidden := [one.name for one in fields(cls) if isinstance(one.default, property)]:  # type: ignore[arg-type]
+                raise UserError(f"{where}: field '{hidden[0]}' replaces a property of the contract; give it a default.")
             self._plugins[name] = cls
             return cls
 

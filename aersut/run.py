@@ -1,6 +1,5 @@
 """A run: its folder, its experiment, and its data, which training, evaluation and export share."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from aersut.config import Experiment, checked, differences, digest, to_tree
 from aersut.data.collection import Collection, collect
 from aersut.data.feature_table import FeatureTable
 from aersut.data.protocols import SPLITS
-from aersut.data.splits import Split, from_records, split, to_records
+from aersut.data.splits import Split, read_split, split, to_records
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
 from aersut.features.cache import cached_features
@@ -184,7 +183,8 @@ def _check_unchanged(run: Run, records: dict[str, Any]) -> None:
     if not run.split.exists():
         write_json(run.split, records)
         return
-    before = from_records(json.loads(run.split.read_text(encoding="utf-8")))
+    if (before := read_split(run.split)) is None:
+        raise UserError(f"{run.split} is damaged. Restore it, or start another run with another --workdir.")
     known, now = (
         Counter((clip["content"], clip["emotion"], *clip["splits"]) for clip in table["clips"])
         for table in (before, records)

@@ -11,7 +11,6 @@ first. `int8` results are those of the exported model, run on every test clip. `
 recipes on validation speakers; nothing is chosen here. FOLDER is a data root that contains RAVDESS.
 """
 
-import json
 import shlex
 import statistics
 from collections import defaultdict
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from common import RUNS, add_row, has_row, parse_arguments, trained_run  # beside this file
 
+from aersut.data.splits import read_split
 from aersut.evaluation.evaluate import evaluate
 from aersut.experiment import load_experiment
 from aersut.export.bundle import export
@@ -75,7 +75,8 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str) -> None:
 
 def minutes(run: Run) -> float:
     """Training time of the run and its teacher in minutes, from each epoch's clips per second; without validation."""
-    items = sum(part == "train" for clip in json.loads(run.split.read_text())["clips"] for part in clip["splits"])
+    clips = (read_split(run.split) or {"clips": []})["clips"]
+    items = sum(name == "train" for clip in clips for name in clip["splits"])
     own = sum(items / epoch["clips_per_second"] for epoch in records.read_records(run.records)) / 60
     return own + (minutes(open_run(run.teacher)) if run.experiment.teacher else 0.0)
 

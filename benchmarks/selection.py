@@ -5,7 +5,7 @@
 
 The experiment is variant "as it is" of stage "augmented" of `benchmarks/ablations.py`. In each half of four speakers,
 a woman and a man are the validation set, as few as in a fold of ravdess5; the other two are the test set of both
-epochs' checkpoints. These are validation speakers of ravdess5's folds; no test speaker of ravdess5 is evaluated. Each
+epochs' checkpoints. They are validation speakers of ravdess5's folds, and each is a test speaker of another fold. Each
 run adds a row to docs/selection.csv; a run with a row is skipped.
 """
 

@@ -146,6 +146,9 @@ class TestOneCommand:
         outcome = launch(*arguments)
         assert (run / "report.html").exists()
         assert "predicted" not in outcome.out  # only the report is written again
+        (run / "evaluation" / "metrics.json").write_text('{"epoch": ')  # damaged
+        assert launch(*arguments).status == 0
+        assert json.loads((run / "evaluation/metrics.json").read_text())["clips"] == 16
 
     def test_finds_its_own_folder_again_by_default(self, launch, tiny, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

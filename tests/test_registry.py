@@ -93,6 +93,22 @@ class TestRegistering:
         with pytest.raises(UserError, match="expected a frozen dataclass; put @dataclass"):
             anything.register("x")(Thawed)
 
+    def test_a_field_without_default_in_place_of_a_property_is_refused(self, own):
+        @dataclass(frozen=True)
+        class Required(Feature):
+            channels: int
+
+            def __call__(self, signal):
+                raise NotImplementedError
+
+        @dataclass(frozen=True)
+        class Optional(Required):
+            channels: int = 4
+
+        with pytest.raises(UserError, match="field 'channels' replaces a property of the contract; give it a default"):
+            own.register("x")(Required)
+        assert own.register("x")(Optional)().channels == 4
+
 
 class TestLookingUp:
     def test_the_error_for_an_unknown_name_lists_the_nearest_and_all_known(self):

@@ -1,4 +1,4 @@
-"""Augmenters: random changes of a training example that keep its shape and its emotion."""
+"""Augmenters: random changes of training examples that keep their shape; those of a batch change labels too."""
 
 from aersut.augment.background import Background as Background
 from aersut.augment.band_limit import BandLimit as BandLimit

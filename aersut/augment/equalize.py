@@ -17,7 +17,7 @@ from aersut.registry import AUGMENTERS
 class Equalize(Augmenter):
     """Channel (frequency response) perturbation of a log-mel spectrogram: one random smooth curve for all frames.
 
-    A microphone, a room and a distance are filters, and a filter is an offset in dB in each band. The curve is drawn at
+    A microphone and a room filter the speech, and a filter adds an offset in dB to each band. The curve is drawn at
     `points` evenly spaced points and interpolated linearly. Its mean is a change of gain.
 
     Attributes:

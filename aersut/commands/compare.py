@@ -3,7 +3,7 @@
 {program} --mode=compare
     Print a table of all runs below runs/: metrics, and what differs between them.
 {program} --mode=compare --workdir=RUN_A,RUN_B --sort=wa
-    Compare two runs, the higher accuracy first.
+    Compare two runs, sorted by WA, the highest first.
 """
 
 import json

@@ -6,7 +6,6 @@
     The same with another value in the experiment.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from aersut.commands.evaluate import draw_and_print
 from aersut.commands.export import export
 from aersut.commands.report import write_report_and_print
 from aersut.commands.train import train
+from aersut.paths import read_json
 
 if TYPE_CHECKING:
     from aersut.run import Run
@@ -45,8 +45,8 @@ def _run(arguments: Arguments) -> None:
 
 
 def _epoch_of(result: Path) -> int | None:
-    """The epoch of the checkpoint that a result belongs to; None if there is no result, as after an interruption."""
-    return json.loads(result.read_text(encoding="utf-8"))["epoch"] if result.exists() else None
+    """The epoch of the checkpoint that a result belongs to; None if the result is missing (interrupted) or damaged."""
+    return (read_json(result) or {}).get("epoch")
 
 
 def _summarize(run: "Run") -> None:

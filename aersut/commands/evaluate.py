@@ -79,6 +79,6 @@ COMMAND = Command(
     settings={"evaluate": "root: data folder of the corpora to evaluate on; corpora: their names, with commas."},
     notes={
         "model": "Exported .tflite file to evaluate instead of the checkpoint.",
-        "folds": "all, the only value: train the missing folds, evaluate each, pool the predictions.",
+        "folds": "all: train the missing folds, evaluate each, pool the predictions.",
     },
 )

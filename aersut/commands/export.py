@@ -36,8 +36,8 @@ COMMAND = Command(
     __doc__,
     flags=("experiment", "workdir"),
     settings={
-        "export": "calibration: number of training clips that calibrate int8 (200); max_uar_loss: largest UAR loss of "
-        "int8, 0 to 1 (0.01); micro: verify in TensorFlow Lite Micro (true); waveform, stream: true requires the files "
-        "with audio input or the firmware, false omits them; by default they are omitted if a feature prevents them.",
+        "export": "calibration: number of training clips that calibrate int8 and int16x8 (200); max_uar_loss: largest "
+        "UAR loss of int8, 0 to 1 (0.01); micro: verify in TensorFlow Lite Micro (true); waveform, stream: true needs "
+        "the files with audio input or the firmware, false omits them; by default a feature may prevent them.",
     },
 )

@@ -1,8 +1,7 @@
 """Learning-rate range test: which learning rates are worth a sweep.
 
 {program} --mode=lr_range --experiment=quickstart
-    Train for 300 steps under a rising learning rate; print the range that is worth a sweep, and plot the loss (by
-    default into lr_range-EXPERIMENT.png).
+    Train for 300 steps under a rising rate; print the range worth a sweep; plot the loss (lr_range-EXPERIMENT.png).
 """
 
 from pathlib import Path
@@ -13,7 +12,7 @@ from aersut.errors import UserError, require
 
 
 def _run(arguments: Arguments) -> None:
-    require("sweeps need", "sweep", "optuna", "matplotlib")
+    require("the learning-rate range test needs", "sweep", "optuna", "matplotlib")
     from aersut.sweep.lr_range import range_test
     from aersut.sweep.plots import write_lr_range_plot
 

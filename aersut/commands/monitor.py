@@ -18,7 +18,9 @@ from aersut.errors import UserError
 
 flags.DEFINE_string("host", "127.0.0.1", "Address to serve at; clients on other machines need the token.")
 flags.DEFINE_integer("port", 8765, "Port to serve at; 0 for any free one.", lower_bound=0, upper_bound=65_535)
-flags.DEFINE_string("token", None, "Token that clients on other machines need; default: a random one.")
+flags.DEFINE_string(
+    "token", None, "Token that every client needs; default: none with a loopback host, else a random one."
+)
 flags.DEFINE_string("certificate", None, "PEM file with the certificate, for https.")
 flags.DEFINE_string("key", None, "PEM file with the certificate's private key, if --certificate does not hold it.")
 
@@ -47,5 +49,8 @@ COMMAND = Command(
     _run,
     __doc__,
     flags=("model", "hop", "smoothing", "vad_threshold", "host", "port", "token", "certificate", "key"),
-    notes={"model": "Run folder, export folder, or exported .tflite file."},
+    notes={
+        "model": "Run folder, export folder, or exported .tflite file.",
+        "hop": "Seconds from one window to the next; default: 0.5.",
+    },
 )

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from aersut.serving.recognizer import Recognizer
 
 flags.DEFINE_float(
-    "hop", None, "Seconds from window to window; default: 0.5; files of up to 10 s are one window.", lower_bound=0
+    "hop",
+    None,
+    "Seconds from window to window; default: 0.5, and one window for files of up to 10 s.",
+    lower_bound=0,
 )
 flags.DEFINE_float("smoothing", 0.0, "Average the probabilities over this many seconds.", lower_bound=0)
 flags.DEFINE_float(

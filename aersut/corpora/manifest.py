@@ -112,6 +112,8 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         names = [RENAMED.get(name, name) for name in (cell.strip().lower() for cell in next(reader, []))]
+        if repeated := {name for name in names if name and names.count(name) > 1}:
+            raise UserError(f"manifest: {file} names two columns '{min(repeated)}' (or 'part'). Rename or remove one.")
         for column in REQUIRED:
             if column not in names:
                 raise UserError(

@@ -19,7 +19,7 @@ FULL_SCALE = 32766 / 32768
 """Magnitude from which a sample counts as clipped; 16-bit files reach 32767 / 32768."""
 
 SILENCE = 1e-4
-"""Peak magnitude below which a clip is silent: -80 dB of full scale."""
+"""Peak magnitude below which a clip is silent: -80 dBFS."""
 
 EMPTY = "contains no samples"
 UNREADABLE = "cannot be read: "
@@ -76,7 +76,7 @@ def to_recording(samples: Shaped[np.ndarray, "samples channels"], sample_rate: i
     """`downmix` samples and measure how many are clipped; `ClipError` if they are silent."""
     recording, peak = downmix(samples, sample_rate)
     if peak < SILENCE:
-        raise ClipError("is silent: no sample reaches -80 dB of full scale")
+        raise ClipError("is silent: no sample reaches -80 dBFS")
     clipped = float(np.mean(np.abs(recording.samples) >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0
     return dataclasses.replace(recording, clipped=clipped)
 

@@ -1,4 +1,4 @@
-"""The feature cache on disk: one array whose rows are read at random, without loading the rest."""
+"""The features cache on disk: one array whose rows are read at random, without loading the rest."""
 
 import os
 import weakref
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 
 class FeatureTable:
-    """Features before standardization of each version of each clip, f32[clips, versions, frames, channels], in a .npy.
+    """Unscaled features of each version of each clip, f32[clips, versions, frames, channels], in a .npy.
 
     Rows are read with `pread` into new arrays. The pages of a memory-mapped file would count as memory of the process,
     and those of 100,000 clips are gigabytes.
@@ -21,7 +21,7 @@ class FeatureTable:
             self.shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
             self._begin = file.tell()
         if fortran or dtype != np.float32 or len(self.shape) != 4:
-            raise ValueError(f"{path} is not a feature cache: expected f32[clips, versions, frames, channels]")
+            raise ValueError(f"{path} is not a features cache: expected f32[clips, versions, frames, channels]")
         self._file = os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
 

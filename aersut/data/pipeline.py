@@ -1,4 +1,4 @@
-"""Training batches: a grain pipeline over the audio store or the feature cache, reshuffled in each epoch."""
+"""Training batches: a grain pipeline over the audio store or the features cache, reshuffled in each epoch."""
 
 import functools
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class ExampleSource(Protocol):
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Batches {"features": f32[batch, frames, channels], "label": i32[batch]} from the feature cache.
+    """Batches {"features": f32[batch, frames, channels], "label": i32[batch]} from the features cache.
 
     Attributes:
-        table: features before standardization of each version of each clip.
+        table: unscaled features of each version of each clip.
         examples: the (clip, version) pairs of the training set.
         labels: the class of each example.
     """

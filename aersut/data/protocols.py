@@ -152,8 +152,8 @@ def assign_fold(data: Data, strata: Sequence[Hashable], groups: Sequence[Hashabl
     """Assign whole groups (such as speakers) to the sets, stratum by stratum.
 
     Each stratum's groups are shuffled once. The f-th slice of them is the test set of fold f, and the groups that
-    follow it, cyclically, are the validation set. So the test sets of all folds are disjoint and together cover
-    everything.
+    follow it, cyclically, are the validation set. So the test sets of all folds are disjoint; they cover all
+    groups if 1 / `data.test` is an integer.
     """
     set_of: dict[Hashable, int] = {}
     for order in _shuffled(data, strata, groups):

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from aersut.config import Data
 from aersut.contracts import Clip
 from aersut.data.protocols import PUBLISHED, RULES, SPLITS, TRAIN, UNUSED, assign_fold
 from aersut.errors import UserError
-from aersut.paths import printable
+from aersut.paths import printable, read_json
 
 NAMES = ("training set", "validation set", "test set")
 
@@ -137,12 +138,10 @@ def to_records(split: Split, clips: Sequence[Clip], contents: Sequence[str]) -> 
     }
 
 
-def from_records(records: dict[str, Any]) -> dict[str, Any]:
-    """Content of `split.json` with today's keys; until November 2026, the key "splits" was "parts"."""
-    renamed = [
-        {("splits" if key == "parts" else key): value for key, value in clip.items()} for clip in records["clips"]
-    ]
-    return {**records, "clips": renamed}
+def read_split(path: Path) -> dict[str, Any] | None:
+    """Content of a `split.json`; None if it is damaged. Until November 2026, the key "splits" was "parts"."""
+    tree = read_json(path, lambda tree: {"splits" if key == "parts" else key: tree[key] for key in tree})
+    return tree if tree and "clips" in tree else None
 
 
 def _in_several_sets(table: Int[np.ndarray, "clips versions"], owners: Sequence[str]) -> set[str]:

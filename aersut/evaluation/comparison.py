@@ -6,8 +6,9 @@ from typing import Any
 
 from aersut.config import Experiment
 from aersut.errors import UserError, nearest
-from aersut.evaluation.result_files import METRIC_NAMES, read_json, read_metrics
+from aersut.evaluation.result_files import METRIC_NAMES, read_metrics
 from aersut.evaluation.result_table import format_metric
+from aersut.paths import read_json
 from aersut.run import Run
 from aersut.training import records
 

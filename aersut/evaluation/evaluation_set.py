@@ -1,6 +1,5 @@
 """The clips of an evaluation: a run's test set, or all clips of other corpora."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,8 @@ from aersut.config import checked, digest, to_tree
 from aersut.contracts import Clip, Corpus
 from aersut.data.collection import Collection, collect
 from aersut.data.protocols import SPLITS
-from aersut.data.splits import from_records
+from aersut.data.splits import read_split
+from aersut.errors import UserError
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
 from aersut.registry import CORPORA
@@ -105,6 +105,7 @@ def _windows(collection: Collection, clips: Int[np.ndarray, " clips"]) -> Window
 
 def _seen(run: Run) -> tuple[set[str], set[str]]:
     """Hashes of the recordings, and the speakers, of the training and validation sets."""
-    clips = from_records(json.loads(run.split.read_text(encoding="utf-8")))["clips"]
-    seen = [clip for clip in clips if set(SPLITS[:2]) & set(clip["splits"])]
+    if (split := read_split(run.split)) is None:
+        raise UserError(f"{run.split} is missing or damaged: it names the clips of the training set. Restore it.")
+    seen = [clip for clip in split["clips"] if set(SPLITS[:2]) & set(clip["splits"])]
     return {clip["content"] for clip in seen}, {f"{clip['corpus']}:{clip['speaker']}" for clip in seen}

@@ -1,4 +1,4 @@
-"""Results by group (corpus, sex, intensity, speaker) and the most confident mistakes."""
+"""Results by group (corpus, sex, intensity, speaker) and the most confident misclassifications."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.paths import printable
 
-MISTAKES = 20
+MISCLASSIFICATIONS = 20
 GROUPINGS: dict[str, Callable[[Clip], str]] = {
     "corpus": lambda clip: clip.corpus,
     "sex": lambda clip: clip.sex,
@@ -37,7 +37,7 @@ def results_by_group(predictions: ClipPredictions) -> dict[str, dict[str, dict[s
     return results
 
 
-def confident_mistakes(predictions: ClipPredictions, most: int = MISTAKES) -> list[dict[str, Any]]:
+def confident_misclassifications(predictions: ClipPredictions, most: int = MISCLASSIFICATIONS) -> list[dict[str, Any]]:
     """The misclassified clips with the highest confidence, at most `most`, in descending order of confidence."""
     wrong = np.flatnonzero(~predictions.correct)
     order = wrong[np.argsort(-predictions.confidences[wrong], kind="stable")][:most]

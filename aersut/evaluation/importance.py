@@ -106,10 +106,10 @@ def _attributions(
     trained: Trained, windows: dict[str, Float[np.ndarray, " samples"]], emotions: tuple[str, ...]
 ) -> dict[str, Attribution]:
     """Integrated gradients of a clip of each emotion; the score is the emotion's logit minus the mean logit."""
-    network, frontend = trained.network(), trained.frontend
+    frontend = trained.frontend
 
     def score(samples: Array, label: Array) -> Array:
-        logits = network(frontend.scaled(frontend.extract(samples)[None]))[0]
+        logits = trained.network()(frontend.scaled(frontend.extract(samples)[None]))[0]
         return logits[label] - logits.mean()
 
     attribute = integrated_gradients(score, frontend.framing.sample_rate)

@@ -15,7 +15,7 @@ from aersut.features.signal import decibels
 BANDS = 40
 STEPS = 32
 DEPTH = 60.0
-"""The baseline is the mel spectrogram with all louder cells attenuated to this level, dB below the loudest cell."""
+"""The baseline is the mel spectrogram with each cell limited to this level, in dB below the loudest cell."""
 
 
 @dataclass(frozen=True)

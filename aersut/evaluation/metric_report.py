@@ -3,14 +3,15 @@
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from aersut import metrics
-from aersut.evaluation.calibration import calibration_bins, ece
-from aersut.evaluation.groups import confident_mistakes, results_by_group
+from aersut.evaluation.groups import confident_misclassifications, results_by_group
 from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.roc_auc import class_pairs, resampled_roc_auc
 
+BINS = 15
 LEAST = {"kappa": -1.0}
 """Lower bounds of the metrics that can be negative."""
 
@@ -24,9 +25,9 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
     confusion, resampling = predictions.confusion, Resampling.of(predictions.speakers)
     resampled = resampling.totals((predictions.labels, predictions.predicted), confusion.shape)
     headline, headline_resampled = metrics.headline_metrics(confusion), metrics.headline_metrics(resampled)
-    [bins] = calibration_bins(predictions, Resampling.of([""] * len(predictions), resamples=1))  # all clips once
-    headline["ece"] = ece(bins)
-    headline_resampled["ece"] = ece(calibration_bins(predictions, resampling))
+    [bins] = _calibration_bins(predictions, Resampling.of([""] * len(predictions), resamples=1))  # all clips once
+    headline["ece"] = _ece(bins)
+    headline_resampled["ece"] = _ece(_calibration_bins(predictions, resampling))
     pairs = class_pairs(predictions, resampling)
     areas = [of_class.area() for of_class in pairs]
     known = [area for area in areas if area is not None]
@@ -52,9 +53,26 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
             if clips
         ],
         "groups": results_by_group(predictions),
-        "mistakes": confident_mistakes(predictions),
+        "misclassifications": confident_misclassifications(predictions),
         "notes": _notes(predictions, resampling),
     }
+
+
+def _calibration_bins(predictions: ClipPredictions, resampling: Resampling) -> Float[np.ndarray, "resamples bins 3"]:
+    """Clips, sum of confidences and correct predictions in confidence bins of equal width, in each bootstrap sample."""
+    confidences = predictions.confidences.astype(np.float64)
+    # a confidence on the edge of two bins belongs to the lower bin, as in (0.8, 0.9]
+    bins = np.clip(np.ceil(confidences * BINS).astype(int) - 1, 0, BINS - 1)
+    columns = (np.ones(len(predictions)), confidences, predictions.correct.astype(np.float64))
+    return np.stack([resampling.totals((bins,), (BINS,), column) for column in columns], axis=-1)
+
+
+def _ece(bins: Float[np.ndarray, "*batch bins 3"]) -> Float[np.ndarray, "*batch"]:
+    """Expected calibration error, 0 to 1: the mean of |accuracy - confidence| over bins, weighted by their clips.
+
+    The confidence is that of the predicted class, in 15 bins of equal width (Guo et al. 2017).
+    """
+    return np.abs(bins[..., 2] - bins[..., 1]).sum(axis=-1) / bins[..., 0].sum(axis=-1)
 
 
 def _classification_report(

@@ -57,7 +57,7 @@ class ClipPredictions:
         return ClipPredictions(clips, self.labels[chosen], self.probabilities[chosen], self.emotions)
 
     def exemplars(self) -> dict[str, int]:
-        """The row of one clip of each emotion present: the clip with the highest probability of that emotion."""
+        """The row of one clip of each true emotion: the clip with the highest probability of it."""
         scores = np.where(self.labels[:, None] == np.arange(len(self.emotions)), self.probabilities, -1.0)
         return {self.emotions[label]: int(scores[:, label].argmax()) for label in np.unique(self.labels)}
 

@@ -22,8 +22,9 @@ def open_exported(file: Path, frontend: Frontend) -> LiteRTModel:
     Raises:
         UserError: the input has another shape, or the output another number of classes.
     """
-    model = LiteRTModel(TFLiteFile.read(file))
-    if model.shape not in (frontend.shape, (frontend.framing.samples,)):
+    content = TFLiteFile.read(file)
+    model, kind = LiteRTModel(content), (content.metadata or {}).get("kind")
+    if model.shape not in (frontend.shape, (frontend.framing.samples,)) or kind == "ring":
         raise UserError(
             f"{file} takes {list(model.shape)}; expected the run's features {list(frontend.shape)} or its windows "
             f"[{frontend.framing.samples}]. Choose a model exported from this run."

@@ -1,10 +1,10 @@
 """Reading the result files of a run folder, of this version and of earlier ones."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from aersut.errors import UserError
+from aersut.paths import read_json
 from aersut.run import Run
 
 METRIC_NAMES = {
@@ -22,6 +22,7 @@ RENAMED = {
     "confusion_shares": "confusion_normalized",
     "deviation": "standard_deviation",
     "missing": "notes",
+    "mistakes": "misclassifications",
     "emotion": "true",
     "heard_as": "predicted",  # terms: ok
     "probability": "confidence",
@@ -29,15 +30,6 @@ RENAMED = {
     "uar_lost": "uar_drop",
 }
 """Keys of metrics.json and importance.json until November 2026, and the keys of today."""
-
-
-def read_json(path: Path, object_hook: Any = None) -> dict[str, Any] | None:
-    """The JSON object in a file; None if the file does not exist or is damaged."""
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"), object_hook=object_hook)
-    except (OSError, ValueError):
-        return None
-    return tree if isinstance(tree, dict) else None
 
 
 def read_metrics(path: Path) -> dict[str, Any] | None:
@@ -57,14 +49,13 @@ def read_evaluation(run: Run) -> dict[str, Any]:
 
 
 def read_export(run: Run) -> dict[str, Any] | None:
-    """`read_json` of a run's export.json, in which the key "agreement" was "same" until November 2026."""
-    return read_json(
-        run.export / "export.json", lambda tree: {"agreement" if key == "same" else key: tree[key] for key in tree}
-    )
+    """`read_json` of a run's export.json; until November 2026, keys were "same" and "ms" (of Vela)."""
+    names = {"same": "agreement", "ms": "latency_ms"}
+    return read_json(run.export / "export.json", lambda tree: {names.get(key, key): tree[key] for key in tree})
 
 
 def _translated(tree: dict[str, Any]) -> dict[str, Any]:
-    # a whole file, a mistake, or a result of feature importance; the keys of all other objects may be names of groups
+    # a whole file, a misclassification, or a drop of UAR; the keys of all other objects may be names of groups
     if {"epoch", "missing"} <= tree.keys() or {"heard_as", "uar_lost"} & tree.keys():  # terms: ok
         return {RENAMED.get(key, key): value for key, value in tree.items()}
     return tree

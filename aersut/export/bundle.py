@@ -38,17 +38,21 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     with quiet():
         for target in targets:
             try:
-                context.files.update(target.files(context))
+                files = target.files(context)
             except SkippedTargetError as reason:
                 context.notes.append(str(reason))
+                continue
+            if taken := files.keys() & {*context.files, "export.json", "labels.txt", "model_card.md"}:
+                raise UserError(f"target '{TARGETS.name_of(target)}': the name {min(taken)} is taken; choose another.")
+            context.files.update(files)
     context.files.update(documents(context))
     clips = context.prepared.collection.clips
     result = {
+        **context.results,
         **run_metadata(context),
         "files": context.reports,
         "calibration": [str(clips[clip].path) for clip, _ in context.calibration.examples],
         "notes": context.notes,
-        **context.results,
     }
     with replaced_folder(run.export) as folder:
         for name, file in context.files.items():
@@ -111,7 +115,7 @@ def export_table(result: dict[str, Any]) -> str:
         )
     for name, npu in result.get("ethos", {}).items():
         lines.append(
-            f"int8 on {name}, estimated by Vela: {npu['ms']:.2f} ms at {npu['clock_mhz']:.0f} MHz, "
+            f"int8 on {name}, estimated by Vela: {npu['latency_ms']:.2f} ms at {npu['clock_mhz']:.0f} MHz, "
             f"{npu['sram_bytes'] / 1000:,.0f} KB of SRAM, {npu['flash_bytes'] / 1000:,.0f} KB of flash, "
             f"{npu['npu']:.0%} of operators on the NPU"
         )

@@ -73,14 +73,18 @@ def _settings(pipeline: Pipeline) -> str:
         ("SAMPLE_RATE", framing.sample_rate, "Hz; samples are int16, mono"),
         ("FRAME_LENGTH", framing.frame_length, "samples per frame"),
         ("HOP_LENGTH", framing.hop_length, "samples between the starts of frames"),
-        ("FIRST_SAMPLES", framing.frame_length - before, "samples in the first frame, after zeros"),
+        ("FIRST_SAMPLES", framing.frame_length - before, "samples that the first frame needs; zeros precede them"),
         ("SAMPLE_RING", ring, "samples; size of the ring buffer, a power of two"),
         ("FRAMES_PER_SECOND", framing.sample_rate // framing.hop_length, "rounded down"),
         ("FRAMES", window.shape[1], "frames per window, the input of the classifier"),
-        ("CHANNELS", window.shape[2], "features per frame, the output of the frontend"),
+        ("CHANNELS", window.shape[2], "feature channels per frame, the output of the frontend"),
         ("CLASSES", len(pipeline.labels), "emotions"),
-        ("FRONTEND_ARENA", _with_headroom(frontend), f"bytes; {frontend} measured on a 64-bit host, plus 10 %"),
-        ("CLASSIFIER_ARENA", _with_headroom(classifier), f"bytes; {classifier} measured on a 64-bit host, plus 10 %"),
+        ("FRONTEND_ARENA", _with_headroom(frontend), f"bytes; {frontend} measured at 64 bits, 10 % added"),
+        (
+            "CLASSIFIER_ARENA",
+            _with_headroom(classifier),
+            f"bytes; {classifier} measured at 64 bits, 10 % added",
+        ),
         ("FRAME_SCALE", _float(window.scale), "scaled feature = scale * (int8 - zero point)"),
         ("FRAME_ZERO_POINT", window.zero_point, ""),
         ("OUTPUT_SCALE", _float(output.scale), "probability = scale * (int8 - zero point)"),
@@ -96,6 +100,7 @@ def _settings(pipeline: Pipeline) -> str:
 
 
 def _declarations(pipeline: Pipeline) -> str:
+    bare = "" if pipeline.classifier.metadata else " without its metadata"
     return f"""#include <stdint.h>
 
 #ifdef __cplusplus
@@ -103,7 +108,7 @@ extern "C" {{
 #endif
 
 extern const uint8_t aersut_frontend[{len(pipeline.frontend.content)}];   /* frontend.tflite without its metadata */
-extern const uint8_t aersut_classifier[{len(pipeline.classifier.content)}]; /* {pipeline.classifier.name} */
+extern const uint8_t aersut_classifier[{len(pipeline.classifier.content)}]; /* {pipeline.classifier.name}{bare} */
 extern const char *const aersut_labels[{len(pipeline.labels)}];
 
 #ifdef __cplusplus

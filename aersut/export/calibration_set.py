@@ -27,7 +27,7 @@ def choose_calibration_set(
     """
     if count < EACH * len(emotions):
         raise UserError(
-            f"{count} clips are too few to calibrate {len(emotions)} emotions: set --export.calibration to at "
+            f"{count} clips are too few to calibrate int8 for {len(emotions)} emotions: set --export.calibration to at "
             f"least {EACH * len(emotions)}."
         )
     originals = examples[examples[:, 1] == 0]

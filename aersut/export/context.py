@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Int, Int16
 
-from aersut.contracts import STRICT
+from aersut.contracts import STRICT, SkippedTargetError
 from aersut.run import Prepared, Run
 from aersut.tflite.file import TFLiteFile
 from aersut.training.trained import Trained
@@ -17,10 +17,10 @@ class ExportOptions:
     """Options of an export.
 
     Attributes:
-        calibration: number of training clips that calibrate int8.
+        calibration: number of training clips that calibrate int8 and int16x8.
         max_uar_loss: of int8 against float32 on the validation set, 0 to 1; see `verify.check_quantization_loss`.
         micro: whether the float32 and the int8 file must run in TensorFlow Lite Micro; false skips that interpreter.
-        waveform: whether to export files that take samples. None omits them, with a note, where a feature prevents
+        waveform: whether to export the files with audio input. None omits them, with a note, where a feature prevents
             them; true makes that an error.
         stream: the same for the microcontroller's files, frontend.tflite and the firmware.
     """
@@ -91,9 +91,9 @@ class Context:
         return list(self.run.experiment.data.emotions)
 
     def model(self, name: str) -> TFLiteFile:
-        """A finished .tflite file of the bundle."""
-        file = self.files[name]
-        assert isinstance(file, TFLiteFile)
+        """A finished .tflite file of the bundle; raises `SkippedTargetError` if it was omitted."""
+        if not isinstance(file := self.files.get(name), TFLiteFile):
+            raise SkippedTargetError(f"{name}, which another target needs, is not in the bundle.")
         return file
 
     def samples(self, chosen: ExampleSet) -> Int16[np.ndarray, "clips samples"]:

@@ -16,12 +16,12 @@ def features_file(frontend: Frontend) -> TFLiteFile:
     """Convert the audio frontend of a window: samples f32[1, samples] in [-1, 1] to f32[1, frames, channels].
 
     Raises:
-        UserError: a feature runs on the host, or needs an operator that TensorFlow Lite lacks.
+        UserError: a feature is computed outside JAX, or needs an operator that TensorFlow Lite lacks.
     """
     for feature in frontend.features:
         if feature.host:
             raise UserError(
-                f"feature '{FEATURES.name_of(feature)}' runs on the host, so no file can compute it from samples. "
+                f"feature '{FEATURES.name_of(feature)}' is computed outside JAX, so it cannot be exported. "
                 "Compute the features yourself for model_*.tflite, or train without this feature."
             )
     framing = frontend.framing

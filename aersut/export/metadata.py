@@ -11,12 +11,13 @@ from aersut.config import digest, to_tree
 from aersut.export.context import Context
 from aersut.tflite.file import Tensor, TFLiteFile
 
-Kind = Literal["classifier", "features", "waveform", "frontend"]
+Kind = Literal["classifier", "features", "waveform", "frontend", "ring"]
 MEANING: dict[Kind, tuple[str, str]] = {
     "classifier": ("scaled features", "probabilities"),
     "features": ("samples", "scaled features"),
     "waveform": ("samples", "probabilities"),
     "frontend": ("previous sample, then the samples of one frame", "scaled features of one frame"),
+    "ring": ("frames of the frontend file", "probabilities"),
 }
 """Input and output of each kind of file."""
 FIELDS = ("bytes", "arena", "latency_ms", "wa", "uar", "agreement", "difference", "operators")

@@ -21,7 +21,7 @@ def _card(context: Context) -> str:
     corpora = ", ".join(corpus["name"] for corpus in data["corpora"])
     how = "by mean and standard deviation of"
     scaling = {"utterance": f"{how} each utterance", "standard": f"{how} the training set"}
-    synthetic = "> Trained on SYNTHETIC speech: its metrics say nothing about real speech.\n"
+    synthetic = "> Trained on SYNTHETIC speech: its metrics do not apply to real speech.\n"
     lines = [
         f"# {experiment.name}: speech emotion recognition, `{MODELS.name_of(experiment.model)}`",
         "",
@@ -36,8 +36,8 @@ def _card(context: Context) -> str:
         f"- Features: {_features(experiment)}; {frames} frames × {channels} channels.",
         f"- Scaling: {scaling.get(experiment.scaling, 'none')}.",
         "- Output: one probability per emotion, in the order of labels.txt.",
-        "- An int8 or int16 input stores round(value / scale) + zero_point. Scale and zero point are in the metadata",
-        "  of the file, as JSON under the name AERSUT, with all of the above.",
+        "- An integer input stores clip(round(value / scale) + zero_point), an integer output means scale × (stored -",
+        "  zero_point). Both are in the metadata of the file, as JSON under the name AERSUT, with all of the above.",
         "",
         "## Training and evaluation data",
         "",

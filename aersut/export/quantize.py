@@ -32,7 +32,7 @@ def float16(file: TFLiteFile, _: Stack) -> TFLiteFile:
 
 
 def dynamic(file: TFLiteFile, _: Stack) -> TFLiteFile:
-    """Dynamic range: weights in int8, activations in float32 and quantized anew for each matmul. LiteRT only."""
+    """Dynamic range: int8 weights; float32 activations, quantized in each operator with weights. LiteRT only."""
     from ai_edge_quantizer import recipe
 
     rules = recipe.dynamic_wi8_afp32()
@@ -82,7 +82,7 @@ def file_name(number_format: str) -> str:
 
 
 def quantize(base: TFLiteFile, number_format: str, calibration: Stack) -> TFLiteFile:
-    """Convert the result of `aersut.export.convert.to_tflite` to one of `FORMATS`; its name is `file_name`'s.
+    """Convert the result of `aersut.export.convert.to_tflite` to one of `FORMATS`, named `file_name(number_format)`.
 
     Args:
         calibration: scaled features, one network input per clip; only the integer formats read them.

@@ -80,7 +80,7 @@ def _bases(feature: Feature) -> Iterator[Feature]:
     name = FEATURES.name_of(feature)
     inner = [value for field in fields(feature) if isinstance(value := getattr(feature, field.name), Feature)]  # type: ignore[arg-type]
     if feature.host:
-        raise UserError(f"feature '{name}' runs on the host, so no board can compute it. Train without it.")
+        raise UserError(f"feature '{name}' is computed outside JAX, so it cannot be exported. Train without it.")
     if feature.context == (0, 0) and not feature.whole_utterance:
         yield feature
     elif inner:

@@ -33,7 +33,7 @@ class SpectralCentroid(Feature):
 class SpectralFlatness(Feature):
     """Spectral flatness (Dubnov 2004): geometric over arithmetic mean of each frame's power.
 
-    0 for a tone, 1 for white noise and for silence. `librosa.feature.spectral_flatness`, to 1e-4.
+    About 0 for a tone, 0.56 for a frame of white noise, 1 for silence. `librosa.feature.spectral_flatness`, to 1e-4.
     """
 
     channels = 1

@@ -27,7 +27,7 @@ IMPORTANCE_CAPTIONS = {
     "occlusion-frequency": "Occlusion: UAR drop when a frequency band is attenuated by 40 dB",
 }
 EXAMPLE = "example-"
-GRADIENTS = "gradients-"
+GRADIENTS_PREFIX = "gradients-"
 """Prefixes of the files with a plot for each emotion."""
 
 
@@ -43,7 +43,7 @@ def draw_plots(evaluation: Evaluation) -> None:
         _draw_embedding(folder, trained, evaluation.examples, evaluation.predictions)
         _draw_examples(folder, trained, evaluation.examples, evaluation.predictions)
         for emotion, attribution in evaluation.attributions.items():
-            path, seconds = folder / f"{GRADIENTS}{emotion}", trained.frontend.framing.seconds
+            path, seconds = folder / f"{GRADIENTS_PREFIX}{emotion}", trained.frontend.framing.seconds
             write_plot(path, importance.GRADIENTS, importance.paint_gradients, attribution, seconds, emotion)
     if evaluation.importance:
         _draw_importance(folder, evaluation.importance)

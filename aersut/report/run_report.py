@@ -8,12 +8,12 @@ from typing import Any
 
 from aersut.config import to_tree
 from aersut.data.protocols import SPLITS
-from aersut.data.splits import from_records
+from aersut.data.splits import read_split
 from aersut.errors import require
 from aersut.evaluation.comparison import flatten
-from aersut.evaluation.result_files import read_export, read_json, read_metrics
+from aersut.evaluation.result_files import read_export, read_metrics
 from aersut.program import program
-from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS, IMPORTANCE_CAPTIONS
+from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS_PREFIX, IMPORTANCE_CAPTIONS
 from aersut.report.page import embed_file, write_page
 from aersut.report.plots import classes, curves, style
 from aersut.run import Run
@@ -21,7 +21,7 @@ from aersut.training import records
 
 Result = dict[str, Any] | None
 CURVES = "Loss and validation UAR after each epoch; a dot marks the best epoch"
-CORPORA = "Clips of each emotion in each corpus"
+CORPORA_CAPTION = "Clips of each emotion in each corpus"
 
 
 def write_report(run: Run) -> str:
@@ -33,9 +33,8 @@ def write_report(run: Run) -> str:
         UserError: matplotlib or jinja2 is not installed.
     """
     require("the report needs", "report", "matplotlib", "jinja2")
-    epochs, split, evaluation = records.read_records(run.records), read_json(run.split), read_metrics(run.evaluation)
+    epochs, split, evaluation = records.read_records(run.records), read_split(run.split), read_metrics(run.evaluation)
     exported = read_export(run)
-    split = split and from_records(split)
     complete = evaluation if evaluation and "intervals" in evaluation else None
     folder, emotions = run.evaluation.parent, run.experiment.data.emotions
     others = {path.parent.name: read_metrics(path) for path in sorted(folder.glob("*/metrics.json"))}
@@ -54,7 +53,7 @@ def write_report(run: Run) -> str:
         curves=epochs and _plotted(run.plots / "curves", CURVES, curves.SIZE, curves.paint_curves, epochs),
         sets=_sets(split),
         corpora=split
-        and _plotted(run.plots / "corpora", CORPORA, classes.CORPORA, classes.paint_corpora, split, emotions),
+        and _plotted(run.plots / "corpora", CORPORA_CAPTION, classes.CORPORA, classes.paint_corpora, split, emotions),
         examples=_embedded(folder, {f"{EXAMPLE}{name}": name for name in emotions}, captioned=False),
         export=exported,
         exportable=run.experiment.model.exportable,
@@ -108,7 +107,7 @@ def _importance(folder: Path, evaluation: Result) -> Result:
     found = read_metrics(folder / "importance.json")
     if not found or not evaluation or found["epoch"] != evaluation["epoch"]:
         return None
-    titles = {f"{GRADIENTS}{emotion}": emotion for emotion in found.get("gradients", {})}
+    titles = {f"{GRADIENTS_PREFIX}{emotion}": emotion for emotion in found.get("gradients", {})}
     plots = {"plots": _embedded(folder, IMPORTANCE_CAPTIONS), "gradients": _embedded(folder, titles, captioned=False)}
     return {**found, **plots}
 

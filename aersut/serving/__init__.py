@@ -1,4 +1,4 @@
 """Inference: the Python API, file and stream prediction for the command line, and the live monitor in a browser.
 
-An exported file needs numpy, soundfile, soxr and LiteRT only; JAX is imported where a run folder is loaded.
+An exported model needs numpy, soundfile, soxr and LiteRT only; JAX is imported where a run folder is loaded.
 """

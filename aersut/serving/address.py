@@ -28,7 +28,7 @@ class ServerAddress:
     Attributes:
         host: a name or address of this machine. Other machines can connect, with the token, if it is not loopback.
         port: TCP port; 0 selects a free one.
-        token: access token for other machines; None generates one.
+        token: access token that every client needs. None: none on loopback, else a random one.
         certificate, key: PEM files for https. Browsers allow the microphone on pages of other machines over https only.
     """
 

@@ -146,7 +146,7 @@ class Recognizer:
             sample_rate: of the pushed samples, in Hz; None: the classifier's.
             hop: seconds from the start of one window to the start of the next.
             smoothing: length of the moving average over the windows' probabilities, in seconds; 0: none.
-            vad_threshold: voice activity detection (VAD) threshold in dB of full scale; quieter windows are silence
+            vad_threshold: voice activity detection (VAD) threshold in dBFS; quieter windows are silence
                 (`aersut.serving.vad`). None classifies every window.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Inference on one window of samples with an exported file in LiteRT, without JAX or TensorFlow."""
+"""Inference on one window of samples with an exported model in LiteRT, without JAX or TensorFlow."""
 
 import contextlib
 import os
@@ -52,7 +52,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class TFLiteRunner:
-    """Inference with one exported file, or with a features file followed by a classifier."""
+    """Inference with one exported model, or with a features file followed by a classifier."""
 
     info: ModelInfo
     interpreters: "InterpreterPool"
@@ -75,7 +75,7 @@ def load_runner(path: Path) -> TFLiteRunner:
     tree = file.metadata
     if tree["kind"] not in ("waveform", "classifier"):
         raise UserError(
-            f"{path} only computes features. Expected a model_*.tflite or waveform_*.tflite of the same export."
+            f"{path} computes features, or is for a board. Expected model_*.tflite or waveform_*.tflite of the export."
         )
     files = (file,) if tree["kind"] == "waveform" else (_read_features(path, tree), file)
     info = ModelInfo(

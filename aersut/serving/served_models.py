@@ -1,4 +1,4 @@
-"""The models that the monitor offers: the exported files of one run."""
+"""The models that the monitor offers: the exported models of one run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ def load_served_models(path: Path) -> ServedModels:
     """Load a model and the other exported models of the same run.
 
     Args:
-        path: an exported file, with which the others in its folder are served; an export folder; or a run folder, whose
-            export folder is served, or its selected checkpoint if the run is not exported.
+        path: an exported model, served with the others in its folder; an export folder; or a run folder, whose export
+            folder is served, or its selected checkpoint if the run is not exported.
 
     Raises:
         UserError: the model at `path` cannot be loaded.

@@ -56,7 +56,7 @@ class Session:
         begin = time.perf_counter()
         predictions = predict()
         each = 1000 * (time.perf_counter() - begin) / max(1, len(predictions))
-        return [{"prediction": {**one.as_json(), "milliseconds": round(each, 2)}} for one in predictions]
+        return [{"prediction": {**one.as_json(), "latency_ms": round(each, 2)}} for one in predictions]
 
 
 def recording_messages(recognizer: Recognizer, source: Path | BinaryIO, options: PredictOptions) -> Iterator[Message]:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 VAD_THRESHOLD = -55.0
-"""In dB of full scale; quieter windows are silence. 99 % of RAVDESS's clips exceed it, despite their ample headroom."""
+"""In dBFS; quieter windows are silence. 99 % of RAVDESS's clips exceed it, despite their ample headroom."""
 
 MIN_LEVEL_RANGE = 6.0
 """In dB: how far loud frames exceed quiet ones in speech, at least. With pink noise at 5 dB SNR it is 9 dB, in the
@@ -21,7 +21,7 @@ def contains_speech(
 
     Args:
         samples: in [-1, 1].
-        vad_threshold: in dB of full scale; None classifies every window as speech.
+        vad_threshold: in dBFS; None classifies every window as speech.
     """
     if vad_threshold is None:
         return True

@@ -53,7 +53,8 @@ def experiment_source(experiment: Experiment, about: str) -> str:
     """
     imports: set[tuple[str, str]] = set()
     body = _source(dataclasses.replace(experiment, name=""), imports, 4)
-    lines = [f'"""{about.strip()}\n"""', ""]
+    text = about.strip().replace("\\", r"\\").replace('"', r"\"")
+    lines = [f'"""{text}\n"""', ""]
     imports.add(("aersut.config", "Experiment"))
     if experiment.plugins:
         imports.add(("aersut.registry", "import_plugins"))

@@ -9,25 +9,16 @@
 augmenter with probability 0 changes nothing, which counts as broken.
 """
 
-from aersut.testing.augmenters import augmenter_checks, check_augmenter
-from aersut.testing.contract import Check
-from aersut.testing.corpora import check_corpus, corpus_checks
-from aersut.testing.features import check_feature, feature_checks
-from aersut.testing.models import check_export, check_model, export_checks, model_checks
-from aersut.testing.optimizers import check_optimizer, optimizer_checks
-
-__all__ = [
-    "Check",
-    "augmenter_checks",
-    "check_augmenter",
-    "check_corpus",
-    "check_export",
-    "check_feature",
-    "check_model",
-    "check_optimizer",
-    "corpus_checks",
-    "export_checks",
-    "feature_checks",
-    "model_checks",
-    "optimizer_checks",
-]
+from aersut.testing.augmenters import augmenter_checks as augmenter_checks
+from aersut.testing.augmenters import check_augmenter as check_augmenter
+from aersut.testing.contract import Check as Check
+from aersut.testing.corpora import check_corpus as check_corpus
+from aersut.testing.corpora import corpus_checks as corpus_checks
+from aersut.testing.features import check_feature as check_feature
+from aersut.testing.features import feature_checks as feature_checks
+from aersut.testing.models import check_export as check_export
+from aersut.testing.models import check_model as check_model
+from aersut.testing.models import export_checks as export_checks
+from aersut.testing.models import model_checks as model_checks
+from aersut.testing.optimizers import check_optimizer as check_optimizer
+from aersut.testing.optimizers import optimizer_checks as optimizer_checks

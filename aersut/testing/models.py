@@ -144,12 +144,12 @@ def export_checks(model: Model, frames: int = 130, channels: int = 13, classes: 
 
     @contract.promise("LiteRT and JAX agree", "an operator converts wrongly")
     def _() -> None:
+        from aersut.export import verify
         from aersut.export.quantize import quantize
-        from aersut.export.verify import TOLERANCE, largest_difference
         from aersut.tflite.litert import LiteRTModel
 
         found = LiteRTModel(quantize(file(), "float32", np.asarray(batch)))(np.asarray(batch))
-        difference = largest_difference(found, np.asarray(jax.nn.softmax(network()(batch))))
-        expect(difference <= TOLERANCE, f"they differ by {difference:.1e}")
+        difference = verify.largest_difference(found, np.asarray(jax.nn.softmax(network()(batch))))
+        expect(difference <= verify.TOLERANCE, f"they differ by {difference:.1e}")
 
     return contract

@@ -18,7 +18,7 @@ from aersut.errors import UserError
 
 IDENTIFIER = b"TFL3"
 METADATA = "AERSUT"
-"""Name of the metadata entry that describes an exported file, as JSON."""
+"""Name of the metadata entry that describes an exported model, as JSON."""
 TYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
@@ -65,7 +65,7 @@ class TFLiteFile:
         name: for error messages: a path, or the file's name in the bundle.
 
     Raises:
-        UserError: the content does not begin as a .tflite file does.
+        UserError: the content lacks the identifier of .tflite files.
     """
 
     content: bytes = field(repr=False)

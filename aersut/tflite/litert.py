@@ -22,7 +22,7 @@ class LiteRTModel:
         """Load a file.
 
         Raises:
-            UserError: LiteRT cannot run it, or it has several inputs or outputs, as a streaming model has.
+            UserError: LiteRT cannot run it, or it has more than one input or output.
         """
         from ai_edge_litert.interpreter import Interpreter
 

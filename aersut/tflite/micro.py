@@ -19,7 +19,7 @@ from aersut.tflite.file import TFLiteFile
 
 SECONDS = 300.0
 ARENA = 16_000_000
-"""Size of the tensor arena on the host, in bytes; more RAM than any microcontroller has."""
+"""Size of the tensor arena on this machine, in bytes; more RAM than any microcontroller has."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class TFLMResult:
 
     Attributes:
         outputs: one per input, in the type of the output tensor.
-        arena: bytes of tensor arena (the RAM for activations), as TensorFlow Lite Micro counts them. Its records hold
+        arena: bytes of tensor arena (the RAM for activations), as TensorFlow Lite Micro counts them. They contain
             pointers, so a 32-bit board needs a little less.
     """
 

@@ -19,8 +19,8 @@ class TrainingLog:
     """The log of one training; a context manager. It writes nothing in processes other than the main process.
 
     On a terminal it shows a bar with loss, accuracy, clips/s and remaining time below the list of finished epochs;
-    elsewhere only the list (tqdm, weighed against rich). TensorBoard events are written by tensorboardX, which does not
-    need TensorFlow.
+    elsewhere only the list (by tqdm; rich was considered). TensorBoard events are written by tensorboardX, without
+    TensorFlow.
 
     Args:
         steps: per epoch.

@@ -74,6 +74,11 @@ class TestARow:
         speak("a.wav")
         assert [clip.split for clip in listing("path,emotion,speaker,part\na.wav,sad,1,dev\n").clips] == ["validation"]
 
+    def test_may_not_name_the_set_in_two_columns(self, listing, speak):
+        speak("a.wav")
+        with pytest.raises(UserError, match="two columns 'split'"):
+            listing("path,emotion,speaker,part,split\na.wav,sad,1,dev,test\n")
+
     def test_without_a_known_sex_has_none(self, listing, speak):
         speak("a.wav")
         assert [clip.sex for clip in listing("path,emotion,speaker,sex\na.wav,sad,1,?\n").clips] == [""]

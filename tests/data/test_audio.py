@@ -210,7 +210,7 @@ class TestUnusableFiles:
     @pytest.mark.parametrize("samples", [np.zeros(4000), 2e-5 * tone(), np.stack([tone(), -tone()], 1)])
     def test_silence(self, tmp_path, samples):
         reason = refused(written(tmp_path / "a.wav", samples, subtype="FLOAT"))
-        assert reason == "is silent: no sample reaches -80 dB of full scale"
+        assert reason == "is silent: no sample reaches -80 dBFS"
 
     def test_very_quiet_speech_is_accepted(self, tmp_path):
         assert len(read_recording(written(tmp_path / "a.wav", 4e-4 * tone(), subtype="FLOAT")).samples) == 4000

@@ -28,8 +28,8 @@ class TestAFinishedRun:
         assert set(result["groups"]) == {"corpus", "sex", "speaker"} | (result["groups"].keys() & {"intensity"})
         rows = predictions(finished.evaluation.parent)
         wrong = [row for row in rows if row["emotion"] != row["predicted"]]
-        assert len(result["mistakes"]) == min(20, len(wrong)) > 0
-        assert {row["path"] for row in result["mistakes"]} <= {row["path"] for row in wrong}
+        assert len(result["misclassifications"]) == min(20, len(wrong)) > 0
+        assert {row["path"] for row in result["misclassifications"]} <= {row["path"] for row in wrong}
         names = ["confusion", "classes", "reliability", "embedding-emotions", "embedding-speakers", "example-sad"]
         for name in names:
             assert (finished.folder / f"evaluation/plots/{name}.png").read_bytes().startswith(b"\x89PNG")
@@ -44,7 +44,15 @@ class TestAFile:
         assert ran.err == ""
         own, files = result_of(own_run.evaluation.parent), result_of(own_run.evaluation.parent / "model_float32")
         assert files["model"] == str(file)
-        for key in own.keys() - {"model", "mistakes", "reliability", "ece", "roc_auc", "intervals", "classes"}:
+        for key in own.keys() - {
+            "model",
+            "misclassifications",
+            "reliability",
+            "ece",
+            "roc_auc",
+            "intervals",
+            "classes",
+        }:
             assert files[key] == own[key], key
         assert files["roc_auc"] == pytest.approx(own["roc_auc"], abs=0.01)
         assert launch("--mode=report", f"--workdir={own_run.folder}").status == 0

@@ -1,9 +1,9 @@
-"""Results by group, and the most confident mistakes."""
+"""Results by group, and the most confident misclassifications."""
 
 import numpy as np
 import pytest
 
-from aersut.evaluation.groups import confident_mistakes, results_by_group
+from aersut.evaluation.groups import confident_misclassifications, results_by_group
 from tests.evaluation.made_predictions import predictions_of
 
 PROBABILITIES = {0: [0.9, 0.1, 0, 0], 1: [0.2, 0.8, 0, 0]}
@@ -38,8 +38,8 @@ def test_a_property_that_no_clip_has_is_omitted():
     assert list(groups) == ["corpus", "speaker"]
 
 
-def test_the_most_confident_mistakes_come_first_with_their_files(predictions):
-    found = confident_mistakes(predictions)
+def test_the_most_confident_misclassifications_come_first_with_their_files(predictions):
+    found = confident_misclassifications(predictions)
     assert [row["path"] for row in found] == ["clip3.wav", "clip5.wav", "clip2.wav"]
     assert found[0] == {
         "path": "clip3.wav",
@@ -49,12 +49,12 @@ def test_the_most_confident_mistakes_come_first_with_their_files(predictions):
         "confidence": pytest.approx(0.9),
         "probability_of_true": pytest.approx(0.1),
     }
-    assert len(confident_mistakes(predictions, most=2)) == 2
-    assert confident_mistakes(predictions_of([0], [PROBABILITIES[0]])) == []
+    assert len(confident_misclassifications(predictions, most=2)) == 2
+    assert confident_misclassifications(predictions_of([0], [PROBABILITIES[0]])) == []
 
 
 def test_a_path_that_is_not_utf_8_is_escaped():
     one = predictions_of([1], [PROBABILITIES[0]])
     object.__setattr__(one.clips[0], "path", "caf\udce9.wav")
-    assert confident_mistakes(one)[0]["path"] == "caf\\udce9.wav"
-    assert np.isfinite(confident_mistakes(one)[0]["confidence"])
+    assert confident_misclassifications(one)[0]["path"] == "caf\\udce9.wav"
+    assert np.isfinite(confident_misclassifications(one)[0]["confidence"])

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from aersut.evaluation.result_files import RENAMED, read_json, read_metrics
+from aersut.evaluation.result_files import RENAMED, read_export, read_metrics
 from aersut.evaluation.result_table import result_table
+from aersut.paths import read_json
 from aersut.report.run_report import write_report
 from aersut.run import open_run
 
@@ -37,6 +38,13 @@ def flat(tree):
     return [tree]
 
 
+def test_agreement_and_latency_of_an_earlier_export_are_read():
+    found = read_export(open_run(EARLIER))
+    assert found["files"]["model_int8.tflite"]["agreement"] == 1.0
+    assert found["ethos"]["ethos-u55-128"]["latency_ms"] == 0.007722
+    assert not keys(found) & {"same", "ms"}
+
+
 def test_todays_files_and_names_of_groups_are_unchanged(finished, tmp_path):
     assert read_metrics(finished.evaluation) == json.loads(finished.evaluation.read_text())
     groups = {"epoch": 1, "groups": {"intensity": {"missing": {"uar": 0.5}, "emotion": {"uar": 0.5}}}}
@@ -58,7 +66,7 @@ def test_an_earlier_evaluation_fills_the_report_and_the_table(tmp_path):
     text = run.report.read_text()
     for shown in (
         *("By sex", "By speaker", "<td>manifest:7</td><td>0.500</td>"),  # results by group
-        '<td>angry</td><td class="left">sad</td><td>0.464</td><td>0.384</td>',  # a mistake
+        '<td>angry</td><td class="left">sad</td><td>0.464</td><td>0.384</td>',  # a misclassification
         "<th>sad</th><td>2</td><td>2</td><td>0</td>",  # a row of the confusion matrix
         "Computed on 12 clips",  # feature importance
     ):

@@ -146,6 +146,18 @@ def test_a_target_that_cannot_be_built_becomes_a_note(run: Run, monkeypatch: pyt
     assert module.export(run)["notes"] == ["x.bin is omitted: there is no compiler"]
 
 
+def test_a_target_whose_file_was_omitted_becomes_a_note(run: Run, monkeypatch: pytest.MonkeyPatch):
+    register(monkeypatch, needy=lambda context: {"copy.bin": context.model("features.tflite").content})
+    assert module.export(run)["notes"] == ["features.tflite, which another target needs, is not in the bundle."]
+
+
+@pytest.mark.parametrize("name", ["first.bin", "labels.txt", "export.json"])
+def test_a_name_that_is_taken_is_an_error(name: str, run: Run, monkeypatch: pytest.MonkeyPatch):
+    register(monkeypatch, second=lambda context: {name: b"2"}, first=lambda context: {"first.bin": b"1"})
+    with pytest.raises(UserError, match=f"target 'second': the name {name} is taken"):
+        module.export(run)
+
+
 @pytest.mark.parametrize(("after", "message"), [("one", "each other.*: one"), ("two", "unknown target 'two'")])
 def test_targets_that_cannot_be_ordered_are_an_error(after: str, message: str, monkeypatch: pytest.MonkeyPatch):
     register(monkeypatch, one=dict)
@@ -205,7 +217,7 @@ def test_a_run_without_a_checkpoint_that_can_be_read(run: Run, launch, damage: C
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--export.calibration=3", "3 clips are too few to calibrate 8 emotions"),
+        ("--export.calibration=3", "3 clips are too few to calibrate int8 for 8 emotions"),
         ("--export.calibration=many", "--export.calibration: .*integer"),
         ("--export.max_uar_loss=7", "max_uar_loss must be from 0 to 1"),
         ("--export.callibration=9", "Did you mean 'calibration'"),

@@ -36,7 +36,7 @@ def test_copies_are_chosen_where_there_are_no_originals():
 @pytest.mark.parametrize(
     ("labels", "count", "message"),
     [
-        (LABELS, 5, r"5 clips are too few to calibrate 3 emotions.*at least 6"),
+        (LABELS, 5, r"5 clips are too few to calibrate int8 for 3 emotions.*at least 6"),
         (np.where(LABELS == 1, 0, LABELS), 9, "no training clip is labelled sad"),
         (np.where(np.arange(16) == 15, 0, LABELS), 9, "too few clips.*fewer than 2 of angry"),
     ],

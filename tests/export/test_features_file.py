@@ -42,7 +42,7 @@ def test_the_file_computes_the_features_of_the_frontend(framing: Framing, per_ut
 
 
 def test_a_feature_that_runs_on_the_host_is_named():
-    with pytest.raises(UserError, match="feature 'egemaps' runs on the host"):
+    with pytest.raises(UserError, match="feature 'egemaps' is computed outside JAX"):
         features_file(Frontend(FRAMING, (RMS(), EGeMAPS()), (), 8))
 
 

@@ -145,7 +145,7 @@ def test_missing_measurements_are_dashes(own_run):
 
 def test_names_stay_text(own_run):
     result, split = (json.loads(path.read_text()) for path in (own_run.evaluation, own_run.split))
-    result["mistakes"][0] |= {"path": f"{SCRIPT}.wav", "speaker": SCRIPT}
+    result["misclassifications"][0] |= {"path": f"{SCRIPT}.wav", "speaker": SCRIPT}
     result["groups"]["speaker"][SCRIPT] = next(iter(result["groups"]["speaker"].values()))
     result["warning"], result["notes"] = SCRIPT, [SCRIPT]
     for clip in split["clips"]:

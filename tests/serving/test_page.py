@@ -106,7 +106,7 @@ def test_classifies_and_plots_the_microphone(browse, microphone, tmp_path):
         page.click("#download")
     download.value.save_as(tmp_path / "history.csv")
     head, *rows = (tmp_path / "history.csv").read_text().splitlines()
-    assert head.startswith("start,end,emotion,confidence,model,milliseconds,neutral,calm")
+    assert head.startswith("start,end,emotion,confidence,model,latency_ms,neutral,calm")
     assert len(rows) >= 3
     page.click("#microphone")
     assert page.text_content("#status") == "Microphone off."

@@ -155,7 +155,7 @@ class TestLoading:
             load(tmp_path / "nothing.tflite")
         with pytest.raises(UserError, match="a folder without config"):
             load(tmp_path)
-        with pytest.raises(UserError, match="only computes features"):
+        with pytest.raises(UserError, match="computes features, or is for a board"):
             load(bundle / "features.tflite")
         content = (bundle / "model_float32.tflite").read_bytes()
         alone = tmp_path / "model_float32.tflite"

@@ -112,7 +112,7 @@ class TestStream:
         offline = list(recognizer.over_time(samples, 16_000))[: len(predictions)]
         assert len(predictions) == 1 + int((5 - recognizer.framing.seconds) / 0.5)
         for one, other in zip(predictions, offline, strict=True):
-            assert one.pop("milliseconds") >= 0
+            assert one.pop("latency_ms") >= 0
             assert one == other.as_json()
         frames = [message["frames"] for message in messages if "frames" in message]
         assert sum(len(part["rms"]) for part in frames) == 80_000 // 512
@@ -176,7 +176,7 @@ class TestUpload:
         assert messages[-1] == {"done": True}
         predictions = [message["prediction"] for message in messages if "prediction" in message]
         for one, other in zip(predictions, recognizer.over_time(dialogue), strict=True):
-            del one["milliseconds"]
+            del one["latency_ms"]
             assert one == other.as_json()
 
     def test_reports_invalid_input(self, monitor, tmp_path, dialogue):

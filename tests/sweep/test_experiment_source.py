@@ -1,5 +1,6 @@
 """Writing an experiment as a Python file."""
 
+import ast
 import json
 
 import pytest
@@ -34,6 +35,13 @@ def test_an_experiment_with_own_plugins_is_written_with_them(tmp_path, monkeypat
         file.write_text(experiment_source(base, "A test."))
         assert experiment.load_experiment(str(file)) == base
     assert json.dumps(str(plugin))[1:-1] in file.read_text()
+
+
+def test_any_text_can_be_the_docstring(tmp_path):
+    base, text = experiment.load_experiment("quickstart"), 'In C:\\Users\\"new": """best"""'
+    write_experiment(tmp_path / "best.py", base, text)
+    assert experiment.load_experiment(str(tmp_path / "best.py")).model == base.model
+    assert ast.get_docstring(ast.parse((tmp_path / "best.py").read_text())).startswith(text)
 
 
 def test_a_generated_file_may_be_replaced_until_it_is_edited(tmp_path):

@@ -51,7 +51,7 @@ def estimate(file: TFLiteFile, accelerator: str) -> dict[str, Any]:
     """Compile a file with Vela and return its estimates.
 
     Returns:
-        sram_bytes, flash_bytes, cycles and ms per inference, clock_mhz, and npu, the fraction of operators on the NPU.
+        sram_bytes, flash_bytes, cycles and latency_ms per inference, clock_mhz, npu (fraction of operators on it).
 
     Raises:
         UserError: Vela cannot compile the file.
@@ -78,7 +78,7 @@ def estimate(file: TFLiteFile, accelerator: str) -> dict[str, Any]:
         "sram_bytes": round(1024 * float(row["sram_memory_used"])),
         "flash_bytes": round(1024 * float(row["off_chip_flash_memory_used"])),
         "cycles": round(float(row["cycles_total"])),
-        "ms": 1000 * float(row["inference_time"]),
+        "latency_ms": 1000 * float(row["inference_time"]),
         "clock_mhz": float(row["core_clock"]) / 1e6,
         "npu": counts.get("NPU", 0) / max(1, sum(counts.values())),
     }

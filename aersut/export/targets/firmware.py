@@ -41,7 +41,7 @@ class Firmware(Target):
             return {}
         try:
             if not context.options.micro:
-                raise UserError("they need TensorFlow Lite Micro (--export.micro=true).")
+                raise UserError("the firmware needs TensorFlow Lite Micro: omit --export.micro=false.")
             stream = split_frontend(context.trained.frontend, context.samples(context.calibration))
             float_file = frontend_file(stream)
         except UserError as error:
@@ -71,7 +71,7 @@ def _files(context: Context, stream: StreamingFrontend, float_file: TFLiteFile) 
     context.results["stream"] = {**measured, "files": [frontend.name, classifier.name]}
     finished = [documented(context, frontend, "frontend", arena=extracted.arena, feature_difference=difference)]
     if not stream.plain:
-        finished.append(documented(context, classifier, "classifier", arena=classified.arena, **measured))
+        finished.append(documented(context, classifier, "ring", arena=classified.arena, **measured))
     origin = run_metadata(context)
     pipeline = Pipeline(
         framing=stream.frames.framing,

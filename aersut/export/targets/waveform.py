@@ -1,4 +1,4 @@
-"""Files that take samples, for LiteRT on a phone, a Raspberry Pi or in a browser.
+"""Files with audio input, for LiteRT on a phone, a Raspberry Pi or in a browser.
 
 `features.tflite` computes the features of training from samples. Joined with a classifier it is `waveform_*.tflite`.
 """

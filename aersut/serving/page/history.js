@@ -53,10 +53,10 @@ export class History {
   csv(labels) {
     const names = [...new Set([...labels, ...this.predictions.flatMap((one) => Object.keys(one.probabilities))])];
     const rows = this.predictions.map((one) => [
-      one.start.toFixed(3), one.end.toFixed(3), one.emotion ?? "", one.confidence, one.model, one.milliseconds,
+      one.start.toFixed(3), one.end.toFixed(3), one.emotion ?? "", one.confidence, one.model, one.latency_ms,
       ...names.map((name) => one.probabilities[name] ?? ""),
     ]);
-    const header = ["start", "end", "emotion", "confidence", "model", "milliseconds", ...names];
+    const header = ["start", "end", "emotion", "confidence", "model", "latency_ms", ...names];
     return [header, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
   }
 }

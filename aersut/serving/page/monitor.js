@@ -146,7 +146,7 @@ function receive(message) {
 function show(prediction) {
   const latency = microphone?.since(prediction.end);
   history.addPrediction(prediction);
-  const { emotion, confidence, probabilities, milliseconds } = prediction;
+  const { emotion, confidence, probabilities, latency_ms: inference } = prediction;
   $("emotion").textContent = emotion ?? "silence";
   $("emotion").dataset.emotion = emotion ?? "silence";
   $("emotion").style.setProperty("--mark", emotion ? colour(emotion, model().labels) : "var(--silence)");
@@ -156,7 +156,7 @@ function show(prediction) {
     bar.querySelector("progress").value = value;
     bar.querySelector("output").textContent = emotion ? percent(value) : "";
   }
-  $("inference").textContent = emotion && milliseconds ? `${milliseconds.toFixed(1)} ms` : "–";
+  $("inference").textContent = emotion && inference ? `${inference.toFixed(1)} ms` : "–";
   $("latency").textContent = latency == null ? "–" : `${Math.round(latency)} ms`;
   if (latency != null && $("status").textContent !== "Streaming.") report("Streaming.", $("problem").textContent);
   for (const id of ["download", "clear"]) $(id).disabled = false;

@@ -9,7 +9,7 @@ import pytest
 from aersut.config import Data
 from aersut.contracts import Clip
 from aersut.data.protocols import SPLITS
-from aersut.data.splits import count_folds, from_records, to_records
+from aersut.data.splits import count_folds, read_split, to_records
 from tests.data.splits.speakers import (
     TRAIN,
     distinct_contents,
@@ -40,13 +40,20 @@ class TestSplitJSON:
         assert records["clips"][0]["path"] == "caf\\udce9.wav"
         json.dumps(records, ensure_ascii=False).encode()
 
-    def test_of_an_earlier_version_has_the_key_parts(self):
+    def test_of_an_earlier_version_has_the_key_parts(self, tmp_path):
         clips = speaker_clips(10, 10)
         records = to_records(make_split(clips, protocol="speaker"), clips, distinct_contents(clips))
         earlier = {**records, "clips": [{**clip, "parts": clip["splits"]} for clip in records["clips"]]}
         for clip in earlier["clips"]:
             del clip["splits"]
-        assert from_records(earlier) == from_records(records) == records
+        for name, tree in (("earlier.json", earlier), ("today.json", records)):
+            (tmp_path / name).write_text(json.dumps(tree))
+            assert read_split(tmp_path / name) == records
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"protocol": "speaker"}'])
+    def test_that_is_damaged_is_none(self, tmp_path, text):
+        (tmp_path / "split.json").write_text(text)
+        assert read_split(tmp_path / "split.json") is None
 
 
 def test_examples_are_the_clips_and_versions_of_a_set_in_order():
