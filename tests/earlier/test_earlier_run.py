@@ -55,8 +55,9 @@ def test_its_training_goes_on(run, launch):
     config.write_text(json.dumps({**json.loads(config.read_text()), "epochs": 5}))
     outcome = launch("--mode=train", f"--workdir={run}")
     assert outcome.status == 0, outcome.err
-    epochs = [json.loads(line)["epoch"] for line in Path(run, "metrics.jsonl").read_text().splitlines()]
-    assert epochs == [1, 2, 3, 4, 5]
+    lines, earlier = (Path(folder, "metrics.jsonl").read_text().splitlines() for folder in (run, RUN))
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3, 4, 5]
+    assert lines[:3] == earlier  # not trained anew
     assert "resum" in outcome.out + outcome.err
 
 
