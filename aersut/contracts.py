@@ -231,6 +231,43 @@ class Optimizer(Plugin):
         """Return the Optax transformation for a run of `steps` steps; its `update` gets the loss as `value`."""
 
 
+class Condition(Plugin):
+    """A stress condition: a reproducible change of a recording, under which a classifier is evaluated.
+
+    Attributes:
+        curve: name of the curve that this condition is a point of ("gain (dB)", "white noise, SNR (dB)"), or "".
+    """
+
+    curve: ClassVar[str] = ""
+
+    @property
+    @abc.abstractmethod
+    def title(self) -> str:
+        """Unique short name with the value and its unit, for tables: "gain +12 dB"."""
+
+    @property
+    def x(self) -> float | None:
+        """Position on `curve`; None without a curve."""
+        return None
+
+    @abc.abstractmethod
+    def __call__(
+        self, rng: np.random.Generator, samples: Float[np.ndarray, " samples"], sample_rate: int
+    ) -> Float[np.ndarray, " changed"]:
+        """Return the changed recording; the result may have another length. All randomness comes from `rng`.
+
+        Samples are float32; those beyond [-1, 1] are clipped and all are rounded to 16 bits afterwards, as in a
+        recorder.
+
+        Raises:
+            SkippedConditionError: the condition cannot be applied (an empty folder of noise, a missing codec).
+        """
+
+
+class SkippedConditionError(Exception):
+    """Reason why a stress condition is left out; the results state it."""
+
+
 class Target(Plugin):
     """A target of the export: files for one platform. The export makes each target with its default fields.
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from aersut.contracts import Augmenter, Corpus, Feature, Model, Optimizer, Target
+from aersut.contracts import Augmenter, Condition, Corpus, Feature, Model, Optimizer, Target
 from aersut.errors import UserError, nearest
 
 T = TypeVar("T")
@@ -100,6 +100,7 @@ FEATURES: Registry[Feature] = Registry("feature", Feature, "aersut.features")
 AUGMENTERS: Registry[Augmenter] = Registry("augmenter", Augmenter, "aersut.augment")
 MODELS: Registry[Model] = Registry("model", Model, "aersut.models")
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer, "aersut.training.optimizers")
+CONDITIONS: Registry[Condition] = Registry("stress condition", Condition, "aersut.stress")
 TARGETS: Registry[Target] = Registry("target", Target, "aersut.export.targets")
 
 _loaded_entry_points: set[str] = set()

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "program", "paths", "quiet", "tflite", "matrices", "contracts", "registry", "config", "experiment"),
-    *("corpora", "data", "augment", "features", "models", "metrics", "run", "training", "presets", "evaluation"),
+    *("corpora", "data", "stress", "augment", "features", "models", "metrics", "run", "training", "presets", "evaluation"),
     *("report", "serving", "export", "sweep", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)

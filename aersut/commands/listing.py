@@ -8,13 +8,13 @@ def print_list() -> None:
     from aersut import experiment
     from aersut.config import REGISTRIES
     from aersut.models.cost import cost_table
-    from aersut.registry import TARGETS
+    from aersut.registry import CONDITIONS, TARGETS
 
     print("experiments")
     for name, path in experiment.experiment_names().items():
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
         print(f"  {name:28}{text.partition(chr(10))[0]}")
-    for registry in (*REGISTRIES, TARGETS):
+    for registry in (*REGISTRIES, CONDITIONS, TARGETS):
         print({"corpus": "corpora"}.get(registry.kind, registry.kind + "s"))
         for name in registry.names():
             print(f"  {name:28}{registry.summary(name)}")

@@ -1,0 +1,1 @@
+"""Stress conditions: reproducible changes of recordings, under which a classifier is evaluated."""
