@@ -6,8 +6,8 @@
     Also compute feature importance: permutation importance, occlusion, integrated gradients.
 {program} --mode=evaluate --workdir=RUN --model=RUN/export/model_int8.tflite
     Evaluate an exported model.
-{program} --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=cremad
-    Cross-corpus evaluation: evaluate on all clips of other corpora.
+{program} --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=emodb,savee,tess
+    Cross-corpus evaluation: evaluate on all clips of other corpora, with a table of them.
 {program} --mode=evaluate --experiment=quickstart --folds=all
     Cross-validation: train the missing folds of the protocol, and pool the predictions of all.
 """
@@ -51,13 +51,16 @@ def _run(arguments: Arguments) -> None:
     if not other:
         draw_and_print(evaluate(run, options))
         return
-    corpora = other.get("corpora")
-    plugins = tuple(CORPORA[name.strip()]() for name in corpora.split(",")) if corpora is not None else None
-    draw_and_print(evaluate_on_corpora(run, other.get("root"), plugins, options))
+    corpora, roots = (
+        tuple(part.strip() for part in other[key].split(",")) if key in other else None for key in ("corpora", "root")
+    )
+    plugins = None if corpora is None else tuple(CORPORA[name]() for name in corpora)
+    draw_and_print(evaluate_on_corpora(run, roots, plugins, options))
 
 
 def draw_and_print(evaluation: "Evaluation") -> None:
     """Draw the plots of an evaluation and print its result."""
+    from aersut.evaluation.cross_corpus import cross_corpus_table
     from aersut.evaluation.importance import importance_table
     from aersut.evaluation.result_table import result_table
     from aersut.report.evaluation_plots import draw_plots
@@ -65,6 +68,8 @@ def draw_and_print(evaluation: "Evaluation") -> None:
 
     draw_plots(evaluation)
     print(result_table(evaluation.result))
+    if rows := evaluation.result.get("cross_corpus"):
+        print(f"\n{cross_corpus_table(rows)}")
     print(f"\nresults in {evaluation.folder}")
     if evaluation.importance:
         print(importance_table(evaluation.importance))
@@ -76,7 +81,10 @@ COMMAND = Command(
     _run,
     __doc__,
     flags=("experiment", "workdir", "model", "importance", "folds"),
-    settings={"evaluate": "root: data folder of the corpora to evaluate on; corpora: their names, with commas."},
+    settings={
+        "evaluate": "corpora: names of the corpora to evaluate on, with commas; root: their data folder, or one "
+        "folder for each, with commas."
+    },
     notes={
         "model": "Exported .tflite file to evaluate instead of the checkpoint.",
         "folds": "all: train the missing folds, evaluate each, pool the predictions.",
