@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from aersut.features.windows import WindowFeatures
 from aersut.run import open_run
 from aersut.serving.runners import ModelInfo
 from aersut.training.trained import load_trained
@@ -24,16 +24,13 @@ class CheckpointRunner:
         trained = load_trained(open_run(folder))
         data = trained.experiment.data
         self.info = ModelInfo(folder.name, data.emotions, trained.frontend.framing, data.trim_db, data.fit)
-        self._frontend = trained.frontend
+        self._features = WindowFeatures(trained.frontend, batch=1)
 
         def probabilities(features: Float[Array, "1 frames channels"]) -> Float[Array, "1 classes"]:
             return jax.nn.softmax(trained.network()(trained.frontend.scaled(features)))
 
-        self._transformed: Callable[..., tuple[Array, Array]] = jax.jit(trained.frontend.transformed)
         self._probabilities: Callable[[np.ndarray], Array] = jax.jit(probabilities)
 
     def __call__(self, window: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
         """The probabilities of one window of samples in [-1, 1]."""
-        audio, columns = self._transformed(jnp.asarray(window[None]))
-        features = self._frontend.completed(np.asarray(audio), np.asarray(columns))
-        return np.asarray(self._probabilities(features))[0]
+        return np.asarray(self._probabilities(self._features(window[None])))[0]

@@ -1,0 +1,137 @@
+"""Predicted classes of clips under stress conditions.
+
+A condition changes the whole recording at the experiment's sample rate, before silence is trimmed and the window is
+cut, so that noise hinders trimming as it does for a user.
+"""
+
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import xxhash
+from jaxtyping import Float, Int
+from tqdm import tqdm
+
+from aersut.contracts import Clip, Condition, SkippedConditionError
+from aersut.data.audio import ClipError, Recording, crop_or_pad, file_bytes, parse_recording, resample, to_int16, trim
+from aersut.errors import UserError
+from aersut.evaluation.predictor import WindowPredictor
+from aersut.paths import printable
+from aersut.registry import CONDITIONS, describe_error
+from aersut.tflite.litert import LiteRTModel
+from aersut.training.trained import Trained
+
+BATCH = 128
+"""Clips that are in memory at a time: the batch of the network, and twice the batch of the audio frontend."""
+THREADS = 2
+
+Classes = Int[np.ndarray, " clips"]
+
+
+def stress_predictions(
+    trained: Trained, clips: Sequence[Clip], conditions: Sequence[Condition], model: LiteRTModel | None, seed: int
+) -> tuple[Classes, list[Classes | str]]:
+    """Predicted classes of the clips without a condition, and under each condition or the reason why it is skipped.
+
+    Each recording is read once. Randomness depends on the seed, on the title of the condition and on the content of the
+    clip. Shows a progress bar on a terminal.
+
+    Raises:
+        UserError: a clip cannot be read, or a condition fails.
+    """
+    predictor = _Predictor(trained, model, seed)
+    clean, outcomes = np.zeros(len(clips), np.int64), [np.zeros(len(clips), np.int64) for _ in conditions]
+    reasons: dict[int, str] = {}
+    bar = tqdm(
+        total=len(clips) * (1 + len(conditions)),
+        file=sys.stderr,
+        disable=not sys.stderr.isatty(),
+        dynamic_ncols=True,
+        leave=False,
+        bar_format="stress conditions {percentage:3.0f}% {bar} {remaining} left",
+    )
+    with bar, ThreadPoolExecutor(THREADS) as pool:
+        for begin in range(0, len(clips), BATCH):
+            rows = slice(begin, begin + BATCH)
+            recordings = list(pool.map(predictor.read, clips[rows]))
+            clean[rows] = predictor.clean(recordings)  # by itself: every thread that calls untraced code traces it
+            bar.update(len(recordings))
+            left = [index for index in range(len(conditions)) if index not in reasons]
+            chosen = [conditions[index] for index in left]
+            results = pool.map(predictor.under, chosen, [recordings] * len(chosen))
+            for index, result in zip(left, results, strict=True):
+                if isinstance(result, str):
+                    reasons[index] = result
+                else:
+                    outcomes[index][rows] = result
+                bar.update(len(recordings))
+    return clean, [reasons.get(index, classes) for index, classes in enumerate(outcomes)]
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """An untrimmed recording at the experiment's sample rate, with the name and a hash of its file."""
+
+    samples: Float[np.ndarray, " samples"]
+    name: str
+    content: str
+
+
+class _Predictor:
+    """Predicted classes of recordings, by the path of the audio store, the audio frontend and the network."""
+
+    def __init__(self, trained: Trained, model: LiteRTModel | None, seed: int) -> None:
+        self._predict = WindowPredictor(trained, model)
+        self._framing, self._data, self._seed = trained.frontend.framing, trained.experiment.data, seed
+
+    def read(self, clip: Clip) -> _Clip:
+        """Decode and resample a clip."""
+        try:
+            content = file_bytes(clip.path)
+            samples = resample(parse_recording(content), self._framing.sample_rate)
+        except ClipError as error:
+            name = printable(clip.path)
+            raise UserError(f"{name} {error}. Restore the file, which was readable before.") from None
+        return _Clip(samples, printable(clip.path), xxhash.xxh3_128_hexdigest(content))
+
+    def clean(self, clips: list[_Clip]) -> Classes:
+        """The predicted classes without a condition."""
+        return self._predict(np.stack([self._window(clip.samples) for clip in clips])).argmax(axis=1)
+
+    def under(self, condition: Condition, clips: list[_Clip]) -> Classes | str:
+        """The predicted classes under a condition, or the reason why it is skipped."""
+        try:
+            windows = [self._window(self._changed(condition, clip)) for clip in clips]
+        except SkippedConditionError as error:
+            return str(error)
+        return self._predict(np.stack(windows)).argmax(axis=1)
+
+    def _changed(self, condition: Condition, clip: _Clip) -> Float[np.ndarray, " changed"]:
+        rng = np.random.default_rng(
+            [self._seed, xxhash.xxh3_64_intdigest(f"{condition.title}/{clip.content}".encode())]
+        )
+        try:
+            samples = np.asarray(condition(rng, clip.samples, self._framing.sample_rate))
+        except SkippedConditionError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"stress condition '{CONDITIONS.name_of(condition)}' failed on {clip.name}: {describe_error(error)}"
+            ) from error
+        if samples.ndim != 1 or not np.isfinite(samples).all():
+            returned = f"shape {samples.shape}" if samples.ndim != 1 else "NaN or infinity"
+            raise UserError(
+                f"stress condition '{CONDITIONS.name_of(condition)}' returned {returned} for {clip.name}; expected "
+                "finite samples f32[samples]. aersut.testing.check_condition finds such faults."
+            )
+        return samples
+
+    def _window(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " length"]:
+        """The window of a recording that is rounded to 16 bits, trimmed, and cropped or padded."""
+        rounded = to_int16(samples).astype(np.float32)
+        rounded *= np.float32(1 / 32768)
+        if self._data.trim_db is not None and len(rounded):
+            rounded = trim(Recording(rounded, self._framing.sample_rate), self._data.trim_db).samples
+        return crop_or_pad(rounded, self._framing.samples, self._data.fit)

@@ -1,0 +1,51 @@
+"""Noise recordings and measured impulse responses from a folder of the user."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from aersut.contracts import SkippedConditionError
+from aersut.corpora.files import audio_files
+from aersut.data.audio import SILENCE, ClipError, Recording, read_blocks, resample
+from aersut.errors import UserError
+
+MAX_FILES = 64
+"""Of a larger folder, this many files are used, evenly spaced in the order of their paths."""
+MAX_SECONDS = 10.0
+"""Of a longer file, this much is used, from its start."""
+
+Recordings = tuple[Float[np.ndarray, " samples"], ...]
+
+
+def folder_recordings(folder: str, sample_rate: int) -> Recordings:
+    """The .wav and .flac files at any depth of a folder, mono, at `sample_rate` Hz; see `MAX_FILES`, `MAX_SECONDS`.
+
+    Raises:
+        SkippedConditionError: the folder has no audio files, or one of them cannot be decoded or is silent.
+    """
+    try:
+        files = audio_files(Path(folder).expanduser())
+    except UserError as error:
+        raise SkippedConditionError(str(error)) from None
+    if not files:
+        raise SkippedConditionError(f"no .wav or .flac under {folder}")
+    rows = np.unique(np.linspace(0, len(files) - 1, min(MAX_FILES, len(files))).astype(int))
+    return _decoded(tuple((files[row], files[row].stat().st_mtime_ns) for row in rows), sample_rate)
+
+
+@functools.lru_cache(maxsize=2)
+def _decoded(files: tuple[tuple[Path, int], ...], sample_rate: int) -> Recordings:
+    # the modification times are part of the key of this cache: a changed file is read again
+    recordings = []
+    for file, _ in files:
+        try:
+            first: Recording = next(read_blocks(file, MAX_SECONDS))
+            samples = resample(first, sample_rate)
+        except ClipError as error:
+            raise SkippedConditionError(f"{file} {error}") from None
+        if np.abs(samples).max() < SILENCE:
+            raise SkippedConditionError(f"{file} is silent in its first {MAX_SECONDS:g} s")
+        recordings.append(samples)
+    return tuple(recordings)
