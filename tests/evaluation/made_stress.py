@@ -12,8 +12,17 @@ def condition(name, title, uar, clean, curve="", x=None, standard=True):
     """One evaluated condition."""
     interval = [clean - uar - 0.04, clean - uar + 0.04]
     return {
-        **{"title": title, "name": name, "standard": standard, "curve": curve, "x": x, "uar": uar, "wa": uar},
-        **{"loss": clean - uar, "loss_interval": interval, "clips": 240, "skipped": ""},
+        "title": title,
+        "name": name,
+        "standard": standard,
+        "curve": curve,
+        "x": x,
+        "uar": uar,
+        "wa": uar,
+        "loss": clean - uar,
+        "loss_interval": interval,
+        "clips": 240,
+        "skipped": "",
     }
 
 

@@ -41,7 +41,7 @@ def paint_stress(figure: "Figure", models: dict[str, dict[str, Any]], axis: str)
         name: {"color": (BLUE, ORANGE, GREEN, *COLOURS)[index % 11], "marker": MARKERS[index % len(MARKERS)]}
         for index, name in enumerate(names)
     }
-    dashes = dict(zip(models, DASHES * len(models), strict=False))
+    dashes: dict[str, Any] = dict(zip(models, DASHES * len(models), strict=False))
     for model, curves in found.items():
         for name, points in curves.items():
             x, y = zip(*points, strict=True)
