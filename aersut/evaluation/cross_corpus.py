@@ -44,7 +44,7 @@ def cross_corpus_table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         if row["skipped"]:
             lines.append(f"{row['corpus']:{width}}  skipped")
-            notes.append(f"{row['corpus']} skipped: {row['skipped']}")
+            notes.append(f"skipped {row['corpus']}: {row['skipped'].removeprefix(row['corpus'] + ': ')}")
             continue
         cells = "".join(f"  {row[key]:14.3f}  {_between(row[f'{key}_interval']):14}" for _, key in COLUMNS)
         lines.append(

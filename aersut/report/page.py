@@ -75,4 +75,4 @@ def format_interval(interval: Any) -> str:
 def format_points(value: Any) -> str:
     """A fraction, or the ends of an interval, in percentage points; a dash for None."""
     ends = value if isinstance(value, list) else [value]
-    return DASH if value is None else " – ".join(f"{100 * end:.1f}" for end in ends)
+    return DASH if value is None else " to ".join(f"{100 * end:.1f}" for end in ends)

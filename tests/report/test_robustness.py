@@ -37,7 +37,7 @@ def test_the_checkpoint_has_a_headline_a_table_and_two_plots(own_run):
     assert "mean UAR over the 16 conditions of the standard set <code>aersut-1</code>" in text
     assert "checkpoint: standard conditions were skipped" in text
     rows = {row.split("</td>")[0]: row for row in text.split('<tr><td class="name">')}
-    assert '<td>0.350</td><td>25.0</td><td class="name">21.0 – 29.0</td>' in rows["band 300 to 3400 Hz"]
+    assert '<td>0.350</td><td>25.0</td><td class="name">21.0 to 29.0</td>' in rows["band 300 to 3400 Hz"]
     assert "skipped: this libsndfile has no Opus" in rows["Opus 8 kbit/s"]
     assert {"recorded noise 20 dB SNR *", "impulse responses *"} <= rows.keys()
     assert "&lt;b&gt;rir" in text
