@@ -5,6 +5,10 @@ from aersut.augment.band_limit import BandLimit as BandLimit
 from aersut.augment.equalize import Equalize as Equalize
 from aersut.augment.example import Example as Example
 from aersut.augment.gain import Gain as Gain
+from aersut.augment.mel_band_limit import MelBandLimit as MelBandLimit
+from aersut.augment.mel_gain import MelGain as MelGain
+from aersut.augment.mel_noise import MelNoise as MelNoise
+from aersut.augment.mel_shift import MelShift as MelShift
 from aersut.augment.mel_warp import MelWarp as MelWarp
 from aersut.augment.mixup import Mixup as Mixup
 from aersut.augment.noise import Noise as Noise
