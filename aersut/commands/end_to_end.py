@@ -57,8 +57,8 @@ def _wants_stress(run: "Run") -> bool:
         return not run.synthetic and not copies
     if FLAGS.stress and copies:
         raise UserError(
-            "--stress: protocol 'paper' tests on augmented copies, and stress conditions change recordings. Omit it, or "
-            "choose another data.protocol."
+            "--stress: protocol 'paper' tests on augmented copies, and stress conditions change recordings. "
+            "Omit it, or choose another data.protocol."
         )
     return bool(FLAGS.stress)
 
