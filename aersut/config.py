@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from aersut.contracts import EMOTIONS, STRICT, Augmenter, Corpus, Feature, Framing, Model, Optimizer
 from aersut.errors import UserError, nearest
-from aersut.registry import AUGMENTERS, CORPORA, FEATURES, MODELS, OPTIMIZERS, Registry
+from aersut.registry import AUGMENTERS, CONDITIONS, CORPORA, FEATURES, MODELS, OPTIMIZERS, Registry
 
 T = TypeVar("T")
 PublishedName = Literal["ravdess5", "ravdess6", "cremad_tfds"]
@@ -245,7 +245,7 @@ def to_tree(value: Any) -> Any:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         tree = {f.name: to_tree(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        for registry in REGISTRIES:
+        for registry in (*REGISTRIES, CONDITIONS):
             if isinstance(value, registry.contract):
                 return {"name": registry.name_of(value), **tree}
         return tree

@@ -11,6 +11,7 @@ from absl.testing import flagsaver
 
 from aersut import cli
 from aersut.config import REGISTRIES
+from aersut.registry import CONDITIONS
 from aersut.run import Run, open_run
 
 
@@ -29,11 +30,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _own_plugins() -> Iterator[None]:
     """What a test registers, no other test sees."""
-    for registry in REGISTRIES:
+    registries = (*REGISTRIES, CONDITIONS)
+    for registry in registries:
         registry.names()  # the built-in ones are imported once and for all
-    before = [dict(registry._plugins) for registry in REGISTRIES]
+    before = [dict(registry._plugins) for registry in registries]
     yield
-    for registry, plugins in zip(REGISTRIES, before, strict=True):
+    for registry, plugins in zip(registries, before, strict=True):
         registry._plugins = plugins
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aersut.registry import AUGMENTERS, FEATURES
+from aersut.registry import AUGMENTERS, CONDITIONS, FEATURES
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -20,10 +20,10 @@ def files(tmp_path, monkeypatch):
         assert name.endswith(".py")
         (tmp_path / name).write_text(code, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    for registry in (FEATURES, AUGMENTERS):
+    for registry in (FEATURES, AUGMENTERS, CONDITIONS):
         registry.names()
         monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
-    for name in ("my_features", "my_augmenters", "test_mine"):
+    for name in ("my_features", "my_augmenters", "my_conditions", "test_mine"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     return tmp_path
 

@@ -8,6 +8,10 @@
     Evaluate an exported model.
 {program} --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=emodb,savee,tess
     Cross-corpus evaluation: evaluate on all clips of other corpora, with a table of them.
+{program} --mode=evaluate --workdir=RUN --stress
+    Also evaluate under the standard set of stress conditions: gain, noise, reverberation, codecs, …
+{program} --mode=evaluate --workdir=RUN --stress --evaluate.noise=FOLDER --evaluate.impulse_responses=FOLDER
+    The same, and with your recordings of noise and measured impulse responses.
 {program} --mode=evaluate --experiment=quickstart --folds=all
     Cross-validation: train the missing folds of the protocol, and pool the predictions of all.
 """
@@ -22,9 +26,22 @@ from aersut.commands.common import FLAGS, open_run
 from aersut.errors import UserError
 
 if TYPE_CHECKING:
+    from aersut.contracts import Condition
     from aersut.evaluation.evaluate import Evaluation
 
+SETTINGS = {
+    "corpora": "names of the corpora to evaluate on, with commas",
+    "root": "their data folder, or one folder for each, with commas",
+    "noise": "folder of noise recordings, a stress condition at SNRs of 20, 10, 5 and 0 dB",
+    "impulse_responses": "folder of measured impulse responses, a stress condition",
+    "conditions": "names of further stress conditions, with commas",
+    "plugins": "modules or .py files that register them, with commas",
+}
+"""The keys of --evaluate.KEY=VALUE, and their help."""
+RECORDED_SNR_DB = (20.0, 10.0, 5.0, 0.0)
+
 flags.DEFINE_bool("importance", False, "Also compute feature importance, which takes about a minute.")
+flags.DEFINE_bool("stress", None, "Also evaluate under stress conditions, which takes about a minute.")
 
 
 def _run(arguments: Arguments) -> None:
@@ -32,12 +49,13 @@ def _run(arguments: Arguments) -> None:
     from aersut.registry import CORPORA
 
     other = dict(arguments.dotted.get("evaluate", []))
-    if unknown := set(other) - {"root", "corpora"}:
-        raise UserError(f"there is no --evaluate.{min(unknown)}; known: --evaluate.root, --evaluate.corpora.")
+    if unknown := set(other) - set(SETTINGS):
+        known = ", ".join(f"--evaluate.{name}" for name in SETTINGS)
+        raise UserError(f"there is no --evaluate.{min(unknown)}; known: {known}.")
     if FLAGS.folds:
         if FLAGS.folds != ["all"]:
             raise UserError("--mode=evaluate takes --folds=all only; choose one fold with --experiment.data.fold=N.")
-        if other or FLAGS.model or FLAGS.importance:
+        if other or FLAGS.model or FLAGS.importance or FLAGS.stress:
             raise UserError("--folds=all evaluates checkpoints on their own test sets; omit the other options.")
         from aersut.evaluation.folds import evaluate_folds, folds_table
         from aersut.report.evaluation_plots import draw_plots
@@ -47,8 +65,9 @@ def _run(arguments: Arguments) -> None:
         print(folds_table(pooled))
         return
     run = open_run(arguments)
-    options = EvaluationOptions(Path(FLAGS.model) if FLAGS.model else None, FLAGS.importance)
-    if not other:
+    model = Path(FLAGS.model) if FLAGS.model else None
+    options = EvaluationOptions(model, FLAGS.importance, _conditions(other))
+    if not {"root", "corpora"} & set(other):
         draw_and_print(evaluate(run, options))
         return
     corpora, roots = (
@@ -58,11 +77,48 @@ def _run(arguments: Arguments) -> None:
     draw_and_print(evaluate_on_corpora(run, roots, plugins, options))
 
 
+def _conditions(settings: dict[str, str]) -> "tuple[Condition, ...]":
+    """The stress conditions that the command line selects: the standard set, then further ones."""
+    further = [key for key in ("noise", "impulse_responses", "conditions", "plugins") if key in settings]
+    if not FLAGS.stress:
+        if further:
+            raise UserError(f"--evaluate.{further[0]} is a setting of the stress conditions: add --stress.")
+        return ()
+    from aersut.registry import import_plugins
+    from aersut.stress import STANDARD, ImpulseResponses, RecordedNoise
+
+    import_plugins(_names(settings.get("plugins")))
+    chosen = [*STANDARD]
+    if "noise" in settings:
+        chosen += [RecordedNoise(settings["noise"], snr_db) for snr_db in RECORDED_SNR_DB]
+    if "impulse_responses" in settings:
+        chosen.append(ImpulseResponses(settings["impulse_responses"]))
+    for condition in map(_with_defaults, _names(settings.get("conditions"))):
+        if condition not in chosen:
+            chosen.append(condition)
+    return tuple(chosen)
+
+
+def _with_defaults(name: str) -> "Condition":
+    from aersut.registry import CONDITIONS
+
+    cls = CONDITIONS[name]
+    try:
+        return cls()
+    except TypeError:
+        raise UserError(f"stress condition '{name}' has fields without a default; give each field one.") from None
+
+
+def _names(value: str | None) -> list[str]:
+    return [name.strip() for name in (value or "").split(",") if name.strip()]
+
+
 def draw_and_print(evaluation: "Evaluation") -> None:
     """Draw the plots of an evaluation and print its result."""
     from aersut.evaluation.cross_corpus import cross_corpus_table
     from aersut.evaluation.importance import importance_table
     from aersut.evaluation.result_table import result_table
+    from aersut.evaluation.stress_table import stress_table
     from aersut.report.evaluation_plots import draw_plots
     from aersut.report.plots.style import matplotlib_installed
 
@@ -70,6 +126,8 @@ def draw_and_print(evaluation: "Evaluation") -> None:
     print(result_table(evaluation.result))
     if rows := evaluation.result.get("cross_corpus"):
         print(f"\n{cross_corpus_table(rows)}")
+    if "stress" in evaluation.result:
+        print(f"\n{stress_table(evaluation.result['stress'])}")
     print(f"\nresults in {evaluation.folder}")
     if evaluation.importance:
         print(importance_table(evaluation.importance))
@@ -80,11 +138,8 @@ def draw_and_print(evaluation: "Evaluation") -> None:
 COMMAND = Command(
     _run,
     __doc__,
-    flags=("experiment", "workdir", "model", "importance", "folds"),
-    settings={
-        "evaluate": "corpora: names of the corpora to evaluate on, with commas; root: their data folder, or one "
-        "folder for each, with commas."
-    },
+    flags=("experiment", "workdir", "model", "importance", "stress", "folds"),
+    settings={"evaluate": "; ".join(f"{name}: {text}" for name, text in SETTINGS.items()) + "."},
     notes={
         "model": "Exported .tflite file to evaluate instead of the checkpoint.",
         "folds": "all: train the missing folds, evaluate each, pool the predictions.",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aersut.contracts import Corpus
+from aersut.contracts import Condition, Corpus
+from aersut.data.splits import read_split
 from aersut.errors import UserError
 from aersut.evaluation.cross_corpus import corpus_results
 from aersut.evaluation.evaluation_set import EvaluationSet, own_test_set
@@ -17,6 +18,8 @@ from aersut.evaluation.metric_report import metric_report
 from aersut.evaluation.other_corpora import other_corpora_set
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.predictor import open_exported, predict_probabilities
+from aersut.evaluation.result_files import read_metrics
+from aersut.evaluation.stress import stress_report
 from aersut.paths import write_json, write_text
 from aersut.run import Run, make_frontend
 from aersut.training.trained import Trained, load_trained
@@ -29,10 +32,12 @@ class EvaluationOptions:
     Attributes:
         model: a .tflite file to evaluate in place of the checkpoint; the results are in a folder of the file's name.
         importance: compute feature importance, too, which takes longer than the rest of the evaluation.
+        conditions: evaluate under these stress conditions, too; none by default.
     """
 
     model: Path | None = None
     importance: bool = False
+    conditions: tuple[Condition, ...] = ()
 
     def __post_init__(self) -> None:
         if self.model and self.importance:
@@ -67,8 +72,11 @@ def evaluate(run: Run, options: EvaluationOptions = EvaluationOptions()) -> Eval
     Writes `evaluation/metrics.json` and `evaluation/predictions.csv`, which lists each clip with its probabilities.
 
     Raises:
-        UserError: there is no checkpoint, the data has changed, or the exported model does not fit the run.
+        UserError: there is no checkpoint, the data has changed, the exported model does not fit the run, or stress
+            conditions are wanted and the test set has augmented copies.
     """
+    if options.conditions:
+        _refuse_copies(run)
     return _evaluate(run, options, lambda trained: own_test_set(run))
 
 
@@ -89,9 +97,18 @@ def evaluate_on_corpora(
     return _evaluate(run, options, lambda trained: other_corpora_set(run, trained.frontend, roots, corpora))
 
 
-def write_predictions(folder: Path, about: dict[str, Any], predictions: ClipPredictions) -> dict[str, Any]:
-    """Write `metrics.json` and `predictions.csv` into `folder`; return the content of the former."""
+def write_predictions(
+    folder: Path, about: dict[str, Any], predictions: ClipPredictions, stress: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write `metrics.json` and `predictions.csv` into `folder`; return the content of the former.
+
+    Args:
+        stress: result of the stress evaluation. Without one, that of an earlier evaluation of the same model on the
+            same clips is kept.
+    """
     result = {**about, **metric_report(predictions)}
+    if stress := stress or _earlier_stress(folder, result):
+        result["stress"] = stress
     text, emotions = io.StringIO(), predictions.emotions
     rows = csv.writer(text)
     rows.writerow(["path", "corpus", "speaker", "emotion", "predicted", *emotions])
@@ -119,7 +136,10 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
         **examples.about,
         **({"cross_corpus": corpus_results(predictions, examples.parts)} if examples.parts else {}),
     }
-    result = write_predictions(folder, about, predictions)
+    stress = None
+    if options.conditions:
+        stress = stress_report(trained, examples.clips, examples.labels, options.conditions, model)
+    result = write_predictions(folder, about, predictions, stress)
     if model:
         return Evaluation(result, folder, predictions)
     if not options.importance:
@@ -127,3 +147,19 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     importance, attributions = feature_importance(trained, examples, predictions)
     write_json(folder / "importance.json", importance)
     return Evaluation(result, folder, predictions, trained, examples, importance, attributions)
+
+
+def _refuse_copies(run: Run) -> None:
+    """Raise `UserError` if the test set of a run has augmented copies."""
+    clips = (read_split(run.split) or {"clips": []})["clips"]
+    if any("test" in clip["splits"][1:] for clip in clips):
+        raise UserError(
+            f"protocol '{run.experiment.data.protocol}' tests on augmented copies, and stress conditions change "
+            "recordings. Evaluate a run of another protocol, or other corpora with --evaluate.corpora."
+        )
+
+
+def _earlier_stress(folder: Path, result: dict[str, Any]) -> dict[str, Any] | None:
+    earlier = read_metrics(folder / "metrics.json") or {}
+    same = all(earlier.get(key) == result[key] for key in ("epoch", "model", "confusion"))
+    return earlier.get("stress") if same else None

@@ -11,6 +11,8 @@ augmenter with probability 0 changes nothing, which counts as broken.
 
 from aersut.testing.augmenters import augmenter_checks as augmenter_checks
 from aersut.testing.augmenters import check_augmenter as check_augmenter
+from aersut.testing.conditions import check_condition as check_condition
+from aersut.testing.conditions import condition_checks as condition_checks
 from aersut.testing.contract import Check as Check
 from aersut.testing.corpora import check_corpus as check_corpus
 from aersut.testing.corpora import corpus_checks as corpus_checks

@@ -1,0 +1,32 @@
+"""The result of a stress evaluation as text, for the terminal."""
+
+from typing import Any
+
+from aersut.evaluation.result_table import format_metric
+
+
+def stress_table(stress: dict[str, Any]) -> str:
+    """The stress mean, and UAR and loss of UAR under each condition.
+
+    Args:
+        stress: the content of metrics.json under "stress".
+    """
+    evaluated, of = stress["evaluated"], stress["of"]
+    count = f"the {of}" if evaluated == of else f"{evaluated} of the {of}"
+    width = max(len(row["title"]) for row in stress["conditions"]) + 2
+    return "\n".join(
+        [
+            f"stress mean {format_metric(stress['mean'])}: mean UAR over {count} conditions of the stress set "
+            f"{stress['set']}; UAR without a condition {stress['clean']:.3f}",
+            "",
+            f"{'stress condition':{width}}{'UAR':>5}{'loss':>8}   95 % interval by speaker",
+            *(f"{row['title']:{width}}{_result(row)}" for row in stress["conditions"]),
+        ]
+    )
+
+
+def _result(row: dict[str, Any]) -> str:
+    if row["skipped"]:
+        return f"{'-':>5}{'-':>8}   skipped: {row['skipped']}"
+    interval = "{:.3f} to {:.3f}".format(*row["loss_interval"]) if row["loss_interval"] else "-"
+    return f"{row['uar']:.3f}{row['loss']:8.3f}   {interval}"
