@@ -90,9 +90,9 @@ FRONTENDS: dict[str, Overrides] = {
 AUGMENTATIONS: dict[str, Overrides] = {
     "": {},
     "noise": augmented(NOISE),
-    "noise, shift": augmented(NOISE, SHIFT),
-    "noise, shift, band": augmented(NOISE, SHIFT, BAND),
-    "copies, noise, shift": copied(NOISE, SHIFT),
+    "noise, shift": augmented(SHIFT, NOISE),
+    "noise, shift, band": augmented(SHIFT, BAND, NOISE),
+    "copies, noise, shift": copied(SHIFT, NOISE),
 }
 VARIANTS = {
     f"{frontend}{augmentation and f'; {augmentation}'}": {"epochs": EPOCHS, **one, **two}
