@@ -67,7 +67,7 @@ class Background(Augmenter):
 def _recordings(files: tuple[tuple[Path, int], ...], sample_rate: int) -> Int16[np.ndarray, " samples"]:
     recordings: list[np.ndarray] = []
     for file, _ in files:
-        recordings.append(to_int16(decoded_file("background", file, sample_rate)))
+        recordings.append(to_int16(decoded_file("background", file, sample_rate, with_offset=False)))
         if sum(map(len, recordings)) >= MAX_SECONDS * sample_rate:
             break
     return np.concatenate(recordings)[: MAX_SECONDS * sample_rate]

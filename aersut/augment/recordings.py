@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from aersut.corpora.files import audio_files
-from aersut.data.audio import ClipError, decode
+from aersut.data.audio import ClipError, cleaned, read_recording, resample
 from aersut.errors import UserError
 
 
@@ -39,10 +39,15 @@ def folder_digest(augmenter: str, folder: str) -> str:
     return hasher.hexdigest()
 
 
-def decoded_file(augmenter: str, file: Path, sample_rate: int) -> Float[np.ndarray, " samples"]:
-    """Return the samples of a file at `sample_rate` Hz; `UserError` if it cannot be decoded or is silent."""
+def decoded_file(augmenter: str, file: Path, sample_rate: int, with_offset: bool) -> Float[np.ndarray, " samples"]:
+    """Return the samples of a file at `sample_rate` Hz, with or without its DC offset.
+
+    Raises:
+        UserError: the file cannot be decoded or is silent.
+    """
     try:
-        return decode(file, sample_rate)
+        recording = read_recording(file)
+        return resample(recording if with_offset else cleaned(recording, None), sample_rate)
     except ClipError as error:
         raise UserError(f"augmenter {augmenter}: {file} {error}. Remove it.") from None
 

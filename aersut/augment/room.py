@@ -83,7 +83,8 @@ def _responses(
     length, early = round(MAX_SECONDS * sample_rate), round(EARLY_SECONDS * sample_rate)
     rows = []
     for index in chosen:
-        response = decoded_file("room", files[index][0], sample_rate)
+        # the mean of an impulse response is its gain at 0 Hz, not an offset of the recorder
+        response = decoded_file("room", files[index][0], sample_rate, with_offset=True)
         direct = int(np.abs(response).argmax())
         rows.append(response[direct : direct + length] / response[direct])
     stacked = np.stack([np.pad(row, (0, max(map(len, rows)) - len(row))) for row in rows]).astype(np.float32)
