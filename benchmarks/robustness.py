@@ -42,6 +42,7 @@ EPOCHS = "160"
 
 MIXUP = '{"name": "mixup", "alpha": 1}'
 NOISE = '{"name": "mel_noise"}'
+OFTEN = '{"name": "mel_noise", "snr_db": [0, 40], "probability": 0.8}'
 SHIFT = '{"name": "mel_shift"}'
 GAIN = '{"name": "mel_gain"}'
 BAND = '{"name": "mel_band_limit", "probability": 0.25}'
@@ -73,6 +74,7 @@ FRONTENDS: dict[str, Overrides] = {
     "log_mel": {},
     "relative 60 dB": wrapped("relative", '"range_db": 60'),
     "relative 45 dB": wrapped("relative", '"range_db": 45'),
+    "relative 35 dB": wrapped("relative", '"range_db": 35'),
     "relative 60 dB, decay 6 dB/s": wrapped("relative", '"range_db": 60, "decay_db": 6'),
     "mean": wrapped("centered", '"level": false'),
     "mean 2 s": wrapped("centered", '"level": false, "time_constant": 2'),
@@ -91,6 +93,7 @@ AUGMENTATIONS: dict[str, Overrides] = {
     "": {},
     "noise": augmented(NOISE),
     "noise, shift": augmented(SHIFT, NOISE),
+    "noise often, shift": augmented(SHIFT, OFTEN),
     "noise, shift, band": augmented(SHIFT, BAND, NOISE),
     "copies, noise, shift": copied(SHIFT, NOISE),
 }
