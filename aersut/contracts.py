@@ -170,12 +170,17 @@ class Feature(Plugin):
 
     @property
     def context(self) -> tuple[int, int]:
-        """Number of frames before and after a frame that its values depend on (deltas have context)."""
+        """Number of frames before and after a frame that its values depend on (deltas have context), without state."""
         return 0, 0
 
     @property
     def whole_utterance(self) -> bool:
         """Each frame depends on the whole window, so the feature cannot be streamed."""
+        return False
+
+    @property
+    def recursive(self) -> bool:
+        """Each frame depends on all frames before it, through the state of `Signal.recursion`."""
         return False
 
     @property
@@ -265,7 +270,7 @@ class Condition(Plugin):
 
 
 class SkippedConditionError(Exception):
-    """Reason why a stress condition is left out; the results state it."""
+    """Reason why a stress condition is omitted; the results state it."""
 
 
 class Target(Plugin):

@@ -1,7 +1,6 @@
 """Additive recorded background noise."""
 
 import functools
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,9 @@ from jaxtyping import Array, Float, Int16
 
 from aersut.augment.example import Example
 from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root
+from aersut.augment.recordings import decoded_file, folder_digest, folder_files
 from aersut.contracts import Augmenter
-from aersut.corpora.files import audio_files
-from aersut.data.audio import ClipError, decode, to_int16
-from aersut.errors import UserError
+from aersut.data.audio import to_int16
 from aersut.registry import AUGMENTERS
 
 MAX_SECONDS = 300
@@ -45,19 +43,12 @@ class Background(Augmenter):
         check_probability(self.probability)
 
     def fingerprint(self) -> str:
-        hasher = hashlib.sha256()
-        for file in _files(self.folder):
-            try:
-                hasher.update(file.read_bytes())
-            except OSError as error:
-                raise UserError(f"augmenter background: {file} cannot be read: {error.strerror}. Remove it.") from None
-        return hasher.hexdigest()
+        return folder_digest("background", self.folder)
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, level, start = jax.random.split(key, 3)
         samples = len(example.values)
-        files = tuple((file, file.stat().st_mtime_ns) for file in _files(self.folder))
-        recordings = _recordings(files, example.sample_rate)
+        recordings = _recordings(folder_files("background", self.folder), example.sample_rate)
         recordings = np.resize(recordings, max(samples, len(recordings)))
 
         def noisy() -> Float[Array, " samples"]:
@@ -72,21 +63,11 @@ class Background(Augmenter):
         return apply_with_probability(chance, self.probability, example, noisy)
 
 
-def _files(folder: str) -> list[Path]:
-    if files := audio_files(Path(folder).expanduser()):
-        return files
-    raise UserError(f"augmenter background: no .wav or .flac under {folder}. Add recordings, or set its folder.")
-
-
 @functools.lru_cache(maxsize=4)
 def _recordings(files: tuple[tuple[Path, int], ...], sample_rate: int) -> Int16[np.ndarray, " samples"]:
-    # the modification times are part of the key of this cache: a changed file is read again
     recordings: list[np.ndarray] = []
     for file, _ in files:
-        try:
-            recordings.append(to_int16(decode(file, sample_rate)))
-        except ClipError as error:
-            raise UserError(f"augmenter background: {file} {error}. Remove it.") from None
+        recordings.append(to_int16(decoded_file("background", file, sample_rate)))
         if sum(map(len, recordings)) >= MAX_SECONDS * sample_rate:
             break
     return np.concatenate(recordings)[: MAX_SECONDS * sample_rate]

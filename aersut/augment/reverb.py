@@ -18,8 +18,8 @@ from aersut.registry import AUGMENTERS
 class Reverb(Augmenter):
     """Reverberation with a synthetic impulse response: the direct sound, followed by exponentially decaying noise.
 
-    Such noise models late reverberation (Polack 1988); early reflections are not modeled. The time and the level of the
-    direct sound do not change.
+    Such noise models late reverberation (Polack 1988); early reflections are not modeled, `room` has them. The time and
+    the level of the direct sound do not change.
 
     Attributes:
         seconds: lowest and highest reverberation time (RT60) in s, drawn uniformly.

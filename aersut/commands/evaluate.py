@@ -6,8 +6,8 @@
     Also compute feature importance: permutation importance, occlusion, integrated gradients.
 {program} --mode=evaluate --workdir=RUN --model=RUN/export/model_int8.tflite
     Evaluate an exported model.
-{program} --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=cremad
-    Cross-corpus evaluation: evaluate on all clips of other corpora.
+{program} --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=emodb,savee,tess
+    Cross-corpus evaluation: evaluate on all clips of other corpora, with a table of them.
 {program} --mode=evaluate --workdir=RUN --stress
     Also evaluate under the standard set of stress conditions: gain, noise, reverberation, codecs, …
 {program} --mode=evaluate --workdir=RUN --stress --evaluate.noise=FOLDER --evaluate.impulse_responses=FOLDER
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from aersut.evaluation.evaluate import Evaluation
 
 SETTINGS = {
-    "root": "data folder of the corpora to evaluate on",
-    "corpora": "their names, with commas",
+    "corpora": "names of the corpora to evaluate on, with commas",
+    "root": "their data folder, or one folder for each, with commas",
     "noise": "folder of noise recordings, a stress condition at SNRs of 20, 10, 5 and 0 dB",
     "impulse_responses": "folder of measured impulse responses, a stress condition",
     "conditions": "names of further stress conditions, with commas",
@@ -70,9 +70,11 @@ def _run(arguments: Arguments) -> None:
     if not {"root", "corpora"} & set(other):
         draw_and_print(evaluate(run, options))
         return
-    corpora = other.get("corpora")
-    plugins = tuple(CORPORA[name.strip()]() for name in corpora.split(",")) if corpora is not None else None
-    draw_and_print(evaluate_on_corpora(run, other.get("root"), plugins, options))
+    corpora, roots = (
+        tuple(part.strip() for part in other[key].split(",")) if key in other else None for key in ("corpora", "root")
+    )
+    plugins = None if corpora is None else tuple(CORPORA[name]() for name in corpora)
+    draw_and_print(evaluate_on_corpora(run, roots, plugins, options))
 
 
 def _conditions(settings: dict[str, str]) -> "tuple[Condition, ...]":
@@ -113,6 +115,7 @@ def _names(value: str | None) -> list[str]:
 
 def draw_and_print(evaluation: "Evaluation") -> None:
     """Draw the plots of an evaluation and print its result."""
+    from aersut.evaluation.cross_corpus import cross_corpus_table
     from aersut.evaluation.importance import importance_table
     from aersut.evaluation.result_table import result_table
     from aersut.evaluation.stress_table import stress_table
@@ -121,6 +124,8 @@ def draw_and_print(evaluation: "Evaluation") -> None:
 
     draw_plots(evaluation)
     print(result_table(evaluation.result))
+    if rows := evaluation.result.get("cross_corpus"):
+        print(f"\n{cross_corpus_table(rows)}")
     if "stress" in evaluation.result:
         print(f"\n{stress_table(evaluation.result['stress'])}")
     print(f"\nresults in {evaluation.folder}")

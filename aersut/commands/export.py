@@ -2,6 +2,8 @@
 
 {program} --mode=export --workdir=RUN
     Convert the selected checkpoint to TensorFlow Lite files; verify each.
+{program} --mode=export --workdir=RUN --export.stress=true
+    Evaluate the int8 classifier under stress conditions, for the model card.
 {program} --mode=export --workdir=RUN --export.micro=false
     Skip TensorFlow Lite Micro: no tensor arena is measured, and the firmware is omitted.
 """
@@ -38,6 +40,7 @@ COMMAND = Command(
     settings={
         "export": "calibration: number of training clips that calibrate int8 and int16x8 (200); max_uar_loss: largest "
         "UAR loss of int8, 0 to 1 (0.01); micro: verify in TensorFlow Lite Micro (true); waveform, stream: true needs "
-        "the files with audio input or the firmware, false omits them; by default a feature may prevent them.",
+        "the files with audio input or the firmware, false omits them; by default a feature may prevent them; stress: "
+        "evaluate the int8 classifier under stress conditions (by default, if the run's evaluation has them).",
     },
 )

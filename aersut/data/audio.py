@@ -21,6 +21,9 @@ FULL_SCALE = 32766 / 32768
 SILENCE = 1e-4
 """Peak magnitude below which a clip is silent: -80 dBFS."""
 
+OFFSET = 0.5 / 32768
+"""Magnitude below which a DC offset is ignored: half a step of 16 bits."""
+
 EMPTY = "contains no samples"
 UNREADABLE = "cannot be read: "
 """Prefix of the reason for a file that could not be read: a later attempt may succeed without a change to the file."""
@@ -120,9 +123,20 @@ def read_header(source: Path | BinaryIO) -> tuple[int, float]:
 
 
 def decode(path: Path, sample_rate: int, trim_db: float | None = None) -> Float[np.ndarray, " samples"]:
-    """Read an audio file, trim its silence (`trim_db` None keeps it) and resample it to `sample_rate` Hz."""
-    recording = read_recording(path)
-    return resample(recording if trim_db is None else trim(recording, trim_db), sample_rate)
+    """Read an audio file, remove its DC offset and its silence (`cleaned`) and resample it to `sample_rate` Hz."""
+    return resample(cleaned(read_recording(path), trim_db), sample_rate)
+
+
+def cleaned(recording: Recording, trim_db: float | None) -> Recording:
+    """Remove the DC offset, the mean of all samples, then trim silence (`trim`) unless `trim_db` is None.
+
+    MEMS microphones have an offset. It would hide silence from `trim`, and become a step where a clip is padded.
+    """
+    samples = recording.samples
+    offset = np.mean(samples, dtype=np.float64) if len(samples) else 0.0
+    if abs(offset) >= OFFSET:
+        recording = dataclasses.replace(recording, samples=samples - np.float32(offset))
+    return recording if trim_db is None else trim(recording, trim_db)
 
 
 def trim(recording: Recording, top_db: float) -> Recording:

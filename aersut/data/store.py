@@ -24,12 +24,12 @@ from grain.sources import ArrayRecordDataSource
 from jaxtyping import Int16
 
 from aersut.config import digest
-from aersut.data.audio import UNREADABLE, ClipError, file_bytes, parse_recording, resample, to_int16, trim
+from aersut.data.audio import UNREADABLE, ClipError, cleaned, file_bytes, parse_recording, resample, to_int16
 from aersut.errors import UserError
 from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
 
 T = TypeVar("T")
-VERSION = 5  # to be raised when the samples of an unchanged clip change, or the content of index.json
+VERSION = 6  # to be raised when the samples of an unchanged clip change, or the content of index.json
 CLIPS_PER_SHARD = 64, 1024  # minimum, maximum: opening and closing a shard takes as long as decoding a few clips
 SHARDS_PER_CORE = 12  # many, so that all cores finish at about the same time; ArrayRecord buffers up to 16 MB of each
 SETTLED = 2_000_000_000  # nanoseconds after which a further change alters a file's times on every file system
@@ -237,8 +237,7 @@ def _decode(
         data = file_bytes(path)
         content = _hash(data)
         recording = parse_recording(data)
-        kept = recording if trim_db is None else trim(recording, trim_db)
-        samples = to_int16(resample(kept, sample_rate))
+        samples = to_int16(resample(cleaned(recording, trim_db), sample_rate))
     except ClipError as error:
         return _Outcome(content, reason=str(error)), None
     info = AudioInfo(round(recording.seconds, 4), recording.sample_rate, round(recording.clipped, 6))

@@ -12,6 +12,8 @@ from aersut.paths import read_json
 from aersut.run import Run
 from aersut.training import records
 
+NAMES = {**METRIC_NAMES, "stress_mean": "stress mean"}
+"""Keys and printed names of the compared metrics of the test set."""
 ASCENDING = {"ece", "kilobytes"}
 """The metrics that are better if they are lower."""
 
@@ -21,7 +23,8 @@ class ComparedRun:
     """The metrics and the configuration of a run.
 
     Attributes:
-        metrics: trained epochs, the headline metrics, the size of the smallest exported model in KB; None if missing.
+        metrics: trained epochs, the headline metrics, the stress mean, the size of the smallest exported model in KB;
+            None if missing.
         configuration: each leaf as text, by its dotted key.
         notes: warnings, and what could not be read.
     """
@@ -66,6 +69,7 @@ def read_compared_run(folder: Path) -> ComparedRun:
     sizes = [file["bytes"] for file in export.get("files", {}).values() if file.get("bytes")]
     metrics: dict[str, float | None] = {"trained": len(records.read_records(run.records))}
     metrics |= {name: evaluation.get(name) for name in METRIC_NAMES}
+    metrics["stress_mean"] = (evaluation.get("stress") or {}).get("mean")
     metrics["kilobytes"] = round(min(sizes) / 1000) if sizes else None
     return ComparedRun(folder, metrics, dict(flatten(tree or {})), tuple(notes))
 
@@ -109,9 +113,9 @@ def sort_runs(runs: list[ComparedRun], key: str) -> list[ComparedRun]:
 def comparison_table(runs: list[ComparedRun]) -> str:
     """Folder, metrics, differing configuration and notes of each run, in aligned columns."""
     keys = differing_keys(runs)
-    lines = [["run", *(METRIC_NAMES.get(name, name) for name in runs[0].metrics), *keys, ""]]
+    lines = [["run", *(NAMES.get(name, name) for name in runs[0].metrics), *keys, ""]]
     for run in runs:
-        cells = [format_metric(value, 3 if name in METRIC_NAMES else 0) for name, value in run.metrics.items()]
+        cells = [format_metric(value, 3 if name in NAMES else 0) for name, value in run.metrics.items()]
         leaves = [run.configuration.get(key, "-") for key in keys]
         lines.append([str(run.folder), *cells, *leaves, ", ".join(run.notes)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -10,10 +10,12 @@ from typing import Any
 from aersut.contracts import Condition, Corpus
 from aersut.data.splits import read_split
 from aersut.errors import UserError
-from aersut.evaluation.evaluation_set import EvaluationSet, other_corpora_set, own_test_set
+from aersut.evaluation.cross_corpus import corpus_results
+from aersut.evaluation.evaluation_set import EvaluationSet, own_test_set
 from aersut.evaluation.importance import feature_importance
 from aersut.evaluation.integrated_gradients import Attribution
 from aersut.evaluation.metric_report import metric_report
+from aersut.evaluation.other_corpora import other_corpora_set
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.predictor import open_exported, predict_probabilities
 from aersut.evaluation.result_files import read_metrics
@@ -79,13 +81,20 @@ def evaluate(run: Run, options: EvaluationOptions = EvaluationOptions()) -> Eval
 
 
 def evaluate_on_corpora(
-    run: Run, root: str | None, corpora: tuple[Corpus, ...] | None, options: EvaluationOptions = EvaluationOptions()
+    run: Run,
+    roots: tuple[str, ...] | None,
+    corpora: tuple[Corpus, ...] | None,
+    options: EvaluationOptions = EvaluationOptions(),
 ) -> Evaluation:
-    """Evaluate on all clips of other corpora, or of another data root; see `evaluate`.
+    """Evaluate on all clips of other corpora, or of other data roots (one for all, or one each); see `evaluate`.
 
-    The results are in `evaluation/<corpora>-<digest of root and corpora>/`.
+    The results are in `evaluation/<corpora>-<digest of roots and corpora>/`; metrics.json has a row for each corpus
+    under "cross_corpus". A corpus that cannot be used is skipped, with its reason.
+
+    Raises:
+        UserError: as `evaluate`; no corpus can be used; the number of roots is neither 1 nor that of the corpora.
     """
-    return _evaluate(run, options, lambda trained: other_corpora_set(run, trained.frontend, root, corpora))
+    return _evaluate(run, options, lambda trained: other_corpora_set(run, trained.frontend, roots, corpora))
 
 
 def write_predictions(
@@ -125,6 +134,7 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
         "model": str(options.model or "checkpoint"),
         "epoch": trained.epoch,
         **examples.about,
+        **({"cross_corpus": corpus_results(predictions, examples.parts)} if examples.parts else {}),
     }
     stress = None
     if options.conditions:

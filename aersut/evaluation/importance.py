@@ -28,9 +28,9 @@ def feature_importance(
 ) -> tuple[dict[str, Any], dict[str, Attribution]]:
     """Permutation importance, occlusion and integrated gradients of a trained network on the clips of an evaluation.
 
-    Permutation importance describes feature channels, occlusion describes segments of time and frequency bands of the
-    audio, integrated gradients describe cells of the mel spectrogram of one clip. The latter two are omitted, with the
-    reason in `notes`, if they cannot be computed from audio.
+    Permutation importance describes channels of the base features, occlusion describes segments of time and frequency
+    bands of the audio, integrated gradients describe cells of the mel spectrogram of one clip. The latter two are
+    omitted, with the reason in `notes`, if they cannot be computed from audio.
 
     Returns:
         The content of importance.json, and integrated gradients of a clip of each emotion.
@@ -50,7 +50,7 @@ def feature_importance(
         "channels": permutation_importance(predict, features, labels, resampling, channels),
         "notes": [],
     }
-    host = [FEATURES.name_of(feature) for feature in trained.frontend.features if feature.host]
+    host = [FEATURES.name_of(feature) for feature in trained.frontend.bases if feature.host]
     if host or examples.audio is None:
         reason = f"{', '.join(host)} runs outside JAX" if host else "the test set holds augmented copies"
         result["notes"].append(f"no occlusion and no integrated gradients: {reason}.")
@@ -75,11 +75,11 @@ def importance_table(result: dict[str, Any]) -> str:
 
 
 def feature_slices(frontend: Frontend) -> tuple[dict[str, slice], dict[str, slice]]:
-    """The channels of each feature, and each single channel, by name: "mfcc", "mfcc[0]"."""
+    """The channels of each base feature, and each single channel, by name: "mfcc", "mfcc[0]"."""
     groups: dict[str, slice] = {}
     channels: dict[str, slice] = {}
     begin = 0
-    for index, feature in enumerate(frontend.features):
+    for index, feature in enumerate(frontend.bases):
         name = FEATURES.name_of(feature)
         name = f"{name} (features.{index})" if name in groups else name
         groups[name] = slice(begin, begin + feature.channels)

@@ -1,31 +1,40 @@
 """Predicted probabilities of a run's selected checkpoint, or of a model that was exported from the run."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from aersut.data.audio import ClipError, Recording, cleaned, crop_or_pad, read_recording, resample
 from aersut.errors import UserError
 from aersut.evaluation.evaluation_set import EvaluationSet
+from aersut.evaluation.streamed import StreamedModel
 from aersut.features.frontend import Frontend
 from aersut.features.windows import WindowFeatures
+from aersut.paths import printable
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.training.trained import Trained
 
+ExportedModel = LiteRTModel | StreamedModel
 
-def open_exported(file: Path, frontend: Frontend) -> LiteRTModel:
+
+def open_exported(file: Path, frontend: Frontend) -> ExportedModel:
     """Load a .tflite file that takes scaled features [1, frames, channels] or windows of samples [1, samples].
 
-    Inputs and outputs are float32 or quantized integers.
+    Inputs and outputs are float32 or quantized integers. frontend.tflite stands for the firmware's two models.
 
     Raises:
         UserError: the input has another shape, or the output another number of classes.
     """
     content = TFLiteFile.read(file)
-    model, kind = LiteRTModel(content), (content.metadata or {}).get("kind")
+    kind = (content.metadata or {}).get("kind")
+    if kind == "frontend":
+        return StreamedModel(file, frontend.framing, frontend.classes)
+    model = LiteRTModel(content)
     if model.shape not in (frontend.shape, (frontend.framing.samples,)) or kind == "ring":
         raise UserError(
             f"{file} takes {list(model.shape)}; expected the run's features {list(frontend.shape)} or its windows "
@@ -37,51 +46,67 @@ def open_exported(file: Path, frontend: Frontend) -> LiteRTModel:
 
 
 def predict_probabilities(
-    trained: Trained, examples: EvaluationSet, model: LiteRTModel | None = None
+    trained: Trained, examples: EvaluationSet, model: ExportedModel | None = None
 ) -> Float[np.ndarray, "clips classes"]:
     """Class probabilities of each clip, predicted by the checkpoint or by `model`, which was exported from it.
 
     Raises:
-        UserError: the model takes audio and the clips are augmented copies, which exist as features only.
+        UserError: the model takes audio and the clips are augmented copies, which exist as features only; a recording
+            that is streamed cannot be read.
     """
-    if model is None or model.shape == trained.frontend.shape:
-        return _from_features(trained, examples.features, model)
+    if model is None:
+        return trained.probabilities(examples.features)
+    if isinstance(model, LiteRTModel) and model.shape == trained.frontend.shape:
+        return model(np.asarray(trained.frontend.scaled(jnp.asarray(examples.features))))
     if examples.audio is None:
         raise UserError(
             f"the model takes audio, but protocol '{examples.about['protocol']}' tests on augmented copies, which have "
             "features only. Evaluate a model that takes features."
         )
+    if isinstance(model, StreamedModel):
+        return np.concatenate([model([_decoded(clip.path, model.framing.sample_rate)]) for clip in examples.clips])
     rows = np.arange(len(examples.clips))
     # all windows of a corpus at once would fill the memory
     return np.concatenate([model(examples.audio(rows[first : first + 64])) for first in range(0, len(rows), 64)])
 
 
-class WindowPredictor:
-    """Class probabilities of windows of samples, by a checkpoint or a model exported from it, as in an evaluation.
+class RecordingPredictor:
+    """Class probabilities of whole recordings, by a checkpoint or a model exported from it, as in an evaluation.
 
     Several threads may call it.
     """
 
-    def __init__(self, trained: Trained, model: LiteRTModel | None = None) -> None:
+    def __init__(self, trained: Trained, model: ExportedModel | None = None) -> None:
         self._trained, self._model = trained, model
+        self._data, self._framing = trained.experiment.data, trained.frontend.framing
         self._features = WindowFeatures(trained.frontend)
         self._interpreting = threading.Lock()  # an interpreter is for one thread at a time
 
-    def __call__(self, windows: Float[np.ndarray, "clips samples"]) -> Float[np.ndarray, "clips classes"]:
-        """The probabilities of any number of windows of samples in [-1, 1]."""
-        if self._model is None:
-            return _from_features(self._trained, self._features(windows), None)
-        if self._model.shape != self._trained.frontend.shape:
+    def __call__(self, recordings: Sequence[Float[np.ndarray, " samples"]]) -> Float[np.ndarray, "clips classes"]:
+        """The probabilities of recordings at the sample rate of the run, rounded to 16 bits, samples in [-1, 1]."""
+        model, trained = self._model, self._trained
+        if isinstance(model, StreamedModel):
+            return model(recordings)
+        windows = np.stack([self._window(samples) for samples in recordings])
+        if model is not None and model.shape != trained.frontend.shape:
             with self._interpreting:
-                return self._model(windows)
+                return model(windows)
         features = self._features(windows)
+        if model is None:
+            return trained.probabilities(features)
+        scaled = np.asarray(trained.frontend.scaled(jnp.asarray(features)))
         with self._interpreting:
-            return _from_features(self._trained, features, self._model)
+            return model(scaled)
+
+    def _window(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " length"]:
+        """The window of a recording, without DC offset and silence."""
+        if len(samples):
+            samples = cleaned(Recording(samples, self._framing.sample_rate), self._data.trim_db).samples
+        return crop_or_pad(samples, self._framing.samples, self._data.fit)
 
 
-def _from_features(
-    trained: Trained, features: Float[np.ndarray, "clips frames channels"], model: LiteRTModel | None
-) -> Float[np.ndarray, "clips classes"]:
-    if model is None:
-        return trained.probabilities(features)
-    return model(np.asarray(trained.frontend.scaled(jnp.asarray(features))))
+def _decoded(path: Path, sample_rate: int) -> Float[np.ndarray, " samples"]:
+    try:
+        return resample(read_recording(path), sample_rate)
+    except ClipError as error:
+        raise UserError(f"{printable(path)} {error}. Restore the file, which was readable before.") from None

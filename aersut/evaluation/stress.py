@@ -12,10 +12,10 @@ from aersut import metrics
 from aersut.contracts import Clip, Condition
 from aersut.errors import UserError
 from aersut.evaluation.intervals import Resampling
+from aersut.evaluation.predictor import ExportedModel
 from aersut.evaluation.stress_predictions import Classes, stress_predictions
 from aersut.registry import CONDITIONS
 from aersut.stress import STANDARD, STANDARD_NAME
-from aersut.tflite.litert import LiteRTModel
 from aersut.training.trained import Trained
 
 
@@ -24,7 +24,7 @@ def stress_report(
     clips: Sequence[Clip],
     labels: Int[np.ndarray, " clips"],
     conditions: Sequence[Condition] = STANDARD,
-    model: LiteRTModel | None = None,
+    model: ExportedModel | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """UAR of a checkpoint, or of a model exported from it, on clips under each stress condition.

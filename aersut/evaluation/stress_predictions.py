@@ -15,12 +15,17 @@ from jaxtyping import Float, Int
 from tqdm import tqdm
 
 from aersut.contracts import Clip, Condition, SkippedConditionError
-from aersut.data.audio import ClipError, Recording, crop_or_pad, file_bytes, parse_recording, resample, to_int16, trim
+from aersut.data.audio import (
+    ClipError,
+    file_bytes,
+    parse_recording,
+    resample,
+    to_int16,
+)
 from aersut.errors import UserError
-from aersut.evaluation.predictor import WindowPredictor
+from aersut.evaluation.predictor import ExportedModel, RecordingPredictor
 from aersut.paths import printable
 from aersut.registry import CONDITIONS, describe_error
-from aersut.tflite.litert import LiteRTModel
 from aersut.training.trained import Trained
 
 BATCH = 128
@@ -31,7 +36,7 @@ Classes = Int[np.ndarray, " clips"]
 
 
 def stress_predictions(
-    trained: Trained, clips: Sequence[Clip], conditions: Sequence[Condition], model: LiteRTModel | None, seed: int
+    trained: Trained, clips: Sequence[Clip], conditions: Sequence[Condition], model: ExportedModel | None, seed: int
 ) -> tuple[Classes, list[Classes | str]]:
     """Predicted classes of the clips without a condition, and under each condition or the reason why it is skipped.
 
@@ -82,9 +87,9 @@ class _Clip:
 class _Predictor:
     """Predicted classes of recordings, by the path of the audio store, the audio frontend and the network."""
 
-    def __init__(self, trained: Trained, model: LiteRTModel | None, seed: int) -> None:
-        self._predict = WindowPredictor(trained, model)
-        self._framing, self._data, self._seed = trained.frontend.framing, trained.experiment.data, seed
+    def __init__(self, trained: Trained, model: ExportedModel | None, seed: int) -> None:
+        self._predict = RecordingPredictor(trained, model)
+        self._framing, self._seed = trained.frontend.framing, seed
 
     def read(self, clip: Clip) -> _Clip:
         """Decode and resample a clip."""
@@ -98,15 +103,15 @@ class _Predictor:
 
     def clean(self, clips: list[_Clip]) -> Classes:
         """The predicted classes without a condition."""
-        return self._predict(np.stack([self._window(clip.samples) for clip in clips])).argmax(axis=1)
+        return self._predict([_rounded(clip.samples) for clip in clips]).argmax(axis=1)
 
     def under(self, condition: Condition, clips: list[_Clip]) -> Classes | str:
         """The predicted classes under a condition, or the reason why it is skipped."""
         try:
-            windows = [self._window(self._changed(condition, clip)) for clip in clips]
+            changed = [_rounded(self._changed(condition, clip)) for clip in clips]
         except SkippedConditionError as error:
             return str(error)
-        return self._predict(np.stack(windows)).argmax(axis=1)
+        return self._predict(changed).argmax(axis=1)
 
     def _changed(self, condition: Condition, clip: _Clip) -> Float[np.ndarray, " changed"]:
         rng = np.random.default_rng(
@@ -128,10 +133,9 @@ class _Predictor:
             )
         return samples
 
-    def _window(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " length"]:
-        """The window of a recording that is rounded to 16 bits, trimmed, and cropped or padded."""
-        rounded = to_int16(samples).astype(np.float32)
-        rounded *= np.float32(1 / 32768)
-        if self._data.trim_db is not None and len(rounded):
-            rounded = trim(Recording(rounded, self._framing.sample_rate), self._data.trim_db).samples
-        return crop_or_pad(rounded, self._framing.samples, self._data.fit)
+
+def _rounded(samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
+    """Samples as a recorder of 16 bits stores them."""
+    rounded = to_int16(samples).astype(np.float32)
+    rounded *= np.float32(1 / 32768)
+    return rounded

@@ -10,10 +10,12 @@ from jaxtyping import Int
 
 from aersut.contracts import SkippedTargetError, Target
 from aersut.errors import UserError, require
+from aersut.evaluation.result_table import format_metric
 from aersut.export.calibration_set import choose_calibration_set
 from aersut.export.context import Context, ExampleSet, ExportOptions
 from aersut.export.metadata import run_metadata
 from aersut.export.model_card import documents
+from aersut.export.robustness import add_stress, wants_stress
 from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.quiet import quiet
 from aersut.registry import MODELS, TARGETS
@@ -33,8 +35,9 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     require("the export needs", "export", "tensorflow", "ai_edge_quantizer", "tflite_micro")
     if not run.experiment.model.exportable:
         raise UserError(f"model '{MODELS.name_of(run.experiment.model)}' declares that it cannot be exported.")
-    targets = ordered_targets()
-    context = _context(run, options or ExportOptions())
+    options = options or ExportOptions()
+    targets, stress = ordered_targets(), wants_stress(run, options)
+    context = _context(run, options)
     with quiet():
         for target in targets:
             try:
@@ -45,6 +48,8 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
             if taken := files.keys() & {*context.files, "export.json", "labels.txt", "model_card.md"}:
                 raise UserError(f"target '{TARGETS.name_of(target)}': the name {min(taken)} is taken; choose another.")
             context.files.update(files)
+    if stress:
+        add_stress(context)
     context.files.update(documents(context))
     clips = context.prepared.collection.clips
     result = {
@@ -112,6 +117,11 @@ def export_table(result: dict[str, Any]) -> str:
             f"{' → '.join(stream['files'])} in TensorFlow Lite Micro, from samples to emotions: "
             f"WA {stream['wa']:.3f}, UAR {stream['uar']:.3f}, agreement with JAX {stream['agreement']:.1%}, "
             f"{stream['clips']} clips"
+        )
+    for name, stress in result.get("stress", {}).items():
+        lines.append(
+            f"{name} under stress conditions: stress mean {format_metric(stress['mean'])}, UAR without a condition "
+            f"{stress['clean']:.3f} ({stress['evaluated']} of {stress['of']} conditions of {stress['set']})"
         )
     for name, npu in result.get("ethos", {}).items():
         lines.append(

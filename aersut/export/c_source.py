@@ -67,6 +67,7 @@ def _settings(pipeline: Pipeline) -> str:
     framing = pipeline.framing
     frontend, classifier = pipeline.arenas
     [window], [output] = pipeline.classifier.inputs, pipeline.classifier.outputs
+    state = pipeline.frontend.inputs[1].shape[1] if len(pipeline.frontend.inputs) > 1 else 0
     before = framing.frame_length // 2 if framing.center else 0
     ring = 1 << (4 * max(framing.frame_length, framing.hop_length) - 1).bit_length()
     numbers = [
@@ -78,6 +79,7 @@ def _settings(pipeline: Pipeline) -> str:
         ("FRAMES_PER_SECOND", framing.sample_rate // framing.hop_length, "rounded down"),
         ("FRAMES", window.shape[1], "frames per window, the input of the classifier"),
         ("CHANNELS", window.shape[2], "feature channels per frame, the output of the frontend"),
+        ("STATE", state, "floats that the frontend carries from frame to frame; 0 for none"),
         ("CLASSES", len(pipeline.labels), "emotions"),
         ("FRONTEND_ARENA", _with_headroom(frontend), f"bytes; {frontend} measured at 64 bits, 10 % added"),
         (
@@ -160,7 +162,8 @@ def adder(operator: str) -> str:
 
 def _vectors(pipeline: Pipeline) -> str:
     samples, windows = pipeline.samples[:FRAMES], pipeline.windows[:WINDOWS]
-    frames, probabilities = run_tflm(pipeline.frontend, samples).outputs, run_tflm(pipeline.classifier, windows).outputs
+    frames = run_tflm(pipeline.frontend, samples, sequence=1).outputs
+    probabilities = run_tflm(pipeline.classifier, windows).outputs
     tables = [
         ("int16_t", "samples", samples),
         ("int8_t", "frames", frames),
@@ -174,8 +177,9 @@ def _vectors(pipeline: Pipeline) -> str:
         for kind, name, rows in tables
     )
     return f"""\
-/* Test vectors. Frontend: aersut_test_samples to aersut_test_frames. Classifier: aersut_test_windows to
-   aersut_test_probabilities (int8). The outputs are those of TensorFlow Lite Micro's reference kernels. */
+/* Test vectors. Frontend: aersut_test_samples to aersut_test_frames, with a state of zeros. Classifier:
+   aersut_test_windows to aersut_test_probabilities (int8). The outputs are those of TensorFlow Lite Micro's reference
+   kernels. */
 #include <stdint.h>
 
 #define AERSUT_TEST_FRAMES {len(samples)}

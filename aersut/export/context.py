@@ -23,6 +23,8 @@ class ExportOptions:
         waveform: whether to export the files with audio input. None omits them, with a note, where a feature prevents
             them; true makes that an error.
         stream: the same for the microcontroller's files, frontend.tflite and the firmware.
+        stress: whether to evaluate the int8 classifier under stress conditions, which takes about a minute. None does
+            so if the run's own evaluation has stress results.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -31,6 +33,7 @@ class ExportOptions:
     micro: bool = True
     waveform: bool | None = None
     stream: bool | None = None
+    stress: bool | None = None
 
     def __post_init__(self) -> None:
         if self.calibration < 1:

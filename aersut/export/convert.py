@@ -19,7 +19,7 @@ from aersut.tflite.graph import CODES
 
 
 def to_tflite(
-    function: Callable[..., Array],
+    function: Callable[..., Array | tuple[Array, ...]],
     shapes: Sequence[tuple[int | None, ...]],
     dtype: str = "float32",
     name: str = "the float32 file",
@@ -30,13 +30,13 @@ def to_tflite(
 
     Args:
         shapes: of the inputs; None leaves a size open, which needs a network that is not `fused`.
-        dtype: of the inputs.
+        dtype: of the first input; the others are float32.
         name: of the file, for messages.
 
     Raises:
         UserError: TensorFlow Lite lacks an operator, which is named.
     """
-    file = TFLiteFile(_convert(function, shapes, dtype), name).edited(fuse_lstms, fold)
+    file = TFLiteFile(_convert(function, shapes, dtype), name).edited(_in_order, fuse_lstms, fold)
     foreign = sorted({name for name in file.operators if name.startswith("STABLEHLO") or name not in CODES})
     if foreign:
         raise UserError(
@@ -81,7 +81,19 @@ def probabilities(network: Callable[[], Network], *, fused: bool) -> Callable[[A
     return function
 
 
-def _convert(function: Callable[..., Array], shapes: Sequence[tuple[int | None, ...]], dtype: str) -> bytes:
+def _in_order(model: Any) -> None:
+    # the converter may list the inputs and outputs of a graph in another order than the function's
+    for signature in model.signatureDefs or []:
+        graph = model.subgraphs[signature.subgraphIndex]
+        graph.inputs, graph.outputs = (
+            [tensor.tensorIndex for tensor in sorted(tensors, key=lambda tensor: int(tensor.name.split(b"_")[-1]))]
+            for tensors in (signature.inputs, signature.outputs)
+        )
+
+
+def _convert(
+    function: Callable[..., Array | tuple[Array, ...]], shapes: Sequence[tuple[int | None, ...]], dtype: str
+) -> bytes:
     import tensorflow as tf
     from jax.experimental import jax2tf
 
@@ -92,7 +104,11 @@ def _convert(function: Callable[..., Array], shapes: Sequence[tuple[int | None, 
         polymorphic_shapes=open_sizes,
         native_serialization_disabled_checks=[jax2tf.DisabledSafetyCheck.custom_call(FUSED_LSTM)],
     )
-    signature = [tf.TensorSpec(shape, dtype, name=f"input_{index}") for index, shape in enumerate(shapes)]
+    types = [dtype, *["float32"] * (len(shapes) - 1)]
+    signature = [
+        tf.TensorSpec(shape, kind, name=f"input_{index}")
+        for index, (shape, kind) in enumerate(zip(shapes, types, strict=True))
+    ]
     module = tf.Module()
     module.f = tf.function(converted, autograph=False, input_signature=signature)  # the converter needs an owner
     converter: Any = tf.lite.TFLiteConverter.from_concrete_functions([module.f.get_concrete_function()], module)

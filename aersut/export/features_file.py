@@ -32,7 +32,7 @@ def features_file(frontend: Frontend) -> TFLiteFile:
         chosen = frontend.only(features)
 
         def features_of(samples: Float[Array, "1 samples"]) -> Float[Array, "1 frames channels"]:
-            return chosen.scaled(kind(samples[0], framing).concatenated(features))[None]
+            return chosen.scaled(kind(samples[0], framing).concatenated(chosen.bases))[None]
 
         return to_tflite(features_of, [(1, framing.samples)], name="features.tflite")
 

@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int16
@@ -24,8 +25,9 @@ MOST = 10
 def frontend_file(stream: StreamingFrontend) -> TFLiteFile:
     """Convert the frontend of one frame: samples i16[1, 1 + frame_length] to scaled features f32[1, channels].
 
-    The first sample is the one before the frame; only pre-emphasis reads it. The file has run in TensorFlow Lite Micro,
-    so that interpreter has all its operators.
+    The first sample is the one before the frame; only pre-emphasis reads it. If a feature is recursive, the state
+    f32[1, size] is a second input, zero before the first frame, and the next state is a second output. The file has run
+    in TensorFlow Lite Micro, so that interpreter has all its operators.
 
     Raises:
         UserError: TensorFlow Lite Micro lacks an operator of a feature; the message names both.
@@ -54,11 +56,20 @@ def window_file(stream: StreamingFrontend) -> TFLiteFile:
 
 
 def _convert(frames: Frontend, name: str) -> TFLiteFile:
-    def one(samples: Int16[Array, "1 one_and_frame_length"]) -> Float[Array, "1 channels"]:
-        frame = FrameSignal(samples[0].astype(jnp.float32) / 32768, frames.framing)
-        return frames.scaled(frame.concatenated(frames.features))
+    shape = (1, 1 + frames.framing.frame_length)
 
-    file = to_tflite(one, [(1, 1 + frames.framing.frame_length)], "int16", name)
+    def one(
+        samples: Int16[Array, "1 one_and_frame_length"], state: Float[Array, "1 size"] | None = None
+    ) -> tuple[Float[Array, "1 channels"], Float[Array, "1 size"]]:
+        before = None if state is None else state[0]
+        frame = FrameSignal(samples[0].astype(jnp.float32) / 32768, frames.framing, before)
+        return frames.standardized(frame.concatenated(frames.features)), frame.next_state[None]
+
+    size = jax.eval_shape(one, np.zeros(shape, np.int16))[1].shape[1]
+    if size:
+        file = to_tflite(one, [shape, (1, size)], "int16", name)
+    else:
+        file = to_tflite(lambda samples: one(samples)[0], [shape], "int16", name)
     return file.edited(_shorten_concatenations)
 
 

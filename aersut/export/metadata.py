@@ -26,12 +26,13 @@ FIELDS = ("bytes", "arena", "latency_ms", "wa", "uar", "agreement", "difference"
 
 def documented(context: Context, file: TFLiteFile, kind: Kind, **measured: Any) -> TFLiteFile:
     """The file with its metadata; its report, including the results in `measured`, is added to `context.reports`."""
-    [source], [result] = file.inputs, file.outputs
+    [source, *state], [result, *_] = file.inputs, file.outputs
     metadata = {
         **run_metadata(context),
         "kind": kind,
         "input": _tensor_metadata(source),
         "output": _tensor_metadata(result),
+        **({"state": _tensor_metadata(state[0])} if state else {}),
         "measured": {key: measured[key] for key in ("wa", "uar", "clips")} if "wa" in measured else None,
     }
     finished = file.with_metadata(metadata)

@@ -53,6 +53,7 @@ def _card(context: Context) -> str:
         "with the same predicted emotion as the trained network in JAX. The tensor arena is the RAM that TensorFlow",
         "Lite Micro needs for activations.",
         *[f"\n{note}" for note in context.notes],
+        *_robustness(context.results.get("stress", {})),
         "",
         "## Limitations",
         "",
@@ -86,8 +87,36 @@ def _files(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
         cells = [
             f"{file['bytes'] / 1000:,.0f} KB",
             "–" if arena is None else f"{arena / 1000:,.0f} KB",
-            *("–" if value is None else f"{value:.3f}" for value in (wa, uar)),
+            *map(_number, (wa, uar)),
             "–" if agreement is None else f"{agreement:.1%}",
         ]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return rows
+
+
+def _robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A section with the stress results of each file, by its name."""
+    lines = []
+    for name, stress in results.items():
+        lines += [
+            *("", "## Robustness", ""),
+            f"- Stress mean of {name}: **{_number(stress['mean'])}**, the mean UAR over {stress['evaluated']} of"
+            f" {stress['of']} conditions of the standard set `{stress['set']}`.",
+            f"- UAR without a condition: {_number(stress['clean'])}.",
+            "- Loss is the UAR without a condition minus that under the condition, in percentage points, with its 95 %",
+            "  interval by speaker.",
+            *("", "| condition | UAR | loss | 95 % interval |", "|---|---|---|---|"),
+            *map(_condition, stress["conditions"]),
+        ]
+    return lines
+
+
+def _condition(one: Mapping[str, Any]) -> str:
+    if one["skipped"]:
+        return f"| {one['title']} | skipped: {one['skipped']} | | |"
+    between = " to ".join(f"{100 * end:.1f}" for end in one["loss_interval"] or ()) or "–"
+    return f"| {one['title']} | {_number(one['uar'])} | {100 * one['loss']:.1f} | {between} |"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,22 +1,22 @@
 """The streaming audio frontend of a microcontroller: features frame by frame, then from a ring buffer of frames.
 
 A board computes each frame as soon as it has its samples (`frontend.tflite`), keeps the frames of one window in a ring
-buffer, and classifies them. Features that describe each frame by itself stream unchanged. Features that depend on
-several frames (deltas, scaling by utterance) are computed from the ring buffer, in the classifier's file.
+buffer, and classifies them. Features that describe each frame by itself stream unchanged. Recursive features carry a
+state from frame to frame, a second input and output of the file. Features that depend on several frames (deltas,
+scaling by utterance) are computed from the ring buffer, in the classifier's file.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int16
 
 from aersut.contracts import Feature, Framing
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend, Scaling, to_float
-from aersut.features.signal import Signal
+from aersut.features.stages import RowsSignal, inner_features, reads_samples
 from aersut.registry import FEATURES
 
 
@@ -26,7 +26,7 @@ class StreamingFrontend:
 
     Attributes:
         frontend: of the whole window, as in training.
-        frames: the features of a single frame, with a scaling of their own.
+        frames: the features of a single frame and its state, with a scaling of their own.
     """
 
     frontend: Frontend
@@ -41,7 +41,8 @@ class StreamingFrontend:
         """The second stage: the network's input from the scaled frames of one window."""
         scaling = self.frames.scaling
         rows = rows if scaling is None else rows * scaling.deviation + scaling.mean
-        return self.frontend.scaled(_Ring(rows, self.frames).concatenated(self.frontend.features))
+        signal = RowsSignal(rows, self.frames.features, self.frames.framing)
+        return self.frontend.standardized(signal.concatenated(self.frontend.features))
 
 
 def split_frontend(frontend: Frontend, clips: Int16[np.ndarray, "clips samples"]) -> StreamingFrontend:
@@ -54,12 +55,11 @@ def split_frontend(frontend: Frontend, clips: Int16[np.ndarray, "clips samples"]
     Raises:
         UserError: a feature cannot be computed frame by frame.
     """
-    bases = tuple(dict.fromkeys(base for feature in frontend.features for base in _bases(feature)))
+    framed = tuple(dict.fromkeys(one for feature in frontend.features for one in _by_frame(feature, frontend.framing)))
     whole = replace(frontend, augment=())
-    stream = StreamingFrontend(whole, replace(whole, features=bases, per_utterance=False))
+    stream = StreamingFrontend(whole, replace(whole, features=framed, per_utterance=False))
     if stream.plain:
         return stream
-    _refuse_samples(stream)
     return replace(stream, frames=_scaled(stream.frames, clips))
 
 
@@ -75,17 +75,22 @@ def cut(samples: Int16[np.ndarray, " samples"], framing: Framing) -> Int16[np.nd
     return padded[starts[:, None] + np.arange(1 + framing.frame_length)]
 
 
-def _bases(feature: Feature) -> Iterator[Feature]:
-    """The features of a single frame that `feature` is computed from."""
+def _by_frame(feature: Feature, framing: Framing) -> Iterator[Feature]:
+    """The features of a single frame, and a state, that `feature` is computed from."""
     name = FEATURES.name_of(feature)
-    inner = [value for field in fields(feature) if isinstance(value := getattr(feature, field.name), Feature)]  # type: ignore[arg-type]
+    inner = inner_features(feature)
     if feature.host:
         raise UserError(f"feature '{name}' is computed outside JAX, so it cannot be exported. Train without it.")
     if feature.context == (0, 0) and not feature.whole_utterance:
         yield feature
-    elif inner:
+    elif inner and not reads_samples(feature, framing):
         for one in inner:
-            yield from _bases(one)
+            yield from _by_frame(one, framing)
+    elif inner:
+        raise UserError(
+            f"feature '{name}' depends on several frames and reads samples, so a board cannot compute it from the "
+            "frames of other features. Train without it."
+        )
     elif feature.whole_utterance:
         raise UserError(
             f"feature '{name}' depends on the whole utterance, so it cannot be computed frame by frame. Train without "
@@ -99,38 +104,7 @@ def _bases(feature: Feature) -> Iterator[Feature]:
 
 
 def _scaled(frames: Frontend, clips: Int16[np.ndarray, "clips samples"]) -> Frontend:
-    features = np.asarray(jax.jit(frames.transformed)(to_float(clips))[1], np.float64)
+    features = np.asarray(jax.jit(lambda audio: frames.finished(frames.transformed(audio)[1]))(to_float(clips)), float)
     mean, deviation = features.mean((0, 1)), features.std((0, 1))
     deviation[deviation < 1e-6 * np.maximum(1, np.abs(mean))] = 1
     return replace(frames, scaling=Scaling(mean.astype(np.float32), deviation.astype(np.float32)))
-
-
-class _Ring(Signal):
-    """A window whose features per frame are kept and whose samples are not."""
-
-    def __init__(self, rows: Float[Array, "frames some"], frames: Frontend) -> None:
-        self.framing = frames.framing
-        self._known, begin = {}, 0
-        for feature in frames.features:
-            self._known["feature", feature] = rows[:, begin : begin + feature.channels]
-            begin += feature.channels
-
-    @property
-    def samples(self) -> Array:  # type: ignore[override]
-        raise _NoSamplesError
-
-
-class _NoSamplesError(Exception):
-    pass
-
-
-def _refuse_samples(stream: StreamingFrontend) -> None:
-    rows = jnp.zeros(stream.frames.shape)
-    for feature in stream.frontend.features:
-        try:
-            _Ring(rows, stream.frames).feature(feature)
-        except _NoSamplesError:
-            raise UserError(
-                f"feature '{FEATURES.name_of(feature)}' depends on several frames and reads samples, so a board cannot "
-                "compute it from the frames of other features. Train without it."
-            ) from None

@@ -1,4 +1,4 @@
-"""The features cache: unscaled features of every clip and augmented copy in one file per configuration."""
+"""The features cache: base features of every clip and augmented copy in one file per configuration."""
 
 import hashlib
 import inspect
@@ -27,7 +27,7 @@ PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "augment")  # the
 def cached_features(
     frontend: Frontend, collection: Collection, used: Bool[np.ndarray, "clips versions"], seed: int
 ) -> FeatureTable:
-    """Return the unscaled features of all used (clip, version) pairs; compute them if the cache lacks them.
+    """Return the base features of all used (clip, version) pairs; compute them if the cache lacks them.
 
     Version 0 is the clip itself. The other versions are augmented copies, whose randomness depends only on the seed,
     the clip and the version. Rows of unused pairs are zeros.
@@ -37,10 +37,10 @@ def cached_features(
     """
     waveform = [augmenter for augmenter in frontend.augment if augmenter.domain == "waveform"]
     augment = waveform if used.shape[1] > 1 else []
-    plugins = [*frontend.features, *augment]
+    plugins = [*frontend.bases, *augment]
     key = digest(
         [
-            *(collection.key, to_tree(frontend.framing), to_tree(frontend.features), to_tree(augment)),
+            *(collection.key, to_tree(frontend.framing), to_tree(frontend.bases), to_tree(augment)),
             *(seed if used.shape[1] > 1 else None, [plugin.fingerprint() for plugin in plugins]),
             *(used.shape, _sha256(used.tobytes()), _code_digests(plugins)),
         ]
@@ -55,7 +55,7 @@ def cached_features(
 def _compute(
     path: Path, frontend: Frontend, collection: Collection, used: Bool[np.ndarray, "clips versions"], seed: int
 ) -> None:
-    table = np.lib.format.open_memmap(path, "w+", np.float32, (*used.shape, *frontend.shape))
+    table = np.lib.format.open_memmap(path, "w+", np.float32, (*used.shape, *frontend.base_shape))
     plain = jax.jit(frontend.transformed)
     augmented = jax.jit(lambda audio, rows: frontend.transformed(audio, _keys(seed, rows)))
 

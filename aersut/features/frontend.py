@@ -3,6 +3,7 @@
 Training, evaluation and export use the same `Frontend`, so a second implementation cannot diverge from it.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from aersut.augment.example import Example
 from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.feature_table import FeatureTable
 from aersut.features.signal import Signal
+from aersut.features.stages import RowsSignal, base_features
 
 T = TypeVar("T")
 BATCH = 64  # clips that are processed together
@@ -35,6 +37,10 @@ class Scaling:
 @dataclass(frozen=True)
 class Frontend:
     """The function from a window of samples to the input of the network.
+
+    It has two stages. `transformed` computes the base features from samples: those that wrap no other feature, such as
+    a log-mel spectrogram. `scaled` computes the features that wrap them (mean normalization, PCEN, deltas) and scales
+    all. The base features are cached and augmented; the second stage is part of the training step.
 
     Attributes:
         framing: sample rate, window and frames.
@@ -67,10 +73,34 @@ class Frontend:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Shape of one example: (frames, channels)."""
+        """Shape of the network's input for one example: (frames, channels)."""
         return self.framing.frames, self.channels
 
-    def scaled(self, features: Float[Array, "*batch frames channels"]) -> Float[Array, "*batch frames channels"]:
+    @functools.cached_property
+    def bases(self) -> tuple[Feature, ...]:
+        """The base features, which are computed from samples; each of `features` is one, or is computed from them."""
+        return base_features(self.features, self.framing)
+
+    @property
+    def base_shape(self) -> tuple[int, int]:
+        """Shape of the base features of one example: (frames, channels)."""
+        return self.framing.frames, sum(feature.channels for feature in self.bases)
+
+    def finished(self, bases: Float[Array, "*batch frames base"]) -> Float[Array, "*batch frames channels"]:
+        """Return the unscaled `features` from the base features."""
+        if self.bases == self.features:
+            return bases
+
+        def one(rows: Float[Array, "frames base"]) -> Float[Array, "frames channels"]:
+            return RowsSignal(rows, self.bases, self.framing).concatenated(self.features)
+
+        return jnp.asarray(jnp.vectorize(one, signature="(f,b)->(f,c)")(bases))
+
+    def scaled(self, bases: Float[Array, "*batch frames base"]) -> Float[Array, "*batch frames channels"]:
+        """Return the network's input from the base features: `finished`, then `standardized`."""
+        return self.standardized(self.finished(bases))
+
+    def standardized(self, features: Float[Array, "*batch frames channels"]) -> Float[Array, "*batch frames channels"]:
         """Scale features for the network."""
         if self.per_utterance:
             mean, deviation = (take(features, axis=-2, keepdims=True) for take in (jnp.mean, jnp.std))
@@ -78,33 +108,33 @@ class Frontend:
         return features if self.scaling is None else self.scaling(features)
 
     def extract(self, samples: Float[Array, " samples"]) -> Float[Array, "frames channels"]:
-        """Return the unscaled features of one window of samples in [-1, 1]; no feature may run on the host."""
-        return Signal(samples, self.framing).concatenated(self.features)
+        """Return the base features of one window of samples in [-1, 1]; no feature may run on the host."""
+        return Signal(samples, self.framing).concatenated(self.bases)
 
     def transformed(
         self, audio: Float[Array, "clips samples"], keys: jax.Array | None = None
-    ) -> tuple[Float[Array, "clips samples"], Float[Array, "clips frames channels"]]:
-        """Return the windows and their unscaled features, without features that run on the host.
+    ) -> tuple[Float[Array, "clips samples"], Float[Array, "clips frames base"]]:
+        """Return the windows and their base features, without features that run on the host.
 
         The samples are in [-1, 1]. The waveform augmenters run if `keys` has a random key for each clip.
         """
-        device = replace(self, features=tuple(feature for feature in self.features if not feature.host))
+        device = tuple(feature for feature in self.bases if not feature.host)
 
         def one(samples: Array, key: jax.Array | None) -> tuple[Array, Array | None]:
             if key is not None:
                 example = Example(samples, jnp.zeros(self.classes), self.framing.sample_rate)
                 samples = quantized(self.augmented(key, example, "waveform").values)
-            return samples, device.extract(samples) if device.features else None
+            return samples, Signal(samples, self.framing).concatenated(device) if device else None
 
         windows, columns = _each(one, audio, keys)
         return windows, jnp.zeros((len(audio), self.framing.frames, 0)) if columns is None else columns
 
     def completed(
         self, audio: Float[np.ndarray, "clips samples"], columns: Float[np.ndarray, "clips frames some"]
-    ) -> Float[np.ndarray, "clips frames channels"]:
-        """Return the output of `transformed`, with the channels of host features in the order of `features`."""
+    ) -> Float[np.ndarray, "clips frames base"]:
+        """Return the output of `transformed`, with the channels of host features in the order of `bases`."""
         parts, begin = [], 0
-        for feature in self.features:
+        for feature in self.bases:
             if feature.host:
                 rows = [np.asarray(feature(Signal(samples, self.framing)), np.float32) for samples in audio]
                 parts.append(np.stack(rows))
@@ -121,14 +151,14 @@ class Frontend:
         return example
 
     def training_examples(self, key: jax.Array, batch: dict[str, Array]) -> Example:
-        """Return an augmented batch of unscaled features and label distributions; part of the jitted training step.
+        """Return an augmented batch of base features and label distributions; part of the jitted training step.
 
         Waveform augmenters run here only if the batch holds audio (on-the-fly augmentation), because cached copies
         are augmented already. Feature and batch augmenters are cheap and always run here.
 
         Args:
             key: random key of the step.
-            batch: "label", i32[batch], and either "features" (unscaled, of cached copies) or "audio", i16[batch,
+            batch: "label", i32[batch], and either "features" (base features of cached copies) or "audio", i16[batch,
                 samples].
         """
         label = jax.nn.one_hot(batch["label"], self.classes)
@@ -144,8 +174,9 @@ class Frontend:
         A constant channel gets the standard deviation 1.
         """
         total, squares, count = np.zeros(self.channels), np.zeros(self.channels), 0
+        finish = jax.jit(self.finished) if self.bases != self.features else np.asarray
         for rows in batches(examples):
-            values = table.take(rows).astype(np.float64).reshape(-1, self.channels)
+            values = np.asarray(finish(table.take(rows)), np.float64).reshape(-1, self.channels)
             total, squares, count = total + values.sum(0), squares + np.square(values).sum(0), count + len(values)
         mean = total / count
         deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -12,6 +13,9 @@ from aersut import matrices
 from aersut.contracts import Feature, Framing
 
 Pad = Literal["constant", "edge"]
+Step = Callable[
+    [Float[Array, " size"], Float[Array, " channels"]], tuple[Float[Array, " size"], Float[Array, " outputs"]]
+]
 
 
 class Signal:
@@ -20,11 +24,13 @@ class Signal:
     Attributes:
         samples: f32[samples] in [-1, 1].
         framing: sample rate, window and frames.
+        hop_seconds: time between adjacent frames in s.
     """
 
     def __init__(self, samples: Float[Array | np.ndarray, " samples"], framing: Framing) -> None:
         self.samples = samples
         self.framing = framing
+        self.hop_seconds = framing.hop_length / framing.sample_rate
         self._known: dict[tuple[object, ...], Array] = {}
 
     def emphasized(self, pre_emphasis: float = 0.0) -> Float[Array | np.ndarray, " samples"]:
@@ -72,6 +78,19 @@ class Signal:
     def feature(self, feature: Feature) -> Float[Array, "frames channels"]:
         """Return the output of a feature; a feature that wraps another one calls this."""
         return self._once(("feature", feature), lambda: jnp.asarray(feature(self)))
+
+    def recursion(self, step: Step, size: int, rows: Float[Array, "frames channels"]) -> Float[Array, "frames outputs"]:
+        """Return the outputs of a recursive (IIR) filter over frames.
+
+        A device that computes frame by frame carries the state from one call to the next, so `frontend.tflite` has it
+        as a second input and output.
+
+        Args:
+            step: (state f32[size], row f32[channels]) to (next state, output f32[outputs]).
+            size: length of the state, which starts as zeros.
+            rows: the filter's input.
+        """
+        return jnp.asarray(jax.lax.scan(step, jnp.zeros(size, rows.dtype), rows)[1])
 
     def concatenated(self, features: tuple[Feature, ...]) -> Float[Array, "frames channels"]:
         """Return the channels of several features, in their order."""

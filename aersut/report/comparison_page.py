@@ -3,8 +3,8 @@
 from pathlib import Path
 from string import ascii_uppercase as LETTERS
 
-from aersut.evaluation.comparison import ASCENDING, ComparedRun, differing_keys, read_compared_run
-from aersut.evaluation.result_files import METRIC_NAMES, read_export, read_metrics
+from aersut.evaluation.comparison import ASCENDING, NAMES, ComparedRun, differing_keys, read_compared_run
+from aersut.evaluation.result_files import read_export, read_metrics
 from aersut.report.page import embed_file, svg_figure, write_page
 from aersut.report.plots import curves, style
 from aersut.run import Run
@@ -30,7 +30,8 @@ def write_comparison(runs: list[Run], output: Path) -> str:
         labels=labels,
         runs=compared,
         evaluations=evaluations,
-        best={name: _best(compared, name) for name in METRIC_NAMES},
+        names={name: text for name, text in NAMES.items() if _best(compared, name) is not None},
+        best={name: _best(compared, name) for name in NAMES},
         emotions=list(dict.fromkeys(name for one in evaluations if one for name in one["emotions"])),
         exports=[(label, read_export(run)) for label, run in zip(labels, runs, strict=True)],
         keys=differing_keys(compared),

@@ -25,7 +25,7 @@ def write_page(path: Path, template: str, **context: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": format_number, "interval": format_interval}
+    environment.filters |= {"number": format_number, "interval": format_interval, "points": format_points}
     environment.globals["metric_names"] = METRIC_NAMES
     write_text(path, environment.get_template(template).render(**context))
 
@@ -70,3 +70,9 @@ def format_number(value: Any, form: str = ".3f") -> str:
 def format_interval(interval: Any) -> str:
     """The ends of an interval; a dash for None."""
     return DASH if interval is None else f"{interval[0]:.3f} – {interval[1]:.3f}"
+
+
+def format_points(value: Any) -> str:
+    """A fraction, or the ends of an interval, in percentage points; a dash for None."""
+    ends = value if isinstance(value, list) else [value]
+    return DASH if value is None else " to ".join(f"{100 * end:.1f}" for end in ends)

@@ -16,6 +16,7 @@ from aersut.program import program
 from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS_PREFIX, IMPORTANCE_CAPTIONS
 from aersut.report.page import embed_file, write_page
 from aersut.report.plots import classes, curves, style
+from aersut.report.robustness import robustness
 from aersut.run import Run
 from aersut.training import records
 
@@ -37,7 +38,8 @@ def write_report(run: Run) -> str:
     exported = read_export(run)
     complete = evaluation if evaluation and "intervals" in evaluation else None
     folder, emotions = run.evaluation.parent, run.experiment.data.emotions
-    others = {path.parent.name: read_metrics(path) for path in sorted(folder.glob("*/metrics.json"))}
+    results = ((path.parent.name, read_metrics(path)) for path in sorted(folder.glob("*/metrics.json")))
+    others = [(name, other) for name, other in results if other and "intervals" in other]
     write_page(
         run.report,
         "report.html",
@@ -48,7 +50,8 @@ def write_report(run: Run) -> str:
         evaluation=complete,
         plots=_embedded(folder, CAPTIONS),
         importance=_importance(folder, complete),
-        other_evaluations=[(name, other) for name, other in others.items() if other and "intervals" in other],
+        other_evaluations=others,
+        robustness=robustness(run, complete, others, exported),
         selected=records.SELECTED[run.experiment.select],
         curves=epochs and _plotted(run.plots / "curves", CURVES, curves.SIZE, curves.paint_curves, epochs),
         sets=_sets(split),
@@ -132,6 +135,7 @@ def _commands(run: Run) -> list[tuple[str, str]]:
     return [
         ("train a new run from this configuration", f"{launch} --experiment={folder}/config.json --workdir=NEW"),
         ("evaluate the checkpoint", f"{launch} --mode=evaluate --workdir={folder}"),
+        ("evaluate its robustness", f"{launch} --mode=evaluate --stress --workdir={folder}"),
         ("compute feature importance", f"{launch} --mode=evaluate --importance --workdir={folder}"),
         ("train and evaluate all folds of the protocol", f"{launch} --mode=evaluate --folds=all --workdir={folder}"),
         ("export the checkpoint", f"{launch} --mode=export --workdir={folder}"),

@@ -91,9 +91,8 @@ class Recognizer:
                 recording = audio.to_recording(*_array(clip, sample_rate))
             else:
                 recording = audio.read_recording(Path(clip))
-            trim_db = self._runner.info.trim_db
-            trimmed = recording if trim_db is None else audio.trim(recording, trim_db)
-            samples = to_int16(audio.resample(trimmed, self.framing.sample_rate))
+            cleaned = audio.cleaned(recording, self._runner.info.trim_db)
+            samples = to_int16(audio.resample(cleaned, self.framing.sample_rate))
             if len(samples) < self.framing.frame_length:
                 raise ClipError(
                     f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, trimmed and "
@@ -155,11 +154,9 @@ class Recognizer:
         return Stream(self._classify_window, self.labels, self.framing, sample_rate, hop, smoothing, vad_threshold)
 
     def _classify_window(self, window: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
-        # without leading and trailing silence, as the clips of the training set
-        trim_db, rate = self._runner.info.trim_db, self.framing.sample_rate
-        if trim_db is not None:
-            window = to_int16(audio.trim(Recording(to_float(window), rate), trim_db).samples)
-        return self._classify(window)
+        # without DC offset and without leading and trailing silence, as the clips of the training set
+        recording = Recording(to_float(window), self.framing.sample_rate)
+        return self._classify(to_int16(audio.cleaned(recording, self._runner.info.trim_db).samples))
 
     def _classify(self, samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
         return self._runner(to_float(audio.crop_or_pad(samples, self.framing.samples, self._runner.info.fit)))

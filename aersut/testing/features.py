@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from aersut.contracts import Feature, Framing
+from aersut.export.matrix_dft import FrameSignal
 from aersut.features.signal import Signal
 from aersut.registry import FEATURES
 from aersut.testing.contract import BrokenPromiseError, Contract, expect, expect_close, noise
@@ -69,8 +70,12 @@ def feature_checks(feature: Feature, framing: Framing | None = None) -> Contract
     slope = jax.jit(jax.vmap(jax.grad(lambda samples: jnp.sum(call(samples)))))
     gradient(lambda: expect_finite(slope(stacked)))
     if not getattr(feature, "whole_utterance", False):
-        context = contract.promise("a frame depends on its context alone", "widen it or set whole_utterance")
+        remedy = "widen it or set recursive or whole_utterance"
+        context = contract.promise("a frame depends on its context alone", remedy)
         context(lambda: _check_context(feature, main, jitted))
+        if feature.context == (0, 0):
+            stream = contract.promise("computed frame by frame, it has the values of a window", "use Signal.recursion")
+            stream(lambda: _check_stream(feature, main))
     return contract
 
 
@@ -99,11 +104,29 @@ def _check_context(feature: Feature, framing: Framing, call: Callable[[Array], A
     rows, indices = call(samples), np.arange(framing.samples)
     padding = framing.frame_length // 2 if framing.center else 0
     for frame in sorted({0, framing.frames // 2, framing.frames - 1}):
-        first = (frame - feature.context[0]) * framing.hop_length - padding
+        before = framing.frames if feature.recursive else feature.context[0]
+        first = (frame - before) * framing.hop_length - padding
         end = (frame + feature.context[1]) * framing.hop_length - padding + framing.frame_length
         changed = call(jnp.where((indices < first - 1) | (indices >= end), other, samples))
         outside = f"samples outside of context {feature.context} change frame {frame}: "
         expect_close(changed[frame], rows[frame], outside)
+
+
+def _check_stream(feature: Feature, main: Framing) -> None:
+    framing = replace(main, center=False)
+    samples = noise(framing.samples)
+    padded = jnp.pad(samples, (1, 0))
+
+    def one(start: int, state: Array | None) -> tuple[Array, Array]:
+        signal = FrameSignal(padded[start : start + 1 + framing.frame_length], framing, state)
+        return feature(signal)[0], signal.next_state
+
+    rows, state = [], None
+    for frame in range(framing.frames):
+        row, state = one(frame * framing.hop_length, state)
+        rows.append(row)
+    # the first and the last frame of a window have ends (of zero crossings), those of a stream have none
+    expect_close(jnp.stack(rows)[1:-1], feature(Signal(samples, framing))[1:-1])
 
 
 def _signals(size: int) -> dict[str, Array]:

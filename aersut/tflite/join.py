@@ -10,7 +10,7 @@ from aersut.tflite.graph import Graph
 
 
 def quantized_output(file: TFLiteFile, to: Tensor) -> TFLiteFile:
-    """The file with QUANTIZE after its one float32 output: int8 output with scale and zero point of `to`."""
+    """The file with QUANTIZE after its first output, in float32: int8 output with scale and zero point of `to`."""
     return file.edited(lambda model: _quantize_output(Graph(model), to))
 
 
@@ -72,7 +72,7 @@ def _append(graph: Graph, after: Any) -> None:
 
 
 def _quantize_output(graph: Graph, to: Tensor) -> None:
-    [before] = graph.graph.outputs
+    before = graph.graph.outputs[0]
     after = _add_int8(graph, graph.shape(before), to)
     graph.operators.append(graph.new_operator("QUANTIZE", [before], [after], schema.QuantizeOptionsT()))
     _set_output(graph, after)
@@ -86,7 +86,10 @@ def _add_int8(graph: Graph, shape: tuple[int, ...], to: Tensor) -> int:
 
 
 def _set_output(graph: Graph, index: int) -> None:
-    # the signature, which names the output for callers, has an index of its own
-    graph.graph.outputs = [index]
+    # the signature, which names the outputs for callers, has indices of its own
+    before, *others = graph.graph.outputs
+    graph.graph.outputs = [index, *others]
     for signature in graph.model.signatureDefs or []:
-        signature.outputs[0].tensorIndex = index
+        for output in signature.outputs:
+            if output.tensorIndex == before:
+                output.tensorIndex = index

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from aersut.errors import UserError
 from aersut.quiet import quiet
@@ -24,14 +24,7 @@ class LiteRTModel:
         Raises:
             UserError: LiteRT cannot run it, or it has more than one input or output.
         """
-        from ai_edge_litert.interpreter import Interpreter
-
-        try:
-            with quiet():
-                self._interpreter: Any = Interpreter(model_content=file.content, num_threads=1)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise UserError(f"{file.name} cannot be run by LiteRT: {error}") from None
+        self._interpreter = _interpreter(file)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise UserError(f"{file.name} has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each.")
@@ -49,3 +42,43 @@ class LiteRTModel:
         self._interpreter.set_tensor(self._indices[0], stored)
         self._interpreter.invoke()
         return np.asarray(self._interpreter.get_tensor(self._indices[1]))
+
+
+class LiteRTSequence:
+    """A file that is run over a sequence on one thread.
+
+    If it has a second input and output, they are a state, which starts as zeros and is carried from item to item.
+    """
+
+    def __init__(self, file: TFLiteFile) -> None:
+        """Load a file; `UserError` if LiteRT cannot run it."""
+        self._interpreter = _interpreter(file)
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._item, *self._state = [one["index"] for one in inputs]
+        self._output, *self._next_state = [one["index"] for one in outputs]
+        self._zeros = [np.zeros(one["shape"], one["dtype"]) for one in inputs[1:]]
+
+    def __call__(self, items: Shaped[np.ndarray, "items *shape"]) -> Shaped[np.ndarray, "items *output"]:
+        """The stored output for each stored input."""
+        interpreter, rows = self._interpreter, []
+        for index, zeros in zip(self._state, self._zeros, strict=True):
+            interpreter.set_tensor(index, zeros)
+        for item in items:
+            interpreter.set_tensor(self._item, item[None])
+            interpreter.invoke()
+            rows.append(interpreter.get_tensor(self._output)[0])
+            for index, after in zip(self._state, self._next_state, strict=True):
+                interpreter.set_tensor(index, interpreter.get_tensor(after))
+        return np.stack(rows)
+
+
+def _interpreter(file: TFLiteFile) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        with quiet():
+            interpreter: Any = Interpreter(model_content=file.content, num_threads=1)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"{file.name} cannot be run by LiteRT: {error}") from None
+    return interpreter

@@ -36,13 +36,21 @@ class TFLMResult:
     arena: int
 
 
-def run_tflm(file: TFLiteFile, inputs: Shaped[np.ndarray, "inputs *shape"], seconds: float = SECONDS) -> TFLMResult:
-    """Run a file of one input and one output on each of `inputs`, without a reset between them.
+def run_tflm(
+    file: TFLiteFile,
+    inputs: Shaped[np.ndarray, "inputs *shape"],
+    seconds: float = SECONDS,
+    sequence: int | None = None,
+) -> TFLMResult:
+    """Run a file on each of `inputs`, without a reset between them, and return its first output.
+
+    A second input is a state, f32[1, size], and the second output is its next value.
 
     Args:
         inputs: examples without their batch axis, in the type of the input tensor. Integer tensors take stored values
             (`Tensor.quantize`), and outputs are stored values too.
         seconds: time limit for the whole call.
+        sequence: number of adjacent inputs of one sequence, at whose start the state is zero; None for all inputs.
 
     Raises:
         UserError: TensorFlow Lite Micro lacks an operator, the file is damaged or needs too much memory, or the time
@@ -54,7 +62,7 @@ def run_tflm(file: TFLiteFile, inputs: Shaped[np.ndarray, "inputs *shape"], seco
         np.save(Path(folder) / "inputs.npy", inputs[:, None])
         package = Path(__file__).parents[2]  # the same package as here, whatever the subprocess would import
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
-        command = [sys.executable, "-m", "aersut.tflite.micro", folder]
+        command = [sys.executable, "-m", "aersut.tflite.micro", folder, str(sequence or len(inputs))]
         try:
             done = subprocess.run(command, env=environment, capture_output=True, timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -86,19 +94,24 @@ def _reason(log: str, status: int) -> str:
     return f"{' … '.join(dict.fromkeys(lines[:1] + lines[-1:])) or 'it crashed'} (exit status {status})."
 
 
-def _child(folder: Path) -> None:
+def _child(folder: Path, sequence: int) -> None:
     from tflite_micro.python.tflite_micro import runtime
 
     content = (folder / "model.tflite").read_bytes()
     interpreter = runtime.Interpreter.from_bytes(content, arena_size=ARENA)
+    inputs = TFLiteFile(content, "model.tflite").inputs
+    state = np.zeros(inputs[1].shape, np.float32) if len(inputs) > 1 else None
     outputs = []
-    for one in np.load(folder / "inputs.npy"):
+    for index, one in enumerate(np.load(folder / "inputs.npy")):
         interpreter.set_input(one, 0)
+        if state is not None:
+            interpreter.set_input(state if index % sequence else np.zeros_like(state), 1)
         interpreter.invoke()
         outputs.append(interpreter.get_output(0))
+        state = None if state is None else interpreter.get_output(1)
     interpreter.print_allocations()
     np.save(folder / "outputs.npy", np.stack(outputs))
 
 
 if __name__ == "__main__":
-    _child(Path(sys.argv[1]))
+    _child(Path(sys.argv[1]), int(sys.argv[2]))

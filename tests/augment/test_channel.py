@@ -1,10 +1,10 @@
-"""Gain, reverberation, band-pass filter and background noise have the effect and the range of their fields."""
+"""Gain, reverberation, filter, interference and background noise have the effect and the range of their fields."""
 
 import numpy as np
 import pytest
 import soundfile
 
-from aersut.augment import Background, BandLimit, Gain, Reverb
+from aersut.augment import Background, BandLimit, Gain, Interference, Reverb, Room
 from aersut.errors import UserError
 
 RATE = 16_000
@@ -43,6 +43,125 @@ class TestReverb:
         assert reverberant[100] == pytest.approx(1, abs=1e-5)
         assert np.abs(reverberant[:100]).max() < 1e-5
         assert 10 * np.log10(1 / np.sum(np.square(reverberant[101:]))) == pytest.approx(6, abs=0.1)
+
+
+def energy(samples):
+    return float(np.sum(np.square(samples, dtype=np.float64)))
+
+
+class TestRoom:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        """Direct sound after 10 ms, and reflections of 0.5 and 0.1 of its amplitude 20 and 100 ms later."""
+        response = np.zeros(RATE)
+        response[160], response[160 + 320], response[160 + 1600] = 0.8, 0.4, 0.08
+        soundfile.write(tmp_path / "hall.wav", response, RATE, subtype="FLOAT")
+        return tmp_path
+
+    def click(self):
+        click = np.zeros(RATE, np.float32)
+        click[1000] = 0.5
+        return click
+
+    def test_aligns_the_direct_sound_and_scales_the_late_part_to_the_clarity(self, folder, apply):
+        reverberant = apply(Room(str(folder), clarity_db=(10.0, 10.0), probability=1.0), self.click(), sample_rate=RATE)
+        direct, early, late = reverberant[[1000, 1320, 2600]]
+        assert early / direct == pytest.approx(0.5, rel=1e-3)
+        assert 10 * np.log10((direct**2 + early**2) / late**2) == pytest.approx(10, abs=0.01)
+        others = np.delete(reverberant, [1000, 1320, 2600])
+        assert np.abs(others).max() < 1e-5
+
+    def test_keeps_the_power_of_the_window(self, folder, apply):
+        changed = apply(Room(str(folder), probability=1.0), VOICE, 10, RATE)
+        np.testing.assert_allclose(np.sum(np.square(changed), axis=1), energy(VOICE), rtol=1e-3)
+
+    def test_draws_the_clarity_and_the_file(self, folder, apply):
+        response = np.zeros(4000)
+        response[0], response[400] = 0.5, -0.25
+        soundfile.write(folder / "small.flac", response, RATE)
+        changed = apply(Room(str(folder), clarity_db=(0.0, 20.0), probability=1.0), self.click(), 100, RATE)
+        first = np.abs(changed[:, 1400]) > 1e-3  # of the file without a late part
+        np.testing.assert_allclose(changed[first, 1400] / changed[first, 1000], -0.5, atol=1e-3)
+        assert 30 < np.count_nonzero(first) < 70
+        rest = changed[~first]
+        clarity = 10 * np.log10(1.25 * rest[:, 1000] ** 2 / rest[:, 2600] ** 2)
+        assert (0 <= clarity.min() < 3, 17 < clarity.max() <= 20.01) == (True, True)
+
+    def test_resamples_an_impulse_response(self, tmp_path, apply):
+        response = np.zeros(4000)
+        response[[800, 1600]] = 0.8, 0.4
+        soundfile.write(tmp_path / "hall.wav", response, 8_000, subtype="FLOAT")
+        reverberant = apply(Room(str(tmp_path), probability=1.0), self.click(), sample_rate=RATE)
+        assert np.abs(reverberant).argmax() == 1000
+        assert 2000 + np.abs(reverberant[2000:]).argmax() == 2600  # 100 ms
+
+    def test_its_fingerprint_depends_on_the_contents_of_the_files(self, folder):
+        before = Room(str(folder)).fingerprint()
+        assert before == Room(str(folder)).fingerprint()
+        soundfile.write(folder / "c.wav", np.full(100, 0.1), RATE)
+        assert Room(str(folder)).fingerprint() != before
+
+    def test_a_folder_without_impulse_responses_or_with_a_broken_one_is_refused(self, tmp_path, apply):
+        with pytest.raises(UserError, match=r"augmenter room: no \.wav or \.flac under .*set its folder"):
+            apply(Room(str(tmp_path)), VOICE)
+        (tmp_path / "a.wav").write_text("not audio")
+        with pytest.raises(UserError, match=r"augmenter room: .*a\.wav cannot be decoded.*Remove it"):
+            apply(Room(str(tmp_path)), VOICE)
+
+    def test_measured_impulse_responses(self, real_data, apply):
+        folder = real_data / "noise-rir" / "rir"
+        if not folder.is_dir():
+            pytest.skip("no measured impulse responses")
+        changed = apply(Room(str(folder), probability=1.0), VOICE, 20, RATE)
+        np.testing.assert_allclose(np.sum(np.square(changed), axis=1), energy(VOICE), rtol=1e-3)
+        assert (np.std(changed[:, 12_000:], axis=1) > 0).all()  # a tail after the voice
+
+
+class TestInterference:
+    def test_hum_has_its_level_and_harmonics_and_half_of_it_60_hz(self, apply):
+        hum = Interference(offset=0.0, hum_db=(-40.0, -40.0), probability=1.0)
+        added = apply(hum, np.zeros(RATE, np.float32), 100, RATE)
+        np.testing.assert_allclose(10 * np.log10(np.mean(np.square(added), axis=1)), -40, atol=0.01)
+        amplitudes = np.abs(np.fft.rfft(added)) / (RATE / 2)  # 1 Hz per bin
+        loudest = amplitudes.argmax(axis=1)
+        assert set(loudest) == {50, 60}
+        assert 30 < np.count_nonzero(loudest == 50) < 70
+        for one, first in zip(amplitudes[:5], loudest[:5], strict=True):
+            np.testing.assert_allclose(one[first * np.arange(1, 7)] / one[first], 1 / np.arange(1, 7), rtol=1e-2)
+            assert one[first * 7] < 1e-5
+
+    def test_offset_covers_both_directions(self, apply):
+        steady = Interference(offset=0.1, hum_db=(-120.0, -120.0), probability=1.0)
+        offsets = np.mean(apply(steady, VOICE, 200, RATE) - VOICE, axis=1)
+        assert -0.1 <= offsets.min() < -0.09
+        assert 0.09 < offsets.max() <= 0.1
+
+    @pytest.mark.parametrize("sample_rate", [8_000, 11_025, 22_050])
+    def test_hum_is_continuous_at_any_rate(self, apply, sample_rate):
+        hum = Interference(offset=0.0, hum_db=(-10.0, -10.0), probability=1.0)
+        added = apply(hum, np.zeros(3 * sample_rate, np.float32), 4, sample_rate)
+        steepest = np.abs(np.diff(added, axis=1)).max()
+        assert steepest < 0.45 * 2 * np.pi * 60 * 6 / sample_rate * 2  # no jump where the period repeats
+        np.testing.assert_allclose(added[:, :sample_rate], added[:, sample_rate : 2 * sample_rate], atol=1e-6)
+
+    def test_has_no_harmonics_above_half_the_sample_rate(self, apply):
+        hum = Interference(offset=0.0, hum_db=(-20.0, -20.0), probability=1.0)
+        power = np.abs(np.fft.rfft(apply(hum, np.zeros(250, np.float32), 8, 250))) ** 2  # 1 Hz per bin
+        for one in power:
+            first = one.argmax()
+            assert first in (50, 60)
+            assert np.delete(one, [first, 2 * first]).max() < 1e-6 * one.max()
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"offset": 1.0}, "offset must be 0 or more and below 1"),
+            ({"hum_db": (-20.0, -40.0)}, "hum_db must be .lowest, highest."),
+        ],
+    )
+    def test_refuses_invalid_fields(self, fields, message):
+        with pytest.raises(ValueError, match=message):
+            Interference(**fields)
 
 
 class TestBandLimit:
@@ -129,6 +248,12 @@ class TestBackground:
         (tmp_path / "a.wav").write_text("not audio")
         with pytest.raises(UserError, match=r"a\.wav cannot be decoded.*Remove it"):
             apply(Background(str(tmp_path)), VOICE)
+
+    def test_reports_a_broken_link(self, tmp_path, apply):
+        (tmp_path / "a.wav").symlink_to(tmp_path / "nowhere")
+        for use in (lambda: apply(Background(str(tmp_path)), VOICE), Background(str(tmp_path)).fingerprint):
+            with pytest.raises(UserError, match=r"augmenter background: .*a\.wav cannot be read.*Remove it"):
+                use()
 
     def test_of_a_missing_folder_ends_a_training_with_status_2(self, launch, tiny, tmp_path):
         ran = launch(

@@ -24,10 +24,12 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[..., Augmenter]:
-    """Create an augmenter by name, with recordings for background."""
+    """Create an augmenter by name, with recordings where it needs them, and the fastest codec."""
 
     def build(name: str, **fields: object) -> Augmenter:
-        if name == "background":
+        if name == "codec":
+            fields["codecs"] = ("mu_law",)
+        if name in WITH_FILES:
             soundfile.write(tmp_path / "hum.wav", 0.1 * np.random.default_rng(0).standard_normal(20_000), 16_000)
             fields["folder"] = str(tmp_path)
         return AUGMENTERS[name](**fields)
@@ -35,7 +37,8 @@ def make(tmp_path: Path) -> Callable[..., Augmenter]:
     return build
 
 
-WITHOUT_FILES = [name for name in AUGMENTERS.names() if name != "background"]
+WITH_FILES = ("background", "room")
+WITHOUT_FILES = [name for name in AUGMENTERS.names() if name not in WITH_FILES]
 
 
 @pytest.mark.parametrize(
@@ -45,8 +48,9 @@ def test_built_in(check: Check) -> None:
     check()
 
 
-def test_background(make: Callable[..., Augmenter]) -> None:
-    check_augmenter(make("background"))
+@pytest.mark.parametrize("name", WITH_FILES)
+def test_built_in_with_files(name: str, make: Callable[..., Augmenter]) -> None:
+    check_augmenter(make(name))
 
 
 def _augmenter(function: Callable[[jax.Array, Example], Example], chosen: str = "waveform") -> Augmenter:

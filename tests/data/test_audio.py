@@ -14,6 +14,7 @@ from aersut.data import audio
 from aersut.data.audio import (
     ClipError,
     Recording,
+    cleaned,
     crop_or_pad,
     decode,
     parse_recording,
@@ -267,6 +268,28 @@ def utterances(draw):
     levels = st.sampled_from([0.0, 1e-5, 1e-3, 3e-3, 1e-2, 0.1, 0.5])
     stretches = draw(st.lists(st.tuples(levels, st.integers(1, 4000)), min_size=1, max_size=5))
     return np.concatenate([level * rng.uniform(-1, 1, length) for level, length in stretches]).astype(np.float32)
+
+
+class TestDCOffset:
+    @pytest.mark.parametrize("offset", [0.01, -0.2])
+    def test_is_removed_before_silence_is_trimmed(self, offset):
+        silence = np.zeros(16_000, np.float32)
+        samples = np.concatenate([silence, tone(0.5), silence]).astype(np.float32)
+        without = cleaned(Recording(samples, 16_000), 40).samples
+        found = cleaned(Recording(samples + np.float32(offset), 16_000), 40).samples
+        assert len(without) < len(samples)
+        np.testing.assert_allclose(found, without, atol=1e-6)
+
+    def test_of_less_than_half_a_step_leaves_the_samples_as_they_are(self):
+        samples = tone(0.1) + np.float32(0.4 / 32768)
+        assert cleaned(Recording(samples, 16_000), None).samples is samples
+
+    def test_of_a_clip_in_the_store_is_removed(self, tmp_path):
+        wave = 0.1 * np.sin(np.arange(16_000) / 10)
+        soundfile.write(tmp_path / "plain.wav", wave, 16_000)
+        soundfile.write(tmp_path / "offset.wav", wave + 0.01, 16_000)
+        plain, shifted = (decode(tmp_path / name, 16_000, 40) for name in ("plain.wav", "offset.wav"))
+        np.testing.assert_allclose(plain, shifted, atol=2 / 32768)
 
 
 class TestTrimming:

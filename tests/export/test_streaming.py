@@ -21,13 +21,18 @@ from aersut.export.streaming import StreamingFrontend, cut, split_frontend
 from aersut.features import (
     F0,
     MFCC,
+    PCEN,
     RMS,
     ZCR,
+    Centered,
     Chroma,
     Delta,
     DeltaDelta,
     EGeMAPS,
+    LogEnergy,
     LogMel,
+    Rasta,
+    Relative,
     Signal,
     SpectralCentroid,
     SpectralFlatness,
@@ -64,7 +69,7 @@ def streamed(stream: StreamingFrontend, clips: np.ndarray) -> np.ndarray:
     framing = stream.frontend.framing
     with quiet():
         frames = np.concatenate([cut(clip, framing) for clip in clips])
-        rows = run_tflm(frontend_file(stream), frames).outputs
+        rows = run_tflm(frontend_file(stream), frames, sequence=framing.frames).outputs
         rows = rows.reshape(len(clips), *stream.frames.shape)
         return rows if stream.plain else run_tflm(window_file(stream), rows).outputs
 
@@ -93,6 +98,37 @@ def test_features_of_several_frames_are_computed_from_the_ring_buffer(per_uttera
     frontend = fitted(FRAMING, ALONG_TIME, voices, per_utterance)
     stream = split_frontend(frontend, voices)
     assert stream.frames.features == (RMS(), PLAIN)
+    np.testing.assert_allclose(streamed(stream, voices), offline(frontend, voices), atol=1e-3)
+
+
+RECURSIVE = (
+    PCEN(gain=1.0),
+    Rasta(),
+    Centered(time_constant=0.5, variance=True, level=False),
+    Relative(of=LogEnergy(), decay_db=20.0),
+)
+
+
+def test_recursive_features_carry_their_state_from_frame_to_frame(voices: np.ndarray):
+    frontend = fitted(FRAMING, RECURSIVE, voices)
+    stream = split_frontend(frontend, voices)
+    assert stream.plain
+    np.testing.assert_allclose(streamed(stream, voices), offline(frontend, voices), atol=1e-3)
+    with quiet():
+        file = frontend_file(stream)
+    state = (1, sum((1 + 64, 1 + 5 * 64, 1 + 2 * 64, 1)))
+    assert [tensor.shape for tensor in file.inputs] == [(1, 1 + FRAMING.frame_length), state]
+    assert [tensor.shape for tensor in file.outputs] == [(1, 3 * 64 + 1), state]
+    quantized = quantized_output(file, TENTHS)
+    assert [tensor.type for tensor in quantized.outputs] == ["int8", "float32"]
+    frames = cut(voices[0], FRAMING)
+    np.testing.assert_array_equal(run_tflm(quantized, frames).outputs, TENTHS.quantize(run_tflm(file, frames).outputs))
+
+
+def test_normalization_over_the_window_is_computed_from_the_ring_buffer(voices: np.ndarray):
+    features = (Relative(), Centered(level=False), Delta(of=PCEN()))
+    stream = split_frontend(frontend := fitted(FRAMING, features, voices), voices)
+    assert stream.frames.features == (LogMel(), PCEN())
     np.testing.assert_allclose(streamed(stream, voices), offline(frontend, voices), atol=1e-3)
 
 
@@ -198,5 +234,6 @@ def test_every_built_in_feature_streams_or_is_refused():
             ).plain
         except UserError:
             found[name] = None
-    assert {name for name, plain in found.items() if plain is None} == {"egemaps", "centered"}
-    assert {name for name, plain in found.items() if plain is False} == {"delta", "delta_delta"}
+    assert {name for name, plain in found.items() if plain is None} == {"egemaps"}
+    of_several_frames = {"delta", "delta_delta", "centered", "relative"}
+    assert {name for name, plain in found.items() if plain is False} == of_several_frames

@@ -238,9 +238,8 @@ def _ramp() -> Feature:
 )
 def test_host_features_keep_their_position(order: tuple[str, ...], collection: Collection) -> None:
     plugins = {"rms": RMS(), "zcr": ZCR(), "ramp": _ramp()}
-    rows = cached_features(
-        replace(PLAIN, features=tuple(plugins[name] for name in order)), collection, ONE, seed=0
-    ).take(EVERY[:1])
+    frontend = replace(PLAIN, features=tuple(plugins[name] for name in order))
+    rows = frontend.finished(cached_features(frontend, collection, ONE, seed=0).take(EVERY[:1]))
     samples = np.asarray(collection.window(0), np.float32) / 32768
     expected = [np.asarray(plugins[name](Signal(samples, FRAMING))) for name in order]
     np.testing.assert_allclose(rows[0], np.concatenate(expected, axis=1), atol=1e-6)

@@ -12,13 +12,16 @@ from aersut.contracts import Feature, Framing
 from aersut.features import (
     F0,
     MFCC,
+    PCEN,
     RMS,
     ZCR,
     Chroma,
     Delta,
     DeltaDelta,
+    LogEnergy,
     LogMel,
     Mel,
+    Relative,
     SpectralCentroid,
     SpectralFlatness,
 )
@@ -69,6 +72,18 @@ def _decibels(y: np.ndarray, *, top_db: float | None = None, amin: float = 1e-10
     return librosa.power_to_db(_mel(y, **options), top_db=top_db, amin=amin)
 
 
+def _relative(y: np.ndarray, *, top_db: float, **options: Any) -> np.ndarray:
+    return librosa.power_to_db(_mel(y, **options), ref=np.max, top_db=top_db)
+
+
+def _pcen(y: np.ndarray, *, framing: Framing, time_constant: float = 0.4, **options: Any) -> np.ndarray:
+    power = np.maximum(_mel(y, framing=framing, n_mels=64), 1e-10) * 2.0**31
+    frames = time_constant * RATE / framing.hop_length
+    weight = (np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
+    start = (1 - weight) * power[:, :1]  # the filter starts at the first frame
+    return librosa.pcen(power, sr=RATE, hop_length=framing.hop_length, b=weight, zi=start, **options)
+
+
 def _mfcc(y: np.ndarray, *, n_mfcc: int = 13, lifter: int = 0, n_mels: int = 128, **options: Any) -> np.ndarray:
     return librosa.feature.mfcc(S=_decibels(y, n_mels=n_mels, **options), n_mfcc=n_mfcc, lifter=lifter)
 
@@ -87,6 +102,10 @@ def _chroma(y: np.ndarray, *, framing: Framing) -> np.ndarray:
 
 def _rms(y: np.ndarray, *, framing: Framing) -> np.ndarray:
     return librosa.feature.rms(y=y, **_frames(framing))
+
+
+def _log_energy(y: np.ndarray, *, framing: Framing) -> np.ndarray:
+    return librosa.amplitude_to_db(_rms(y, framing=framing), ref=1.0, amin=1e-5, top_db=None)
 
 
 def _zcr(y: np.ndarray, *, framing: Framing) -> np.ndarray:
@@ -131,6 +150,18 @@ CASES: dict[str, Case] = {
     ),
     "log_mel, amin 1e-5": _case(LogMel(amin=1e-5), _decibels, 1e-2, n_mels=64, amin=1e-5),
     "log_mel, uneven": _case(LogMel(), _decibels, 1e-2, UNEVEN, n_mels=64),
+    "relative": _case(Relative(range_db=50.0), _relative, 1e-2, n_mels=64, top_db=50.0),
+    "pcen": _case(PCEN(), _pcen, 1e-3),
+    "pcen, 2 s, complete gain control": _case(
+        PCEN(gain=1.0, time_constant=2.0, bias=1.0, power=0.25),
+        _pcen,
+        1e-3,
+        gain=1.0,
+        bias=1.0,
+        power=0.25,
+        time_constant=2.0,
+    ),
+    "log_energy": _case(LogEnergy(), _log_energy, 1e-4),
     "mel": Case(Mel(), CENTERED, partial(_mel, framing=CENTERED, n_mels=64), 1e-5, relative=True),
     "chroma": _case(Chroma(), _chroma, 1e-4),
     "chroma, uneven": _case(Chroma(), _chroma, 1e-4, UNEVEN),

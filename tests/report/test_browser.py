@@ -1,8 +1,12 @@
 """The report in a browser: on a desktop and on a phone, in light and in dark mode."""
 
+import json
 import shutil
 
 import pytest
+
+from aersut.report.run_report import write_report
+from tests.evaluation.made_stress import made_stress
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -48,4 +52,20 @@ def test_every_plot_is_shown_nothing_is_cut_off_and_nothing_is_fetched(browser, 
     brightness = [sum(int(part) for part in colour[4:-1].split(",")) / 3 for colour in (ink, paper)]
     assert abs(brightness[0] - brightness[1]) > 150
     assert (brightness[1] > 128) == (scheme == "light")
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_stress_results_fit_the_page(browser, own_run, width):
+    evaluation, exported = (own_run.evaluation, own_run.export / "export.json")
+    evaluation.write_text(json.dumps(json.loads(evaluation.read_text()) | {"stress": made_stress()}))
+    exported.write_text(json.dumps(json.loads(exported.read_text()) | {"stress": {"model_int8.tflite": made_stress()}}))
+    write_report(own_run)
+    context = browser.new_context(viewport={"width": width, "height": 800})
+    page = context.new_page()
+    page.goto(own_run.report.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    plots = page.evaluate("[...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect().toJSON())")
+    assert len(plots) == 17
+    assert all(plot["width"] > 150 and plot["right"] <= width for plot in plots)
     context.close()

@@ -39,6 +39,8 @@ int16_t sample_ring[AERSUT_SAMPLE_RING];
 std::atomic<uint32_t> written{0};  // samples written to sample_ring since the start
 uint32_t consumed = 0;             // samples read from sample_ring since the start
 
+float frontend_state[AERSUT_STATE > 0 ? AERSUT_STATE : 1];  // of recursive features, zero before the first frame
+
 int8_t frame_ring[AERSUT_FRAMES * AERSUT_CHANNELS];
 uint32_t frames = 0;  // frames written to frame_ring since the start
 
@@ -68,6 +70,19 @@ const int8_t* Run(tflite::MicroInterpreter& model, const Value* input, int count
   memcpy(model.typed_input_tensor<Value>(0), input, count * sizeof(Value));
   return model.Invoke() == kTfLiteOk ? model.typed_output_tensor<int8_t>(0) : nullptr;
 }
+
+// Runs the frontend on the samples of one frame, and carries its state to the next frame; returns the features of the
+// frame, or nullptr on error. The state is kept outside the tensor arena, whose tensors share memory.
+const int8_t* Extract(tflite::MicroInterpreter& frontend, const int16_t* samples) {
+  if (AERSUT_STATE > 0) memcpy(frontend.typed_input_tensor<float>(1), frontend_state, sizeof(frontend_state));
+  const int8_t* frame = Run(frontend, samples, 1 + AERSUT_FRAME_LENGTH);
+  if (AERSUT_STATE > 0 && frame != nullptr) {
+    memcpy(frontend_state, frontend.typed_output_tensor<float>(1), sizeof(frontend_state));
+  }
+  return frame;
+}
+
+void ClearState() { memset(frontend_state, 0, sizeof(frontend_state)); }
 
 // Classifies the window in frame_ring and updates the smoothed probabilities; returns false on error.
 bool Classify(tflite::MicroInterpreter& classifier) {
@@ -106,7 +121,8 @@ bool AllClose(const int8_t* output, const int8_t* expected, int count, int toler
 // Runs both models on the test vectors and compares their outputs.
 bool SelfTest(tflite::MicroInterpreter& frontend, tflite::MicroInterpreter& classifier) {
   for (int i = 0; i < AERSUT_TEST_FRAMES; ++i) {
-    const int8_t* output = Run(frontend, aersut_test_samples[i], 1 + AERSUT_FRAME_LENGTH);
+    ClearState();
+    const int8_t* output = Extract(frontend, aersut_test_samples[i]);
     if (!AllClose(output, aersut_test_frames[i], AERSUT_CHANNELS, 1)) return false;
   }
   for (int i = 0; i < AERSUT_TEST_WINDOWS; ++i) {
@@ -138,11 +154,12 @@ int main() {
     return 1;
   }
 
+  ClearState();
   StartMicrophone();
   while (true) {
     const int16_t* samples = NextFrame();
     if (samples == nullptr) continue;  // a low-power board sleeps here until the next interrupt
-    const int8_t* frame = Run(frontend, samples, 1 + AERSUT_FRAME_LENGTH);
+    const int8_t* frame = Extract(frontend, samples);
     if (frame == nullptr) return 1;
     memcpy(frame_ring + frames % AERSUT_FRAMES * AERSUT_CHANNELS, frame, AERSUT_CHANNELS);
     ++frames;

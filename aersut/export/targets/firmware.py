@@ -62,7 +62,7 @@ def _files(context: Context, stream: StreamingFrontend, float_file: TFLiteFile) 
     frontend = quantized_output(float_file, to)
 
     frames = np.concatenate([cut(clip, stream.frames.framing) for clip in samples])
-    extracted = run_tflm(frontend, frames)
+    extracted = run_tflm(frontend, frames, sequence=stream.frames.framing.frames)
     ring = extracted.outputs.reshape(len(samples), *stream.frames.shape)
     classified = run_tflm(classifier, ring)
     probabilities = classifier.outputs[0].dequantize(classified.outputs)
@@ -90,7 +90,8 @@ def _files(context: Context, stream: StreamingFrontend, float_file: TFLiteFile) 
 def _check_frames(stream: StreamingFrontend, file: TFLiteFile, samples: Int16[np.ndarray, "clips samples"]) -> float:
     """The largest difference of a scaled feature from `offline`."""
     frames = np.concatenate([cut(clip, stream.frames.framing) for clip in samples])
-    rows = run_tflm(file, frames).outputs.reshape(len(samples), *stream.frames.shape)
+    rows = run_tflm(file, frames, sequence=stream.frames.framing.frames).outputs
+    rows = rows.reshape(len(samples), *stream.frames.shape)
     found = rows if stream.plain else run_tflm(window_file(stream), rows).outputs
     hint = "--export.stream=false omits the firmware."
     return feature_difference(file.name, found, offline(stream.frontend, samples), hint)

@@ -1,0 +1,58 @@
+"""Speech codecs."""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+import soundfile
+from jaxtyping import Array, Float
+
+from aersut.augment.example import Example
+from aersut.augment.random_apply import apply_with_probability, check_probability
+from aersut.contracts import Augmenter
+from aersut.data.codecs import CODECS, recoded
+from aersut.registry import AUGMENTERS
+
+
+@AUGMENTERS.register("codec")
+@dataclass(frozen=True)
+class Codec(Augmenter):
+    """Encoding and decoding with a random speech codec, as on a telephone line or in a voice message.
+
+    libsndfile does both on the host, also from an accelerator, which takes longer than other augmenters: use cached
+    copies (`augmented_copies`). The gradient is that of the identity.
+
+    Attributes:
+        codecs: names of the codecs, drawn with equal probability: mu_law, gsm, opus, mp3 (`aersut.data.codecs`).
+        probability: probability of a change.
+    """
+
+    codecs: tuple[str, ...] = tuple(CODECS)
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.codecs:
+            raise ValueError(f"codecs must name at least one of {', '.join(CODECS)}")
+        if unknown := [codec for codec in self.codecs if codec not in CODECS]:
+            raise ValueError(f"codecs must be names out of {', '.join(CODECS)}, got {', '.join(unknown)}")
+        check_probability(self.probability)
+
+    def fingerprint(self) -> str:
+        return str(soundfile.__libsndfile_version__)
+
+    def __call__(self, key: jax.Array, example: Example) -> Example:
+        chance, which = jax.random.split(key)
+        for codec in self.codecs:  # a missing one is reported here: an error in a callback has a long traceback
+            recoded(np.zeros(160, np.float32), 16_000, codec)
+
+        def on_host(samples: Array, index: Array) -> Float[np.ndarray, " samples"]:
+            return recoded(np.asarray(samples), example.sample_rate, self.codecs[int(index)])
+
+        def decoded() -> Float[Array, " samples"]:
+            index = jax.random.randint(which, (), 0, len(self.codecs))
+            values = jax.lax.stop_gradient(example.values)
+            like = jax.ShapeDtypeStruct(values.shape, values.dtype)  # type: ignore[no-untyped-call]
+            changed = jax.pure_callback(on_host, like, values, index, vmap_method="sequential")
+            return example.values + jax.lax.stop_gradient(changed - values)
+
+        return apply_with_probability(chance, self.probability, example, decoded)

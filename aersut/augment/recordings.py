@@ -1,0 +1,51 @@
+"""Folders of recordings that augmenters add or convolve with."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from aersut.corpora.files import audio_files
+from aersut.data.audio import ClipError, decode
+from aersut.errors import UserError
+
+
+def folder_files(augmenter: str, folder: str) -> tuple[tuple[Path, int], ...]:
+    """Return the .wav and .flac files at any depth of a folder, each with its modification time in ns.
+
+    The times belong into the key of a cache, so that a changed file is read again.
+
+    Raises:
+        UserError: there are none, or one is a broken link; the message names the augmenter and the folder.
+    """
+    files = audio_files(Path(folder).expanduser())
+    if not files:
+        raise UserError(f"augmenter {augmenter}: no .wav or .flac under {folder}. Add recordings, or set its folder.")
+    try:
+        return tuple((file, file.stat().st_mtime_ns) for file in files)
+    except OSError as error:
+        raise UserError(_unreadable(augmenter, error.filename, error)) from None
+
+
+def folder_digest(augmenter: str, folder: str) -> str:
+    """Return a digest of the contents of all files; `UserError` if one cannot be read."""
+    hasher = hashlib.sha256()
+    for file, _ in folder_files(augmenter, folder):
+        try:
+            hasher.update(file.read_bytes())
+        except OSError as error:
+            raise UserError(_unreadable(augmenter, file, error)) from None
+    return hasher.hexdigest()
+
+
+def decoded_file(augmenter: str, file: Path, sample_rate: int) -> Float[np.ndarray, " samples"]:
+    """Return the samples of a file at `sample_rate` Hz; `UserError` if it cannot be decoded or is silent."""
+    try:
+        return decode(file, sample_rate)
+    except ClipError as error:
+        raise UserError(f"augmenter {augmenter}: {file} {error}. Remove it.") from None
+
+
+def _unreadable(augmenter: str, file: object, error: OSError) -> str:
+    return f"augmenter {augmenter}: {file} cannot be read: {error.strerror}. Remove it."

@@ -1,0 +1,134 @@
+"""The clips of an evaluation on other corpora, or on other data roots (cross-corpus evaluation)."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from aersut.config import checked, digest, to_tree
+from aersut.contracts import EMOTIONS, Corpus
+from aersut.data.collection import Collection, collect
+from aersut.data.protocols import SPLITS
+from aersut.data.splits import read_split
+from aersut.errors import UserError
+from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, Windows
+from aersut.features.cache import cached_features
+from aersut.features.frontend import Frontend
+from aersut.registry import CORPORA
+from aersut.run import Run
+
+LEAK = "this evaluation LEAKS: some of its clips are in the run's training or validation set."
+SEEN_SPEAKERS = "some speakers of this evaluation are in the run's training or validation set."
+
+
+def other_corpora_set(
+    run: Run, frontend: Frontend, roots: tuple[str, ...] | None, corpora: tuple[Corpus, ...] | None
+) -> EvaluationSet:
+    """All clips of other corpora, or of other data roots; a corpus that cannot be used becomes a part without clips.
+
+    The set leaks if one of its recordings is in the run's training or validation set. It is speaker-independent if none
+    of its speakers is in them.
+
+    Args:
+        roots: one for all corpora, or one for each; None for the run's data root.
+        corpora: None for the run's own.
+
+    Raises:
+        UserError: there is neither one root nor one for each corpus, or no corpus can be used.
+    """
+    data = run.experiment.data
+    corpora = data.corpora if corpora is None else corpora
+    roots = roots or (data.root,)
+    if len(roots) not in (1, len(corpora)):
+        raise UserError(
+            f"--evaluate.root has {len(roots)} folders for {len(corpora)} corpora; set one for all, or one for each."
+        )
+    seen, parts, collections, first = _seen(run), [], [], 0
+    for corpus, root in zip(corpora, roots * (len(corpora) // len(roots)), strict=True):
+        name = CORPORA.name_of(corpus)
+        one = checked(replace(run.experiment, data=replace(data, root=root, corpora=(corpus,)))).data
+        try:
+            collection = collect(one, run.experiment.framing)
+        except UserError as error:
+            parts.append(CorpusPart(name, root, slice(first, first), skipped=str(error)))
+            continue
+        last = first + len(collection)
+        part = CorpusPart(name, root, slice(first, last), _warning(seen, [collection]), _untrained(seen, collection))
+        parts.append(part)
+        collections.append(collection)
+        first = last
+    if not collections:
+        raise UserError(" ".join(dict.fromkeys(part.skipped for part in parts)))
+    about = {
+        "protocol": "external",
+        "leaks": _leaks(seen, collections),
+        "speaker_independent": _independent(seen, collections),
+        "warning": _warning(seen, collections),
+        "corpora": [part.corpus for part in parts if not part.skipped],
+        "root": ",".join(roots),
+        "synthetic": any(corpus.synthetic for one in collections for corpus in one.data.corpora),
+    }
+    where = [str(Path(root).absolute()) for root in roots]
+    return EvaluationSet(
+        clips=tuple(clip for one in collections for clip in one.clips),
+        labels=np.concatenate([np.array(one.labels) for one in collections]),
+        features=np.concatenate([_features(frontend, one, run.experiment.seed) for one in collections]),
+        audio=_windows(collections),
+        about=about,
+        name="+".join(part.corpus for part in parts)
+        + f"-{digest([where[0] if len(where) == 1 else where, to_tree(corpora)])}",
+        parts=tuple(parts),
+    )
+
+
+def _features(frontend: Frontend, collection: Collection, seed: int) -> Float[np.ndarray, "clips frames channels"]:
+    used = np.ones((len(collection), 1), bool)
+    return cached_features(frontend, collection, used, seed).take(np.argwhere(used))
+
+
+def _windows(collections: list[Collection]) -> Windows:
+    clips = [(collection, clip) for collection in collections for clip in range(len(collection))]
+
+    def windows(rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows samples"]:
+        chosen = (clips[row] for row in rows.tolist())
+        return np.stack([collection.window(clip) for collection, clip in chosen]).astype(np.float32) / 32768
+
+    return windows
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Hashes of the recordings, and the speakers, of the training and validation sets; emotions of the training set."""
+
+    contents: frozenset[str]
+    speakers: frozenset[str]
+    emotions: frozenset[str]
+
+
+def _seen(run: Run) -> _Seen:
+    if (split := read_split(run.split)) is None:
+        raise UserError(f"{run.split} is missing or damaged: it names the clips of the training set. Restore it.")
+    seen = [clip for clip in split["clips"] if set(SPLITS[:2]) & set(clip["splits"])]
+    return _Seen(
+        frozenset(clip["content"] for clip in seen),
+        frozenset(f"{clip['corpus']}:{clip['speaker']}" for clip in seen),
+        frozenset(clip["emotion"] for clip in seen if SPLITS[0] in clip["splits"]),
+    )
+
+
+def _leaks(seen: _Seen, collections: list[Collection]) -> bool:
+    return any(content in seen.contents for one in collections for content in one.contents)
+
+
+def _independent(seen: _Seen, collections: list[Collection]) -> bool:
+    return not any(clip.speaker_id in seen.speakers for one in collections for clip in one.clips)
+
+
+def _warning(seen: _Seen, collections: list[Collection]) -> str:
+    return LEAK if _leaks(seen, collections) else "" if _independent(seen, collections) else SEEN_SPEAKERS
+
+
+def _untrained(seen: _Seen, collection: Collection) -> tuple[str, ...]:
+    present = {clip.emotion for clip in collection.clips}
+    return tuple(emotion for emotion in EMOTIONS if emotion in present - seen.emotions)

@@ -1,0 +1,145 @@
+"""Cross-corpus evaluation: several corpora in one command, with results by corpus."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from aersut.corpora import Synthetic
+from aersut.evaluation.cross_corpus import corpus_results, cross_corpus_table
+from aersut.evaluation.evaluation_set import CorpusPart
+from aersut.run import open_run
+from tests.evaluation.made_predictions import predictions_of
+
+EMOTIONS = ("neutral", "calm", "happy", "sad")
+
+
+def made():
+    """Eight clips: six of a corpus without "happy", two of a corpus of one speaker."""
+    labels = [0, 0, 1, 1, 3, 3, 2, 3]
+    rows = [
+        *([0.6, 0.2, 0.1, 0.1], [0.2, 0.1, 0.6, 0.1]),  # neutral: correct; predicted happy, and neutral without it
+        *([0.1, 0.2, 0.6, 0.1], [0.1, 0.1, 0.5, 0.3]),  # calm: happy, and calm without it; happy, and sad without it
+        *([0.1, 0.1, 0.2, 0.6], [0.1, 0.2, 0.4, 0.3]),  # sad: correct; happy, and sad without it
+        *([0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.7, 0.1]),
+    ]
+    return predictions_of(labels, rows, ["a", "b", "a", "b", "a", "b", "c", "c"], EMOTIONS)
+
+
+PARTS = (
+    CorpusPart("one", "x", slice(0, 6), untrained=("calm",)),
+    CorpusPart("two", "y", slice(6, 6), skipped="no .wav or .flac under y"),
+    CorpusPart("three", "x", slice(6, 8), warning="some speakers are seen."),
+)
+
+
+def test_metrics_by_hand():
+    one, two, three = corpus_results(made(), PARTS)
+    assert (one["classes"], one["untrained"]) == (["neutral", "calm", "sad"], ["calm"])
+    assert (one["clips"], one["speakers"], one["chance"]) == (6, 2, pytest.approx(1 / 3))
+    assert one["uar"] == pytest.approx((1 / 2 + 0 + 1 / 2) / 3)
+    assert one["uar_restricted"] == pytest.approx((1 + 1 / 2 + 1) / 3)
+    assert (one["most_predicted"], one["most_predicted_fraction"]) == ("happy", pytest.approx(4 / 6))
+    for key in ("uar", "uar_restricted"):
+        low, high = one[f"{key}_interval"]
+        assert low <= one[key] <= high
+    assert (two["skipped"], two["clips"], two["uar"]) == ("no .wav or .flac under y", 0, None)
+    assert (three["uar"], three["uar_interval"]) == (0.5, None)  # one speaker
+    assert set(one) == set(two) == set(three)
+
+
+def test_the_table_has_a_line_for_each_corpus_and_the_reasons():
+    lines = cross_corpus_table(corpus_results(made(), PARTS)).splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["one", "two", "three"]
+    assert {"0.333", "0.833", "happy", "(67%)"} <= set(lines[1].split())
+    assert "one: the training set has no clip of calm." in lines
+    assert "skipped two: no .wav or .flac under y" in lines
+    assert "three: some speakers are seen." in lines
+
+
+@pytest.fixture
+def corpora(tmp_path):
+    """Folders with generated corpora: RAVDESS and CREMA-D in one, RAVDESS of other speakers in another."""
+    Synthetic(speakers=2, repetitions=1, seed=7).write(tmp_path / "a", "ravdess")
+    Synthetic(speakers=3, repetitions=1, seed=8).write(tmp_path / "a", "cremad")
+    Synthetic(speakers=2, repetitions=1, seed=9).write(tmp_path / "b", "ravdess")
+    return tmp_path
+
+
+def evaluated(run):
+    [path] = run.evaluation.parent.glob("*+*/metrics.json")
+    return json.loads(path.read_text()), list(
+        csv.DictReader(path.with_name("predictions.csv").read_text().splitlines())
+    )
+
+
+def test_corpora_of_one_root_and_a_missing_one(launch, own_run, corpora):
+    command = ("--mode=evaluate", f"--workdir={own_run.folder}", f"--evaluate.root={corpora / 'a'}")
+    ran = launch(*command, "--evaluate.corpora=cremad,tess,ravdess")
+    assert ran.status == 0, ran.err
+    result, rows = evaluated(own_run)
+    assert (result["corpora"], result["clips"], result["speakers"]) == (["cremad", "ravdess"], 34, 5)
+    cremad, tess, ravdess = result["cross_corpus"]
+    assert (cremad["clips"], len(cremad["classes"]), cremad["chance"]) == (18, 6, pytest.approx(1 / 6))
+    assert (ravdess["clips"], len(ravdess["classes"]), ravdess["speakers"]) == (16, 8, 2)
+    assert tess["skipped"].startswith("tess: no .wav or .flac under")
+    assert "skipped tess: no .wav" in ran.out
+    # restricted predictions from predictions.csv
+    own = [row for row in rows if row["corpus"] == "cremad"]
+    correct = {emotion: [] for emotion in cremad["classes"]}
+    for row in own:
+        best = max(cremad["classes"], key=lambda emotion, row=row: float(row[emotion]))
+        correct[row["emotion"]].append(best == row["emotion"])
+    assert cremad["uar_restricted"] == pytest.approx(np.mean([np.mean(hits) for hits in correct.values()]))
+    assert cremad["uar"] == pytest.approx(result["groups"]["corpus"]["cremad"]["uar"])
+
+    file = own_run.export / "model_float32.tflite"
+    assert launch(*command, "--evaluate.corpora=cremad,tess,ravdess", f"--model={file}").status == 0
+    [of_file] = own_run.evaluation.parent.glob("*+*-model_float32/metrics.json")
+    for row, other in zip(result["cross_corpus"], json.loads(of_file.read_text())["cross_corpus"], strict=True):
+        assert row == other
+    assert launch("--mode=report", f"--workdir={own_run.folder}").status == 0
+    page = own_run.report.read_text()
+    assert "Cross-corpus evaluation" in page
+    assert "tess: no .wav or .flac under" in page
+
+
+def test_one_corpus_of_two_roots(launch, own_run, corpora):
+    roots = f"--evaluate.root={corpora / 'a'},{corpora / 'b'}"
+    ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", roots, "--evaluate.corpora=ravdess,ravdess")
+    assert ran.status == 0, ran.err
+    first, second = evaluated(own_run)[0]["cross_corpus"]
+    assert (first["clips"], second["clips"]) == (16, 16)
+    assert (first["root"], second["root"]) == (str(corpora / "a"), str(corpora / "b"))
+    waveform = own_run.export / "waveform_float32.tflite"
+    both = ("--evaluate.corpora=ravdess,ravdess", f"--model={waveform}")
+    assert launch("--mode=evaluate", f"--workdir={own_run.folder}", roots, *both).status == 0
+    [path] = own_run.evaluation.parent.glob("*+*-waveform_float32/metrics.json")
+    assert [row["uar"] for row in json.loads(path.read_text())["cross_corpus"]] == [first["uar"], second["uar"]]
+
+
+def test_a_class_without_training_clips_is_named(launch, own_run, corpora):
+    split = json.loads(own_run.split.read_text())
+    split["clips"] = [clip for clip in split["clips"] if clip["emotion"] != "calm"]
+    own_run.split.write_text(json.dumps(split))
+    command = ("--mode=evaluate", f"--workdir={own_run.folder}", f"--evaluate.root={corpora / 'a'}")
+    ran = launch(*command, "--evaluate.corpora=ravdess,cremad")
+    assert ran.status == 0, ran.err
+    ravdess, cremad = evaluated(open_run(own_run.folder))[0]["cross_corpus"]
+    assert (ravdess["untrained"], cremad["untrained"]) == (["calm"], [])
+    assert "ravdess: the training set has no clip of calm." in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--evaluate.root=ROOT", "--evaluate.corpora=tess,savee"], "savee: no .wav or .flac under"),
+        (["--evaluate.root=ROOT,ROOT,ROOT", "--evaluate.corpora=ravdess,cremad"], "has 3 folders for 2 corpora"),
+        (["--evaluate.root=ROOT", "--evaluate.corpora=ravdess,cremadd"], "unknown corpus 'cremadd'"),
+    ],
+)
+def test_a_mistake_is_named(launch, finished, corpora, arguments, words):
+    arguments = [argument.replace("ROOT", str(corpora / "a")) for argument in arguments]
+    ran = launch("--mode=evaluate", f"--workdir={finished.folder}", *arguments)
+    assert (ran.status, words in ran.err) == (2, True), ran.err
