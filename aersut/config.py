@@ -223,12 +223,12 @@ class Experiment:
             raise ValueError("protocol=paper needs augment, and augmented_copies above 0 (2 in the paper)")
         if not self.features:
             raise ValueError("features is empty; set at least one feature")
-        for feature in self.features:
-            if feature.host and self.on_the_fly:
-                raise ValueError(
-                    f"feature '{FEATURES.name_of(feature)}' runs outside JAX and cannot be augmented on the fly; "
-                    "set augmented_copies above 0"
-                )
+        on_host = [f"feature '{FEATURES.name_of(feature)}'" for feature in self.features if feature.host]
+        on_host += [f"augmenter '{AUGMENTERS.name_of(one)}'" for one in self.augment if one.host]
+        if on_host and self.on_the_fly:
+            raise ValueError(
+                f"{on_host[0]} runs outside JAX, which on-the-fly augmentation excludes; set augmented_copies above 0"
+            )
 
     @property
     def on_the_fly(self) -> bool:

@@ -202,9 +202,12 @@ class Augmenter(Plugin):
     Attributes:
         domain: the values that it changes: "waveform" (f32[samples]), "features" (f32[frames, channels], before
             scaling) or "batch" (examples stacked along a first axis, which it can mix).
+        host: it calls functions outside JAX (`jax.pure_callback`): cached copies only, because the devices of a sharded
+            batch would wait for each other.
     """
 
     domain: ClassVar[Literal["waveform", "features", "batch"]] = "waveform"
+    host: ClassVar[bool] = False
 
     @abc.abstractmethod
     def __call__(self, key: jax.Array, example: Example) -> Example:

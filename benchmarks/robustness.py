@@ -52,8 +52,21 @@ def wrapped(name: str, fields: str = "", of: str = LOG_MEL) -> Overrides:
     return {"features": f'[{{"name": "{name}", "of": {of}{fields and f", {fields}"}}}]'}
 
 
+COPIED = (
+    '{"name": "reverb", "probability": 0.3}',
+    '{"name": "band_limit", "probability": 0.2}',
+    '{"name": "gain", "db": [-30, 30], "probability": 0.8}',
+)
+"""Waveform augmenters of cached copies; samples beyond full scale are clipped, and all are rounded to 16 bits."""
+
+
 def augmented(*plugins: str) -> Overrides:
     return {"augment": listed(*plugins, EQUALIZE, LIGHT_SPEC, WARP_ALWAYS, MIXUP)}
+
+
+def copied(*plugins: str) -> Overrides:
+    """Four cached copies of each clip in as many steps as without them."""
+    return {**augmented(*COPIED, *plugins), "augmented_copies": "4", "epochs": str(int(EPOCHS) // 5)}
 
 
 FRONTENDS: dict[str, Overrides] = {
@@ -65,15 +78,24 @@ FRONTENDS: dict[str, Overrides] = {
     "mean 2 s": wrapped("centered", '"level": false, "time_constant": 2'),
     "pcen": wrapped("pcen", '"gain": 1'),
     "pcen 2 s": wrapped("pcen", '"gain": 1, "time_constant": 2'),
+    "rasta": wrapped("rasta", '"pole": 0.98'),
+    "TensorFlow Lite Micro": {
+        "plugins": "micro_frontend",
+        "features": '[{"name": "micro_frontend"}]',
+        "framing.frame_length": "480",
+        "framing.hop_length": "160",
+        "framing.center": "false",
+    },
 }
 AUGMENTATIONS: dict[str, Overrides] = {
     "": {},
     "noise": augmented(NOISE),
     "noise, shift": augmented(NOISE, SHIFT),
     "noise, shift, band": augmented(NOISE, SHIFT, BAND),
+    "copies, noise, shift": copied(NOISE, SHIFT),
 }
 VARIANTS = {
-    f"{frontend}{augmentation and f'; {augmentation}'}": {**one, **two, "epochs": EPOCHS}
+    f"{frontend}{augmentation and f'; {augmentation}'}": {"epochs": EPOCHS, **one, **two}
     for frontend, one in FRONTENDS.items()
     for augmentation, two in AUGMENTATIONS.items()
 }

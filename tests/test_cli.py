@@ -196,6 +196,38 @@ class TestEvaluateElsewhere:
         assert "LEAKS" in outcome.out
 
 
+class TestStressInAnEndToEndRun:
+    def test_is_the_default_for_real_speech_and_can_be_omitted(self, launch, tiny, tmp_path):
+        Synthetic(speakers=8, repetitions=1).write(tmp_path, "ravdess")  # a corpus on disk counts as real speech
+        folder = tmp_path / "run"
+        command = [f"--experiment={tiny}", f"--workdir={folder}", f"--experiment.data.root={tmp_path}"]
+        command += ["--experiment.data.corpora=ravdess", "--experiment.epochs=1"]
+        results = [folder / "evaluation/metrics.json", folder / "export/export.json"]
+        outcome = launch(*command, "--nostress")
+        assert outcome.status == 0, outcome.err
+        assert "stress mean" not in outcome.out
+        assert not any("stress" in json.loads(result.read_text()) for result in results)
+
+        outcome = launch(*command)
+        assert outcome.status == 0, outcome.err
+        of_checkpoint, of_int8 = (json.loads(result.read_text())["stress"] for result in results)
+        assert of_checkpoint["evaluated"] == of_int8["model_int8.tflite"]["evaluated"] == 28
+        assert f"stress mean {of_checkpoint['mean']:.3f}\n" in outcome.out
+        assert "<h3>Reverberation</h3>" in (folder / "report.html").read_text()
+
+        before = files(folder)
+        assert launch(*command).status == 0
+        assert files(folder) == before
+
+    def test_needs_recordings(self, launch, tiny, tmp_path):
+        outcome = launch(
+            f"--experiment={tiny}", f"--workdir={tmp_path / 'run'}", "--experiment.data.protocol=paper", "--stress"
+        )
+        assert outcome.status == 2
+        assert "protocol 'paper' tests on augmented copies" in outcome.err
+        assert not (tmp_path / "run/metrics.jsonl").exists()
+
+
 def test_every_output_says_that_the_papers_protocol_leaks(launch, tiny, tmp_path):
     outcome = launch(
         f"--experiment={tiny}",
@@ -421,6 +453,7 @@ def test_the_paper_experiment_on_real_speech(real_data, tmp_path):
     for name in ("config.json", "split.json", "metrics.jsonl", "evaluation/metrics.json", "report.html"):
         assert (tmp_path / "run" / name).is_file()
     assert (tmp_path / "run" / "export" / "model_float32.tflite").stat().st_size > 1_000_000
+    assert "Robustness" in (tmp_path / "run" / "export" / "model_card.md").read_text()
 
 
 def test_a_cache_that_is_not_the_users_is_named_with_what_to_set(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aersut import experiment
-from aersut.augment import Noise, TimeShift
+from aersut.augment import Codec, Noise, TimeShift
 from aersut.config import Data, Experiment, checked, differences, digest, from_tree, to_tree
 from aersut.contracts import EMOTIONS, Augmenter, Feature, Framing
 from aersut.corpora import CremaD, Ravdess, Synthetic
@@ -288,6 +288,11 @@ class TestAnExperimentRefuses:
             Experiment(features=(OnTheHost(),), augment=(Noise(),))
         Experiment(features=(OnTheHost(),), augment=(Noise(),), augmented_copies=1)
         Experiment(features=(OnTheHost(),))
+
+    def test_an_augmenter_outside_jax_on_the_fly(self):
+        with pytest.raises(ValueError, match="augmenter 'codec' runs outside JAX.* set augmented_copies above 0"):
+            Experiment(augment=(Codec(),))
+        Experiment(augment=(Codec(),), augmented_copies=1)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 {program} --experiment=quickstart
     Train, evaluate, export and report; the same command resumes.
+{program} --experiment=quickstart --stress
+    The same, with an evaluation under stress conditions, which runs on real speech by default.
 {program} --experiment=quickstart --experiment.epochs=5
     The same with another value in the experiment.
 """
@@ -10,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import open_run
+from aersut.commands.common import FLAGS, open_run
 from aersut.commands.evaluate import draw_and_print
 from aersut.commands.export import export
 from aersut.commands.report import write_report_and_print
 from aersut.commands.train import train
+from aersut.errors import UserError
 from aersut.paths import read_json
 
 if TYPE_CHECKING:
@@ -22,20 +25,23 @@ if TYPE_CHECKING:
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut.evaluation.evaluate import evaluate
+    from aersut.evaluation.evaluate import EvaluationOptions, evaluate
+    from aersut.export.context import ExportOptions
     from aersut.registry import MODELS
+    from aersut.stress import STANDARD
     from aersut.training.trained import selected_epoch
 
     run = open_run(arguments)
+    stress = _wants_stress(run)
     train(run)
     epoch = selected_epoch(run)
     results = [run.evaluation]
-    if _epoch_of(run.evaluation) != epoch:
-        draw_and_print(evaluate(run))
+    if not _is_current(run.evaluation, epoch, stress):
+        draw_and_print(evaluate(run, EvaluationOptions(conditions=STANDARD if stress else ())))
     if run.experiment.model.exportable:
         results.append(run.export / "export.json")
-        if _epoch_of(results[-1]) != epoch:
-            export(run)
+        if not _is_current(results[-1], epoch, stress):
+            export(run, ExportOptions(stress=FLAGS.stress))
     else:
         print(f"export skipped: model '{MODELS.name_of(run.experiment.model)}' is not exportable")
     newest = max(path.stat().st_mtime for path in results)
@@ -44,18 +50,37 @@ def _run(arguments: Arguments) -> None:
     _summarize(run)
 
 
-def _epoch_of(result: Path) -> int | None:
-    """The epoch of the checkpoint that a result belongs to; None if the result is missing (interrupted) or damaged."""
-    return (read_json(result) or {}).get("epoch")
+def _wants_stress(run: "Run") -> bool:
+    """Whether to evaluate under stress conditions; by default for real speech, if the test set has recordings."""
+    copies = run.experiment.data.protocol == "paper"
+    if FLAGS.stress is None:
+        return not run.synthetic and not copies
+    if FLAGS.stress and copies:
+        raise UserError(
+            "--stress: protocol 'paper' tests on augmented copies, and stress conditions change recordings. "
+            "Omit it, or choose another data.protocol."
+        )
+    return bool(FLAGS.stress)
+
+
+def _is_current(result: Path, epoch: int, stress: bool) -> bool:
+    """Whether a result belongs to the checkpoint of `epoch`, with stress results if they are wanted.
+
+    A result that is missing (interrupted) or damaged is not current.
+    """
+    content = read_json(result) or {}
+    return content.get("epoch") == epoch and (not stress or "stress" in content)
 
 
 def _summarize(run: "Run") -> None:
     from aersut.evaluation.result_files import read_evaluation
+    from aersut.evaluation.result_table import format_metric
 
     result = read_evaluation(run)
     warnings = f"{' on SYNTHETIC speech' if result['synthetic'] else ''}{' (LEAKS)' if result['leaks'] else ''}"
     lines = {
         "test UAR": f"{result['uar']:.3f}, WA {result['wa']:.3f}{warnings}",
+        "stress mean": format_metric(stress["mean"]) if (stress := result.get("stress")) else None,
         "run folder": run.folder,
         "checkpoint": run.checkpoints / str(result["epoch"]),
         "model": run.export / "model_float32.tflite" if run.experiment.model.exportable else None,
@@ -64,4 +89,9 @@ def _summarize(run: "Run") -> None:
     print("\n" + "\n".join(f"{name:12}{value}" for name, value in lines.items() if value))
 
 
-COMMAND = Command(_run, __doc__, flags=("experiment", "workdir"))
+COMMAND = Command(
+    _run,
+    __doc__,
+    flags=("experiment", "workdir", "stress"),
+    notes={"stress": "Evaluate under stress conditions, too (default: for real speech; --nostress omits it)."},
+)

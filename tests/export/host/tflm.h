@@ -48,18 +48,20 @@ class MicroInterpreter {
   TfLiteStatus AllocateTensors();
   TfLiteStatus Invoke();
   template <class T>
-  T* typed_input_tensor(int) {
-    return reinterpret_cast<T*>(input_);
+  T* typed_input_tensor(int index) {
+    return reinterpret_cast<T*>(index == 0 ? input_ : input_state_);
   }
   template <class T>
-  T* typed_output_tensor(int) {
-    return reinterpret_cast<T*>(output_);
+  T* typed_output_tensor(int index) {
+    return reinterpret_cast<T*>(index == 0 ? output_ : output_state_);
   }
 
  private:
   const Model* model_;
   uint8_t* input_;
   uint8_t* output_;
+  uint8_t* input_state_;
+  uint8_t* output_state_;
 };
 
 }  // namespace tflite

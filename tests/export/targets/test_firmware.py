@@ -61,11 +61,14 @@ def test_the_program_is_cpp11(finished: Run, compiler: Callable[..., None], head
         compiler("g++", "-std=c++11", *WARNINGS, "-fsyntax-only", f"-I{headers}", f"-I{HOST}", finished.export / name)
 
 
-@pytest.mark.parametrize("block", [1, 160, 700])
+@pytest.mark.parametrize(("block", "state"), [(1, 0), (160, 3), (700, 0)])
 def test_the_loop_feeds_the_models_the_inputs_of_training(
-    block: int, finished: Run, compiler: Callable[..., None], headers: Path, tmp_path: Path
+    block: int, state: int, finished: Run, compiler: Callable[..., None], headers: Path, tmp_path: Path
 ):
-    """The program runs on the host, with recorded outputs of TensorFlow Lite Micro in place of inference."""
+    """The program runs on the host, with recorded outputs of TensorFlow Lite Micro in place of inference.
+
+    This frontend has no state; the program is compiled with one, too.
+    """
     bundle, framing = finished.export, finished.experiment.framing
     frontend, classifier = (TFLiteFile.read(bundle / name) for name in ("frontend.tflite", "model_int8.tflite"))
     clips = collect(finished.experiment.data, framing)
@@ -88,24 +91,32 @@ def test_the_loop_feeds_the_models_the_inputs_of_training(
     }
     for name, values in files.items():
         values.tofile(tmp_path / name)
+    settings = (bundle / "model_settings.h").read_text()
+    assert "#define AERSUT_STATE 0 " in settings
+    (tmp_path / "model_settings.h").write_text(settings.replace("AERSUT_STATE 0", f"AERSUT_STATE {state}"))
+    for name in ("main_example.cc", "model_data.cc", "model_data.h", "op_resolver.h", "test_vectors.h"):
+        shutil.copy(bundle / name, tmp_path)
     program = tmp_path / "program"
-    sources = (bundle / "main_example.cc", bundle / "model_data.cc", HOST / "replay.cc")
+    sources = (tmp_path / "main_example.cc", tmp_path / "model_data.cc", HOST / "replay.cc")
     compiler(
         "g++",
         "-std=c++17",
         "-pthread",
         *WARNINGS,
-        *(f"-I{at}" for at in (headers, HOST, bundle)),
+        *(f"-I{at}" for at in (headers, HOST, tmp_path)),
         *sources,
         "-o",
         program,
     )
-    paths = {name: str(tmp_path / name) for name in (*files, "GIVEN_SAMPLES", "GIVEN_WINDOWS")}
+    paths = {name: str(tmp_path / name) for name in (*files, "GIVEN_SAMPLES", "GIVEN_STATES", "GIVEN_WINDOWS")}
     done = subprocess.run(program, env={**os.environ, **paths, "BLOCK": str(block)}, capture_output=True, timeout=60)
     assert done.returncode == 0, done.stdout
 
     given = np.fromfile(tmp_path / "GIVEN_SAMPLES", np.int16).reshape(-1, 1 + framing.frame_length)
     np.testing.assert_array_equal(given, np.concatenate([tested["samples"], samples]))
+    states = np.fromfile(tmp_path / "GIVEN_STATES", np.float32)
+    calls = [*[0] * len(tested["samples"]), *range(len(samples))]  # of the self-test, each from zeros; of the loop
+    np.testing.assert_array_equal(states, np.repeat(calls, state))
     given = np.fromfile(tmp_path / "GIVEN_WINDOWS", np.int8).reshape(-1, *windows.shape[1:])
     np.testing.assert_array_equal(given, np.concatenate([tested["windows"].reshape(-1, *windows.shape[1:]), windows]))
     assert done.stdout.decode().splitlines() == list(_reports(bundle, probabilities))
