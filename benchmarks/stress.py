@@ -25,21 +25,21 @@ from common import alternate
 ROOT = Path(__file__).parents[1]
 CLIPS = 240
 PEAK = """
-import resource, sys
-import numpy as np
+import resource
+import sys
 from pathlib import Path
+
+import numpy as np
+
 from aersut.corpora import Ravdess
-from aersut.evaluation.evaluation_set import other_corpora_set
 from aersut.evaluation.stress import stress_report
 from aersut.run import open_run
 from aersut.stress import STANDARD
 from aersut.training.trained import load_trained
 
-run = open_run(Path(sys.argv[1]))
-trained = load_trained(run)
-examples = other_corpora_set(run, trained.frontend, sys.argv[2], (Ravdess(),))
-repeats = int(sys.argv[4])
-stress_report(trained, examples.clips * repeats, np.tile(examples.labels, repeats), STANDARD[:: int(sys.argv[3])])
+trained, clips = load_trained(open_run(Path(sys.argv[1]))), Ravdess().load(Path(sys.argv[2])).clips * int(sys.argv[4])
+labels = np.array([trained.experiment.data.emotions.index(clip.emotion) for clip in clips])
+stress_report(trained, clips, labels, STANDARD[:: int(sys.argv[3])])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
