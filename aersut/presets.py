@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from aersut.augment import Equalize, MelWarp, Mixup, Noise, PitchShift, SpecAugment, TimeShift, TimeStretch
 from aersut.config import Data, Experiment, Loss
-from aersut.contracts import Feature, Framing, Model
+from aersut.contracts import Augmenter, Feature, Framing, Model
 from aersut.corpora import CremaD, Ravdess
 from aersut.features import MFCC, LogMel
 from aersut.models import Ensemble, TCResNet
@@ -41,16 +41,27 @@ def paper_experiment(
     )
 
 
-def ravdess_recipe(model: Model, teacher: Model | None = None) -> Experiment:
+def ravdess_recipe(
+    model: Model,
+    teacher: Model | None = None,
+    features: Sequence[Feature] = (LogMel(n_mels=64, amin=1e-7),),
+    robustness: Sequence[Augmenter] = (),
+) -> Experiment:
     """The recipe for small residual networks on RAVDESS, with five published speaker-independent folds.
 
     64 log-mel bands of 64 ms frames every 32 ms, 3 s. docs/ablations.md lists the variants that were evaluated for it.
+
+    Args:
+        teacher: of knowledge distillation.
+        features: the audio frontend.
+        robustness: augmenters that run before the recipe's own ones.
     """
     return Experiment(
         data=Data(corpora=(Ravdess(),), protocol="ravdess5"),
         framing=Framing(sample_rate=16_000, seconds=3.0, frame_length=1024, hop_length=512),
-        features=(LogMel(n_mels=64, amin=1e-7),),
+        features=tuple(features),
         augment=(
+            *robustness,
             Equalize(),
             SpecAugment(time_masks=1, time_width=12, channel_masks=1, channel_width=8),
             MelWarp(),

@@ -1,6 +1,6 @@
 """Ablation study of robustness: audio frontends × augmentation, on validation speakers under the stress set.
 
-    python benchmarks/robustness.py --speech FOLDER --noise FOLDER [--only 'VARIANT; VARIANT'] [--seeds 0] [--halves a]
+    python benchmarks/robustness.py --speech FOLDER --noise FOLDER [--only 'VARIANT | VARIANT'] [--seeds 0] [--halves a]
     python benchmarks/robustness.py --table
 
 Each variant is `aersut.presets.ravdess_recipe` with one small network (`RESIDUAL_NETWORK`) and 160 epochs, with another
@@ -8,9 +8,10 @@ audio frontend and other augmenters. The speakers are those of `benchmarks/ablat
 speakers each. Each run adds a row to docs/robustness.csv; a run with a row is skipped, and an interrupted run resumes.
 
 `clean` is the UAR of the last epoch on the validation speakers, `stress` the stress mean on them (docs/robustness.md).
-`gain` is the larger loss of UAR at -24 and +24 dB, `peak` the loss under peak normalization, `noise20` and `noise10`
-the losses with recorded noise at 20 and 10 dB SNR, which is not in the training set. `cremad` is the UAR on all clips
-of CREMA-D, over its six emotions, with predictions among all eight. FOLDER of --speech contains RAVDESS and CREMA-D.
+`gain-24` and `gain+24` are the losses of UAR at these gains in dB, `peak` the loss under peak normalization, `noise20`
+and `noise10` the losses with recorded noise at 20 and 10 dB SNR, which is not in the training set. `cremad` is the UAR
+on all clips of CREMA-D, over its six emotions, with predictions among these. FOLDER of --speech contains RAVDESS and
+CREMA-D.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 from ablations import EQUALIZE, LIGHT_SPEC, WARP_ALWAYS, Overrides, listed, speakers  # beside this file
 from common import RUNS, add_row, has_row, read_rows, trained_run
 
@@ -36,23 +38,13 @@ from aersut.stress.noise import RecordedNoise
 from aersut.training.trained import load_trained
 
 ROWS = Path(__file__).parents[1] / "docs" / "robustness.csv"
-RESULTS = ("clean", "stress", "gain", "peak", "noise20", "noise10", "cremad")
+RESULTS = ("clean", "stress", "gain-24", "gain+24", "peak", "noise20", "noise10", "cremad")
 COLUMNS = ("variant", "half", "seed", *RESULTS, "changes")
-EPOCHS = "160"
+EPOCHS = 160
 
 MIXUP = '{"name": "mixup", "alpha": 1}'
-NOISE = '{"name": "mel_noise"}'
-OFTEN = '{"name": "mel_noise", "snr_db": [0, 40], "probability": 0.8}'
-SHIFT = '{"name": "mel_shift"}'
-GAIN = '{"name": "mel_gain"}'
-BAND = '{"name": "mel_band_limit", "probability": 0.25}'
 LOG_MEL = '{"name": "log_mel", "amin": 1e-10}'
-
-
-def wrapped(name: str, fields: str = "", of: str = LOG_MEL) -> Overrides:
-    return {"features": f'[{{"name": "{name}", "of": {of}{fields and f", {fields}"}}}]'}
-
-
+SHIFT = '{"name": "mel_shift"}'
 COPIED = (
     '{"name": "reverb", "probability": 0.3}',
     '{"name": "band_limit", "probability": 0.2}',
@@ -61,13 +53,16 @@ COPIED = (
 """Waveform augmenters of cached copies; samples beyond full scale are clipped, and all are rounded to 16 bits."""
 
 
+def noise(floor_db: int = -100) -> str:
+    return f'{{"name": "mel_noise", "snr_db": [0, 40], "probability": 0.8, "floor_db": {floor_db}}}'
+
+
+def wrapped(name: str, fields: str) -> Overrides:
+    return {"features": f'[{{"name": "{name}", "of": {LOG_MEL}, {fields}}}]'}
+
+
 def augmented(*plugins: str) -> Overrides:
     return {"augment": listed(*plugins, EQUALIZE, LIGHT_SPEC, WARP_ALWAYS, MIXUP)}
-
-
-def copied(*plugins: str) -> Overrides:
-    """Four cached copies of each clip in as many steps as without them."""
-    return {**augmented(*COPIED, *plugins), "augmented_copies": "4", "epochs": str(int(EPOCHS) // 5)}
 
 
 FRONTENDS: dict[str, Overrides] = {
@@ -75,9 +70,10 @@ FRONTENDS: dict[str, Overrides] = {
     "relative 60 dB": wrapped("relative", '"range_db": 60'),
     "relative 45 dB": wrapped("relative", '"range_db": 45'),
     "relative 35 dB": wrapped("relative", '"range_db": 35'),
-    "relative 60 dB, decay 6 dB/s": wrapped("relative", '"range_db": 60, "decay_db": 6'),
+    "relative 45 dB, decay 6 dB/s": wrapped("relative", '"range_db": 45, "decay_db": 6'),
     "mean": wrapped("centered", '"level": false'),
-    "mean 2 s": wrapped("centered", '"level": false, "time_constant": 2'),
+    "mean, variance": wrapped("centered", '"level": false, "variance": true'),
+    "mean of 2 s": wrapped("centered", '"level": false, "time_constant": 2'),
     "pcen": wrapped("pcen", '"gain": 1'),
     "pcen 2 s": wrapped("pcen", '"gain": 1, "time_constant": 2'),
     "rasta": wrapped("rasta", '"pole": 0.98'),
@@ -91,17 +87,35 @@ FRONTENDS: dict[str, Overrides] = {
 }
 AUGMENTATIONS: dict[str, Overrides] = {
     "": {},
-    "noise": augmented(NOISE),
-    "noise, shift": augmented(SHIFT, NOISE),
-    "noise often, shift": augmented(SHIFT, OFTEN),
-    "noise, shift, band": augmented(SHIFT, BAND, NOISE),
-    "copies, noise, shift": copied(SHIFT, NOISE),
+    "noise": augmented(noise()),
+    "noise, shift": augmented(SHIFT, noise()),
+    "noise, shift (floor -70 dB)": augmented(SHIFT, noise(-70)),
+    "gain, noise, shift (floor -70 dB)": augmented(SHIFT, noise(-70), '{"name": "mel_gain", "floor_db": -70}'),
+    "band limit, noise, shift": augmented(SHIFT, '{"name": "mel_band_limit", "probability": 0.25}', noise()),
+    "copies, noise, shift": {  # in as many steps as without the four copies
+        **augmented(*COPIED, SHIFT, noise()),
+        "augmented_copies": "4",
+        "epochs": str(EPOCHS // 5),
+    },
 }
+PAIRS = (
+    *(("log_mel", name) for name in ("", "noise, shift (floor -70 dB)", "gain, noise, shift (floor -70 dB)")),
+    *(("relative 45 dB", name) for name in ("", "noise, shift")),
+    *((frontend, "noise, shift") for frontend in ("relative 45 dB, decay 6 dB/s", "pcen")),
+    *(("relative 45 dB", name) for name in ("noise", "band limit, noise, shift", "copies, noise, shift")),
+    *((f"relative {db} dB", "noise, shift") for db in (60, 35)),
+    *((frontend, "noise, shift") for frontend in ("mean", "mean, variance", "mean of 2 s", "pcen 2 s", "rasta")),
+    ("TensorFlow Lite Micro", ""),
+)
 VARIANTS = {
-    f"{frontend}{augmentation and f'; {augmentation}'}": {"epochs": EPOCHS, **one, **two}
-    for frontend, one in FRONTENDS.items()
-    for augmentation, two in AUGMENTATIONS.items()
+    f"{frontend}{augmentation and f'; {augmentation}'}": {
+        "epochs": str(EPOCHS),
+        **FRONTENDS[frontend],
+        **AUGMENTATIONS[augmentation],
+    }
+    for frontend, augmentation in PAIRS
 }
+"""variant → overrides of the recipe."""
 
 
 def run_of(variant: str, half: str, seed: str, speech: Path) -> Run:
@@ -120,11 +134,12 @@ def results(run: Run, noise: Path, conditions: tuple[Condition, ...] = STANDARD)
     stress = stress_report(trained, clips, prepared.labels[chosen], (*conditions, *recorded))
     loss = {row["title"]: row["loss"] for row in stress["conditions"]}
     other = other_corpora_set(run, trained.frontend, None, (CremaD(),))
-    predicted = trained.probabilities(other.features).argmax(axis=1)
+    probabilities, classes = trained.probabilities(other.features), np.unique(other.labels)
+    predicted = classes[probabilities[:, classes].argmax(axis=1)]
     found = {
         "clean": stress["clean"],
         "stress": stress["mean"],
-        "gain": max(loss["gain -24 dB"], loss["gain +24 dB"]),
+        **{f"gain{gain}": loss[f"gain {gain} dB"] for gain in ("-24", "+24")},
         "peak": loss["peak normalization"],
         **{f"noise{snr}": loss[f"recorded noise {snr} dB SNR"] for snr in (20, 10)},
         "cremad": metrics.uar(metrics.confusion(other.labels, predicted, trained.frontend.classes)),
@@ -133,25 +148,34 @@ def results(run: Run, noise: Path, conditions: tuple[Condition, ...] = STANDARD)
 
 
 def table(rows: list[dict[str, str]]) -> str:
-    """Mean of each variant over halves and seeds, and the standard deviation of its mean over seeds, the best first."""
+    """Means of each variant over halves and seeds, the highest stress mean first.
+
+    `±` is the standard deviation over seeds of the mean over both halves.
+    """
     groups: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in rows:
         groups[row["variant"]].append(row)
-    means = {
-        variant: [statistics.mean(float(row[name]) for row in group) for name in RESULTS]
-        for variant, group in groups.items()
-    }
-    lines = [f"{'variant':44}{'runs':>5}" + "".join(f"{name:>9}" for name in RESULTS)]
-    for variant in sorted(groups, key=lambda variant: -means[variant][1]):
-        lines.append(f"{variant:44}{len(groups[variant]):5}" + "".join(f"{value:9.3f}" for value in means[variant]))
+    lines = [f"{'variant':48}{'runs':>5}" + "".join(f"{name:>15}" for name in RESULTS)]
+    for variant, group in sorted(groups.items(), key=lambda item: -_mean(item[1], "stress")):
+        cells = "".join(f"{_mean(group, name):8.3f}{_deviation(group, name):>7}" for name in RESULTS)
+        lines.append(f"{variant:48}{len(group):5}{cells}")
     return "\n".join(lines)
+
+
+def _mean(rows: list[dict[str, str]], name: str) -> float:
+    return statistics.mean(float(row[name]) for row in rows)
+
+
+def _deviation(rows: list[dict[str, str]], name: str) -> str:
+    of_seeds = [_mean([row for row in rows if row["seed"] == seed], name) for seed in {row["seed"] for row in rows}]
+    return f" ±{statistics.stdev(of_seeds):.3f}" if len(of_seeds) > 1 else ""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--speech", type=Path, help="a data root with RAVDESS and CREMA-D")
     parser.add_argument("--noise", type=Path, help="a folder of recorded noise")
-    parser.add_argument("--only", default="", help="variants, with semicolons and a blank in front: 'mean | pcen'")
+    parser.add_argument("--only", default="", help="variants: 'mean; noise, shift | log_mel'")
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--halves", default="a,b")
     parser.add_argument("--table", action="store_true", help="print a table of the rows and exit")
