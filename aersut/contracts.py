@@ -200,14 +200,16 @@ class Augmenter(Plugin):
     """A random change of a training example that keeps its shape. All randomness comes from the key.
 
     Attributes:
-        domain: the values that it changes: "waveform" (f32[samples]), "features" (f32[frames, channels], before
-            scaling) or "batch" (examples stacked along a first axis, which it can mix).
+        domain: the values that it changes: "waveform" (f32[samples]), "features" (f32[frames, channels], the
+            base features) or "batch" (examples stacked along a first axis, which it can mix).
+        log_mel: it changes log-mel spectrograms only, so `log_mel` must be the only base feature.
         host: it calls functions outside JAX (`jax.pure_callback`): cached copies only, because the devices of a sharded
             batch would wait for each other.
     """
 
     domain: ClassVar[Literal["waveform", "features", "batch"]] = "waveform"
     host: ClassVar[bool] = False
+    log_mel: ClassVar[bool] = False
 
     @abc.abstractmethod
     def __call__(self, key: jax.Array, example: Example) -> Example:

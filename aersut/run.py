@@ -113,7 +113,7 @@ class Prepared:
         collection: the clips.
         split: the division into training, validation and test set.
         frontend: the audio frontend (feature extraction in front of the classifier), scaled by the training set.
-        table: unscaled features of each version of each clip, on disk.
+        table: base features of each version of each clip, on disk.
         labels: the class of each clip.
     """
 
@@ -124,7 +124,7 @@ class Prepared:
     labels: Int[np.ndarray, " clips"]
 
     def features(self, items: Int[np.ndarray, "items 2"]) -> Float[np.ndarray, "items frames channels"]:
-        """Unscaled features of (clip, version) pairs."""
+        """Base features of (clip, version) pairs."""
         return self.table.take(items)
 
 

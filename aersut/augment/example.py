@@ -13,7 +13,7 @@ class Example:
     """One training example, or a batch of examples along a first axis.
 
     Attributes:
-        values: samples in [-1, 1], f32[samples], or unscaled features, f32[frames, channels].
+        values: samples in [-1, 1], f32[samples], or base features, f32[frames, channels].
         label: distribution over the classes, f32[classes].
         sample_rate: sample rate of the waveform in Hz.
     """

@@ -32,6 +32,7 @@ class MelBandLimit(Augmenter):
     """
 
     domain = "features"
+    log_mel = True
     low: tuple[float, float] = (50.0, 400.0)
     high: tuple[float, float] = (3_000.0, 8_000.0)
     order: int = 4

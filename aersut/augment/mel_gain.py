@@ -29,6 +29,7 @@ class MelGain(Augmenter):
     """
 
     domain = "features"
+    log_mel = True
     db: tuple[float, float] = (-30.0, 30.0)
     floor_db: float = -100.0
     probability: float = 1.0

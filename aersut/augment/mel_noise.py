@@ -45,6 +45,7 @@ class MelNoise(Augmenter):
     """
 
     domain = "features"
+    log_mel = True
     snr_db: tuple[float, float] = (0.0, 30.0)
     slope_db: tuple[float, float] = (-6.0, 0.0)
     curve_db: float = 3.0

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 
 class FeatureTable:
-    """Unscaled features of each version of each clip, f32[clips, versions, frames, channels], in a .npy.
+    """Base features of each version of each clip, f32[clips, versions, frames, channels], in a .npy.
 
     Rows are read with `pread` into new arrays. The pages of a memory-mapped file would count as memory of the process,
     and those of 100,000 clips are gigabytes.

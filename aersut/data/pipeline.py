@@ -30,7 +30,7 @@ class FeatureSource:
     """Batches {"features": f32[batch, frames, channels], "label": i32[batch]} from the features cache.
 
     Attributes:
-        table: unscaled features of each version of each clip.
+        table: base features of each version of each clip.
         examples: the (clip, version) pairs of the training set.
         labels: the class of each example.
     """

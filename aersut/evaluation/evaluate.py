@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -97,17 +98,13 @@ def evaluate_on_corpora(
     return _evaluate(run, options, lambda trained: other_corpora_set(run, trained.frontend, roots, corpora))
 
 
-def write_predictions(
-    folder: Path, about: dict[str, Any], predictions: ClipPredictions, stress: dict[str, Any] | None = None
-) -> dict[str, Any]:
+def write_predictions(folder: Path, about: dict[str, Any], predictions: ClipPredictions) -> dict[str, Any]:
     """Write `metrics.json` and `predictions.csv` into `folder`; return the content of the former.
 
-    Args:
-        stress: result of the stress evaluation. Without one, that of an earlier evaluation of the same model on the
-            same clips is kept.
+    The stress results of an earlier evaluation of the same model on the same clips are kept.
     """
     result = {**about, **metric_report(predictions)}
-    if stress := stress or _earlier_stress(folder, result):
+    if stress := _earlier_stress(folder, result):
         result["stress"] = stress
     text, emotions = io.StringIO(), predictions.emotions
     rows = csv.writer(text)
@@ -132,14 +129,16 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     about = {
         "experiment": run.experiment.name,
         "model": str(options.model or "checkpoint"),
+        "model_sha256": sha256(options.model.read_bytes()).hexdigest() if options.model else None,
         "epoch": trained.epoch,
         **examples.about,
         **({"cross_corpus": corpus_results(predictions, examples.parts)} if examples.parts else {}),
     }
-    stress = None
+    result = write_predictions(folder, about, predictions)
     if options.conditions:
         stress = stress_report(trained, examples.clips, examples.labels, options.conditions, model)
-    result = write_predictions(folder, about, predictions, stress)
+        result = {**result, "stress": stress}
+        write_json(folder / "metrics.json", result)
     if model:
         return Evaluation(result, folder, predictions)
     if not options.importance:
@@ -161,5 +160,5 @@ def _refuse_copies(run: Run) -> None:
 
 def _earlier_stress(folder: Path, result: dict[str, Any]) -> dict[str, Any] | None:
     earlier = read_metrics(folder / "metrics.json") or {}
-    same = all(earlier.get(key) == result[key] for key in ("epoch", "model", "confusion"))
+    same = all(earlier.get(key) == result.get(key) for key in ("epoch", "model_sha256", "confusion"))
     return earlier.get("stress") if same else None

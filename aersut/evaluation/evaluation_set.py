@@ -39,7 +39,7 @@ class EvaluationSet:
     """Clips with their labels, features and windows.
 
     Attributes:
-        features: unscaled.
+        features: base features.
         audio: returns the windows of the given rows, samples in [-1, 1]; None if the clips are augmented copies.
         about: protocol, corpora, leaks, warning: what metrics.json holds beside the metrics.
         name: folder of the results under `evaluation/`; "" for the run's own test set.

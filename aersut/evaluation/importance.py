@@ -81,7 +81,7 @@ def feature_slices(frontend: Frontend) -> tuple[dict[str, slice], dict[str, slic
     begin = 0
     for index, feature in enumerate(frontend.bases):
         name = FEATURES.name_of(feature)
-        name = f"{name} (features.{index})" if name in groups else name
+        name = f"{name} ({index + 1})" if name in groups else name
         groups[name] = slice(begin, begin + feature.channels)
         channels |= {f"{name}[{n}]": slice(begin + n, begin + n + 1) for n in range(feature.channels)}
         begin += feature.channels

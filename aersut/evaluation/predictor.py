@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from aersut.data.audio import ClipError, Recording, cleaned, crop_or_pad, read_recording, resample
+from aersut.data.audio import ClipError, Recording, cleaned, crop_or_pad, read_recording, resample, to_int16
 from aersut.errors import UserError
 from aersut.evaluation.evaluation_set import EvaluationSet
 from aersut.evaluation.streamed import StreamedModel
@@ -34,8 +34,10 @@ def open_exported(file: Path, frontend: Frontend) -> ExportedModel:
     kind = (content.metadata or {}).get("kind")
     if kind == "frontend":
         return StreamedModel(file, frontend.framing, frontend.classes)
+    if kind == "ring":
+        raise UserError(f"{file} reads the frames of frontend.tflite; set --model to that file, which evaluates both.")
     model = LiteRTModel(content)
-    if model.shape not in (frontend.shape, (frontend.framing.samples,)) or kind == "ring":
+    if model.shape not in (frontend.shape, (frontend.framing.samples,)):
         raise UserError(
             f"{file} takes {list(model.shape)}; expected the run's features {list(frontend.shape)} or its windows "
             f"[{frontend.framing.samples}]. Choose a model exported from this run."
@@ -102,6 +104,7 @@ class RecordingPredictor:
         """The window of a recording, without DC offset and silence."""
         if len(samples):
             samples = cleaned(Recording(samples, self._framing.sample_rate), self._data.trim_db).samples
+            samples = to_int16(samples).astype(np.float32) / 32768
         return crop_or_pad(samples, self._framing.samples, self._data.fit)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy.signal
 from jaxtyping import Float, Int16
 
 from aersut.contracts import Framing
@@ -15,14 +16,17 @@ from aersut.tflite.litert import LiteRTModel, LiteRTSequence
 
 CLASSIFIERS = ("ring_int8.tflite", "model_int8.tflite")
 """The classifier of a stream: the first of these files beside frontend.tflite."""
+OFFSET_WEIGHT = 2.0**-13
+"""Weight of a sample in the running mean that the firmware subtracts."""
 
 
 class StreamedModel:
     """Class probabilities of recordings as the firmware's loop computes them, in LiteRT.
 
-    The samples go through frontend.tflite frame by frame, from a state of zeros. The classifier runs on the ring buffer
-    when it is full for the first time, then every half second, as in main_example.cc. The result is the mean of these
-    probabilities. Silence is not trimmed, and a recording shorter than the ring buffer is followed by zeros.
+    A running mean removes the DC offset. The samples go through frontend.tflite frame by frame, from a state of zeros.
+    The classifier runs on the ring buffer when it is full for the first time, then every half second, as in
+    main_example.cc. The result is the mean of these probabilities. Silence is not trimmed, and a recording shorter than
+    the ring buffer is followed by zeros.
 
     Several threads may call it.
 
@@ -56,7 +60,7 @@ class StreamedModel:
     def _of_windows(self, samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
         frontend, classifier = self._interpreters()
         framing = self.framing
-        rows = frontend(frames_of(samples, framing))
+        rows = frontend(frames_of(without_offset(samples), framing))
         stride = max(1, framing.sample_rate // framing.hop_length // 2)
         ends = range(framing.frames, len(rows) + 1, stride)
         outputs = [classifier.invoke(rows[None, end - framing.frames : end])[0] for end in ends]
@@ -67,6 +71,15 @@ class StreamedModel:
             self._models.both = LiteRTSequence(self._frontend), LiteRTModel(self._classifier)
         both: tuple[LiteRTSequence, LiteRTModel] = self._models.both
         return both
+
+
+def without_offset(samples: Int16[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
+    """Samples minus their running mean, as WithoutOffset() in main_example.cc, except for its rounding."""
+    if not len(samples):
+        return samples
+    first = float(samples[0])
+    mean = first + scipy.signal.lfilter([OFFSET_WEIGHT], [1, OFFSET_WEIGHT - 1], samples - first)
+    return np.clip(np.rint(samples - mean), -32768, 32767).astype(np.int16)
 
 
 def frames_of(

@@ -1,5 +1,6 @@
 """Stress evaluation: UAR of a classifier on the same clips under each of many stress conditions."""
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class _Comparison:
         if isinstance(outcome, str):
             return {"uar": None, "wa": None, "loss": None, "loss_interval": None, "clips": 0, "skipped": outcome}
         loss = self.uar(self.clean) - self.uar(outcome)
-        losses = self._resampled_uar(self.clean) - self._resampled_uar(outcome)
+        losses = self._clean_resampled - self._resampled_uar(outcome)
         return {
             "uar": self.uar(outcome),
             "wa": metrics.wa(metrics.confusion(self.labels, outcome, self.classes)),
@@ -98,6 +99,10 @@ class _Comparison:
 
     def uar(self, predicted: Classes) -> float:
         return metrics.uar(metrics.confusion(self.labels, predicted, self.classes))
+
+    @functools.cached_property
+    def _clean_resampled(self) -> np.ndarray:
+        return self._resampled_uar(self.clean)
 
     def _resampled_uar(self, predicted: Classes) -> np.ndarray:
         totals = self.resampling.totals((self.labels, predicted), (self.classes, self.classes))

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from aersut.contracts import Clip, Condition, SkippedConditionError
 from aersut.data.audio import (
     ClipError,
+    cleaned,
     file_bytes,
     parse_recording,
     resample,
@@ -95,7 +96,8 @@ class _Predictor:
         """Decode and resample a clip."""
         try:
             content = file_bytes(clip.path)
-            samples = resample(parse_recording(content), self._framing.sample_rate)
+            # a level, or an SNR, is that of the sound: the offset would count as power
+            samples = resample(cleaned(parse_recording(content), None), self._framing.sample_rate)
         except ClipError as error:
             name = printable(clip.path)
             raise UserError(f"{name} {error}. Restore the file, which was readable before.") from None

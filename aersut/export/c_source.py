@@ -162,7 +162,7 @@ def adder(operator: str) -> str:
 
 def _vectors(pipeline: Pipeline) -> str:
     samples, windows = pipeline.samples[:FRAMES], pipeline.windows[:WINDOWS]
-    frames = run_tflm(pipeline.frontend, samples, sequence=1).outputs
+    frames = run_tflm(pipeline.frontend, samples).outputs
     probabilities = run_tflm(pipeline.classifier, windows).outputs
     tables = [
         ("int16_t", "samples", samples),
@@ -177,9 +177,9 @@ def _vectors(pipeline: Pipeline) -> str:
         for kind, name, rows in tables
     )
     return f"""\
-/* Test vectors. Frontend: aersut_test_samples to aersut_test_frames, with a state of zeros. Classifier:
-   aersut_test_windows to aersut_test_probabilities (int8). The outputs are those of TensorFlow Lite Micro's reference
-   kernels. */
+/* Test vectors. Frontend: aersut_test_samples to aersut_test_frames, as adjacent frames from a state of zeros.
+   Classifier: aersut_test_windows to aersut_test_probabilities (int8). The outputs are those of TensorFlow Lite Micro's
+   reference kernels. */
 #include <stdint.h>
 
 #define AERSUT_TEST_FRAMES {len(samples)}

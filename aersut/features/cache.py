@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Int
 from aersut import matrices
 from aersut.config import digest, to_tree
 from aersut.contracts import Plugin
+from aersut.data import codecs
 from aersut.data.collection import Collection
 from aersut.data.feature_table import FeatureTable
 from aersut.features.frontend import BATCH, Frontend, batches, to_float
@@ -89,7 +90,7 @@ def _keys(seed: int, rows: Int[Array, "some 2"]) -> jax.Array:
 def _code_digests(plugins: Sequence[Plugin]) -> list[str]:
     """Return a digest per source file that the features depend on, and per class that has no source file."""
     classes = {cls for plugin in plugins for nested in _nested(plugin) for cls in type(nested).__mro__} - {object}
-    files = {matrices.__file__, *(str(file) for package in PACKAGES for file in package.glob("*.py"))}
+    files = {matrices.__file__, codecs.__file__, *(str(file) for package in PACKAGES for file in package.glob("*.py"))}
     digests = set()
     for cls in classes:
         try:

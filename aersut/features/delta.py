@@ -12,12 +12,13 @@ from aersut.config import Named
 from aersut.contracts import Feature, Framing
 from aersut.features.mfcc import MFCC
 from aersut.features.signal import Signal
+from aersut.features.wrapper import Wrapper
 from aersut.registry import FEATURES
 
 
 @FEATURES.register("delta")
 @dataclass(frozen=True)
-class Delta(Feature):
+class Delta(Wrapper):
     """Delta of another feature: slope of a line fitted to `width` frames (Savitzky & Golay 1964), per frame.
 
     `librosa.feature.delta(of, width=width)`, to 1e-6 of the magnitude of the feature, plus the difference of the
@@ -45,22 +46,10 @@ class Delta(Feature):
             )
 
     @property
-    def channels(self) -> int:
-        return self.of.channels
-
-    @property
     def context(self) -> tuple[int, int]:
         # half of `width` on both sides inside the clip; the first and the last frames depend on `width` frames
         before, after = self.of.context
         return before + self.width - 1, after + self.width - 1
-
-    @property
-    def whole_utterance(self) -> bool:
-        return self.of.whole_utterance
-
-    @property
-    def host(self) -> bool:
-        return self.of.host
 
     def __call__(self, signal: Signal) -> Float[Array, "frames channels"]:
         rows = signal.feature(self.of)

@@ -18,6 +18,7 @@ from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.feature_table import FeatureTable
 from aersut.features.signal import Signal
 from aersut.features.stages import RowsSignal, base_features
+from aersut.registry import AUGMENTERS, FEATURES
 
 T = TypeVar("T")
 BATCH = 64  # clips that are processed together
@@ -61,6 +62,13 @@ class Frontend:
     def __post_init__(self) -> None:
         for feature in self.features:
             feature.check(self.framing)
+        bases = [FEATURES.name_of(base) for base in self.bases]
+        for augmenter in self.augment:
+            if augmenter.log_mel and bases != ["log_mel"]:
+                raise ValueError(
+                    f"augmenter '{AUGMENTERS.name_of(augmenter)}' changes a log-mel spectrogram, and the base features "
+                    f"are {', '.join(bases)}; use features of log_mel alone, or omit the augmenter"
+                )
 
     @property
     def channels(self) -> int:

@@ -9,9 +9,6 @@ from aersut.features.signal import Signal
 from aersut.features.wrapper import Wrapper
 from aersut.registry import FEATURES
 
-OFFSET = 200.0
-"""dB. The state of a running maximum starts as zero, which must be below every level."""
-
 
 @FEATURES.register("relative")
 @dataclass(frozen=True)
@@ -52,12 +49,12 @@ class Relative(Wrapper):
             level = jnp.max(rows, keepdims=True)
         else:
             fall = self.decay_db * signal.hop_seconds
-            loudest = jnp.max(rows, axis=1, keepdims=True) + OFFSET
 
             def step(state: Array, row: Array) -> tuple[Array, Array]:
-                state = jnp.maximum(row, state - fall)
-                return state, state
+                started, before = state[:1], state[1:] - fall
+                level = jnp.maximum(row, row + started * (before - row))
+                return jnp.concatenate([jnp.ones(1), level]), level
 
-            level = signal.recursion(step, 1, loudest) - OFFSET
+            level = signal.recursion(step, 2, jnp.max(rows, axis=1, keepdims=True))
         relative = rows - level
         return relative if self.range_db is None else jnp.maximum(relative, -self.range_db)

@@ -11,7 +11,7 @@ from aersut.features.frontend import BATCH, Frontend
 
 
 class WindowFeatures:
-    """The function from any number of windows to their unscaled features; several threads may call it.
+    """The function from any number of windows to their base features; several threads may call it.
 
     Args:
         batch: number of windows that are processed together. Fewer are filled up by repetition, so that one shape is
@@ -23,7 +23,7 @@ class WindowFeatures:
         self._transformed: Callable[..., tuple[Array, Array]] = jax.jit(frontend.transformed)
 
     def __call__(self, windows: Float[np.ndarray, "clips samples"]) -> Float[np.ndarray, "clips frames channels"]:
-        """The features of windows of samples in [-1, 1]."""
+        """The base features of windows of samples in [-1, 1]."""
         parts = []
         for begin in range(0, len(windows), self._batch):
             some = windows[begin : begin + self._batch]

@@ -18,6 +18,7 @@ from aersut.errors import UserError
 from aersut.features import MFCC, LogMel, Mel, Signal
 from aersut.features.frontend import quantized
 from aersut.features.signal import decibels
+from aersut.features.windows import WindowFeatures
 from aersut.paths import write_bytes
 from aersut.registry import AUGMENTERS, FEATURES
 from aersut.report.plots.style import BLUE, IMAGES
@@ -80,12 +81,12 @@ def _view(experiment: Experiment, augmenter: Any, samples: Float[np.ndarray, " s
     changed = jnp.asarray(samples)
     if augmenter and augmenter.domain == "waveform":
         changed = quantized(augmenter(key, _example(changed, experiment)).values)
-    signal, on_host = Signal(changed, framing), Signal(np.asarray(changed), framing)
-    own = [np.asarray(feature(on_host if feature.host else signal)) for feature in experiment.features]
+    signal, frontend = Signal(changed, framing), make_frontend(experiment)
+    bases = jnp.asarray(WindowFeatures(frontend, batch=1)(np.asarray(changed)[None])[0])
     if augmenter and augmenter.domain == "features":
-        together = jnp.asarray(np.concatenate(own, axis=1))
-        masked = np.asarray(augmenter(key, _example(together, experiment)).values)
-        own = np.split(masked, np.cumsum([rows.shape[1] for rows in own])[:-1], axis=1)
+        bases = augmenter(key, _example(bases, experiment)).values
+    ends = np.cumsum([feature.channels for feature in experiment.features])[:-1]
+    own = np.split(np.asarray(frontend.finished(bases)), ends, axis=1)
     panels = {SPECTROGRAM: np.asarray(decibels(signal.power()))}
     for usual, kinds in ((LogMel(), (LogMel, Mel)), (MFCC(), (MFCC,))):
         if not any(isinstance(feature, kinds) for feature in experiment.features):

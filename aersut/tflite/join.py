@@ -32,15 +32,19 @@ def quantized_input(file: TFLiteFile, to: Tensor) -> TFLiteFile:
 def joined(first: TFLiteFile, second: TFLiteFile, name: str) -> TFLiteFile:
     """One file in which `second` reads the output of `first`; from float32 to int8 there is a QUANTIZE between them.
 
+    `first` may have further graphs, the bodies of its loops.
+
     Raises:
-        ValueError: a file has more than one graph (a loop), input or output.
+        ValueError: a file has more than one input or output, or `second` has a loop.
     """
 
     def edit(model: Any) -> None:
         after = second.model()
+        if len(after.subgraphs) != 1:
+            raise ValueError("the second of two files that are joined must have one graph")
         for one in (model, after):
-            if len(one.subgraphs) != 1 or len(one.subgraphs[0].inputs) != 1 or len(one.subgraphs[0].outputs) != 1:
-                raise ValueError("only files of one graph with one input and one output can be joined")
+            if len(one.subgraphs[0].inputs) != 1 or len(one.subgraphs[0].outputs) != 1:
+                raise ValueError("only files with one input and one output can be joined")
         graph = Graph(model)
         if second.inputs[0].type == "int8" and first.outputs[0].type == "float32":
             _quantize_output(graph, second.inputs[0])

@@ -21,7 +21,7 @@ def soft_targets(
     Args:
         weights: the teacher's parameters and other state. They are an argument of the jitted training step; as
             constants they would make each run compile a step of its own.
-        features: unscaled; they are scaled by the teacher's own scaling.
+        features: base features; they are scaled by the teacher's own scaling.
     """
     network = teacher.graphs.network(*weights)
     # under differentiation, the layers use operations that are fast on a CPU; otherwise, those of TensorFlow Lite

@@ -20,7 +20,7 @@ BATCH = 128
 
 
 class Forward:
-    """The forward pass from unscaled features to logits, jitted once, in batches of one shape.
+    """The forward pass from base features to logits, jitted once, in batches of one shape.
 
     Args:
         output: a function of the network and of scaled features; the default calls the network, for the logits.

@@ -41,7 +41,7 @@ class Trained:
         return self.graphs.network(self.state.weights, self.state.rest)
 
     def logits(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips classes"]:
-        """Logits of any number of clips, from unscaled features."""
+        """Logits of any number of clips, from base features."""
         return self._forward(self.state, features)
 
     def probabilities(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips classes"]:
@@ -49,7 +49,7 @@ class Trained:
         return np.asarray(jax.nn.softmax(self.logits(features), axis=1))
 
     def embeddings(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips width"]:
-        """Activations of the penultimate layer, from unscaled features."""
+        """Activations of the penultimate layer, from base features."""
         embed = Forward(self.graphs, self.frontend, lambda network, scaled: network.embed(scaled))
         return embed(self.state, features)
 

@@ -9,7 +9,7 @@ import pytest
 from aersut.contracts import Framing
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import EvaluationOptions, evaluate
-from aersut.evaluation.streamed import StreamedModel, frames_of
+from aersut.evaluation.streamed import StreamedModel, frames_of, without_offset
 from aersut.export.streaming import cut
 from aersut.run import Run
 from aersut.tflite.file import TFLiteFile
@@ -33,12 +33,21 @@ def test_the_probabilities_are_the_mean_over_windows_every_half_second(finished:
     found = model([samples])[0]
 
     frontend, classifier = (TFLiteFile.read(bundle / name) for name in ("frontend.tflite", "model_int8.tflite"))
-    stored = np.rint(samples * 32768).astype(np.int16)
+    stored = without_offset(np.rint(samples * 32768).astype(np.int16))
     rows = run_tflm(frontend, frames_of(stored, framing)).outputs
     windows = np.stack([rows[begin : begin + framing.frames] for begin in (0, stride, 2 * stride)])
     expected = classifier.outputs[0].dequantize(run_tflm(classifier, windows).outputs)
     np.testing.assert_allclose(found, expected.mean(axis=0), atol=0.03)  # LiteRT rounds int8 otherwise
     assert np.abs(expected[0] - expected.mean(axis=0)).max() > 0
+
+
+def test_the_offset_of_a_microphone_is_removed_from_the_first_sample_on():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1_000, 48_000).astype(np.int16)
+    found = without_offset((noise + 3_000).astype(np.int16)).astype(float)
+    assert abs(found[:8_000].mean() - noise[:8_000].mean()) < 1_500  # the first sample is the first estimate
+    assert abs(found[-8_000:].mean() - noise[-8_000:].mean()) < 50
+    assert np.abs(np.diff(found) - np.diff(noise.astype(float))).max() < 3
 
 
 def test_frontend_tflite_is_evaluated_as_a_stream(finished: Run):

@@ -46,6 +46,18 @@ uint32_t frames = 0;  // frames written to frame_ring since the start
 
 float smoothed[AERSUT_CLASSES];
 
+// Subtracts the DC offset of the microphone, a running mean with a time constant of 8192 samples that starts at the first
+// sample. Training has removed the offset of its recordings.
+int16_t WithoutOffset(int16_t sample) {
+  static bool started = false;
+  static int32_t mean = 0;  // times 2^14
+  const int32_t scaled = sample * (1 << 14);
+  mean = started ? mean + (scaled - mean) / (1 << 13) : scaled;
+  started = true;
+  const int32_t value = sample - mean / (1 << 14);
+  return static_cast<int16_t>(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
+}
+
 // Returns the input of the frontend: the previous sample and the AERSUT_FRAME_LENGTH samples of the next frame. Returns
 // nullptr while the frame is incomplete. In the first frame, zeros precede AERSUT_FIRST_SAMPLES samples.
 const int16_t* NextFrame() {
@@ -120,8 +132,8 @@ bool AllClose(const int8_t* output, const int8_t* expected, int count, int toler
 
 // Runs both models on the test vectors and compares their outputs.
 bool SelfTest(tflite::MicroInterpreter& frontend, tflite::MicroInterpreter& classifier) {
+  ClearState();
   for (int i = 0; i < AERSUT_TEST_FRAMES; ++i) {
-    ClearState();
     const int8_t* output = Extract(frontend, aersut_test_samples[i]);
     if (!AllClose(output, aersut_test_frames[i], AERSUT_CHANNELS, 1)) return false;
   }
@@ -136,7 +148,7 @@ bool SelfTest(tflite::MicroInterpreter& frontend, tflite::MicroInterpreter& clas
 
 void OnSamples(const int16_t* samples, int count) {
   uint32_t index = written.load(std::memory_order_relaxed);
-  for (int i = 0; i < count; ++i) sample_ring[index++ % AERSUT_SAMPLE_RING] = samples[i];
+  for (int i = 0; i < count; ++i) sample_ring[index++ % AERSUT_SAMPLE_RING] = WithoutOffset(samples[i]);
   written.store(index, std::memory_order_release);
 }
 

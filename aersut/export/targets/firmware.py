@@ -44,21 +44,24 @@ class Firmware(Target):
                 raise UserError("the firmware needs TensorFlow Lite Micro: omit --export.micro=false.")
             stream = split_frontend(context.trained.frontend, context.samples(context.calibration))
             float_file = frontend_file(stream)
+            from_ring = None if stream.plain else window_file(stream)
         except UserError as error:
             if wanted:
                 raise
             raise SkippedTargetError(f"frontend.tflite and the firmware are omitted: {error}") from error
-        return _files(context, stream, float_file)
+        return _files(context, stream, float_file, from_ring)
 
 
-def _files(context: Context, stream: StreamingFrontend, float_file: TFLiteFile) -> dict[str, bytes | TFLiteFile]:
+def _files(
+    context: Context, stream: StreamingFrontend, float_file: TFLiteFile, from_ring: TFLiteFile | None
+) -> dict[str, bytes | TFLiteFile]:
     test, samples = context.test.originals, context.samples(context.test.originals)
-    difference = _check_frames(stream, float_file, samples[:: max(1, len(samples) // COMPARED)])
+    difference = _check_frames(stream, float_file, from_ring, samples[:: max(1, len(samples) // COMPARED)])
     classifier = context.model(file_name("int8"))
     to = classifier.inputs[0]
-    if not stream.plain:
+    if from_ring:
         to = _quantization(stream, context.samples(context.calibration))
-        classifier = quantized_input(joined(window_file(stream), classifier, RING), to)
+        classifier = quantized_input(joined(from_ring, classifier, RING), to)
     frontend = quantized_output(float_file, to)
 
     frames = np.concatenate([cut(clip, stream.frames.framing) for clip in samples])
@@ -70,7 +73,7 @@ def _files(context: Context, stream: StreamingFrontend, float_file: TFLiteFile) 
 
     context.results["stream"] = {**measured, "files": [frontend.name, classifier.name]}
     finished = [documented(context, frontend, "frontend", arena=extracted.arena, feature_difference=difference)]
-    if not stream.plain:
+    if from_ring:
         finished.append(documented(context, classifier, "ring", arena=classified.arena, **measured))
     origin = run_metadata(context)
     pipeline = Pipeline(
@@ -87,12 +90,17 @@ def _files(context: Context, stream: StreamingFrontend, float_file: TFLiteFile) 
     return {file.name: file for file in finished} | sources
 
 
-def _check_frames(stream: StreamingFrontend, file: TFLiteFile, samples: Int16[np.ndarray, "clips samples"]) -> float:
+def _check_frames(
+    stream: StreamingFrontend,
+    file: TFLiteFile,
+    from_ring: TFLiteFile | None,
+    samples: Int16[np.ndarray, "clips samples"],
+) -> float:
     """The largest difference of a scaled feature from `offline`."""
     frames = np.concatenate([cut(clip, stream.frames.framing) for clip in samples])
     rows = run_tflm(file, frames, sequence=stream.frames.framing.frames).outputs
     rows = rows.reshape(len(samples), *stream.frames.shape)
-    found = rows if stream.plain else run_tflm(window_file(stream), rows).outputs
+    found = run_tflm(from_ring, rows).outputs if from_ring else rows
     hint = "--export.stream=false omits the firmware."
     return feature_difference(file.name, found, offline(stream.frontend, samples), hint)
 
@@ -114,7 +122,12 @@ def offline(
 
 
 def _quantization(stream: StreamingFrontend, samples: Int16[np.ndarray, "clips samples"]) -> Tensor:
-    values = offline(stream.frames, samples)
+    """The int8 format of frames: the range over calibration clips at their own level and at full scale.
+
+    The level may be normalized only in the ring buffer, and a microphone's gain is not that of the corpus.
+    """
+    peaks = np.maximum(np.abs(samples.astype(np.float32)).max(axis=1, keepdims=True), 1)
+    values = offline(stream.frames, np.concatenate([samples, (samples * (32767 / peaks)).astype(np.int16)]))
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     scale = (high - low) / 255 or 1.0
     return Tensor("frames", (1, *stream.frames.shape), "int8", scale, round(-128 - low / scale), constant=False)

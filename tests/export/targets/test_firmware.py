@@ -11,11 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aersut.contracts import Framing
 from aersut.data.collection import collect
+from aersut.evaluation import streamed
+from aersut.evaluation.streamed import StreamedModel
 from aersut.export.c_source import adder
-from aersut.export.streaming import cut
-from aersut.export.targets.firmware import offline
-from aersut.run import Run
+from aersut.export.streaming import cut, split_frontend
+from aersut.export.targets.firmware import _quantization, offline
+from aersut.features import LogMel, Relative
+from aersut.features.frontend import Frontend
+from aersut.run import Run, open_run
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 from aersut.training.trained import load_trained
@@ -75,7 +80,7 @@ def test_the_loop_feeds_the_models_the_inputs_of_training(
     recording = np.concatenate([clips.window(0), clips.window(1)])
     before = framing.frame_length // 2
     starts = np.arange(0, len(recording) + before - framing.frame_length + 1, framing.hop_length)
-    padded = np.pad(recording, (1 + before, 0))
+    padded = np.pad(without_offset(recording), (1 + before, 0))
     samples = np.stack([padded[start : start + 1 + framing.frame_length] for start in starts])
     frames = run_tflm(frontend, samples).outputs
     stride = framing.sample_rate // framing.hop_length // 2
@@ -115,11 +120,20 @@ def test_the_loop_feeds_the_models_the_inputs_of_training(
     given = np.fromfile(tmp_path / "GIVEN_SAMPLES", np.int16).reshape(-1, 1 + framing.frame_length)
     np.testing.assert_array_equal(given, np.concatenate([tested["samples"], samples]))
     states = np.fromfile(tmp_path / "GIVEN_STATES", np.float32)
-    calls = [*[0] * len(tested["samples"]), *range(len(samples))]  # of the self-test, each from zeros; of the loop
+    calls = [*range(len(tested["samples"])), *range(len(samples))]  # of the self-test; of the loop, again from zeros
     np.testing.assert_array_equal(states, np.repeat(calls, state))
     given = np.fromfile(tmp_path / "GIVEN_WINDOWS", np.int8).reshape(-1, *windows.shape[1:])
     np.testing.assert_array_equal(given, np.concatenate([tested["windows"].reshape(-1, *windows.shape[1:]), windows]))
     assert done.stdout.decode().splitlines() == list(_reports(bundle, probabilities))
+
+
+def without_offset(samples: np.ndarray) -> np.ndarray:
+    """The integer arithmetic of WithoutOffset(): divisions round towards zero."""
+    mean, kept = int(samples[0]) << 14, []
+    for sample in samples.tolist():
+        mean += int(((sample << 14) - mean) / (1 << 13))
+        kept.append(sample - int(mean / (1 << 14)))
+    return np.clip(kept, -32768, 32767).astype(np.int16)
 
 
 def _vectors(bundle: Path) -> dict[str, np.ndarray]:
@@ -239,6 +253,46 @@ def test_the_classifier_of_the_ring_buffer_computes_deltas_and_scaling_by_uttera
         refused = launch(*command, f"--model={path}")
         assert refused.status == 2
         assert "ring_int8.tflite" in refused.err
+    done = launch("--mode=evaluate", f"--workdir={run}", f"--model={run / 'export' / 'frontend.tflite'}")
+    assert done.status == 0
+    assert "frontend.tflite)" in done.out
+
+
+@pytest.mark.slow  # a run and an export of its own, with a state in the frontend and a loop in the files for LiteRT
+def test_a_recursive_feature_is_exported_for_every_target(tiny: str, launch: Callable[..., Any], tmp_path: Path):
+    run = tmp_path / "run"
+    features = (
+        '[{"name": "rasta", "of": {"name": "relative", "of": {"name": "log_mel", "n_mels": 40}}}, {"name": "pcen"}]'
+    )
+    chosen = [f"--experiment.{key}" for key in (f"features={features}", "epochs=1")]
+    assert launch(f"--experiment={tiny}", f"--workdir={run}", "--mode=train", *chosen).status == 0
+    done = launch(f"--workdir={run}", "--mode=export")
+    assert done.status == 0, done.err
+    files = json.loads((run / "export" / "export.json").read_text())["files"]
+    assert {"waveform_int8.tflite", "frontend.tflite", "ring_int8.tflite"} <= set(files)
+    assert "WHILE" in files["ring_int8.tflite"]["operators"]  # rasta of a feature of the whole window
+    assert "#define AERSUT_STATE 65 " in (run / "export" / "model_settings.h").read_text()
+
+    experiment = open_run(run).experiment
+    model = StreamedModel(run / "export" / "frontend.tflite", experiment.framing, len(experiment.data.emotions))
+    rng = np.random.default_rng(0)
+    samples = 0.1 * rng.standard_normal(experiment.framing.samples)
+    frontend, ring = (TFLiteFile.read(run / "export" / name) for name in ("frontend.tflite", "ring_int8.tflite"))
+    stored = streamed.without_offset(np.rint(samples * 32768).astype(np.int16))
+    rows = run_tflm(frontend, streamed.frames_of(stored, experiment.framing)).outputs
+    expected = ring.outputs[0].dequantize(run_tflm(ring, rows[None, : experiment.framing.frames]).outputs)
+    np.testing.assert_allclose(model([samples])[0], expected[0], atol=0.03)  # LiteRT rounds int8 otherwise
+
+
+def test_frames_are_quantized_for_any_gain(voices: np.ndarray):
+    """The level is normalized in the ring buffer, after quantization."""
+    features = (Relative(LogMel(n_mels=40)),)
+    stream = split_frontend(Frontend(Framing(16_000, 1.0, 512, 256), features, (), 8), voices // 16)
+    format_of_frames = _quantization(stream, voices // 16)
+    loud = (voices * (32767 / np.abs(voices.astype(np.float64)).max(axis=1, keepdims=True))).astype(np.int16)
+    frames = offline(stream.frames, loud)
+    error = format_of_frames.dequantize(format_of_frames.quantize(frames)) - frames
+    assert np.abs(error).max() <= 0.51 * format_of_frames.scale
 
 
 HOST_FEATURE = '''
