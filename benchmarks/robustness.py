@@ -69,6 +69,7 @@ FRONTENDS: dict[str, Overrides] = {
     "log_mel": {},
     "relative 60 dB": wrapped("relative", '"range_db": 60'),
     "relative 45 dB": wrapped("relative", '"range_db": 45'),
+    "relative 40 dB": wrapped("relative", '"range_db": 40'),
     "relative 35 dB": wrapped("relative", '"range_db": 35'),
     "relative 45 dB, decay 6 dB/s": wrapped("relative", '"range_db": 45, "decay_db": 6'),
     "mean": wrapped("centered", '"level": false'),
@@ -103,7 +104,7 @@ PAIRS = (
     *(("relative 45 dB", name) for name in ("", "noise, shift")),
     *((frontend, "noise, shift") for frontend in ("relative 45 dB, decay 6 dB/s", "pcen")),
     *(("relative 45 dB", name) for name in ("noise", "band limit, noise, shift", "copies, noise, shift")),
-    *((f"relative {db} dB", "noise, shift") for db in (60, 35)),
+    *((f"relative {db} dB", "noise, shift") for db in (60, 40, 35)),
     *((frontend, "noise, shift") for frontend in ("mean", "mean, variance", "mean of 2 s", "pcen 2 s", "rasta")),
     ("TensorFlow Lite Micro", ""),
 )

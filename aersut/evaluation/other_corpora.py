@@ -44,11 +44,11 @@ def other_corpora_set(
         raise UserError(
             f"--evaluate.root has {len(roots)} folders for {len(corpora)} corpora; set one for all, or one for each."
         )
-    names = [CORPORA.name_of(corpus) for corpus in corpora]
-    if repeated := [name for name in names if names.count(name) > 1]:
-        raise UserError(f"--evaluate.corpora names '{repeated[0]}' twice, so its speakers are ambiguous; name it once.")
+    pairs = list(zip(corpora, roots * (len(corpora) // len(roots)), strict=True))
+    if repeated := [corpus for corpus, root in pairs if pairs.count((corpus, root)) > 1]:
+        raise UserError(f"--evaluate.corpora names '{CORPORA.name_of(repeated[0])}' twice; name it once.")
     seen, parts, collections, first = _seen(run), [], [], 0
-    for corpus, root in zip(corpora, roots * (len(corpora) // len(roots)), strict=True):
+    for corpus, root in pairs:
         name = CORPORA.name_of(corpus)
         one = checked(replace(run.experiment, data=replace(data, root=root, corpora=(corpus,)))).data
         try:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from aersut.contracts import SkippedConditionError
 from aersut.corpora.files import audio_files
-from aersut.data.audio import SILENCE, ClipError, Recording, cleaned, read_blocks, resample
+from aersut.data.audio import SILENCE, ClipError, Recording, read_blocks, resample
 from aersut.errors import UserError
 
 MAX_FILES = 64
@@ -19,11 +19,8 @@ MAX_SECONDS = 10.0
 Recordings = tuple[Float[np.ndarray, " samples"], ...]
 
 
-def folder_recordings(folder: str, sample_rate: int, with_offset: bool = False) -> Recordings:
+def folder_recordings(folder: str, sample_rate: int) -> Recordings:
     """The .wav and .flac files at any depth of a folder, mono, at `sample_rate` Hz; see `MAX_FILES`, `MAX_SECONDS`.
-
-    Args:
-        with_offset: keep the DC offset, which belongs to an impulse response and not to noise.
 
     Raises:
         SkippedConditionError: the folder has no audio files, or one of them cannot be decoded or is silent.
@@ -39,17 +36,17 @@ def folder_recordings(folder: str, sample_rate: int, with_offset: bool = False) 
         chosen = tuple((files[row], files[row].stat().st_mtime_ns) for row in rows)
     except OSError as error:
         raise SkippedConditionError(f"{error.filename} cannot be read: {error.strerror}") from None
-    return _decoded(chosen, sample_rate, with_offset)
+    return _decoded(chosen, sample_rate)
 
 
 @functools.lru_cache(maxsize=2)
-def _decoded(files: tuple[tuple[Path, int], ...], sample_rate: int, with_offset: bool) -> Recordings:
+def _decoded(files: tuple[tuple[Path, int], ...], sample_rate: int) -> Recordings:
     # the modification times are part of the key of this cache: a changed file is read again
     recordings = []
     for file, _ in files:
         try:
             first: Recording = next(read_blocks(file, MAX_SECONDS))
-            samples = resample(first if with_offset else cleaned(first, None), sample_rate)
+            samples = resample(first, sample_rate)
         except ClipError as error:
             raise SkippedConditionError(f"{file} {error}") from None
         if np.abs(samples).max() < SILENCE:

@@ -68,7 +68,7 @@ class ImpulseResponses(Condition):
     def __call__(
         self, rng: np.random.Generator, samples: Float[np.ndarray, " samples"], sample_rate: int
     ) -> Float[np.ndarray, " samples"]:
-        responses = folder_recordings(self.folder, sample_rate, with_offset=True)
+        responses = folder_recordings(self.folder, sample_rate)
         response = responses[rng.integers(len(responses))]
         direct = int(np.abs(response).argmax())
         return at_level_of(convolved(samples, response)[direct : direct + len(samples)], samples, sample_rate)

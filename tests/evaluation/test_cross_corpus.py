@@ -137,6 +137,7 @@ def test_a_class_without_training_clips_is_named(launch, own_run, corpora):
         (["--evaluate.root=ROOT", "--evaluate.corpora=tess,savee"], "savee: no .wav or .flac under"),
         (["--evaluate.root=ROOT,ROOT,ROOT", "--evaluate.corpora=ravdess,cremad"], "has 3 folders for 2 corpora"),
         (["--evaluate.root=ROOT", "--evaluate.corpora=ravdess,cremadd"], "unknown corpus 'cremadd'"),
+        (["--evaluate.root=ROOT", "--evaluate.corpora=ravdess,ravdess"], "names 'ravdess' twice; name it once"),
     ],
 )
 def test_a_mistake_is_named(launch, finished, corpora, arguments, words):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
+from aersut.augment import MelNoise
 from aersut.contracts import Feature, Framing
 from aersut.features import MFCC, PCEN, Centered, Delta, LogEnergy, LogMel, Rasta, Relative, Signal
 from aersut.features.frontend import Frontend
@@ -69,6 +70,18 @@ def test_base_features_are_those_that_wrap_no_other_one():
     found = frontend.finished(jax.jit(frontend.transformed)(samples)[1])[0]
     expected = np.concatenate([rows(feature) for feature in features], axis=1)
     np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_deltas_of_a_recursive_feature_are_recursive():
+    assert Delta(of=PCEN()).recursive
+    assert not Delta(of=MFCC()).recursive
+
+
+@pytest.mark.parametrize("features", [(MFCC(),), (LogMel(), LogEnergy()), (Relative(LogMel()), MFCC())])
+def test_augmenters_of_a_log_mel_spectrogram_refuse_other_base_features(features: tuple[Feature, ...]):
+    Frontend(FRAMING, (Relative(), Delta(of=LogMel())), (MelNoise(),), 8)
+    with pytest.raises(ValueError, match="augmenter 'mel_noise' changes a log-mel spectrogram, and the base features"):
+        Frontend(FRAMING, features, (MelNoise(),), 8)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,17 @@ def test_shows_the_effect_of_each_augmenter_alone(tiny):
     np.testing.assert_array_equal(masked.panels["mfcc"], plain.panels["mfcc"])
 
 
+def test_augmenters_of_features_change_what_is_normalized_afterwards(tiny):
+    relative = '[{"name": "relative", "of": {"name": "log_mel"}}, {"name": "log_mel"}]'
+    configured = experiment.load_experiment(
+        tiny, [("features", relative), ("augment", "mel_gain"), ("augment.0.db", "20,20"), ("augmented_copies", "0")]
+    )
+    samples = 0.3 * np.sin(0.3 * np.arange(configured.framing.samples)).astype(np.float32)
+    plain, louder = (_view(configured, one, samples).panels for one in (None, *configured.augment))
+    np.testing.assert_allclose(louder["log_mel"].max() - plain["log_mel"].max(), 20, atol=0.1)
+    np.testing.assert_allclose(louder["relative"].max(axis=1), plain["relative"].max(axis=1), atol=0.1)
+
+
 def test_two_features_of_one_name_have_a_row_each(tiny):
     configured = experiment.load_experiment(tiny, [("features", "delta,f0,delta"), ("features.2.of", "rms")])
     samples = np.zeros(configured.framing.samples, np.float32)

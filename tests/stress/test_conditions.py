@@ -128,6 +128,16 @@ class TestRecordedNoise:
         assert np.argmax(np.abs(np.fft.rfft(added))) * RATE / len(added) == pytest.approx(1_000, abs=1)
         assert decibels(speech_power(speech, RATE) / np.mean(np.square(added))) == pytest.approx(10, abs=0.05)
 
+    def test_the_offset_of_its_recorder_is_not_noise(self, tmp_path, speech):
+        soundfile.write(tmp_path / "tone.wav", 0.2 + 0.01 * tone(1_000, 5.0), RATE)
+        added = applied(RecordedNoise(str(tmp_path), 10.0), speech) - speech
+        assert decibels(speech_power(speech, RATE) / np.var(added)) == pytest.approx(10, abs=0.05)
+
+    def test_a_broken_link_is_named(self, tmp_path, speech):
+        (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+        with pytest.raises(SkippedConditionError, match=r"gone\.wav cannot be read"):
+            applied(RecordedNoise(str(tmp_path)), speech)
+
     def test_a_short_file_is_repeated_and_every_file_is_drawn(self, tmp_path, speech):
         for hertz in (500, 2_000):
             soundfile.write(tmp_path / f"{hertz}.wav", tone(hertz, 0.1), RATE)
