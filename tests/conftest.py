@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import opensmile  # noqa: F401  (before TensorFlow, as `EGeMAPS.check` does for users)
 import pytest
 from absl.testing import flagsaver
 

@@ -1,7 +1,6 @@
 """eGeMAPS by openSMILE, an example of a feature that JAX cannot trace."""
 
 import functools
-import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +29,11 @@ class EGeMAPS(Feature):
     host = True
 
     def check(self, framing: Framing) -> None:
-        if importlib.util.find_spec("opensmile") is None:
-            raise ValueError("egemaps needs the package opensmile: pip install 'aersut[opensmile]'")
+        # imported here, before anything imports TensorFlow: loaded after it, openSMILE 2.6 crashes (November 2026)
+        try:
+            import opensmile  # noqa: F401
+        except ModuleNotFoundError:
+            raise ValueError("egemaps needs the package opensmile: pip install 'aersut[opensmile]'") from None
         if framing.seconds < 0.1:
             raise ValueError(f"egemaps needs windows of 0.1 s or more, got {framing.seconds} s")
 
