@@ -17,6 +17,6 @@ from aersut.presets import RESIDUAL_NETWORK, ravdess_recipe
 def get_config() -> Experiment:
     return ravdess_recipe(
         RESIDUAL_NETWORK,
-        features=(Relative(LogMel(n_mels=64, fmin=50.0), range_db=45.0),),
+        features=(Relative(LogMel(n_mels=64, fmin=50.0), range_db=40.0),),
         robustness=(MelShift(), MelNoise(snr_db=(0.0, 40.0), probability=0.8)),
     )
