@@ -4,6 +4,10 @@ Recipe: `aersut.presets.ravdess_recipe`, with the level relative to the maximum 
 the level relative to full scale, and with random noise and placement in training. docs/robustness.md compares audio
 frontends and augmentation.
 
+Expected, on fold 0 with seed 0: UAR 0.631 on unseen speakers, stress mean 0.605; int8 files on untrimmed recordings, as
+on a device: UAR 0.641, stress mean 0.612.
+Runtime: about 1.5 minutes a fold on 2 cores, without evaluation.
+
     python launch.py --experiment=robust_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0
     python launch.py --mode=evaluate --workdir=RUN --model=RUN/export/frontend.tflite --stress
 """

@@ -28,5 +28,5 @@ def stress_table(stress: dict[str, Any]) -> str:
 def _result(row: dict[str, Any]) -> str:
     if row["skipped"]:
         return f"{'-':>5}{'-':>8}   skipped: {row['skipped']}"
-    interval = "{:.3f} to {:.3f}".format(*row["loss_interval"]) if row["loss_interval"] else "-"
-    return f"{row['uar']:.3f}{row['loss']:8.3f}   {interval}"
+    interval = "{:z.3f} to {:z.3f}".format(*row["loss_interval"]) if row["loss_interval"] else "-"
+    return f"{row['uar']:.3f}{row['loss']:z8.3f}   {interval}"

@@ -114,8 +114,8 @@ def _robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _condition(one: Mapping[str, Any]) -> str:
     if one["skipped"]:
         return f"| {one['title']} | skipped: {one['skipped']} | | |"
-    between = " to ".join(f"{100 * end:.1f}" for end in one["loss_interval"] or ()) or "–"
-    return f"| {one['title']} | {_number(one['uar'])} | {100 * one['loss']:.1f} | {between} |"
+    between = " to ".join(f"{100 * end:z.1f}" for end in one["loss_interval"] or ()) or "–"
+    return f"| {one['title']} | {_number(one['uar'])} | {100 * one['loss']:z.1f} | {between} |"
 
 
 def _number(value: float | None) -> str:
