@@ -21,8 +21,8 @@ FULL_SCALE = 32766 / 32768
 SILENCE = 1e-4
 """Peak magnitude below which a clip is silent: -80 dBFS."""
 
-OFFSET = 0.5 / 32768
-"""Magnitude below which a DC offset is ignored: half a step of 16 bits."""
+OFFSET = 1 / 32768
+"""Magnitude below which a DC offset is ignored: a step of 16 bits. Programs that round down leave half a step."""
 
 EMPTY = "contains no samples"
 UNREADABLE = "cannot be read: "

@@ -73,7 +73,7 @@ def feature_checks(feature: Feature, framing: Framing | None = None) -> Contract
         remedy = "widen it or set recursive or whole_utterance"
         context = contract.promise("a frame depends on its context alone", remedy)
         context(lambda: _check_context(feature, main, jitted))
-        if feature.context == (0, 0):
+        if getattr(feature, "context", None) == (0, 0):
             stream = contract.promise("computed frame by frame, it has the values of a window", "use Signal.recursion")
             stream(lambda: _check_stream(feature, main))
     return contract

@@ -281,8 +281,8 @@ class TestDCOffset:
         assert len(without) < len(samples)
         np.testing.assert_allclose(found, without, atol=1e-6)
 
-    def test_of_less_than_half_a_step_leaves_the_samples_as_they_are(self):
-        samples = tone(0.1) + np.float32(0.4 / 32768)
+    def test_of_less_than_a_step_leaves_the_samples_as_they_are(self):
+        samples = tone(0.1) + np.float32(0.9 / 32768)
         assert cleaned(Recording(samples, 16_000), None).samples is samples
 
     def test_of_a_clip_in_the_store_is_removed(self, tmp_path):

@@ -24,7 +24,8 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2
 
 
 def noise(seed, length=400):
-    return 0.3 * np.random.default_rng(seed).uniform(-1, 1, length)
+    samples = 0.3 * np.random.default_rng(seed).uniform(-1, 1, length)
+    return samples - samples.mean()  # without the DC offset, which would be removed
 
 
 def ravdess(root, count=1):

@@ -46,6 +46,7 @@ class TestAFile:
         assert files["model"] == str(file)
         for key in own.keys() - {
             "model",
+            "model_sha256",
             "misclassifications",
             "reliability",
             "ece",

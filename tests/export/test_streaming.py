@@ -116,7 +116,7 @@ def test_recursive_features_carry_their_state_from_frame_to_frame(voices: np.nda
     np.testing.assert_allclose(streamed(stream, voices), offline(frontend, voices), atol=1e-3)
     with quiet():
         file = frontend_file(stream)
-    state = (1, sum((1 + 64, 1 + 5 * 64, 1 + 2 * 64, 1)))
+    state = (1, sum((1 + 64, 1 + 5 * 64, 1 + 2 * 64, 2)))
     assert [tensor.shape for tensor in file.inputs] == [(1, 1 + FRAMING.frame_length), state]
     assert [tensor.shape for tensor in file.outputs] == [(1, 3 * 64 + 1), state]
     quantized = quantized_output(file, TENTHS)
