@@ -9,7 +9,7 @@ import scipy.fft
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, log_uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -49,10 +49,7 @@ class BandLimit(Augmenter):
         hertz = np.fft.rfftfreq(size, 1 / example.sample_rate)
 
         def limited() -> Float[Array, " samples"]:
-            low, high = (
-                jnp.exp(jax.random.uniform(draw, minval=np.log(edges[0]), maxval=np.log(edges[1])))
-                for draw, edges in zip(draws, (self.low, self.high), strict=True)
-            )
+            low, high = log_uniform(draws[0], self.low), log_uniform(draws[1], self.high)
             steep = 2 * self.order
             with_low = (hertz / low) ** steep
             kept = jnp.sqrt(with_low / (1 + with_low) / (1 + (hertz / high) ** steep))

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
 from aersut.augment.mel_bands import band_frequencies
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, log_uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -51,10 +50,7 @@ class MelBandLimit(Augmenter):
         centers, _ = band_frequencies(example.sample_rate, example.values.shape[1])
 
         def limited() -> Float[Array, "frames bands"]:
-            low, high = (
-                jnp.exp(jax.random.uniform(draw, minval=np.log(edges[0]), maxval=np.log(edges[1])))
-                for draw, edges in zip(draws, (self.low, self.high), strict=True)
-            )
+            low, high = log_uniform(draws[0], self.low), log_uniform(draws[1], self.high)
             steep = 2 * self.order
             loss = jnp.log10(1 + (low / centers) ** steep) + jnp.log10(1 + (centers / high) ** steep)
             return jnp.maximum(example.values - 10 * loss, jnp.minimum(example.values, self.floor_db))

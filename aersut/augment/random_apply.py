@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
@@ -19,6 +20,11 @@ def apply_with_probability(
     """
     values = jax.lax.cond(jax.random.uniform(key) < probability, changed, lambda: example.values)
     return dataclasses.replace(example, values=values)
+
+
+def log_uniform(key: jax.Array, limits: tuple[float, float]) -> Float[Array, ""]:
+    """Return a random number between two positive limits, whose logarithm is uniformly distributed."""
+    return jnp.exp(jax.random.uniform(key, minval=np.log(limits[0]), maxval=np.log(limits[1])))
 
 
 def root(value: Float[Array, ""]) -> Float[Array, ""]:

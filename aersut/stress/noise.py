@@ -3,7 +3,9 @@
 The SNR relates the power of the active speech (`speech_power`) to the power of the noise.
 """
 
+import abc
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import scipy.fft
@@ -27,60 +29,64 @@ def with_noise(
     return samples + noise * np.float32(np.sqrt(wanted / power) if power else 0.0)
 
 
+@dataclass(frozen=True)
+class _GaussianNoise(Condition):
+    """Additive Gaussian noise of one colour at a fixed SNR; the subclasses generate it."""
+
+    colour: ClassVar[str]
+    snr_db: float = 10.0
+
+    @property
+    def title(self) -> str:
+        return f"{self.colour} noise {self.snr_db:g} dB SNR"
+
+    @property
+    def x(self) -> float:
+        return self.snr_db
+
+    @abc.abstractmethod
+    def noise(self, rng: np.random.Generator, length: int, sample_rate: int) -> Float[np.ndarray, " length"]:
+        """Noise of any level."""
+
+    def __call__(
+        self, rng: np.random.Generator, samples: Float[np.ndarray, " samples"], sample_rate: int
+    ) -> Float[np.ndarray, " samples"]:
+        return with_noise(samples, sample_rate, self.noise(rng, len(samples), sample_rate), self.snr_db)
+
+
 @CONDITIONS.register("white_noise")
 @dataclass(frozen=True)
-class WhiteNoise(Condition):
+class WhiteNoise(_GaussianNoise):
     """Additive white Gaussian noise at a fixed SNR.
 
     Attributes:
         snr_db: SNR in dB, relative to the power of the active speech.
     """
 
-    snr_db: float = 10.0
+    colour = "white"
     curve = "white noise, SNR (dB)"
 
-    @property
-    def title(self) -> str:
-        return f"white noise {self.snr_db:g} dB SNR"
-
-    @property
-    def x(self) -> float:
-        return self.snr_db
-
-    def __call__(
-        self, rng: np.random.Generator, samples: Float[np.ndarray, " samples"], sample_rate: int
-    ) -> Float[np.ndarray, " samples"]:
-        return with_noise(samples, sample_rate, rng.standard_normal(len(samples), np.float32), self.snr_db)
+    def noise(self, rng: np.random.Generator, length: int, sample_rate: int) -> Float[np.ndarray, " length"]:
+        return rng.standard_normal(length, np.float32)
 
 
 @CONDITIONS.register("pink_noise")
 @dataclass(frozen=True)
-class PinkNoise(Condition):
+class PinkNoise(_GaussianNoise):
     """Additive pink Gaussian noise (-3 dB per octave above 20 Hz) at a fixed SNR.
 
     Attributes:
         snr_db: SNR in dB, relative to the power of the active speech.
     """
 
-    snr_db: float = 10.0
+    colour = "pink"
     curve = "pink noise, SNR (dB)"
 
-    @property
-    def title(self) -> str:
-        return f"pink noise {self.snr_db:g} dB SNR"
-
-    @property
-    def x(self) -> float:
-        return self.snr_db
-
-    def __call__(
-        self, rng: np.random.Generator, samples: Float[np.ndarray, " samples"], sample_rate: int
-    ) -> Float[np.ndarray, " samples"]:
-        size = scipy.fft.next_fast_len(len(samples), real=True)
+    def noise(self, rng: np.random.Generator, length: int, sample_rate: int) -> Float[np.ndarray, " length"]:
+        size = scipy.fft.next_fast_len(length, real=True)
         hertz = np.maximum(np.fft.rfftfreq(size, 1 / sample_rate), LOWEST_HERTZ)
         spectrum = scipy.fft.rfft(rng.standard_normal(size, np.float32)) * (hertz**-0.5).astype(np.float32)
-        noise = scipy.fft.irfft(spectrum, size)[: len(samples)]
-        return with_noise(samples, sample_rate, noise, self.snr_db)
+        return np.asarray(scipy.fft.irfft(spectrum, size)[:length])
 
 
 @CONDITIONS.register("recorded_noise")
