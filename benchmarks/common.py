@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import csv
+import importlib.util
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,13 @@ def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
         for name, way in ways.items():
             taken[name].append(way())
     return {name: statistics.median(values[1:]) for name, values in taken.items()}
+
+
+def require_peers(*modules: str) -> None:
+    """Exit with status 2 and the command that installs them if peers of a benchmark are not installed."""
+    if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
+        print(f"missing: {', '.join(missing)}; install the peers with pip install -e '.[bench]'", file=sys.stderr)
+        sys.exit(2)
 
 
 def speech(folder: Path, count: int, sample_rate: int) -> np.ndarray:
