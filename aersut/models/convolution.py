@@ -1,9 +1,9 @@
 """Convolution over frames and max pooling, with custom gradients that are fast on a CPU.
 
 Without differentiation, each function is an XLA operator that converts to one built-in operator of TensorFlow Lite.
-Under differentiation, convolutions are matmuls over, or sums of, shifted frames, and pooling is a maximum of strided
-slices. A training step of `cnn` on two cores takes 0.7 of the time that it takes with XLA's gradients. Results agree up
-to rounding.
+Under differentiation, the same function is computed in the way that is fastest on a CPU: Winograd's algorithm for
+kernels of three frames, XLA's convolution for other kernels over frames, a matmul for convolutions over bands, sums of
+shifted frames for depthwise convolutions, and strided maxima for pooling. Results agree up to rounding.
 """
 
 import functools
@@ -21,37 +21,28 @@ def conv1d(
     x: Float[Array, "batch frames inputs"], kernel: Float[Array, "size inputs filters"]
 ) -> Float[Array, "batch frames filters"]:
     """Cross-correlation over frames with stride 1, zero-padded to the same number of frames ("SAME")."""
+    return _conv1d_xla(x, kernel)
+
+
+def _conv1d_xla(x: Array, kernel: Array) -> Array:
     return jax.lax.conv_general_dilated(x, kernel, (1,), "SAME", dimension_numbers=("NHC", "HIO", "NHC"))
 
 
-def _shifted_frames(x: Array, size: int, before: int) -> list[Array]:
-    """`size` copies of x, each a frame later than the one before; the first is delayed by `before` frames."""
-    padded = jnp.pad(x, ((0, 0), (before, size - 1 - before), (0, 0)))
-    return [padded[:, i : i + x.shape[1]] for i in range(size)]
-
-
-def _im2col(x: Array, size: int, before: int) -> Array:
-    """im2col: f32[batch · frames, size · inputs], the `size` frames around each, the first `before` frames earlier."""
-    return jnp.concatenate(_shifted_frames(x, size, before), axis=2).reshape(-1, size * x.shape[2])
+def _convolve(x: Array, kernel: Array) -> Array:
+    return winograd.convolve(x, kernel) if len(kernel) == 3 else _conv1d_xla(x, kernel)
 
 
 def _conv1d_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    size, inputs, filters = kernel.shape
-    if size == 3:
-        return winograd.convolve(x, kernel), (x, kernel)
-    y = _im2col(x, size, (size - 1) // 2) @ kernel.reshape(size * inputs, filters)
-    return y.reshape(*x.shape[:2], filters), (x, kernel)
+    return _convolve(x, kernel), (x, kernel)
 
 
 def _conv1d_backward(saved: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
     x, kernel = saved
-    size, inputs, filters = kernel.shape
-    if size == 3:
-        return winograd.gradients(x, kernel, dy)
-    dkernel = _im2col(x, size, (size - 1) // 2).T @ dy.reshape(-1, filters)
+    _, gradient = jax.vjp(lambda kernel: _conv1d_xla(x, kernel), kernel)
     # the input's gradient is a convolution of dy with the reversed kernel; with an even size, the padding is reversed
-    flipped = jnp.swapaxes(kernel[::-1], 1, 2).reshape(size * filters, inputs)
-    return (_im2col(dy, size, size // 2) @ flipped).reshape(x.shape), dkernel.reshape(kernel.shape)
+    shift = 1 - len(kernel) % 2
+    dx = _convolve(jnp.pad(dy, ((0, 0), (shift, 0), (0, 0))), jnp.swapaxes(kernel[::-1], 1, 2))
+    return dx[:, : x.shape[1]], *gradient(dy)
 
 
 conv1d.defvjp(_conv1d_forward, _conv1d_backward)
@@ -72,6 +63,12 @@ def depthwise1d(
         x[:, :, None, :], kernels, (1, 1), "SAME", dimension_numbers=dimensions, feature_group_count=channels
     )
     return y.squeeze(2)
+
+
+def _shifted_frames(x: Array, size: int, before: int) -> list[Array]:
+    """`size` copies of x, each a frame later than the one before; the first is delayed by `before` frames."""
+    padded = jnp.pad(x, ((0, 0), (before, size - 1 - before), (0, 0)))
+    return [padded[:, i : i + x.shape[1]] for i in range(size)]
 
 
 def _depthwise1d_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -106,52 +103,56 @@ def _conv_bands_xla(x: Array, kernel: Array, stride: int) -> Array:
     return jax.lax.conv_general_dilated(x[..., None], kernels, (1, stride), "SAME", dimension_numbers=dimensions)
 
 
-def _band_matrix(kernel: Array, bands: int, stride: int) -> Array:
-    """`conv_bands` of concatenated frames as a matrix, f32[size · bands, output bands · filters].
-
-    Most of its entries are zeros; nevertheless, the product with it takes half the time of the convolution.
-    """
-    size, over, filters = kernel.shape
-    out, before = _output_bands(bands, over, stride)
-    offset = np.arange(bands)[:, None] + before - stride * np.arange(out)
-    position = jnp.asarray(offset[..., None] == np.arange(over), kernel.dtype)
-    return jnp.einsum("bko,sof->sbkf", position, kernel).reshape(size * bands, out * filters)
-
-
 def _output_bands(bands: int, over: int, stride: int) -> tuple[int, int]:
     """The number of output bands, and the zeros of padding before the first band."""
     ((before, _),) = jax.lax.padtype_to_pads((bands,), (over,), (stride,), "SAME")
     return -(-bands // stride), before
 
 
-def _im2col_bands(x: Array, size: int, over: int, stride: int) -> Array:
-    """im2col over frames and bands: f32[size · over, batch · frames · output bands], a row per entry of a kernel."""
-    _, frames, bands = x.shape
-    out, before = _output_bands(bands, over, stride)
-    groups = out + (over - 1) // stride
-    after = max(0, stride * groups - before - bands)
-    padded = jnp.pad(x, ((0, 0), ((size - 1) // 2, size // 2), (before, after)))[:, :, : stride * groups]
-    # bands that are a stride apart become adjacent, so that each row consists of long slices
-    apart = jnp.moveaxis(padded.reshape(*padded.shape[:2], groups, stride), 3, 0)
-    rows = [
-        apart[j % stride, :, i : i + frames, j // stride : j // stride + out] for i in range(size) for j in range(over)
-    ]
-    return jnp.stack(rows).reshape(size * over, -1)
-
-
 def _bands_forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, Array]]:
-    size, _, filters = kernel.shape
-    y = _im2col(x, size, (size - 1) // 2) @ _band_matrix(kernel, x.shape[2], stride)
-    return y.reshape(*x.shape[:2], -1, filters), (x, kernel)
+    """`conv_bands` as one matmul: a row has the frames and bands that a group of adjacent output bands depends on.
+
+    A group has about 32 columns. With fewer, matmuls are slow; with more, most entries of the matrix are zeros.
+    """
+    (size, over, filters), (batch, frames, bands) = kernel.shape, x.shape
+    out, before = _output_bands(bands, over, stride)
+    at_once = min(out, max(1, 32 // filters))
+    groups, width = -(-out // at_once), stride * (at_once - 1) + over
+    width += -width % 4  # rows of whole vectors
+    after = max(0, stride * at_once * (groups - 1) + width - before - bands)
+    padded = jnp.pad(x, ((0, 0), ((size - 1) // 2, size // 2), (before, after)))
+    begins = range(0, stride * at_once * groups, stride * at_once)
+    windows = jnp.stack([padded[:, :, begin : begin + width] for begin in begins], axis=2)
+    rows = jnp.concatenate([windows[:, i : i + frames] for i in range(size)], axis=3).reshape(-1, size * width)
+    offset = np.arange(width)[:, None] - stride * np.arange(at_once)
+    position = jnp.asarray(offset[..., None] == np.arange(over), kernel.dtype)
+    matrix = jnp.einsum("bko,sof->sbkf", position, kernel).reshape(size * width, at_once * filters)
+    return (rows @ matrix).reshape(batch, frames, -1, filters)[:, :, :out], (x, kernel)
 
 
 def _bands_backward(stride: int, saved: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
     x, kernel = saved
-    size, over, _ = kernel.shape
-    dkernel = _im2col_bands(x, size, over, stride) @ dy.reshape(-1, dy.shape[3])
+    _, gradient = jax.vjp(lambda kernel: _conv_bands_by_stride(x, kernel, stride), kernel)
     # the input's gradient of a first layer is not used, and XLA removes its computation
     (dx,) = jax.vjp(lambda x: _conv_bands_xla(x, kernel, stride), x)[1](dy)
-    return dx, dkernel.reshape(kernel.shape)
+    return dx, *gradient(dy)
+
+
+def _conv_bands_by_stride(x: Array, kernel: Array, stride: int) -> Array:
+    """`conv_bands` with the bands of a stride as channels, so that no stride is left: its gradient is faster."""
+    (size, over, filters), (batch, frames, bands) = kernel.shape, x.shape
+    out, before = _output_bands(bands, over, stride)
+    blocks = -(-over // stride)
+    after = stride * (out + blocks - 1) - before - bands
+    padded = jnp.pad(x, ((0, 0), (0, 0), (before, max(0, after))))[:, :, : stride * (out + blocks - 1)]
+    kernel = jnp.pad(kernel, ((0, 0), (0, stride * blocks - over), (0, 0)))
+    return jax.lax.conv_general_dilated(
+        padded.reshape(batch, frames, -1, stride),
+        kernel.reshape(size, blocks, stride, filters),
+        (1, 1),
+        (((size - 1) // 2, size // 2), (0, 0)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
 
 
 conv_bands.defvjp(_bands_forward, _bands_backward)
@@ -175,9 +176,13 @@ def _pool_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _pool_backward(saved: tuple[Array, Array], dy: Array) -> tuple[Array]:
     is_first, dropped = saved
-    pairs = jnp.stack([jnp.where(is_first, dy, 0), jnp.where(is_first, 0, dy)], axis=2)
-    dx = pairs.reshape(dy.shape[0], -1, dy.shape[2])
-    return (jnp.concatenate([dx, jnp.zeros_like(dropped)], axis=1),)
+
+    def spread(values: Array, before: int) -> Array:
+        """The values in every second frame of the input's shape, `before` frames later; zeros elsewhere."""
+        after = 1 - before + dropped.shape[1]
+        return jax.lax.pad(values, jnp.zeros((), dy.dtype), ((0, 0, 0), (before, after, 1), (0, 0, 0)))
+
+    return (spread(jnp.where(is_first, dy, 0), 0) + spread(jnp.where(is_first, 0, dy), 1),)
 
 
 max_pool1d.defvjp(_pool_forward, _pool_backward)

@@ -33,9 +33,9 @@ def _normalized(x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[Ar
 
 
 def _forward(x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[tuple[Array, Array, Array], Any]:
-    values, axes = x.astype(jnp.float32), tuple(range(x.ndim - 1))
-    mean = values.mean(axes)
-    variance = jnp.maximum(0, jnp.square(values).mean(axes) - jnp.square(mean))
+    values, count = x.astype(jnp.float32), x.size // x.shape[-1]
+    mean = _channel_sums(values) / count
+    variance = jnp.maximum(0, _channel_sums(jnp.square(values)) / count - jnp.square(mean))
     inverse = jax.lax.rsqrt(variance + epsilon)
     y = (values - mean) * (inverse * scale) + bias
     return (y.astype(x.dtype), mean, variance), (x, scale, mean, inverse)
@@ -43,13 +43,20 @@ def _forward(x: Array, scale: Array, bias: Array, epsilon: float) -> tuple[tuple
 
 def _backward(epsilon: float, saved: Any, gradients: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
     x, scale, mean, inverse = saved
-    values, dy, axes = x.astype(jnp.float32), gradients[0].astype(jnp.float32), tuple(range(x.ndim - 1))
-    dbias = dy.sum(axes)
-    dscale = inverse * ((dy * values).sum(axes) - mean * dbias)
+    values, dy = x.astype(jnp.float32), gradients[0].astype(jnp.float32)
+    dbias = _channel_sums(dy)
+    dscale = inverse * (_channel_sums(dy * values) - mean * dbias)
     # subtract the gradient that passes through the mean and the variance
     count = x.size // x.shape[-1]
     rest = dy - dbias / count - (values - mean) * (inverse * dscale / count)
     return (inverse * scale * rest).astype(x.dtype), dscale.astype(scale.dtype), dbias.astype(scale.dtype)
+
+
+def _channel_sums(x: Float[Array, "*batch channels"]) -> Float[Array, " channels"]:
+    """Sums over all axes but the last; of an image, first over whole columns, since few channels fill no vector."""
+    if x.ndim > 3:
+        x = x.reshape(-1, x.shape[-2] * x.shape[-1]).sum(0).reshape(x.shape[-2:])
+    return x.sum(tuple(range(x.ndim - 1)))
 
 
 _normalized.defvjp(_forward, _backward)
