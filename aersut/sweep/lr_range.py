@@ -68,7 +68,8 @@ def range_test(experiment: Experiment) -> RangeTest:
     rising = optax.chain(*optimizer.clipped_rule(optax.exponential_decay(LOW, STEPS - 1, HIGH / LOW)))
     with tempfile.TemporaryDirectory() as folder:
         run = runs.start(replace(experiment, teacher=None, ema=0.0), Path(folder) / "run")
-        setup, state = set_up(run, rising)
+        setup = set_up(run, rising)
+        state = setup.initial_state()
         step = make_train_step(setup)
         losses: list[float] = []
         for batch in map(setup.devices.shard, setup.batches()):

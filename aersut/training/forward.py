@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 
 from aersut.features.frontend import Frontend
 from aersut.models.network import Network
+from aersut.training.packing import array_shape
 from aersut.training.state import Graphs, TrainState
 
 T = TypeVar("T")
@@ -32,7 +33,12 @@ class Forward:
         def forward(params: nnx.State[Any, Any], rest: nnx.State[Any, Any], features: Array) -> Array:
             return output(graphs.network(params, rest), frontend.scaled(features))
 
-        self._forward: Callable[..., Array] = jax.jit(forward)
+        self._forward = jax.jit(forward)
+
+    def compile(self, state: TrainState, shape: tuple[int, int]) -> None:
+        """Compile before the first call, from the shapes of the state and of one clip's base features."""
+        batch = array_shape((BATCH, *shape), np.float32)
+        self._forward.lower(state.weights, state.rest, batch).compile()
 
     def __call__(
         self, state: TrainState, features: Float[np.ndarray, "clips frames channels"]

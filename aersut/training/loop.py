@@ -4,6 +4,7 @@ import contextlib
 import gc
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -20,9 +21,9 @@ from aersut.training.devices import Devices
 from aersut.training.distillation import teacher_run
 from aersut.training.forward import Forward, cross_entropy
 from aersut.training.processes import broadcast_from_main, is_main_process
-from aersut.training.setup import set_up
+from aersut.training.setup import InitialNetwork, TrainingSetup, set_up
 from aersut.training.state import TrainState
-from aersut.training.step import Step, StepMetrics, make_train_step
+from aersut.training.step import Step, StepMetrics, compile_step, make_train_step
 from aersut.training.trained import Trained, load_trained
 from aersut.training.training_log import TrainingLog
 
@@ -46,20 +47,27 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
             trains this run.
     """
     experiment = run.experiment
-    with _run_lock(run), Checkpoints(run.checkpoints) as checkpoints:
+    with _run_lock(run), contextlib.ExitStack() as opened:
+        # the network compiles while Orbax is imported and the data are prepared; a resumed run needs only its shapes
+        network = InitialNetwork(experiment, computed=not run.records.exists())
+        checkpoints = opened.enter_context(Checkpoints(run.checkpoints))
         done = checkpoints.last
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.stops_early(history, experiment.patience):
             return False
-        setup, state = set_up(run)
-        batches = setup.batches()
-        if done:
-            state, _ = checkpoints.restore(done, state, batches)
+        setup = set_up(run, network=network)
         # after set_up, which refuses changed data before the teacher is trained on it
         setup = replace(setup, teacher=_trained_teacher(run, setup.devices))
         step, forward = make_train_step(setup), Forward(setup.graphs, setup.frontend)
+        compiled = _start_compiling(setup, step, forward, resumed=done > 0)
+        batches = setup.batches()
+        if done:
+            state, _ = checkpoints.restore(done, setup.state_shapes(committed=True), batches)
+        else:
+            state = setup.initial_state()
         with TrainingLog(run, setup.steps, done) as log, _frozen_objects():
             log.begin(setup.prepared)
+            compiled.result()
             for epoch in range(done + 1, experiment.epochs + 1):
                 sharded = map(setup.devices.shard, batches)
                 state, train_metrics = _one_epoch(step, state, sharded, setup.steps, log)
@@ -93,6 +101,24 @@ def _trained_teacher(run: Run, devices: Devices) -> Trained | None:
     return replace(trained, state=state)
 
 
+def _start_compiling(setup: TrainingSetup, step: Step, forward: Forward, resumed: bool) -> Future[None]:
+    """Compile the step, then the validation, in a thread; meanwhile the network is initialized, or restored.
+
+    The jitted functions find the results. Over several devices they would not: they compile at their first call.
+    """
+
+    def compile_both() -> None:
+        if setup.devices.replicated is None:
+            shapes = setup.state_shapes(committed=resumed)
+            compile_step(step, shapes, setup.batch_shapes())
+            forward.compile(shapes, setup.frontend.base_shape)
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(compile_both)
+    pool.shutdown(wait=False)
+    return future
+
+
 @contextlib.contextmanager
 def _run_lock(run: Run) -> Iterator[None]:
     """Hold the run folder's lock in the main process; the operating system releases that of a killed process."""
@@ -116,7 +142,6 @@ def _run_lock(run: Run) -> Iterator[None]:
 @contextlib.contextmanager
 def _frozen_objects() -> Iterator[None]:
     """Exclude existing objects from garbage collection, which takes 0.2 s each time for JAX's objects."""
-    gc.collect()
     gc.freeze()
     try:
         yield

@@ -37,6 +37,11 @@ def with_sharding(shapes: T, sharding: jax.sharding.Sharding) -> T:
     return jax.tree.map(lambda leaf: struct(leaf.shape, leaf.dtype), shapes)
 
 
+def array_shape(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+    """An abstract array, on no particular device."""
+    return jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]
+
+
 def leaf_shapes(tree: Any) -> dict[str, str]:
     """The dtype and shape of each leaf by its path: {"params.head.kernel": "float32[8, 2]"}."""
     found = {}

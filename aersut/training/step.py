@@ -83,3 +83,12 @@ def make_train_step(setup: StepSetup) -> Step:
 
     weights = () if teacher is None else (teacher.state.weights, teacher.state.rest)
     return functools.partial(jax.jit(step, donate_argnums=0), teacher_weights=weights)
+
+
+def compile_step(step: Step, state: TrainState, batch: dict[str, Any]) -> None:
+    """Compile a step before its first call, from the shapes of the train state and of a batch on one device.
+
+    The first call finds the result, unless the shapes, or the sharding of the state, differ from it.
+    """
+    jitted: Any = step
+    jitted.func.lower(state, batch, **jitted.keywords).compile()

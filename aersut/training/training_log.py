@@ -3,9 +3,9 @@
 import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from aersut.data.collection import collection_lines
@@ -47,6 +47,8 @@ class TrainingLog:
         self._bar = self._open.enter_context(bar)
         if self._writes:
             records.truncate(run.records, self._done)
+            with _without_torch():
+                from tensorboardX import SummaryWriter
             folder, purged = str(run.folder / "tensorboard"), first + 1 if first else None
             self._events = self._open.enter_context(SummaryWriter(folder, purge_step=purged, write_to_disk=True))
         return self
@@ -98,3 +100,16 @@ class TrainingLog:
         if self._writes:
             self._bar.write(line, file=sys.stdout)
             sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _without_torch() -> Iterator[None]:
+    """Hide PyTorch, which tensorboardX imports where it is installed: that takes seconds, and no event needs it."""
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["torch"]
