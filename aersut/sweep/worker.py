@@ -27,6 +27,7 @@ from aersut.sweep.plan import Plan
 from aersut.sweep.space import shorten
 from aersut.sweep.study import EXCESS, database_errors, open_study, requeue, sweep_trials
 from aersut.sweep.trial import TrialError, failure_reason, remove_checkpoints, run_trial, trial_overrides, trial_seconds
+from aersut.training.loop import frozen_objects
 
 DEFAULT_WORKERS = 1
 """Workers per machine: a small trial alone uses 1.5 of 2 cores (`benchmarks/sweep.py`); one worker is reproducible."""
@@ -56,7 +57,7 @@ def run_sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry:
                     if trial.state == TrialState.FAIL:
                         requeue(study, trial)
         deadline = None if timeout is None else time.monotonic() + timeout
-        with _extra_workers(plan, workers - 1, timeout):
+        with _extra_workers(plan, workers - 1, timeout), frozen_objects():
             return _run_trials(plan, study, deadline)
 
 
@@ -188,7 +189,7 @@ def _worker_process(bare: Plan, tree: dict[str, Any], timeout: float | None) -> 
     try:
         import_plugins(tree.get("plugins") or ())
         plan = dataclasses.replace(bare, experiment=from_tree(tree))
-        with open_study(plan) as study:
+        with open_study(plan) as study, frozen_objects():
             _run_trials(plan, study, None if timeout is None else time.monotonic() + timeout)
     except UserError as error:
         print(f"error: a worker stopped: {error}", file=sys.stderr)

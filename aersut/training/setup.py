@@ -2,11 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import grain
 import jax
-import optax
 
+from aersut.contracts import Optimizer
 from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSource, training_batches
 from aersut.errors import UserError
 from aersut.run import Prepared, Run, build_network, make_frontend, prepare
@@ -14,6 +15,8 @@ from aersut.training.devices import Devices
 from aersut.training.loss import class_weights
 from aersut.training.state import TrainState, create
 from aersut.training.step import StepSetup
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +26,13 @@ class TrainingSetup(StepSetup):
     Attributes:
         prepared: the data, split, as features.
         devices: over which batches are sharded.
-        steps: per epoch.
     """
 
     prepared: Prepared
     devices: Devices
-    steps: int
+
+    def replicate(self, tree: T) -> T:
+        return self.devices.replicate(tree)
 
     def batches(self) -> grain.DatasetIterator[Batch]:
         """The training batches, endlessly; of each, the part that this process loads."""
@@ -43,7 +47,7 @@ class TrainingSetup(StepSetup):
         return training_batches(source, experiment.batch_size, experiment.seed, balanced=balanced, shard=shard)
 
 
-def set_up(run: Run, optimizer: optax.GradientTransformation | None = None) -> tuple[TrainingSetup, TrainState]:
+def set_up(run: Run, optimizer: Optimizer | None = None) -> tuple[TrainingSetup, TrainState]:
     """Prepare the data of a run and create its initial train state, on all devices.
 
     Args:
@@ -64,13 +68,13 @@ def set_up(run: Run, optimizer: optax.GradientTransformation | None = None) -> t
             "set; make it smaller."
         )
     devices = Devices(experiment.batch_size)
-    if optimizer is None:
-        optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
-    graphs, state = create(network.result(), optimizer, averaged=experiment.ema > 0)
+    optimizer = optimizer or experiment.optimizer
+    transformation = optimizer.build(steps * experiment.epochs, steps)
+    graphs, state = create(network.result(), transformation, averaged=experiment.ema > 0)
     weights = None
     if experiment.loss.class_weights:
         weights = class_weights(prepared.labels[examples[:, 0]], prepared.frontend.classes)
     setup = TrainingSetup(
-        experiment, prepared.frontend, graphs, optimizer, weights, prepared=prepared, devices=devices, steps=steps
+        experiment, prepared.frontend, graphs, optimizer, steps, weights, prepared=prepared, devices=devices
     )
     return setup, devices.replicate(state)
