@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "program", "paths", "quiet", "memo", "tflite", "matrices"),
+    *("errors", "program", "paths", "quiet", "memo", "workers", "tflite", "matrices"),
     *("contracts", "registry", "config", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "models"),
     *("metrics", "run", "training", "presets", "evaluation"),
