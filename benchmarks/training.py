@@ -214,9 +214,9 @@ def ours(name: str) -> dict[str, float]:
         batches = training_batches(
             FeatureSource(FeatureTable(Path(folder) / "features.npy"), items, labels), BATCH, seed=0
         )
-        optimizer = Adam().build(1000, CLIPS // BATCH)
-        graphs, state = create(MODELS[name]().build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), optimizer)
-        step = make_train_step(StepSetup(Experiment(), frontend, graphs, optimizer))
+        network, per_epoch = MODELS[name]().build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), CLIPS // BATCH
+        graphs, state = create(network, Adam().build(1000, per_epoch))
+        step = make_train_step(StepSetup(Experiment(), frontend, graphs, Adam(), per_epoch))
 
         def steps(count: int) -> None:
             nonlocal state

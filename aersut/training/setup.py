@@ -1,22 +1,23 @@
 """The setup of a training: all that a run needs before its first step."""
 
-import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import numpy as np
-import optax
 from flax import nnx
 
 from aersut.config import Experiment
+from aersut.contracts import Model, Optimizer
 from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSource, training_batches
 from aersut.errors import UserError
-from aersut.run import Prepared, Run, build_network, make_frontend, prepare
+from aersut.memo import memoized
+from aersut.run import Prepared, Run, make_frontend, network_errors, prepare
 from aersut.training.devices import Devices
 from aersut.training.loss import class_weights
+from aersut.training.optimizers import with_numbers, without_numbers
 from aersut.training.packing import array_shape, with_sharding
 from aersut.training.state import Graphs, TrainState, divided, initial_state
 from aersut.training.step import StepSetup
@@ -24,6 +25,7 @@ from aersut.training.step import StepSetup
 if TYPE_CHECKING:
     import grain
 
+T = TypeVar("T")
 State = nnx.State[Any, Any]
 
 
@@ -36,20 +38,20 @@ class InitialNetwork:
 
     def __init__(self, experiment: Experiment, computed: bool = True) -> None:
         self._experiment = experiment
-        self._pool = ThreadPoolExecutor(1)
-        self._traced = self._pool.submit(self._trace)
-        self._values = self._pool.submit(self._compute) if computed else None
-        self._pool.shutdown(wait=False)
+        pool = ThreadPoolExecutor(1)
+        self._traced = pool.submit(self._trace)
+        self._values = pool.submit(self._compute) if computed else None
+        pool.shutdown(wait=False)
 
     @property
     def graphs(self) -> Graphs:
         """The static definitions of the network."""
-        return self._traced.result()[0]
+        return self._traced.result().graphs
 
     @property
     def shapes(self) -> tuple[State, State]:
         """Shapes of the parameters and of the other state, which are known before the values are."""
-        return self._traced.result()[2]
+        return self._traced.result().shapes
 
     @property
     def values(self) -> tuple[State, State]:
@@ -60,20 +62,48 @@ class InitialNetwork:
         """
         return self._compute() if self._values is None else self._values.result()
 
-    def _trace(self) -> tuple[Graphs, Callable[[], tuple[State, State]], tuple[State, State]]:
-        graphs: list[Graphs] = []
-
-        def initialize() -> tuple[State, State]:
-            found, *states = divided(build_network(self._experiment, make_frontend(self._experiment)))
-            graphs.append(found)
-            return states[0], states[1]
-
-        compiled = jax.jit(initialize)
-        shapes: tuple[State, State] = compiled.eval_shape()  # type: ignore[no-untyped-call]
-        return graphs[0], compiled, shapes
+    def _trace(self) -> "_Initialization":
+        experiment, frontend = self._experiment, make_frontend(self._experiment)
+        with network_errors(experiment):
+            return _initialization(experiment.model, frontend.shape, frontend.classes)
 
     def _compute(self) -> tuple[State, State]:
-        return self._traced.result()[1]()
+        return self._traced.result().compiled(jax.random.key(self._experiment.seed))
+
+
+@dataclass(frozen=True)
+class _Initialization:
+    """A traced network: its definitions, its jitted initialization by a random key, and the shapes of its states."""
+
+    graphs: Graphs
+    compiled: Callable[[jax.Array], tuple[State, State]]
+    shapes: tuple[State, State]
+
+
+@memoized
+def _initialization(model: Model, shape: tuple[int, int], classes: int) -> _Initialization:
+    """One compilation for all seeds, cached for later processes, instead of one per initializer."""
+    graphs: list[Graphs] = []
+
+    def initialize(key: jax.Array) -> tuple[State, State]:
+        found, params, rest = divided(model.build(*shape, classes, nnx.Rngs(key)))
+        graphs.append(found)
+        return params, rest
+
+    compiled = jax.jit(initialize)
+    shapes: tuple[State, State] = compiled.eval_shape(jax.random.key(0))  # type: ignore[no-untyped-call]
+    return _Initialization(graphs[0], compiled, shapes)
+
+
+@memoized
+def _initial_state(optimizer: Optimizer, steps: int, steps_per_epoch: int, averaged: bool) -> Any:
+    """One compilation of the state of step 0 for all values of the optimizer's traced numbers."""
+
+    def initialize(params: State, rest: State, numbers: dict[str, jax.Array]) -> TrainState:
+        transformation = with_numbers(optimizer, numbers).build(steps, steps_per_epoch)
+        return initial_state(params, rest, transformation, averaged)
+
+    return jax.jit(initialize)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,35 +113,32 @@ class TrainingSetup(StepSetup):
     Attributes:
         prepared: the data, split, as features.
         devices: over which batches are sharded.
-        steps: per epoch.
         network: with its initial weights.
     """
 
     prepared: Prepared
     devices: Devices
-    steps: int
     network: InitialNetwork
 
-    @functools.cached_property
-    def _initialize(self) -> Any:
-        averaged = self.experiment.ema > 0
-        return jax.jit(functools.partial(initial_state, optimizer=self.optimizer, averaged=averaged))
+    def replicate(self, tree: T) -> T:
+        return self.devices.replicate(tree)
 
-    def state_shapes(self, committed: bool) -> TrainState:
-        """Shapes and dtypes of the train state, which are known before its initial values are.
+    def _initialize(self) -> tuple[Any, dict[str, jax.Array]]:
+        optimizer, numbers = without_numbers(self.optimizer)
+        experiment = self.experiment
+        return _initial_state(optimizer, self.steps * experiment.epochs, self.steps, experiment.ema > 0), numbers
 
-        Args:
-            committed: with the sharding of a restored state.
-        """
-        shapes: TrainState = self._initialize.eval_shape(*self.network.shapes)
-        if not committed:
-            return shapes
+    def state_shapes(self) -> TrainState:
+        """Shapes, dtypes and sharding of the train state, which are known before its initial values are."""
+        initialize, numbers = self._initialize()
+        shapes: TrainState = initialize.eval_shape(*self.network.shapes, numbers)
         sharding = self.devices.replicated or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         return with_sharding(shapes, sharding)
 
     def initial_state(self) -> TrainState:
         """The train state of step 0, on all devices."""
-        return self.devices.replicate(self._initialize(*self.network.values))
+        initialize, numbers = self._initialize()
+        return self.replicate(initialize(*self.network.values, numbers))
 
     def batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes and dtypes of a batch."""
@@ -135,9 +162,7 @@ class TrainingSetup(StepSetup):
         return training_batches(source, experiment.batch_size, experiment.seed, balanced=balanced, shard=shard)
 
 
-def set_up(
-    run: Run, optimizer: optax.GradientTransformation | None = None, network: InitialNetwork | None = None
-) -> TrainingSetup:
+def set_up(run: Run, optimizer: Optimizer | None = None, network: InitialNetwork | None = None) -> TrainingSetup:
     """Prepare the data of a run, and initialize its network beside it.
 
     Args:
@@ -158,15 +183,12 @@ def set_up(
             "set; make it smaller."
         )
     devices = Devices(experiment.batch_size)
-    if optimizer is None:
-        optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
     weights = None
     if experiment.loss.class_weights:
         weights = class_weights(prepared.labels[examples[:, 0]], prepared.frontend.classes)
     return TrainingSetup(
-        *(experiment, prepared.frontend, network.graphs, optimizer, weights),
+        *(experiment, prepared.frontend, network.graphs, optimizer or experiment.optimizer, steps, weights),
         prepared=prepared,
         devices=devices,
-        steps=steps,
         network=network,
     )

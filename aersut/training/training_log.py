@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from aersut.config import digest, to_tree
 from aersut.data.collection import collection_lines
 from aersut.run import Prepared, Run, split_summary
 from aersut.training import records
@@ -56,8 +57,8 @@ class TrainingLog:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def begin(self, prepared: Prepared) -> None:
-        """Print a summary of the data, and record the environment."""
+    def begin(self, prepared: Prepared, teacher: Run | None = None) -> None:
+        """Print a summary of the data; record the environment and the teacher of this session."""
         if not self._writes:
             return
         for line in collection_lines(prepared.collection):
@@ -68,7 +69,10 @@ class TrainingLog:
         if self._done:
             self.note(f"resuming after epoch {self._done} of {self._run.experiment.epochs}")
         seed = self._run.experiment.seed
-        records.append(self._run.sessions, {"after_epoch": self._done, "seed": seed, **environment()})
+        session = {"after_epoch": self._done, "seed": seed, **environment()}
+        if teacher is not None:
+            session["teacher"] = {"folder": str(teacher.folder), "digest": digest(to_tree(teacher.experiment))}
+        records.append(self._run.sessions, session)
 
     def step(self, loss: float, accuracy: float) -> None:
         """Show a finished step."""

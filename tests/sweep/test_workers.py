@@ -14,9 +14,9 @@ from optuna.trial import TrialState
 
 from aersut.sweep import study
 from aersut.sweep import trial as trials
-from aersut.sweep.worker import divide_cores
 from aersut.training import records
 from aersut.training.loop import train
+from aersut.workers import divide_cores
 
 ROOT = Path(__file__).parents[2]
 SMALL = (

@@ -1,17 +1,21 @@
 """Step and validation are compiled once, in a thread, while the main thread prepares the first step."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import jax
 import pytest
 
+from aersut.errors import UserError
 from aersut.experiment import load_experiment
 from aersut.run import start
 from aersut.training.loop import train
 
 TINY = str(Path(__file__).parents[1] / "tiny.py")
-AUGMENTED = {"augmented_copies": "0", "augment": "noise", "ema": "0.9", "optimizer": "adamw"}
+# widths that no other test has, since a process compiles a configuration once
+CACHED = {"model.dense": "17"}
+AUGMENTED = {"model.dense": "18", "augmented_copies": "0", "augment": "noise", "ema": "0.9", "optimizer": "adamw"}
 
 
 class StoppedError(Exception):
@@ -45,22 +49,24 @@ def compiled(caplog):
     jax.config.update("jax_log_compiles", before)
 
 
-@pytest.mark.parametrize("overrides", [{}, AUGMENTED], ids=["cached copies", "on the fly, with an average"])
+@pytest.mark.parametrize("overrides", [CACHED, AUGMENTED], ids=["cached copies", "on the fly, with an average"])
 def test_step_and_validation_are_compiled_once_before_the_first_step(overrides, tmp_path, compiled):
     run = start(load_experiment(TINY, overrides.items()), tmp_path / "run")
     for _ in ("new", "resumed"):
         with pytest.raises(StoppedError):
             train(run, stop)
-        threads = compiled()
-        for name in ("step", "forward"):
-            assert len(threads[name]) == 1
-            assert threads[name] != ["MainThread"]
+    threads = compiled()
+    for name in ("step", "forward"):
+        assert len(threads[name]) == 1
+        assert threads[name] != ["MainThread"]
 
 
 def test_a_resumed_training_does_not_initialize_the_network(tmp_path, compiled):
-    run = start(load_experiment(TINY), tmp_path / "run")
+    run = start(load_experiment(TINY, {"model.dense": "19"}.items()), tmp_path / "run")
     with pytest.raises(StoppedError):
         train(run, stop)
     assert "initialize" in compiled()
-    train(run)
+    other = replace(run, experiment=replace(run.experiment, model=replace(run.experiment.model, dense=20)))
+    with pytest.raises(UserError, match="another architecture"):
+        train(other)
     assert "initialize" not in compiled()
