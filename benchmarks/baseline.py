@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,22 @@ class Build:
         if done.returncode:
             sys.exit(f"{' '.join(self.command(*arguments))} failed:\n{done.stderr}")
         return done.stdout
+
+    def seconds(self, *arguments: str, cache: Path, folder: Path, compiled: Path | None = None) -> float:
+        """Run `launch.py` in a folder and return the seconds that it takes; exit with its error if it fails.
+
+        Args:
+            compiled: folder of compiled functions; by default under `cache`.
+        """
+        environment = self.environment(cache)
+        if compiled is not None:
+            environment["JAX_COMPILATION_CACHE_DIR"] = str(compiled)
+        begin = time.perf_counter()
+        command = self.command(*arguments)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        return time.perf_counter() - begin
 
 
 NOW = Build(ROOT, sys.executable)
