@@ -17,9 +17,9 @@ from aersut.errors import UserError
 from aersut.paths import cache_dir
 
 HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
-GARBAGE = 50_000
+GARBAGE = 10_000
 """New objects after which Python collects garbage; its default, 700, takes a tenth of the time until the first epoch,
-most of it for the objects of the imports, which stay."""
+most of it for the objects of the imports, which stay. With 50,000, a training on 100,000 clips takes 30 MB more."""
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("mode", "all", list(COMMANDS), "Which step to run.")
 flags.DEFINE_bool("list", False, "Print the experiments and the plugins.")
