@@ -1,6 +1,7 @@
 """The command line: modes, flags and exit statuses (0 success, 2 a user's mistake, 130 interrupted)."""
 
 import errno
+import gc
 import os
 import platform
 import sys
@@ -16,6 +17,9 @@ from aersut.errors import UserError
 from aersut.paths import cache_dir
 
 HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
+GARBAGE = 10_000
+"""New objects after which Python collects garbage; its default, 700, takes a tenth of the time until the first epoch,
+most of it for the objects of the imports, which stay. With 50,000, a training on 100,000 clips takes 30 MB more."""
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("mode", "all", list(COMMANDS), "Which step to run.")
 flags.DEFINE_bool("list", False, "Print the experiments and the plugins.")
@@ -23,6 +27,7 @@ flags.DEFINE_bool("list", False, "Print the experiments and the plugins.")
 
 def main() -> None:
     """The program, as `launch.py` and as the console script `aersut`."""
+    gc.set_threshold(GARBAGE)
     app.run(_run, flags_parser=_parse)
 
 

@@ -163,10 +163,10 @@ class Experiment:
         scaling: standardization: "standard" transforms each channel to mean 0 and standard deviation 1 over the
             training set; "utterance" does so over each clip (which needs the whole clip, and removes level
             differences); "none" omits it.
-        teacher: for knowledge distillation: a model that is trained first, with the same configuration, in the run's
-            folder `teacher/`. The student `model` then learns the teacher's soft targets for each augmented example
-            instead of labels (Hinton et al. 2015), and `loss` applies to the teacher. The teacher is not exported and
-            may have any size. None trains on labels.
+        teacher: for knowledge distillation: a model that is trained first, with the same configuration, in a run of its
+            own under `runs/`, which students share. The student `model` then learns the teacher's soft targets for each
+            augmented example instead of labels (Hinton et al. 2015), and `loss` applies to the teacher. The teacher is
+            not exported with its student and may have any size. None trains on labels.
         precision: data type of matrix products and activations in the training step. Weights, losses, soft targets and
             everything after training are float32. "bfloat16" is for accelerators that are faster with it.
         ema: decay of an exponential moving average of the weights, which is evaluated and exported (typically 0.999); 0

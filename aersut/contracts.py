@@ -234,7 +234,15 @@ class Model(Plugin):
 
 
 class Optimizer(Plugin):
-    """The configuration of an optimizer and its learning-rate schedule."""
+    """The configuration of an optimizer and its learning-rate schedule.
+
+    Attributes:
+        traced: names of numeric fields for which `build` may find a traced scalar (f32[]) in place of a number, and
+            which it therefore neither compares nor converts. One compiled training step then serves all their values,
+            which a sweep uses. Every other value is compiled into the step of its own.
+    """
+
+    traced: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:

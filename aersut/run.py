@@ -1,6 +1,8 @@
 """A run: its folder, its experiment, and its data, which training, evaluation and export share."""
 
+import contextlib
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from flax import nnx
 from jaxtyping import Float, Int
 
 from aersut.config import Experiment, checked, differences, digest, to_tree
+from aersut.contracts import Model
 from aersut.data.collection import Collection, collect
 from aersut.data.feature_table import FeatureTable
 from aersut.data.protocols import SPLITS
@@ -19,6 +22,7 @@ from aersut.errors import UserError
 from aersut.experiment import load_experiment
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
+from aersut.memo import memoized
 from aersut.models.network import Network
 from aersut.paths import write_json
 from aersut.registry import MODELS
@@ -57,18 +61,27 @@ class Run:
         return any(corpus.synthetic for corpus in self.experiment.data.corpora)
 
 
+RUNS = Path("runs")
+"""The parent of run folders, in the working directory."""
+
+
+def default_folder(experiment: Experiment) -> Path:
+    """The run folder of an experiment: runs/NAME/DIGEST, with the digest of its configuration."""
+    return RUNS / experiment.name / digest(to_tree(experiment))
+
+
 def start(experiment: Experiment, folder: Path | None = None) -> Run:
     """Return the run of an experiment; create its folder if it is new.
 
     Args:
-        folder: of the run; by default runs/NAME/DIGEST, with the digest of the experiment's configuration.
+        folder: of the run; by default `default_folder`.
 
     Raises:
         UserError: the folder contains the run of another experiment, or other files.
     """
     experiment = checked(experiment)
     tree = to_tree(experiment)
-    run = Run(folder or Path("runs") / experiment.name / digest(tree), experiment)
+    run = Run(folder or default_folder(experiment), experiment)
     if run.config.exists():
         changed = differences(to_tree(open_run(run.folder).experiment), tree)
         if changed:
@@ -144,15 +157,29 @@ def make_frontend(experiment: Experiment) -> Frontend:
 
 def build_network(experiment: Experiment, frontend: Frontend) -> Network:
     """The network of an experiment with its initial weights."""
+    initialize = _compiled_initialization(experiment.model, frontend.shape, frontend.classes)
+    with network_errors(experiment):
+        return initialize(jax.random.key(experiment.seed))
 
-    def build() -> Network:
-        rngs = nnx.Rngs(jax.random.key(experiment.seed))
-        return experiment.model.build(*frontend.shape, frontend.classes, rngs)
 
+@contextlib.contextmanager
+def network_errors(experiment: Experiment) -> Iterator[None]:
+    """Raise `UserError` with the name of the model for a `ValueError` of its `build`."""
     try:
-        return nnx.jit(build)()  # one compilation, cached for later processes, instead of one per initializer
+        yield
     except ValueError as error:
         raise UserError(f"experiment.model '{MODELS.name_of(experiment.model)}': {error}") from None
+
+
+@memoized
+def _compiled_initialization(model: Model, shape: tuple[int, int], classes: int) -> Callable[[jax.Array], Network]:
+    """One compilation for all seeds, cached for later processes, instead of one per initializer."""
+
+    def build(key: jax.Array) -> Network:
+        return model.build(*shape, classes, nnx.Rngs(key))
+
+    compiled: Callable[[jax.Array], Network] = nnx.jit(build)
+    return compiled
 
 
 def prepare(run: Run) -> Prepared:
@@ -179,16 +206,24 @@ def split_summary(prepared: Prepared) -> str:
     return f"protocol {prepared.split.protocol}: {counts} examples; features: {frames} frames × {channels} channels"
 
 
+def same_split(one: Run, other: Run) -> bool:
+    """Whether two runs have the same recordings in the same sets, by their `split.json`."""
+    records = [read_split(run.split) for run in (one, other)]
+    return None not in records and len({frozenset(_clip_counts(table).items()) for table in records if table}) == 1
+
+
+def _clip_counts(records: dict[str, Any]) -> Counter[tuple[str | None, ...]]:
+    """The number of clips of each content, emotion and assignment."""
+    return Counter((clip["content"], clip["emotion"], *clip["splits"]) for clip in records["clips"])
+
+
 def _check_unchanged(run: Run, records: dict[str, Any]) -> None:
     if not run.split.exists():
         write_json(run.split, records)
         return
     if (before := read_split(run.split)) is None:
         raise UserError(f"{run.split} is damaged. Restore it, or start another run with another --workdir.")
-    known, now = (
-        Counter((clip["content"], clip["emotion"], *clip["splits"]) for clip in table["clips"])
-        for table in (before, records)
-    )
+    known, now = map(_clip_counts, (before, records))
     if known != now:
         raise UserError(
             f"the data has changed since run {run.folder} was started: {(known - now).total()} clips are missing, or "

@@ -117,9 +117,8 @@ def training_step() -> Callable[[], float]:
 
     frontend = the_frontend()
     network = TCResNet(filters=(32, 32, 48), kernels=(5, 5, 5), dropout=0.2).build(*frontend.shape, 8, nnx.Rngs(0))
-    optimizer = AdamW().build(1000, 100)
-    graphs, state = create(network, optimizer)
-    step = make_train_step(StepSetup(Experiment(), frontend, graphs, optimizer))
+    graphs, state = create(network, AdamW().build(1000, 100))
+    step = make_train_step(StepSetup(Experiment(), frontend, graphs, AdamW(), 100))
     values = np.random.default_rng(0).standard_normal((BATCH, *frontend.shape)).astype(np.float32)
     batch = {"features": values, "label": np.arange(BATCH, dtype=np.int32) % 8}
 

@@ -1,6 +1,7 @@
 """Speed and memory of the data pipeline: from audio files to training batches.
 
-    python benchmarks/data.py --speech FOLDER [--repeats 3] [--untouched] [--json]
+    python benchmarks/data.py --speech FOLDER [--repeats 3] [--untouched] [--json] [--baseline REVISION]
+        [--parts store,feeding,memory,training]
 
 Medians of alternating repetitions of AERSUT and of a baseline:
 
@@ -11,7 +12,9 @@ Medians of alternating repetitions of AERSUT and of a baseline:
 - Feeding batches of 32 cached features (130 × 13). Baseline: grain's standard pipeline, example by example, over the
   same array in memory.
 
-Then the memory growth in one epoch over 100,000 generated clips of this size (676 MB), in its own process.
+Then the memory growth in one epoch over 100,000 generated clips of this size (676 MB), in its own process, and the peak
+memory of launch.py in a training of one epoch on 100,000 files of a manifest (training_peak_mb; with --baseline, also
+that of an earlier revision).
 """
 
 import argparse
@@ -26,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from baseline import Build, both_builds, with_ratios
 from common import alternate
 
 if TYPE_CHECKING:
@@ -40,6 +44,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--untouched", action="store_true", help="decode in memory that was not touched before")
     parser.add_argument("--json", action="store_true", help="print one JSON object, metric → number")
+    parser.add_argument("--baseline", help="an earlier revision, for training_peak_mb")
+    parser.add_argument("--parts", default="store,feeding,memory,training", help="what to measure")
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--decode", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -51,12 +57,18 @@ def main() -> None:
     if arguments.memory_of:
         print(memory_of_an_epoch(arguments.memory_of))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        results = {
-            **audio_store(arguments.speech, Path(folder), arguments.repeats, ["--untouched"] * arguments.untouched),
-            **feeding(arguments.repeats, Path(folder)),
-        }
-        results["memory_growth_mb"] = memory(Path(folder), arguments.speech)
+    parts = arguments.parts.split(",")
+    results: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if "store" in parts:
+            results |= audio_store(arguments.speech, folder, arguments.repeats, ["--untouched"] * arguments.untouched)
+        if "feeding" in parts:
+            results |= feeding(arguments.repeats, folder)
+        if "memory" in parts:
+            results["memory_growth_mb"] = memory(folder, arguments.speech)
+        if "training" in parts:
+            results |= training_peak(folder, both_builds(arguments.baseline))
     if arguments.json:
         print(json.dumps(results))
         return
@@ -173,6 +185,33 @@ def memory_of_an_epoch(path: Path) -> float:
         next(iterator)
         most = max(most, resident())
     return most - begin
+
+
+def training_peak(folder: Path, builds: dict[str, Build]) -> dict[str, float]:
+    """Peak memory of launch.py, in MB, in a training of one epoch on 100,000 clips of 50 ms, decoding included."""
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    emotions = ("neutral", "happy", "sad", "angry")
+    rows = ["path,emotion,speaker"]
+    for clip in range(CLIPS):
+        subfolder = folder / "input" / f"{clip // 1000}"
+        subfolder.mkdir(parents=True, exist_ok=True)
+        soundfile.write(subfolder / f"{clip}.wav", rng.integers(-9999, 9999, 800, np.int16), 16_000)
+        rows.append(f"{clip // 1000}/{clip}.wav,{emotions[clip % 4]},s{clip // 1000}")
+    (folder / "input" / "manifest.csv").write_text("\n".join(rows))
+    arguments = [
+        *("--mode=train", "--experiment=quickstart", "--experiment.epochs=1", "--experiment.data.corpora=manifest"),
+        *(f"--experiment.data.root={folder / 'input'}", "--experiment.data.protocol=speaker"),
+        *(f"--experiment.data.emotions={','.join(emotions)}", "--experiment.data.trim_db=none"),
+        *("--experiment.framing.seconds=0.5", "--experiment.augment=", "--experiment.augmented_copies=0"),
+        *("--experiment.batch_size=512",),
+    ]
+    peaks = {}
+    for name, build in builds.items():
+        command = [*arguments, f"--workdir={folder / f'run{name}'}"]
+        peaks[f"training_peak{name}_mb"] = build.peak_memory(*command, cache=folder / f"cache{name}")
+    return with_ratios(peaks)
 
 
 def our_batches(path: Path, examples: np.ndarray, labels: np.ndarray) -> "grain.DatasetIterator":

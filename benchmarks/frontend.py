@@ -174,9 +174,8 @@ def on_the_fly(clips: np.ndarray, repeats: int) -> dict[str, float]:
     from aersut.training.step import StepSetup, make_train_step
 
     frontend = Frontend(Framing(), (MFCC(pre_emphasis=0.97),), papers(), classes=8)
-    optimizer = Adam().build(1000, 100)
-    graphs, state = create(CNN().build(*frontend.shape, 8, nnx.Rngs(0)), optimizer)
-    step = make_train_step(StepSetup(Experiment(), frontend, graphs, optimizer))
+    graphs, state = create(CNN().build(*frontend.shape, 8, nnx.Rngs(0)), Adam().build(1000, 100))
+    step = make_train_step(StepSetup(Experiment(), frontend, graphs, Adam(), 100))
     label = np.arange(32, dtype=np.int32) % 8
     audio = {"audio": np.stack([to_int16(clip) for clip in clips[:32]]), "label": label}
     cached = {"features": np.asarray(frontend.transformed(jnp.asarray(clips[:32]))[1]), "label": label}

@@ -25,6 +25,7 @@ from aersut.export.bundle import export
 from aersut.models.cost import cost
 from aersut.run import Run, make_frontend, open_run
 from aersut.training import records
+from aersut.training.distillation import recorded_teacher
 
 ROWS = Path(__file__).parents[1] / "docs" / "recipes.csv"
 EXPERIMENTS = "tiny_ravdess,micro_ravdess"
@@ -78,7 +79,8 @@ def minutes(run: Run) -> float:
     clips = (read_split(run.split) or {"clips": []})["clips"]
     items = sum(name == "train" for clip in clips for name in clip["splits"])
     own = sum(items / epoch["clips_per_second"] for epoch in records.read_records(run.records)) / 60
-    return own + (minutes(open_run(run.teacher)) if run.experiment.teacher else 0.0)
+    teacher = recorded_teacher(run)
+    return own + (minutes(open_run(teacher)) if teacher else 0.0)
 
 
 def table(found: list[dict[str, str]]) -> str:

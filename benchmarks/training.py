@@ -1,6 +1,7 @@
 """Training and prediction speed of the paper's networks, against Keras on TensorFlow and PyTorch (where installed).
 
-    python benchmarks/training.py [--repeats 3] [--json] [--speech FOLDER --peer SCRIPT]
+    python benchmarks/training.py [--repeats 3] [--json] [--baseline REVISION] [--speech FOLDER --peer SCRIPT]
+        [--parts networks,first_step,saving,whole_job]
 
 The same architectures, batch 32, 13 × 130 generated features of 2,048 clips, Adam, the same cores. Each measurement is
 a process of its own, of AERSUT and peers in turn; medians are printed. Training includes data loading: AERSUT's grain
@@ -11,6 +12,8 @@ rest. first_step_s is the time from the start of launch.py to the first epoch's 
 validation, without a compilation cache; first_step_cached_s is the same with one. saving_fraction is the fraction of
 the training time in which training waits for checkpoints. whole_job_* is the time from the audio files of --speech
 (RAVDESS) to an evaluated model, 40 epochs with 2 augmented copies, against a script with librosa and Keras.
+
+With --baseline, an earlier revision of AERSUT runs in turn: *_baseline_*, and *_ratio, now / baseline.
 """
 
 import argparse
@@ -29,11 +32,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from baseline import Build, both_builds, with_ratios
+from common import require_peers
 
 if TYPE_CHECKING:
     from aersut.training.state import Graphs, TrainState
 
-ROOT = Path(__file__).parents[1]
 CLIPS, FRAMES, CHANNELS, CLASSES, BATCH = 2_048, 130, 13, 8, 32
 BLOCKS = ((256, 5), (128, 3), (64, 3))
 
@@ -44,21 +48,29 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object, metric name → number")
     parser.add_argument("--speech", type=Path, help="a data root with RAVDESS, for saving_fraction and whole_job_*")
     parser.add_argument("--peer", type=Path, help="a peer: SCRIPT FOLDER --model cnn --epochs 40 does the whole job")
+    parser.add_argument("--baseline", help="an earlier revision, for first_step and whole_job")
+    parser.add_argument("--parts", default="networks,first_step,saving,whole_job", help="what to measure")
     parser.add_argument("--run", nargs=2, metavar=("WAY", "MODEL"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         way, model = arguments.run
         print(json.dumps({"ours": ours, "keras": keras, "torch": torch, "saving": saving_time}[way](model)))
         return
+    parts = arguments.parts.split(",")
+    builds = both_builds(arguments.baseline)
     ways = ["ours", "keras", *(["torch"] if importlib.util.find_spec("torch") else [])]
     metrics: dict[str, float] = {}
-    for model in ("cnn", "cnn_lstm"):
-        metrics |= measured(model, ways, arguments.repeats)
-    metrics |= first_step()
-    if arguments.speech:
+    if "networks" in parts:
+        require_peers("keras")
+        for model in ("cnn", "cnn_lstm"):
+            metrics |= measured(model, ways, arguments.repeats)
+    if "first_step" in parts:
+        metrics |= first_step(builds, arguments.repeats)
+    if "saving" in parts and arguments.speech:
         metrics["saving_fraction"] = saving(arguments.speech)
-    if arguments.speech and arguments.peer:
-        metrics |= whole_job(arguments.speech, arguments.peer)
+    if "whole_job" in parts and arguments.speech and arguments.peer:
+        require_peers("keras", "librosa")
+        metrics |= whole_job(builds, arguments.speech, arguments.peer, arguments.repeats)
     if arguments.json:
         print(json.dumps(metrics))
         return
@@ -96,36 +108,31 @@ def child(way: str, model: str, **environment: str) -> dict[str, float]:
     return dict(json.loads(ran.stdout.splitlines()[-1]))
 
 
-def launch(*arguments: str, cache: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(ROOT / "launch.py"), *arguments]
-    return subprocess.Popen(command, env={**os.environ, "AERSUT_CACHE": cache}, stdout=subprocess.PIPE, text=True)
+def first_step(builds: dict[str, Build], repeats: int) -> dict[str, float]:
+    """Seconds from the start of launch.py to the line of the first epoch, of each build in turn."""
+    arguments = [
+        *("--mode=train", "--experiment=cnn_combined", "--experiment.data.corpora=synthetic", "--experiment.epochs=1"),
+        *("--experiment.data.corpora.0.speakers=10", "--experiment.data.corpora.0.repetitions=1"),
+        *("--experiment.augmented_copies=0", "--experiment.augment="),
+    ]
 
-
-def first_step() -> dict[str, float]:
-    def taken(number: int) -> float:
+    def taken(build: Build, run: Path, cache: Path) -> float:
         begin = time.perf_counter()
-        process = launch(*arguments, f"--workdir={folder}/{number}", cache=f"{folder}/cache")
-        assert process.stdout is not None
-        line = next(line for line in process.stdout if line.startswith("epoch 1/"))
-        seconds = time.perf_counter() - begin
-        process.communicate()
-        assert line
-        return seconds
+        with build.start(*arguments, f"--workdir={run}", cache=cache) as process:
+            assert process.stdout is not None
+            next(line for line in process.stdout if line.startswith("epoch 1/"))
+            return time.perf_counter() - begin
 
+    times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        arguments = [
-            *(
-                "--experiment=cnn_combined",
-                "--mode=train",
-                "--experiment.data.corpora=synthetic",
-                "--experiment.epochs=1",
-            ),
-            *("--experiment.data.corpora.0.speakers=10", "--experiment.data.corpora.0.repetitions=1"),
-            *("--experiment.augmented_copies=0", "--experiment.augment="),
-        ]
-        taken(0)  # decodes the clips and computes their features
-        shutil.rmtree(f"{folder}/cache/jax")
-        return {"first_step_s": taken(1), "first_step_cached_s": taken(2)}
+        for number in range(repeats + 1):
+            for name, build in builds.items():
+                cache, run = Path(folder) / name, Path(folder) / f"{name}-{number}"
+                # the first round decodes the clips and computes their features
+                shutil.rmtree(cache / "jax", ignore_errors=True)
+                for kind in ("first_step", "first_step_cached"):
+                    times.setdefault(f"{kind}{name}_s", []).append(taken(build, Path(f"{run}-{kind}"), cache))
+    return with_ratios({name: statistics.median(values[1:]) for name, values in times.items()})
 
 
 def saving(speech: Path) -> float:
@@ -133,32 +140,31 @@ def saving(speech: Path) -> float:
         return child("saving", str(speech), AERSUT_CACHE=folder)["fraction"]
 
 
-def whole_job(speech: Path, peer: Path) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
+def whole_job(builds: dict[str, Build], speech: Path, peer: Path, repeats: int) -> dict[str, float]:
+    """Seconds from the audio files to an evaluated model, of each build and of the peer in turn, and their memory."""
+    arguments = [
+        *("--experiment=cnn_combined", f"--experiment.data.root={speech}", "--experiment.data.corpora=ravdess"),
+        "--experiment.epochs=40",
+    ]
+    times: dict[str, list[float]] = {}
+    peaks: dict[str, list[float]] = {}
+    for _ in range(repeats):
+        for name, build in builds.items():
+            with tempfile.TemporaryDirectory() as folder:
+                begin = time.perf_counter()
+                for mode in ("train", "evaluate"):
+                    command = [*arguments, f"--mode={mode}", f"--workdir={folder}/run"]
+                    peaks.setdefault(f"peak_memory{name}_mb", []).append(
+                        build.peak_memory(*command, cache=Path(folder))
+                    )
+                times.setdefault(f"whole_job{name}_s", []).append(time.perf_counter() - begin)
         begin = time.perf_counter()
-        arguments = [
-            *("--experiment=cnn_combined", f"--experiment.data.root={speech}", "--experiment.data.corpora=ravdess"),
-            *("--experiment.epochs=40", f"--workdir={folder}/run"),
-        ]
-        peaks = []
-        for mode in ("train", "evaluate"):
-            process = launch(*arguments, f"--mode={mode}", cache=f"{folder}/cache")
-            assert process.stdout is not None
-            process.stdout.read()
-            _, process.returncode, usage = os.wait4(process.pid, 0)
-            assert process.returncode == 0
-            peaks.append(usage.ru_maxrss / 1000)
-        ours = time.perf_counter() - begin
-    begin = time.perf_counter()
-    command = [sys.executable, str(peer), str(speech), "--model", "cnn", "--protocol", "speaker", "--epochs", "40"]
-    subprocess.run(command, check=True, capture_output=True)
-    theirs = time.perf_counter() - begin
-    return {
-        "whole_job_s": ours,
-        "whole_job_peer_s": theirs,
-        "whole_job_vs_peer": theirs / ours,
-        "peak_memory_mb": max(peaks),
-    }
+        command = [sys.executable, str(peer), str(speech), "--model", "cnn", "--protocol", "speaker", "--epochs", "40"]
+        subprocess.run(command, check=True, capture_output=True)
+        times.setdefault("whole_job_peer_s", []).append(time.perf_counter() - begin)
+    metrics = {name: statistics.median(values) for name, values in times.items()}
+    metrics["whole_job_vs_peer"] = metrics["whole_job_peer_s"] / metrics["whole_job_s"]
+    return with_ratios(metrics | {name: max(values) for name, values in peaks.items()})
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -208,9 +214,9 @@ def ours(name: str) -> dict[str, float]:
         batches = training_batches(
             FeatureSource(FeatureTable(Path(folder) / "features.npy"), items, labels), BATCH, seed=0
         )
-        optimizer = Adam().build(1000, CLIPS // BATCH)
-        graphs, state = create(MODELS[name]().build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), optimizer)
-        step = make_train_step(StepSetup(Experiment(), frontend, graphs, optimizer))
+        network, per_epoch = MODELS[name]().build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), CLIPS // BATCH
+        graphs, state = create(network, Adam().build(1000, per_epoch))
+        step = make_train_step(StepSetup(Experiment(), frontend, graphs, Adam(), per_epoch))
 
         def steps(count: int) -> None:
             nonlocal state

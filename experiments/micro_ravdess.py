@@ -1,8 +1,8 @@
 """A small residual temporal network, 56 KB as int8, for RAVDESS on the smallest microcontrollers.
 
 Recipe: `aersut.presets.ravdess_recipe`, with knowledge distillation. The network has two residual blocks and attentive
-statistics pooling over frames. It is trained on the soft targets of the ensemble of `tiny_ravdess`, which the run
-trains first, in its folder `teacher/`.
+statistics pooling over frames. It is trained on the soft targets of the ensemble of `tiny_ravdess`: of a run of
+`tiny_ravdess` with the same data, fold and seed under `runs/`, or of a teacher that it trains there first.
 
 Expected: int8 UAR 0.617 ± 0.020 on unseen speakers (mean over the five folds; standard deviation over seeds 0, 1 and
 2); docs/recipes.csv lists each run.

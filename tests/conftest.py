@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import grain  # noqa: F401  (it defines flags, which flagsaver would delete if a test imported it first)
 import jax
 import opensmile  # noqa: F401  (before TensorFlow, as `EGeMAPS.check` does for users)
 import pytest

@@ -8,20 +8,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "program", "paths", "quiet", "tflite", "matrices", "contracts", "registry", "config", "experiment"),
-    *(
-        "corpora",
-        "data",
-        "stress",
-        "augment",
-        "features",
-        "models",
-        "metrics",
-        "run",
-        "training",
-        "presets",
-        "evaluation",
-    ),
+    *("errors", "program", "paths", "quiet", "memo", "workers", "tflite", "matrices"),
+    *("contracts", "registry", "config", "experiment"),
+    *("corpora", "data", "stress", "augment", "features", "models"),
+    *("metrics", "run", "training", "presets", "evaluation"),
     *("report", "serving", "export", "sweep", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)

@@ -197,6 +197,22 @@ def test_a_broken_promise_of_an_optimizer_is_reported(transform: Callable[[], An
         check_optimizer(_optimizer(transform))
 
 
+def test_a_traced_field_that_is_converted_is_reported() -> None:
+    @OPTIMIZERS.register("example")
+    @dataclass(frozen=True)
+    class Example(Optimizer):
+        """An optimizer."""
+
+        traced = ("learning_rate",)
+        learning_rate: float = 0.1
+
+        def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
+            return optax.sgd(float(self.learning_rate))
+
+    with pytest.raises(AssertionError, match="its traced fields may be arguments .*omit one that may not"):
+        check_optimizer(Example())
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

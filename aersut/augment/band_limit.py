@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.fft
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
@@ -43,6 +42,8 @@ class BandLimit(Augmenter):
         check_probability(self.probability)
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
+        import scipy.fft  # deferred: it takes longer to import than all augmenters and features
+
         chance, *draws = jax.random.split(key, 3)
         samples = len(example.values)
         size = scipy.fft.next_fast_len(samples + example.sample_rate // 10, real=True)  # no wrap-around

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import scipy.fft
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
@@ -37,6 +36,8 @@ class Reverb(Augmenter):
         check_probability(self.probability)
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
+        import scipy.fft  # deferred: it takes longer to import than all augmenters and features
+
         chance, time, ratio, noise = jax.random.split(key, 4)
         samples = len(example.values)
         length = min(samples, round(self.seconds[1] * example.sample_rate))

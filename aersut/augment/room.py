@@ -7,7 +7,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.fft
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
@@ -56,6 +55,8 @@ class Room(Augmenter):
         return folder_digest("room", self.folder)
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
+        import scipy.fft  # deferred: it takes longer to import than all augmenters and features
+
         chance, which, ratio = jax.random.split(key, 3)
         samples = len(example.values)
         responses, clarity = _responses(folder_files("room", self.folder), example.sample_rate)

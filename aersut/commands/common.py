@@ -19,6 +19,8 @@ flags.DEFINE_string(
 flags.DEFINE_string("workdir", None, "Run folder; default: runs/EXPERIMENT/DIGEST_OF_THE_CONFIGURATION.")
 flags.DEFINE_string("output", None, "The file to write.")
 flags.DEFINE_list("folds", None, "Folds of the protocol.")
+flags.DEFINE_list("seeds", None, "Seeds of the experiment.")
+flags.DEFINE_integer("workers", None, "Number of processes on this machine that train at once.", lower_bound=1)
 flags.DEFINE_string("model", None, "Exported .tflite file, or a run folder.")
 flags.DEFINE_bool("json", False, "Print JSON instead of a table.")
 
@@ -32,9 +34,28 @@ def selected_experiment(arguments: Arguments) -> "Experiment":
     return load_experiment(FLAGS.experiment, arguments.experiment)
 
 
+def integers(flag: str) -> tuple[int, ...]:
+    """The value of a flag such as --seeds=0,1,2; `UserError` for other values."""
+    values: list[str] = FLAGS[flag].value or []
+    try:
+        return tuple(int(text) for text in values)
+    except ValueError:
+        raise UserError(f"--{flag}={','.join(values)}: expected integers, such as 0,1,2.") from None
+
+
 def folders(default: str) -> list[Path]:
     """The folders of --workdir=A,B."""
     return [Path(folder.strip()) for folder in (FLAGS.workdir or default).split(",") if folder.strip()]
+
+
+def named_run(arguments: Arguments) -> "Run":
+    """The run that --experiment, its overrides and --workdir name, which may not exist yet."""
+    from aersut.run import Run, default_folder
+
+    if FLAGS.experiment is None:
+        return open_run(arguments)
+    experiment = selected_experiment(arguments)
+    return Run(Path(FLAGS.workdir) if FLAGS.workdir else default_folder(experiment), experiment)
 
 
 def open_run(arguments: Arguments) -> "Run":

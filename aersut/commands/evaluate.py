@@ -13,7 +13,9 @@
 {program} --mode=evaluate --workdir=RUN --stress --evaluate.noise=FOLDER --evaluate.impulse_responses=FOLDER
     The same, and with your recordings of noise and measured impulse responses.
 {program} --mode=evaluate --experiment=quickstart --folds=all
-    Cross-validation: train the missing folds of the protocol, and pool the predictions of all.
+    Cross-validation: train the missing folds of the protocol, one per CPU core at a time, and pool the predictions.
+{program} --mode=evaluate --experiment=quickstart --folds=all --seeds=0,1,2
+    The same with each seed, with mean and standard deviation over the seeds.
 """
 
 from dataclasses import MISSING, fields
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 from absl import flags
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS, open_run
+from aersut.commands.common import FLAGS, integers, named_run, open_run
 from aersut.errors import UserError
 
 if TYPE_CHECKING:
@@ -53,18 +55,13 @@ def _run(arguments: Arguments) -> None:
     if unknown := set(other) - set(SETTINGS):
         known = ", ".join(f"--evaluate.{name}" for name in SETTINGS)
         raise UserError(f"there is no --evaluate.{min(unknown)}; known: {known}.")
-    if FLAGS.folds:
-        if FLAGS.folds != ["all"]:
-            raise UserError("--mode=evaluate takes --folds=all only; choose one fold with --experiment.data.fold=N.")
+    if FLAGS.folds or FLAGS.seeds:
         if other or FLAGS.model or FLAGS.importance or FLAGS.stress:
-            raise UserError("--folds=all evaluates checkpoints on their own test sets; omit the other options.")
-        from aersut.evaluation.folds import evaluate_folds, folds_table
-        from aersut.report.evaluation_plots import draw_plots
-
-        pooled = evaluate_folds(open_run(arguments), draw_plots)
-        draw_plots(pooled)
-        print(folds_table(pooled))
+            raise UserError("--folds and --seeds evaluate checkpoints on their own test sets; omit the other options.")
+        _cross_validate(arguments)
         return
+    if FLAGS.workers:
+        raise UserError("--workers is the number of runs that train at once: add --folds=all or --seeds=0,1,2.")
     run = open_run(arguments)
     model = Path(FLAGS.model) if FLAGS.model else None
     options = EvaluationOptions(model, FLAGS.importance, _conditions(other))
@@ -76,6 +73,31 @@ def _run(arguments: Arguments) -> None:
     )
     plugins = None if corpora is None else tuple(CORPORA[name]() for name in corpora)
     draw_and_print(evaluate_on_corpora(run, roots, plugins, options))
+
+
+def _cross_validate(arguments: Arguments) -> None:
+    from aersut.evaluation.folds import cross_validate, folds_table, seeds_table
+    from aersut.report.evaluation_plots import draw_plots
+
+    run = named_run(arguments)
+    seeds = integers("seeds") if FLAGS.seeds else ()
+    folds: tuple[int, ...] | None = (run.experiment.data.fold,)
+    if FLAGS.folds:
+        folds = None if FLAGS.folds == ["all"] else integers("folds")
+    for flag, values in (("seeds", seeds), ("folds", folds or ())):
+        if len(set(values)) < len(values):
+            raise UserError(f"--{flag}={','.join(map(str, values))}: a value is given twice.")
+    validated = cross_validate(run, folds, seeds, FLAGS.workers, draw_plots)
+    for evaluation in validated.seeds.values():
+        draw_plots(evaluation)
+    if validated.result is None:
+        [evaluation] = validated.seeds.values()
+        print(folds_table(evaluation))
+        return
+    print(seeds_table(validated.result))
+    print(f"\nresults in {validated.folder}; those of each seed, with intervals and plots, in")
+    for evaluation in validated.seeds.values():
+        print(f"  {evaluation.folder}")
 
 
 def _conditions(settings: dict[str, str]) -> "tuple[Condition, ...]":
@@ -139,10 +161,12 @@ def draw_and_print(evaluation: "Evaluation") -> None:
 COMMAND = Command(
     _run,
     __doc__,
-    flags=("experiment", "workdir", "model", "importance", "stress", "folds"),
+    flags=("experiment", "workdir", "model", "importance", "stress", "folds", "seeds", "workers"),
     settings={"evaluate": "; ".join(f"{name}: {text}" for name, text in SETTINGS.items()) + "."},
     notes={
         "model": "Exported .tflite file to evaluate instead of the checkpoint.",
-        "folds": "all: train the missing folds, evaluate each, pool the predictions.",
+        "folds": "all, or 0,2: train the missing folds, evaluate each, pool the predictions.",
+        "seeds": "Do so with each of these seeds; print mean and standard deviation over them.",
+        "workers": "Number of these runs that train at once; default: one per CPU core, 1 on an accelerator.",
     },
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS, selected_experiment
+from aersut.commands.common import FLAGS, integers, selected_experiment
 from aersut.errors import UserError, require
 
 if TYPE_CHECKING:
@@ -24,11 +24,9 @@ FIELDS = ("trials", "seeds", "folds", "sampler", "pruner", "objectives")
 """The flags that stand for the fields of a sweep file."""
 flags.DEFINE_string("sweep", None, "A .py file with get_sweep(), or the name of one in experiments/sweeps.")
 flags.DEFINE_integer("trials", None, "Number of combinations to try; default: the whole grid, or 20.", lower_bound=1)
-flags.DEFINE_list("seeds", None, "Train each combination with each of these seeds; the mean is the objective.")
 flags.DEFINE_enum("sampler", None, ["grid", "random", "tpe"], "Default: grid for finitely many combinations, else tpe.")
 flags.DEFINE_enum("pruner", None, ["none", "median", "hyperband"], "Which trials stop early; default: none.")
 flags.DEFINE_list("objectives", None, "uar (default), or for a Pareto front uar,size or uar,arena of the int8 file.")
-flags.DEFINE_integer("workers", None, "Number of processes on this machine that train at once.", lower_bound=1)
 flags.DEFINE_float("timeout", None, "Seconds after which no new trial starts.", lower_bound=0)
 flags.DEFINE_string("storage", None, "postgresql://… of the database that workers on several machines share.")
 flags.DEFINE_string("study", None, "Name of the study; default: the experiment's name with a digest.")
@@ -75,12 +73,8 @@ def _plan(arguments: Arguments) -> "Plan":
 def _override_fields(sweep: "Sweep", space: dict[str, str]) -> "Sweep":
     """The sweep of a file, with the keys and flags of the command line in place of its own."""
     changes: dict[str, Any] = {name: FLAGS[name].value for name in FIELDS if FLAGS[name].value is not None}
-    for name in ("seeds", "folds"):
-        if name in changes:
-            try:
-                changes[name] = tuple(int(text) for text in changes[name])
-            except ValueError:
-                raise UserError(f"--{name}={','.join(changes[name])}: expected integers, such as 0,1,2.") from None
+    for name in {"seeds", "folds"} & changes.keys():
+        changes[name] = integers(name)
     if "objectives" in changes:
         changes["objectives"] = tuple(changes["objectives"])
     try:
@@ -124,6 +118,7 @@ COMMAND = Command(
     settings={"sweep": "Values to search for one key: LOW:HIGH, LOW:HIGH:log, LOW:HIGH:log:COUNT or a list A,B,C."},
     notes={
         "workdir": "Folder of the sweep; default: sweeps/STUDY.",
+        "seeds": "Train each combination with each of these seeds; the mean is the objective.",
         "folds": "Train each combination on each of these folds; the mean is the objective.",
     },
 )

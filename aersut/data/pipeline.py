@@ -2,14 +2,16 @@
 
 import functools
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import grain
 import numpy as np
 from jaxtyping import Int
 
 from aersut.data.collection import Collection
 from aersut.data.feature_table import FeatureTable
+
+if TYPE_CHECKING:
+    import grain
 
 Batch = dict[str, np.ndarray]
 
@@ -62,7 +64,7 @@ class AudioSource:
 
 def training_batches(
     source: ExampleSource, batch_size: int, seed: int, balanced: bool = False, shard: tuple[int, int] = (0, 1)
-) -> grain.DatasetIterator[Batch]:
+) -> "grain.DatasetIterator[Batch]":
     """An endless iterator of batches; each epoch has `len(labels) // batch_size` of them, in a new order.
 
     The remainder of an epoch is dropped, since a smaller batch would be compiled again. Checkpoints save the position
@@ -74,6 +76,8 @@ def training_batches(
         balanced: draw each class equally often, rare ones repeatedly.
         shard: (index, count) of this process; process `index` reads the index-th of `count` equal slices of each batch.
     """
+    import grain  # deferred: the network is compiled in a thread meanwhile
+
     index, count = shard
     size = batch_size // count
     own = slice(index * size, (index + 1) * size)

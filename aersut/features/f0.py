@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
-import scipy.fft
 from jaxtyping import Array, Float
 
 from aersut import matrices
@@ -61,6 +60,8 @@ class F0(Feature):
 
 def _differences(frames: Float[Array, "frames length"], longest: int) -> Float[Array, "frames longest"]:
     """Cumulative mean normalized difference function (equation 8) at lags 1 to `longest`."""
+    import scipy.fft  # deferred: it takes longer to import than all augmenters and features
+
     # zero padding: the lags up to `longest` equal those of the linear, not the circular, autocorrelation
     size = scipy.fft.next_fast_len(frames.shape[1] + longest, real=True)
     spectrum = jnp.fft.rfft(frames, size)

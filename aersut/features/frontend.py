@@ -3,6 +3,7 @@
 Training, evaluation and export use the same `Frontend`, so a second implementation cannot diverge from it.
 """
 
+import copy
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,12 +19,14 @@ from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.feature_table import FeatureTable
 from aersut.features.signal import Signal
 from aersut.features.stages import RowsSignal, base_features
+from aersut.memo import memoized
 from aersut.registry import AUGMENTERS, FEATURES
 
 T = TypeVar("T")
 BATCH = 64  # clips that are processed together
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Scaling:
     """Standardization of each channel: subtract the mean over the training set, divide by the standard deviation."""
@@ -78,6 +81,17 @@ class Frontend:
     def only(self, features: tuple[Feature, ...]) -> "Frontend":
         """Return the unscaled frontend of some of the features, or this frontend for all of them."""
         return self if features == self.features else replace(self, features=features, scaling=None)
+
+    @property
+    def unscaled(self) -> "Frontend":
+        """The frontend without its scaling; it is hashable, and compiled functions get the scaling as an argument."""
+        return self.with_scaling(None)
+
+    def with_scaling(self, scaling: Scaling | None) -> "Frontend":
+        """Return the frontend with other statistics of the training set, which may be traced."""
+        other = copy.copy(self)  # `replace` would check the features again
+        object.__setattr__(other, "scaling", scaling)
+        return other
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -182,14 +196,19 @@ class Frontend:
         A constant channel gets the standard deviation 1.
         """
         total, squares, count = np.zeros(self.channels), np.zeros(self.channels), 0
-        finish = jax.jit(self.finished) if self.bases != self.features else np.asarray
+        finish = _compiled_finish(self.unscaled) if self.bases != self.features else np.asarray
         for rows in batches(examples):
             values = np.asarray(finish(table.take(rows)), np.float64).reshape(-1, self.channels)
             total, squares, count = total + values.sum(0), squares + np.square(values).sum(0), count + len(values)
         mean = total / count
         deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
         deviation[deviation < 1e-6 * np.maximum(1, np.abs(mean))] = 1
-        return replace(self, scaling=Scaling(mean.astype(np.float32), deviation.astype(np.float32)))
+        return self.with_scaling(Scaling(mean.astype(np.float32), deviation.astype(np.float32)))
+
+
+@memoized
+def _compiled_finish(frontend: Frontend) -> Callable[..., Array]:
+    return jax.jit(frontend.finished)
 
 
 def quantized(samples: Float[Array, "*clips samples"]) -> Float[Array, "*clips samples"]:

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from aersut import run as runs
 from aersut.config import Experiment
+from aersut.contracts import Optimizer
 from aersut.errors import UserError
 from aersut.registry import OPTIMIZERS
 from aersut.training.optimizers import Scheduled
@@ -51,6 +52,16 @@ class RangeTest:
     steepest: float
 
 
+@dataclass(frozen=True)
+class _Rising(Optimizer):
+    """The rule of an optimizer under an exponentially rising learning rate."""
+
+    base: Scheduled
+
+    def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
+        return optax.chain(*self.base.clipped_rule(optax.exponential_decay(LOW, STEPS - 1, HIGH / LOW)))
+
+
 def range_test(experiment: Experiment) -> RangeTest:
     """Train for 300 steps, or until the loss diverges, while the learning rate rises exponentially from 1e-7 to 10.
 
@@ -65,10 +76,10 @@ def range_test(experiment: Experiment) -> RangeTest:
             f"optimizer '{OPTIMIZERS.name_of(optimizer)}' takes no schedule, which the range test needs: use an "
             "optimizer that derives from aersut.training.optimizers.Scheduled."
         )
-    rising = optax.chain(*optimizer.clipped_rule(optax.exponential_decay(LOW, STEPS - 1, HIGH / LOW)))
     with tempfile.TemporaryDirectory() as folder:
         run = runs.start(replace(experiment, teacher=None, ema=0.0), Path(folder) / "run")
-        setup, state = set_up(run, rising)
+        setup = set_up(run, _Rising(optimizer))
+        state = setup.initial_state()
         step = make_train_step(setup)
         losses: list[float] = []
         for batch in map(setup.devices.shard, setup.batches()):

@@ -1,12 +1,10 @@
 """One trial: the runs of one combination, each in an ordinary run folder; the objective is their mean."""
 
-import contextlib
 import shutil
 import statistics
 import time
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import filelock
@@ -24,6 +22,7 @@ from aersut.sweep.space import Range
 from aersut.sweep.study import EXCESS, sweep_trials
 from aersut.training import records
 from aersut.training.loop import train
+from aersut.workers import output_to
 
 SCORE = "validation_uar"
 
@@ -70,18 +69,18 @@ def run_trial(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[flo
             lock = filelock.FileLock(folder / ".lock")
             lock.acquire()  # a worker that wrongly counts as dead trains on until its next report
             lock.release()
-            with _redirect_output(log):
+            with output_to(log):
                 scores = [other["uar"] for other in results if "uar" in other]
                 result.update(_train_run(plan, trial, run, scores))
         trial.set_user_attr("runs", results)
-        with _redirect_output(log):
+        with output_to(log):
             sizes = [_export_size(runs.open_run(folders[0]), name) for name in plan.sweep.objectives if name != "uar"]
     except (optuna.TrialPruned, StorageInternalError, UpdateFinishedTrialError):
         raise
     except Exception as error:
         why = str(error)
         if not isinstance(error, UserError):
-            with _redirect_output(log):
+            with output_to(log):
                 traceback.print_exc()
             why = f"{type(error).__name__}: {error} (see {log})."
         trial.set_user_attr("error", why)
@@ -161,14 +160,6 @@ def _train_run(plan: Plan, trial: optuna.Trial, run: Run, scores: list[float]) -
     report()
     selected = records.selected(records.read_records(run.records), run.experiment.select)
     return {"uar": selected[SCORE], "epoch": selected["epoch"]}
-
-
-@contextlib.contextmanager
-def _redirect_output(log: Path) -> Iterator[None]:
-    """Append the block's output to a file, since the outputs of several trainings at once are unreadable."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
-        yield
 
 
 def _export_size(run: Run, objective: str) -> float:

@@ -6,9 +6,6 @@ command on another machine starts one more worker.
 
 import contextlib
 import dataclasses
-import multiprocessing
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -27,13 +24,13 @@ from aersut.sweep.plan import Plan
 from aersut.sweep.space import shorten
 from aersut.sweep.study import EXCESS, database_errors, open_study, requeue, sweep_trials
 from aersut.sweep.trial import TrialError, failure_reason, remove_checkpoints, run_trial, trial_overrides, trial_seconds
+from aersut.training.loop import frozen_objects
+from aersut.workers import divide_cores, usable_cores, use_cores, worker_processes
 
 DEFAULT_WORKERS = 1
 """Workers per machine: a small trial alone uses 1.5 of 2 cores (`benchmarks/sweep.py`); one worker is reproducible."""
 MAX_FAILURES = 3
 """A sweep stops after this many failed trials if no trial has succeeded."""
-SHUTDOWN_TIMEOUT = 5.0
-"""Seconds that interrupted workers have to re-queue their trials."""
 POLL = 1.0
 """Seconds between two checks of other workers' trials, while no trial is left to start."""
 
@@ -56,7 +53,7 @@ def run_sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry:
                     if trial.state == TrialState.FAIL:
                         requeue(study, trial)
         deadline = None if timeout is None else time.monotonic() + timeout
-        with _extra_workers(plan, workers - 1, timeout):
+        with _extra_workers(plan, workers - 1, timeout), frozen_objects():
             return _run_trials(plan, study, deadline)
 
 
@@ -135,52 +132,17 @@ def _stop_if_all_failed(trials: list[FrozenTrial]) -> None:
 
 @contextlib.contextmanager
 def _extra_workers(plan: Plan, count: int, timeout: float | None) -> Iterator[None]:
-    """Start `count` further worker processes, each on its own CPU cores.
-
-    They end by themselves, or with this process when it is interrupted.
-    """
+    """Start `count` further worker processes, and restrict this one to its own cores meanwhile."""
     # another process does not know the classes of a plugin file: it rebuilds the experiment from its tree
     bare = dataclasses.replace(plan, experiment=Experiment())
-    context = multiprocessing.get_context("spawn")
-    arguments = (bare, to_tree(plan.experiment), timeout)
-    processes = [context.Process(target=_worker_process, args=arguments) for _ in range(count)]
-    cores = os.sched_getaffinity(0) if sys.platform == "linux" else set()
+    cores = usable_cores()
     mine, *theirs = divide_cores(cores, count + 1)
-    for process, subset in zip(processes, theirs, strict=True):
-        _set_affinity(subset)  # a process inherits its parent's cores, and XLA starts one thread per core
-        process.start()
-    _set_affinity(mine)
-    try:
-        yield
-    except BaseException as error:
-        for process in processes:
-            # the terminal interrupts the workers as well, and a second interrupt would stop their clean-up
-            process.join(SHUTDOWN_TIMEOUT if isinstance(error, KeyboardInterrupt) else 0)
-            if process.is_alive() and process.pid:
-                os.kill(process.pid, signal.SIGINT)
-        raise
-    finally:
-        _set_affinity(cores)
-        for process in processes:
-            process.join()
-
-
-def divide_cores(cores: set[int], workers: int) -> list[set[int]]:
-    """Divide the CPU cores among the workers; more workers than cores share cores.
-
-    Each worker has every n-th core: on most machines, this keeps the two threads of a physical core together.
-
-    >>> divide_cores({0, 1, 2, 3}, 2)
-    [{0, 2}, {1, 3}]
-    """
-    ordered = sorted(cores)
-    return [set(ordered[worker % len(ordered) :: workers]) if ordered else set() for worker in range(workers)]
-
-
-def _set_affinity(cores: set[int]) -> None:
-    """Restrict this thread and its future children to these cores; do nothing for an empty set."""
-    if cores and sys.platform == "linux":
-        os.sched_setaffinity(0, cores)
+    with worker_processes(_worker_process, [(bare, to_tree(plan.experiment), timeout)] * count, theirs):
+        use_cores(mine)
+        try:
+            yield
+        finally:
+            use_cores(cores)
 
 
 def _worker_process(bare: Plan, tree: dict[str, Any], timeout: float | None) -> None:
@@ -188,7 +150,7 @@ def _worker_process(bare: Plan, tree: dict[str, Any], timeout: float | None) -> 
     try:
         import_plugins(tree.get("plugins") or ())
         plan = dataclasses.replace(bare, experiment=from_tree(tree))
-        with open_study(plan) as study:
+        with open_study(plan) as study, frozen_objects():
             _run_trials(plan, study, None if timeout is None else time.monotonic() + timeout)
     except UserError as error:
         print(f"error: a worker stopped: {error}", file=sys.stderr)

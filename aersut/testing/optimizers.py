@@ -11,6 +11,7 @@ from jaxtyping import Array
 from aersut.contracts import Optimizer
 from aersut.registry import OPTIMIZERS
 from aersut.testing.contract import Contract, all_equal, expect, noise
+from aersut.training.optimizers import with_numbers, without_numbers
 
 
 def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
@@ -55,6 +56,21 @@ def optimizer_checks(optimizer: Optimizer, steps: int = 50) -> Contract:
         expect(after < before, f"{before:g} became {after:g}")
 
     contract.promise("it is deterministic", "a second run differs")(lambda: all_equal(trained()[0], train()[0]))
+
+    @contract.promise("its traced fields may be arguments of a jitted function", "omit one that may not from `traced`")
+    def _() -> None:
+        bare, numbers = without_numbers(optimizer)
+
+        def first_update(transform: optax.GradientTransformation) -> Any:
+            value, gradient = jax.value_and_grad(_loss)(begin)
+            extra = optax.with_extra_args_support(transform)
+            return extra.update(gradient, extra.init(begin), begin, value=value)[0]
+
+        traced = jax.jit(lambda numbers: first_update(with_numbers(bare, numbers).build(steps, 10)))(numbers)
+        constant = first_update(optimizer.build(steps, 10))
+        for one, other in zip(jax.tree.leaves(traced), jax.tree.leaves(constant), strict=True):
+            expect(bool(jnp.allclose(one, other, rtol=1e-4, atol=1e-7)), "the update differs from that of constants")
+
     return contract
 
 

@@ -3,20 +3,21 @@
 import contextlib
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import grain
 import numpy as np
-from orbax.checkpoint import v1 as ocp
 
-from aersut.data.pipeline import Batch
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.training.orbax_messages import suppress_orbax_messages
 from aersut.training.packing import leaf_shapes, pack, packed_like, unpack
 from aersut.training.state import TrainState
 
-_policies = ocp.training.preservation_policies
+if TYPE_CHECKING:
+    import grain
+
+    from aersut.data.pipeline import Batch
+
 _METRIC = "validation_uar"
 _STATE = "state"
 _GRACE = 10.0
@@ -35,11 +36,15 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._suppressed = contextlib.ExitStack()
+        # deferred: the network is compiled in a thread meanwhile
+        from orbax.checkpoint import v1 as ocp
+
+        policies = ocp.training.preservation_policies
         self._checkpointer = ocp.training.Checkpointer(
             folder.absolute(),
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
-            preservation_policy=_policies.AnyPreservationPolicy(
-                [_policies.LatestN(1), _policies.BestN(get_metric_fn=lambda metrics: metrics[_METRIC], n=1)]
+            preservation_policy=policies.AnyPreservationPolicy(
+                [policies.LatestN(1), policies.BestN(get_metric_fn=lambda metrics: metrics[_METRIC], n=1)]
             ),
             cleanup_tmp_directories=True,
         )
@@ -76,7 +81,12 @@ class Checkpoints:
         return max(found)[1] if found else 0
 
     def save(
-        self, epoch: int, state: TrainState, batches: grain.DatasetIterator[Batch], scaling: Scaling | None, uar: float
+        self,
+        epoch: int,
+        state: TrainState,
+        batches: "grain.DatasetIterator[Batch]",
+        scaling: Scaling | None,
+        uar: float,
     ) -> None:
         """Save, in the background, everything needed to resume, with the position in the data, and the validation UAR.
 
@@ -100,7 +110,7 @@ class Checkpoints:
             raise self._write_error(error) from error
 
     def restore(
-        self, epoch: int, like: TrainState, batches: grain.DatasetIterator[Batch] | None = None
+        self, epoch: int, like: TrainState, batches: "grain.DatasetIterator[Batch] | None" = None
     ) -> tuple[TrainState, Scaling | None]:
         """Load the train state and the scaling of an epoch, and move `batches` to the saved position.
 

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Devices:
-    """The mesh of all devices, over which batches are sharded. With a single device, arrays stay as they are.
+    """The mesh of all devices, over which batches are sharded. With a single device, batches stay as they are.
 
     The training step needs no changes: XLA partitions the computation over the sharded batch, and BatchNorm's
     statistics and the loss are those of the whole batch.
@@ -39,9 +39,14 @@ class Devices:
             self._sharded = NamedSharding(mesh, PartitionSpec("batch"))  # type: ignore[no-untyped-call]
 
     def replicate(self, tree: T) -> T:
-        """Copy a pytree, which is equal in all processes, to each device."""
+        """Copy a pytree, which is equal in all processes, to each device.
+
+        A single device gets it as well: a step with an array that was placed and others that were not would be compiled
+        again for its own result, of which all arrays are placed.
+        """
         if self.replicated is None:
-            return tree
+            placed: T = jax.device_put(tree, jax.devices()[0])
+            return placed
         return jax.jit(lambda leaves: leaves, out_shardings=self.replicated)(tree)
 
     def shard(self, batch: Batch) -> Any:

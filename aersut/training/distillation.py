@@ -1,39 +1,100 @@
 """Knowledge distillation: a student is trained on the soft targets of a teacher (Hinton et al. 2015)."""
 
+import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from aersut.run import Run, start
-from aersut.training.trained import Trained
+from aersut.config import Experiment, to_tree
+from aersut.errors import UserError
+from aersut.features.frontend import Frontend
+from aersut.paths import read_json
+from aersut.run import RUNS, Run, default_folder, same_split, start
+from aersut.training.processes import in_all_processes
+from aersut.training.records import read_lines, read_records
+from aersut.training.state import Graphs
 
 State = nnx.State[Any, Any]
 
 
 def soft_targets(
-    teacher: Trained, weights: tuple[State, State], features: Float[Array, "batch frames channels"]
+    graphs: Graphs, frontend: Frontend, weights: tuple[State, State], features: Float[Array, "batch frames channels"]
 ) -> Float[Array, "batch classes"]:
     """Class probabilities of the teacher, in float32 whatever precision the student is trained in.
 
     Args:
-        weights: the teacher's parameters and other state. They are an argument of the jitted training step; as
-            constants they would make each run compile a step of its own.
-        features: base features; they are scaled by the teacher's own scaling.
+        graphs, frontend: of the teacher, with its own scaling.
+        weights: the teacher's parameters and other state.
+        features: base features.
     """
-    network = teacher.graphs.network(*weights)
+    network = graphs.network(*weights)
     # under differentiation, the layers use operations that are fast on a CPU; otherwise, those of TensorFlow Lite
-    logits, _ = jax.vjp(network, teacher.frontend.scaled(features))
+    logits, _ = jax.vjp(network, frontend.scaled(features))
     return jax.nn.softmax(logits)
 
 
 def teacher_run(run: Run) -> Run | None:
-    """Return the run of the teacher, inside the folder of its student's run; start it if it is new.
+    """Return the run of a student's teacher, which may still have to be trained; None without a teacher.
 
-    The teacher's experiment is the student's with another model. Both have the same split, so that the teacher is not
-    trained on speakers of the student's test set. None if the experiment has no teacher.
+    The teacher's experiment is the student's with another model. A run of this configuration under `runs/`, whatever
+    its name, is used again if its `split.json` is equal to the student's, so that the teacher is not trained on
+    speakers of the student's test set. Otherwise a run is started in runs/NAME-teacher/DIGEST, or, if that folder has
+    other data or cannot be written, in the student's folder `teacher/`, where earlier versions kept each teacher.
+
+    Several processes that train together may have different working directories. They share a teacher that all of
+    them find; otherwise they keep it in the student's folder.
+
+    Raises:
+        UserError: the teacher's run folder cannot be written.
     """
-    model = run.experiment.teacher
-    return start(replace(run.experiment, model=model, teacher=None), run.teacher) if model else None
+    if run.experiment.teacher is None:
+        return None
+    experiment = replace(run.experiment, model=run.experiment.teacher, teacher=None)
+    named = replace(experiment, name=f"{experiment.name}-teacher")
+    found = _shared_teacher(run, named)
+    known_to_all = in_all_processes(found is not None)
+    if (run.teacher / "config.json").exists():
+        return start(experiment, run.teacher)
+    if found is not None and known_to_all:
+        return found
+    if jax.process_count() == 1 and not default_folder(named).exists():
+        with contextlib.suppress(UserError):
+            return start(named)
+    return start(experiment, run.teacher)
+
+
+def recorded_teacher(run: Run) -> Path | None:
+    """The run folder of the teacher with which a student was trained last; None without a teacher."""
+    for session in reversed(read_lines(run.sessions)):
+        if session.get("teacher"):
+            return Path(session["teacher"]["folder"])
+    return run.teacher if run.teacher.is_dir() else None
+
+
+def check_split(run: Run, teacher: Run) -> None:
+    """Raise `UserError` if a teacher was not trained on its student's training set."""
+    if not same_split(run, teacher):
+        raise UserError(
+            f"the teacher in {teacher.folder} has another {teacher.split.name} than its student in {run.folder}, so it "
+            "may have been trained on the student's test set. Remove the teacher's folder, or restore its data."
+        )
+
+
+def _shared_teacher(run: Run, experiment: Experiment) -> Run | None:
+    """The run of an experiment, apart from its name, with the student's split: the recorded or longest trained one."""
+    wanted = to_tree(experiment)
+    recorded = recorded_teacher(run)
+    found = []
+    for config in [*([recorded / "config.json"] if recorded else []), *sorted(RUNS.glob("*/*/config.json"))]:
+        tree = read_json(config)
+        if tree is not None and {**tree, "name": experiment.name} == wanted:
+            candidate = Run(config.parent, replace(experiment, name=tree["name"]))
+            if not candidate.split.exists() or same_split(run, candidate):
+                found.append(candidate)
+    if recorded and found and found[0].folder == recorded:
+        return found[0]
+    return max(found, key=lambda candidate: len(read_records(candidate.records)), default=None)

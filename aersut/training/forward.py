@@ -11,8 +11,10 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from aersut.features.frontend import Frontend
+from aersut.features.frontend import Frontend, Scaling
+from aersut.memo import memoized
 from aersut.models.network import Network
+from aersut.training.packing import array_shape
 from aersut.training.state import Graphs, TrainState
 
 T = TypeVar("T")
@@ -20,19 +22,23 @@ BATCH = 128
 
 
 class Forward:
-    """The forward pass from base features to logits, jitted once, in batches of one shape.
+    """The forward pass from base features to logits, jitted once per process, in batches of one shape.
 
     Args:
-        output: a function of the network and of scaled features; the default calls the network, for the logits.
+        output: a function of the network and of scaled features; the default calls the network, for the logits. A
+            new lambda in each call would be compiled again.
     """
 
     def __init__(
         self, graphs: Graphs, frontend: Frontend, output: Callable[[Network, Array], Array] = operator.call
     ) -> None:
-        def forward(params: nnx.State[Any, Any], rest: nnx.State[Any, Any], features: Array) -> Array:
-            return output(graphs.network(params, rest), frontend.scaled(features))
+        self._forward: Any = _compiled(graphs, frontend.unscaled, output)
+        self._scaling = frontend.scaling
 
-        self._forward: Callable[..., Array] = jax.jit(forward)
+    def compile(self, state: TrainState, shape: tuple[int, int]) -> None:
+        """Compile before the first call, from the shapes of the state and of one clip's base features."""
+        batch = array_shape((BATCH, *shape), np.float32)
+        self._forward.lower(state.weights, state.rest, self._scaling, batch).compile()
 
     def __call__(
         self, state: TrainState, features: Float[np.ndarray, "clips frames channels"]
@@ -44,13 +50,25 @@ class Forward:
             batch = features[number * BATCH : (number + 1) * BATCH]
             # the last batch is filled up by repetition, so that one shape is compiled; the repetitions are dropped
             padded = np.resize(batch, (BATCH, *batch.shape[1:]))
-            return np.asarray(self._forward(*replicas[number % len(replicas)], padded))[: len(batch)]
+            return np.asarray(self._forward(*replicas[number % len(replicas)], self._scaling, padded))[: len(batch)]
 
         first = batch_output(0)  # by itself, since each thread that calls an untraced function would trace it
         # one batch per device; two on a CPU, where XLA leaves a core idle in the small operations of a recurrence
         with ThreadPoolExecutor(max(2, len(replicas))) as pool:
             rest = pool.map(batch_output, range(1, math.ceil(len(features) / BATCH)))
             return np.concatenate([first, *rest])
+
+
+@memoized
+def _compiled(graphs: Graphs, frontend: Frontend, output: Callable[[Network, Array], Array]) -> Callable[..., Array]:
+    """One compilation for all runs of an architecture: weights and scaling are arguments."""
+
+    def forward(
+        params: nnx.State[Any, Any], rest: nnx.State[Any, Any], scaling: Scaling | None, features: Array
+    ) -> Array:
+        return output(graphs.network(params, rest), frontend.with_scaling(scaling).scaled(features))
+
+    return jax.jit(forward)
 
 
 def _replicas(tree: T) -> list[T]:

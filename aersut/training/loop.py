@@ -4,6 +4,7 @@ import contextlib
 import gc
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -17,26 +18,31 @@ from aersut.run import Prepared, Run
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.devices import Devices
-from aersut.training.distillation import teacher_run
+from aersut.training.distillation import check_split, teacher_run
 from aersut.training.forward import Forward, cross_entropy
 from aersut.training.processes import broadcast_from_main, is_main_process
-from aersut.training.setup import set_up
+from aersut.training.setup import InitialNetwork, TrainingSetup, set_up
 from aersut.training.state import TrainState
-from aersut.training.step import Step, StepMetrics, make_train_step
+from aersut.training.step import Step, StepMetrics, compile_step, make_train_step
 from aersut.training.trained import Trained, load_trained
 from aersut.training.training_log import TrainingLog
 
+HELD = "is being trained by another process. Wait for it, or choose another --workdir"
+POLL = 1.0
+"""Seconds between two attempts to lock a run folder that another process has locked."""
 
-def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> bool:
+
+def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wait: bool = False) -> bool:
     """Train the network of a run from its last checkpoint to its last epoch.
 
-    A teacher is trained before its student. Each epoch ends with a line in `metrics.jsonl` and a checkpoint of
-    everything that the next epoch depends on. Of several processes, each computes a part of every batch, and the main
-    process writes.
+    A teacher is trained before its student, unless a run of it is complete. Each epoch ends with a line in
+    `metrics.jsonl` and a checkpoint of everything that the next epoch depends on. Of several processes, each computes a
+    part of every batch, and the main process writes.
 
     Args:
         on_epoch: called with the record of each epoch while its checkpoint is written; an exception that it raises
             ends the training, which can be resumed later.
+        wait: wait while another process trains this run, instead of raising an error.
 
     Returns:
         Whether there was an epoch left to train.
@@ -46,20 +52,29 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
             trains this run.
     """
     experiment = run.experiment
-    with _run_lock(run), Checkpoints(run.checkpoints) as checkpoints:
+    with _run_lock(run, wait), contextlib.ExitStack() as opened:
+        # the network compiles while Orbax is imported and the data are prepared; a resumed run needs only its shapes
+        network = InitialNetwork(experiment, computed=not run.records.exists())
+        checkpoints = opened.enter_context(Checkpoints(run.checkpoints))
         done = checkpoints.last
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.stops_early(history, experiment.patience):
             return False
-        setup, state = set_up(run)
+        setup = set_up(run, network=network)
+        # after set_up, which refuses changed data before the teacher is trained on it
+        teacher = teacher_run(run)
+        if teacher is not None:
+            setup = replace(setup, teacher=_trained_teacher(run, teacher, setup.devices))
+        step, forward = make_train_step(setup), Forward(setup.graphs, setup.frontend)
+        compiled = _start_compiling(setup, step, forward)
         batches = setup.batches()
         if done:
-            state, _ = checkpoints.restore(done, state, batches)
-        # after set_up, which refuses changed data before the teacher is trained on it
-        setup = replace(setup, teacher=_trained_teacher(run, setup.devices))
-        step, forward = make_train_step(setup), Forward(setup.graphs, setup.frontend)
-        with TrainingLog(run, setup.steps, done) as log, _frozen_objects():
-            log.begin(setup.prepared)
+            state, _ = checkpoints.restore(done, setup.state_shapes(), batches)
+        else:
+            state = setup.initial_state()
+        with TrainingLog(run, setup.steps, done) as log, frozen_objects():
+            log.begin(setup.prepared, teacher)
+            compiled.result()
             for epoch in range(done + 1, experiment.epochs + 1):
                 sharded = map(setup.devices.shard, batches)
                 state, train_metrics = _one_epoch(step, state, sharded, setup.steps, log)
@@ -76,15 +91,13 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None) ->
     return True
 
 
-def _trained_teacher(run: Run, devices: Devices) -> Trained | None:
-    """The teacher of a run, which is trained first if it is not yet; None without one."""
-    teacher = teacher_run(run)
-    if teacher is None:
-        return None
+def _trained_teacher(run: Run, teacher: Run, devices: Devices) -> Trained:
+    """The teacher of a run, which is trained first if it is not yet."""
     if is_main_process():
         print(f"teacher: run folder {teacher.folder}")
     try:
-        train(teacher)
+        train(teacher, wait=True)
+        check_split(run, teacher)
     except UserError as error:
         raise UserError(f"the teacher, experiment.teacher, cannot be trained: {error}") from None
     trained = load_trained(teacher, devices.replicated)
@@ -93,18 +106,35 @@ def _trained_teacher(run: Run, devices: Devices) -> Trained | None:
     return replace(trained, state=state)
 
 
+def _start_compiling(setup: TrainingSetup, step: Step, forward: Forward) -> Future[None]:
+    """Compile the step, then the validation, in a thread; meanwhile the network is initialized, or restored.
+
+    The jitted functions find the results. Over several devices they would not: they compile at their first call.
+    """
+
+    def compile_both() -> None:
+        if setup.devices.replicated is None:
+            shapes = setup.state_shapes()
+            compile_step(step, shapes, setup.batch_shapes())
+            forward.compile(shapes, setup.frontend.base_shape)
+
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(compile_both)
+    pool.shutdown(wait=False)
+    return future
+
+
 @contextlib.contextmanager
-def _run_lock(run: Run) -> Iterator[None]:
+def _run_lock(run: Run, wait: bool) -> Iterator[None]:
     """Hold the run folder's lock in the main process; the operating system releases that of a killed process."""
     lock = filelock.FileLock(run.folder / ".lock", blocking=False)
-    problem = ""
-    if is_main_process():
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            problem = "is being trained by another process. Wait for it, or choose another --workdir"
-        except OSError as error:
-            problem = f"cannot be written: {error.strerror}. Choose another --workdir"
+    problem = _acquire(lock)
+    if wait and broadcast_from_main(problem == HELD):
+        if is_main_process():
+            print(f"waiting for the process that trains run folder {run.folder}", flush=True)
+        while broadcast_from_main(problem == HELD):
+            time.sleep(POLL)
+            problem = _acquire(lock)
     if broadcast_from_main(bool(problem)):
         raise UserError(f"run folder {run.folder} {problem or 'cannot be locked; see the error of process 0'}.")
     try:
@@ -113,10 +143,27 @@ def _run_lock(run: Run) -> Iterator[None]:
         lock.release()
 
 
+def _acquire(lock: filelock.BaseFileLock) -> str:
+    """Acquire a lock in the main process; return why it cannot be, or an empty text."""
+    if is_main_process():
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            return HELD
+        except OSError as error:
+            return f"cannot be written: {error.strerror}. Choose another --workdir"
+    return ""
+
+
 @contextlib.contextmanager
-def _frozen_objects() -> Iterator[None]:
-    """Exclude existing objects from garbage collection, which takes 0.2 s each time for JAX's objects."""
-    gc.collect()
+def frozen_objects() -> Iterator[None]:
+    """Exclude existing objects from garbage collection, which takes 0.2 s each time for JAX's objects.
+
+    A caller that trains several runs does so within this block, so that JAX's objects are traversed once for all.
+    """
+    if gc.get_freeze_count():
+        yield
+        return
     gc.freeze()
     try:
         yield

@@ -25,7 +25,7 @@ def losses(
     logits: Float[Array, "*members batch classes"],
     target: Float[Array, "batch classes"],
     loss: Loss,
-    weights: Float[np.ndarray, " classes"],
+    weights: Float[Array | np.ndarray, " classes"],
 ) -> Float[Array, "*members batch"]:
     """Loss of each example in nats.
 

@@ -1,13 +1,34 @@
 """Optimizers and learning-rate schedules, all from Optax."""
 
 import abc
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import jax.numpy as jnp
 import optax
+from jaxtyping import Array, Float
 
 from aersut.contracts import Optimizer
 from aersut.registry import OPTIMIZERS
+
+Numbers = dict[str, Float[Array, ""]]
+"""The values of an optimizer's `traced` fields."""
+
+
+def without_numbers(optimizer: Optimizer) -> tuple[Optimizer, Numbers]:
+    """Return the optimizer without the values of its `traced` fields, and these values."""
+    numbers = {name: jnp.asarray(getattr(optimizer, name), jnp.float32) for name in optimizer.traced}
+    return with_numbers(optimizer, dict.fromkeys(numbers)), numbers
+
+
+def with_numbers(optimizer: Optimizer, numbers: Mapping[str, Array | None]) -> Optimizer:
+    """Return a copy with these values of `traced` fields, unchecked, since a traced value cannot be compared."""
+    changed = copy.copy(optimizer)
+    for name, number in numbers.items():
+        object.__setattr__(changed, name, number)
+    return changed
 
 
 @dataclass(frozen=True)
@@ -108,6 +129,7 @@ class Decayed(Scheduled):
 class Adam(Scheduled):
     """Adam (Kingma & Ba 2015). The default is the constant learning rate of the paper that AERSUT reproduces."""
 
+    traced = ("learning_rate",)
     learning_rate: float = 1e-5
 
     def rule(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
@@ -119,6 +141,7 @@ class Adam(Scheduled):
 class AdamW(Decayed):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
+    traced = ("learning_rate", "weight_decay")
     weight_decay: float = 1e-2
 
     def rule(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
@@ -130,6 +153,7 @@ class AdamW(Decayed):
 class Lion(Decayed):
     """Lion (Chen et al. 2023). Its steps have a constant size: use a third to a tenth of Adam's learning rate."""
 
+    traced = ("learning_rate", "weight_decay")
     learning_rate: float = 1e-4
     weight_decay: float = 1e-1
 
@@ -146,6 +170,7 @@ class SGD(Decayed):
         momentum: fraction of the previous step that is added, from 0 to below 1.
     """
 
+    traced = ("learning_rate",)
     learning_rate: float = 1e-2
     momentum: float = 0.9
 

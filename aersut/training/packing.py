@@ -1,10 +1,12 @@
 """A pytree as one vector per dtype, and back: the time that Orbax takes grows with the number of arrays."""
 
 import functools
+import math
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Shaped
 
 T = TypeVar("T")
@@ -22,8 +24,25 @@ def pack(tree: Any) -> Vectors:
 
 
 def unpack(vectors: Vectors, like: T) -> T:
-    """Invert `pack`: the pytree with the structure, shapes and dtypes of `like`."""
-    return jax.jit(functools.partial(_unpack, like))(vectors)
+    """Invert `pack`: the pytree with the structure, shapes and dtypes of `like`, on the devices of the vectors.
+
+    It copies slices on the host, since a function of hundreds of slices takes XLA seconds to compile.
+    """
+    leaves, structure = jax.tree.flatten(like)
+    offsets = dict.fromkeys(vectors, 0)
+    hosts = {name: np.asarray(vector.addressable_data(0)) for name, vector in vectors.items()}
+
+    def next_leaf(leaf: Any) -> Array:
+        data = jax.eval_shape(_key_data, leaf) if _is_key(leaf) else leaf
+        name, size = str(data.dtype), math.prod(data.shape)
+        values = hosts[name][offsets[name] :][:size].reshape(data.shape)
+        offsets[name] += size
+        sharding = vectors[name].sharding
+        copies = [jax.device_put(values, device) for device in sharding.addressable_devices]
+        placed = jax.make_array_from_single_device_arrays(data.shape, sharding, copies)
+        return jax.random.wrap_key_data(placed, impl=_key_impl(leaf)) if _is_key(leaf) else placed
+
+    return jax.tree.unflatten(structure, [next_leaf(leaf) for leaf in leaves])
 
 
 def packed_like(like: Any) -> dict[str, jax.ShapeDtypeStruct]:
@@ -37,6 +56,11 @@ def with_sharding(shapes: T, sharding: jax.sharding.Sharding) -> T:
     return jax.tree.map(lambda leaf: struct(leaf.shape, leaf.dtype), shapes)
 
 
+def array_shape(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+    """An abstract array, on no particular device."""
+    return jax.ShapeDtypeStruct(shape, dtype)  # type: ignore[no-untyped-call]
+
+
 def leaf_shapes(tree: Any) -> dict[str, str]:
     """The dtype and shape of each leaf by its path: {"params.head.kernel": "float32[8, 2]"}."""
     found = {}
@@ -44,18 +68,6 @@ def leaf_shapes(tree: Any) -> dict[str, str]:
         name = ".".join(jax.tree_util.keystr((key,), simple=True) for key in path)
         found[name.removesuffix(".value")] = f"{leaf.dtype}{list(leaf.shape)}"
     return found
-
-
-def _unpack(like: T, vectors: Vectors) -> T:
-    leaves, structure = jax.tree.flatten(like)
-    offsets, found = dict.fromkeys(vectors, 0), []
-    for leaf in leaves:
-        data = jax.eval_shape(_key_data, leaf)
-        name = str(data.dtype)
-        values = vectors[name][offsets[name] :][: data.size].reshape(data.shape)
-        offsets[name] += data.size
-        found.append(jax.random.wrap_key_data(values, impl=_key_impl(leaf)) if _is_key(leaf) else values)
-    return jax.tree.unflatten(structure, found)
 
 
 def _key_data(leaf: Array) -> Array:

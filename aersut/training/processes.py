@@ -59,6 +59,13 @@ def broadcast_from_main(value: bool) -> bool:
     return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
 
 
+def in_all_processes(value: bool) -> bool:
+    """Whether a condition holds in every process."""
+    if jax.process_count() == 1:
+        return value
+    return bool(multihost_utils.process_allgather(np.asarray(value)).all())
+
+
 def _from_environment(name: str) -> int | None:
     value = os.environ.get(name, "")
     if value and not value.isdigit():

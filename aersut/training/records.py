@@ -10,17 +10,22 @@ from aersut.paths import write_text
 
 def read_records(path: Path) -> list[dict[str, Any]]:
     """The records of a run, in order; a line that a crash left incomplete is skipped."""
+    return [record for record in read_lines(path) if isinstance(record.get("epoch"), int)]
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file with one per line, without damaged lines; none if there is no file."""
     if not path.exists():
         return []
-    records = []
+    found = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            record = json.loads(line)
+            tree = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if isinstance(record, dict) and isinstance(record.get("epoch"), int):
-            records.append(record)
-    return records
+        if isinstance(tree, dict):
+            found.append(tree)
+    return found
 
 
 def append(path: Path, record: dict[str, Any]) -> None:

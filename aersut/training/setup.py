@@ -1,19 +1,109 @@
 """The setup of a training: all that a run needs before its first step."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import grain
 import jax
-import optax
+import numpy as np
+from flax import nnx
 
+from aersut.config import Experiment
+from aersut.contracts import Model, Optimizer
 from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSource, training_batches
 from aersut.errors import UserError
-from aersut.run import Prepared, Run, build_network, make_frontend, prepare
+from aersut.memo import memoized
+from aersut.run import Prepared, Run, make_frontend, network_errors, prepare
 from aersut.training.devices import Devices
 from aersut.training.loss import class_weights
-from aersut.training.state import TrainState, create
+from aersut.training.optimizers import with_numbers, without_numbers
+from aersut.training.packing import array_shape, with_sharding
+from aersut.training.state import Graphs, TrainState, divided, initial_state
 from aersut.training.step import StepSetup
+
+if TYPE_CHECKING:
+    import grain
+
+T = TypeVar("T")
+State = nnx.State[Any, Any]
+
+
+class InitialNetwork:
+    """The network of an experiment with its initial weights, compiled and computed in a thread, beside other work.
+
+    Args:
+        computed: compute the weights at once; otherwise only when they are needed.
+    """
+
+    def __init__(self, experiment: Experiment, computed: bool = True) -> None:
+        self._experiment = experiment
+        pool = ThreadPoolExecutor(1)
+        self._traced = pool.submit(self._trace)
+        self._values = pool.submit(self._compute) if computed else None
+        pool.shutdown(wait=False)
+
+    @property
+    def graphs(self) -> Graphs:
+        """The static definitions of the network."""
+        return self._traced.result().graphs
+
+    @property
+    def shapes(self) -> tuple[State, State]:
+        """Shapes of the parameters and of the other state, which are known before the values are."""
+        return self._traced.result().shapes
+
+    @property
+    def values(self) -> tuple[State, State]:
+        """Initial values of the parameters and of the other state.
+
+        Raises:
+            UserError: the network cannot be built.
+        """
+        return self._compute() if self._values is None else self._values.result()
+
+    def _trace(self) -> "_Initialization":
+        experiment, frontend = self._experiment, make_frontend(self._experiment)
+        with network_errors(experiment):
+            return _initialization(experiment.model, frontend.shape, frontend.classes)
+
+    def _compute(self) -> tuple[State, State]:
+        return self._traced.result().compiled(jax.random.key(self._experiment.seed))
+
+
+@dataclass(frozen=True)
+class _Initialization:
+    """A traced network: its definitions, its jitted initialization by a random key, and the shapes of its states."""
+
+    graphs: Graphs
+    compiled: Callable[[jax.Array], tuple[State, State]]
+    shapes: tuple[State, State]
+
+
+@memoized
+def _initialization(model: Model, shape: tuple[int, int], classes: int) -> _Initialization:
+    """One compilation for all seeds, cached for later processes, instead of one per initializer."""
+    graphs: list[Graphs] = []
+
+    def initialize(key: jax.Array) -> tuple[State, State]:
+        found, params, rest = divided(model.build(*shape, classes, nnx.Rngs(key)))
+        graphs.append(found)
+        return params, rest
+
+    compiled = jax.jit(initialize)
+    shapes: tuple[State, State] = compiled.eval_shape(jax.random.key(0))  # type: ignore[no-untyped-call]
+    return _Initialization(graphs[0], compiled, shapes)
+
+
+@memoized
+def _initial_state(optimizer: Optimizer, steps: int, steps_per_epoch: int, averaged: bool) -> Any:
+    """One compilation of the state of step 0 for all values of the optimizer's traced numbers."""
+
+    def initialize(params: State, rest: State, numbers: dict[str, jax.Array]) -> TrainState:
+        transformation = with_numbers(optimizer, numbers).build(steps, steps_per_epoch)
+        return initial_state(params, rest, transformation, averaged)
+
+    return jax.jit(initialize)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +113,43 @@ class TrainingSetup(StepSetup):
     Attributes:
         prepared: the data, split, as features.
         devices: over which batches are sharded.
-        steps: per epoch.
+        network: with its initial weights.
     """
 
     prepared: Prepared
     devices: Devices
-    steps: int
+    network: InitialNetwork
 
-    def batches(self) -> grain.DatasetIterator[Batch]:
+    def replicate(self, tree: T) -> T:
+        return self.devices.replicate(tree)
+
+    def _initialize(self) -> tuple[Any, dict[str, jax.Array]]:
+        optimizer, numbers = without_numbers(self.optimizer)
+        experiment = self.experiment
+        return _initial_state(optimizer, self.steps * experiment.epochs, self.steps, experiment.ema > 0), numbers
+
+    def state_shapes(self) -> TrainState:
+        """Shapes, dtypes and sharding of the train state, which are known before its initial values are."""
+        initialize, numbers = self._initialize()
+        shapes: TrainState = initialize.eval_shape(*self.network.shapes, numbers)
+        sharding = self.devices.replicated or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        return with_sharding(shapes, sharding)
+
+    def initial_state(self) -> TrainState:
+        """The train state of step 0, on all devices."""
+        initialize, numbers = self._initialize()
+        return self.replicate(initialize(*self.network.values, numbers))
+
+    def batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shapes and dtypes of a batch."""
+        size, frontend = self.experiment.batch_size, self.frontend
+        if self.experiment.on_the_fly:
+            values = {"audio": array_shape((size, frontend.framing.samples), np.int16)}
+        else:
+            values = {"features": array_shape((size, *frontend.base_shape), np.float32)}
+        return {**values, "label": array_shape((size,), np.int32)}
+
+    def batches(self) -> "grain.DatasetIterator[Batch]":
         """The training batches, endlessly; of each, the part that this process loads."""
         experiment, prepared = self.experiment, self.prepared
         examples = prepared.split.examples("train")
@@ -43,19 +162,19 @@ class TrainingSetup(StepSetup):
         return training_batches(source, experiment.batch_size, experiment.seed, balanced=balanced, shard=shard)
 
 
-def set_up(run: Run, optimizer: optax.GradientTransformation | None = None) -> tuple[TrainingSetup, TrainState]:
-    """Prepare the data of a run and create its initial train state, on all devices.
+def set_up(run: Run, optimizer: Optimizer | None = None, network: InitialNetwork | None = None) -> TrainingSetup:
+    """Prepare the data of a run, and initialize its network beside it.
 
     Args:
         optimizer: replaces the experiment's.
+        network: of the experiment, if its initialization has begun already.
 
     Raises:
         UserError: the experiment cannot be trained on its data.
     """
     experiment = run.experiment
-    with ThreadPoolExecutor(1) as pool:  # the network compiles on a core that the computation of features leaves idle
-        network = pool.submit(build_network, experiment, make_frontend(experiment))
-        prepared = prepare(run)
+    network = network or InitialNetwork(experiment)  # it compiles on a core that the data leave idle
+    prepared = prepare(run)
     examples = prepared.split.examples("train")
     steps = len(examples) // experiment.batch_size
     if not steps:
@@ -64,13 +183,12 @@ def set_up(run: Run, optimizer: optax.GradientTransformation | None = None) -> t
             "set; make it smaller."
         )
     devices = Devices(experiment.batch_size)
-    if optimizer is None:
-        optimizer = experiment.optimizer.build(steps * experiment.epochs, steps)
-    graphs, state = create(network.result(), optimizer, averaged=experiment.ema > 0)
     weights = None
     if experiment.loss.class_weights:
         weights = class_weights(prepared.labels[examples[:, 0]], prepared.frontend.classes)
-    setup = TrainingSetup(
-        experiment, prepared.frontend, graphs, optimizer, weights, prepared=prepared, devices=devices, steps=steps
+    return TrainingSetup(
+        *(experiment, prepared.frontend, network.graphs, optimizer or experiment.optimizer, steps, weights),
+        prepared=prepared,
+        devices=devices,
+        network=network,
     )
-    return setup, devices.replicate(state)

@@ -57,7 +57,22 @@ def create(
     Args:
         averaged: keep a moving average of the parameters.
     """
+    graphs, params, rest = divided(network)
+    return graphs, initial_state(params, rest, optimizer, averaged)
+
+
+def divided(network: Network) -> tuple[Graphs, nnx.State[Any, Any], nnx.State[Any, Any]]:
+    """Divide a network into its static definitions, its trainable parameters and its other state."""
     params, rest = nnx.state(network, nnx.Param), nnx.state(network, nnx.Not(nnx.Param))
+    return Graphs(nnx.graphdef(network), nnx.graphdef(evaluation_view(network))), params, rest
+
+
+def initial_state(
+    params: nnx.State[Any, Any],
+    rest: nnx.State[Any, Any],
+    optimizer: optax.GradientTransformation,
+    averaged: bool = False,
+) -> TrainState:
+    """The train state of step 0, with a moving average of the parameters if `averaged`."""
     average = jax.tree.map(jnp.copy, params) if averaged else None  # a copy, since the step donates the params' buffers
-    state = TrainState(jnp.zeros((), jnp.int32), params, rest, optimizer.init(params), average)
-    return Graphs(nnx.graphdef(network), nnx.graphdef(evaluation_view(network))), state
+    return TrainState(jnp.zeros((), jnp.int32), params, rest, optimizer.init(params), average)

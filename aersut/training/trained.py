@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from aersut.config import Experiment
 from aersut.errors import UserError
@@ -50,12 +50,15 @@ class Trained:
 
     def embeddings(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips width"]:
         """Activations of the penultimate layer, from base features."""
-        embed = Forward(self.graphs, self.frontend, lambda network, scaled: network.embed(scaled))
-        return embed(self.state, features)
+        return Forward(self.graphs, self.frontend, _embedding)(self.state, features)
 
     @functools.cached_property
     def _forward(self) -> Forward:
         return Forward(self.graphs, self.frontend)
+
+
+def _embedding(network: Network, scaled: Array) -> Array:
+    return network.embed(scaled)
 
 
 def selected_epoch(run: Run) -> int:

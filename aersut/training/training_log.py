@@ -3,11 +3,12 @@
 import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
+from aersut.config import digest, to_tree
 from aersut.data.collection import collection_lines
 from aersut.run import Prepared, Run, split_summary
 from aersut.training import records
@@ -47,6 +48,8 @@ class TrainingLog:
         self._bar = self._open.enter_context(bar)
         if self._writes:
             records.truncate(run.records, self._done)
+            with _without_torch():
+                from tensorboardX import SummaryWriter
             folder, purged = str(run.folder / "tensorboard"), first + 1 if first else None
             self._events = self._open.enter_context(SummaryWriter(folder, purge_step=purged, write_to_disk=True))
         return self
@@ -54,8 +57,8 @@ class TrainingLog:
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
-    def begin(self, prepared: Prepared) -> None:
-        """Print a summary of the data, and record the environment."""
+    def begin(self, prepared: Prepared, teacher: Run | None = None) -> None:
+        """Print a summary of the data; record the environment and the teacher of this session."""
         if not self._writes:
             return
         for line in collection_lines(prepared.collection):
@@ -66,7 +69,10 @@ class TrainingLog:
         if self._done:
             self.note(f"resuming after epoch {self._done} of {self._run.experiment.epochs}")
         seed = self._run.experiment.seed
-        records.append(self._run.sessions, {"after_epoch": self._done, "seed": seed, **environment()})
+        session = {"after_epoch": self._done, "seed": seed, **environment()}
+        if teacher is not None:
+            session["teacher"] = {"folder": str(teacher.folder), "digest": digest(to_tree(teacher.experiment))}
+        records.append(self._run.sessions, session)
 
     def step(self, loss: float, accuracy: float) -> None:
         """Show a finished step."""
@@ -98,3 +104,16 @@ class TrainingLog:
         if self._writes:
             self._bar.write(line, file=sys.stdout)
             sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _without_torch() -> Iterator[None]:
+    """Hide PyTorch, which tensorboardX imports where it is installed: that takes seconds, and no event needs it."""
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["torch"]

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from aersut.run import open_run, prepare
+from aersut.run import prepare
 from tests.evaluation.files import dense_file, waveform_file
 
 
@@ -100,41 +100,3 @@ class TestAFile:
         file = own_run.export / "model_float32.tflite"
         ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}", "--importance")
         assert (ran.status, "omit --model" in ran.err) == (2, True)
-
-
-class TestFolds:
-    @pytest.mark.slow  # two trainings and their evaluations
-    def test_are_trained_if_missing_evaluated_and_pooled(self, launch, tiny, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        arguments = ("--mode=evaluate", f"--experiment={tiny}", "--folds=all", "--experiment.epochs=1")
-        arguments += ("--experiment.data.test=0.4",)  # two folds of 4 speakers each
-        assert launch("--mode=train", arguments[1], *arguments[3:]).status == 0
-        [first] = tmp_path.glob("runs/tiny/*/metrics.jsonl")
-        before = first.read_text()
-        ran = launch(*arguments)
-        assert ran.status == 0, ran.err
-        runs = [open_run(config.parent) for config in tmp_path.glob("runs/tiny/*/config.json")]
-        assert {run.experiment.data.fold for run in runs} == {0, 1}
-        [folder] = tmp_path.glob("runs/tiny/folds-*")
-        pooled, single = result_of(folder), [result_of(run.evaluation.parent) for run in runs]
-        assert pooled["clips"] == sum(result["clips"] for result in single) == 64
-        assert pooled["speakers"] == 8
-        np.testing.assert_array_equal(pooled["confusion"], np.sum([one["confusion"] for one in single], axis=0))
-        uars = [result["uar"] for result in single]
-        assert pooled["mean"]["uar"] == pytest.approx(np.mean(uars))
-        assert pooled["standard_deviation"]["uar"] == pytest.approx(np.std(uars, ddof=1))
-        assert "standard deviation" in ran.out
-        assert (folder / "plots/confusion.svg").exists()
-        assert first.read_text() == before  # a trained fold is not trained again
-
-    def test_need_a_protocol_with_several(self, launch, tiny, tmp_path):
-        speakers = ("train_speakers=1,2,3,4,5,6", "validation_speakers=7,8", "test_speakers=9,10")
-        ran = launch(
-            "--mode=evaluate", f"--experiment={tiny}", "--folds=all", f"--workdir={tmp_path / 'run'}",
-            "--experiment.data.protocol=given", *(f"--experiment.data.{rule}" for rule in speakers),
-        )  # fmt: skip
-        assert (ran.status, "'given' has one fold" in ran.err) == (2, True)
-
-    def test_take_no_other_option(self, launch, finished):
-        ran = launch("--mode=evaluate", f"--workdir={finished.folder}", "--folds=all", "--importance")
-        assert (ran.status, "omit the other options" in ran.err) == (2, True)

@@ -14,7 +14,6 @@ from optuna.trial import TrialState
 
 from aersut.sweep import study
 from aersut.sweep import trial as trials
-from aersut.sweep.worker import divide_cores
 from aersut.training import records
 from aersut.training.loop import train
 
@@ -34,18 +33,6 @@ def command(tiny, folder, *more):
 
 def ended(trials, state=TrialState.COMPLETE):
     return [trial for trial in trials if trial.state == state]
-
-
-@pytest.mark.parametrize("workers", range(1, 6))
-def test_the_cores_are_divided_evenly(workers):
-    cores = {0, 1, 5, 6}
-    given = divide_cores(cores, workers)
-    assert len(given) == workers
-    assert set.union(*given) == cores
-    assert all(given), "each worker has at least one core"
-    assert max(map(len, given)) - min(map(len, given)) <= 1
-    if workers <= len(cores):
-        assert sum(map(len, given)) == len(cores), "no core is shared while there are enough"
 
 
 @pytest.mark.slow  # two real processes: only this shows that they share a study

@@ -33,7 +33,11 @@ def start(folder, *options, devices=1):
         *("--experiment.batch_size=96", "--experiment.epochs=20", "--experiment.model.dropout=0.0", *options),
     ]
     environment = {**os.environ, "XLA_FLAGS": flags}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # without the runs of other trainings in its working directory, which share their teachers
+    folder.parent.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        command, env=environment, cwd=folder.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(process):
@@ -99,10 +103,16 @@ def test_two_processes_distill_as_one(tmp_path):
     model = {"name": "cnn", "filters": [4], "kernels": [3], "dense": 8, "dropout": 0.0}
     teacher = f"--experiment.teacher={json.dumps(model)}"
     finish(start(tmp_path / "single", teacher))
+    assert list(tmp_path.glob("runs/tiny-teacher/*"))
     first, second = together(tmp_path / "run", teacher)
-    assert first.count("teacher: run folder") == 1
+    assert first.count("teacher: run folder runs/tiny-teacher/") == 1, "all processes find it"
     assert "epoch" not in second
     assert_equal_training(tmp_path / "run", tmp_path / "single")
+    (tmp_path / "apart").mkdir()
+    first, second = together(tmp_path / "apart" / "run", teacher)
+    assert first.count(f"teacher: run folder {tmp_path / 'apart' / 'run' / 'teacher'}") == 1
+    assert "epoch" not in second
+    assert_equal_training(tmp_path / "apart" / "run", tmp_path / "single")
 
 
 def test_a_batch_size_that_is_not_a_multiple_of_the_devices_is_refused(monkeypatch):
@@ -111,8 +121,6 @@ def test_a_batch_size_that_is_not_a_multiple_of_the_devices_is_refused(monkeypat
         Devices(32)
 
 
-def test_one_device_leaves_arrays_as_they_are():
+def test_one_device_leaves_batches_as_they_are():
     batch = {"features": np.zeros((4, 2, 2), np.float32), "label": np.zeros(4, np.int32)}
-    devices = Devices(4)
-    assert devices.shard(batch) is batch
-    assert devices.replicate(batch) is batch
+    assert Devices(4).shard(batch) is batch

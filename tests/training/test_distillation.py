@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import shutil
+import threading
 from pathlib import Path
 
+import filelock
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,8 +25,9 @@ from aersut.features import RMS, ZCR
 from aersut.features.frontend import Frontend, Scaling
 from aersut.models import CNN, Ensemble
 from aersut.run import open_run
-from aersut.training import records
+from aersut.training import loop, records
 from aersut.training.checkpoints import Checkpoints
+from aersut.training.distillation import check_split, recorded_teacher
 from aersut.training.optimizers import SGD
 from aersut.training.state import create
 from aersut.training.step import StepSetup, make_train_step
@@ -38,13 +41,12 @@ DISTILLED = ["--experiment.teacher=ensemble", "--experiment.loss.label_smoothing
 
 
 def _first_loss(loss, weights=None, teacher=None):
-    optimizer = SGD().build(10, 10)
     frontend = dataclasses.replace(FRONTEND, scaling=Scaling(np.full(2, 3, np.float32), np.full(2, 5, np.float32)))
-    graphs, state = create(SMALL.build(*FRONTEND.shape, 3, nnx.Rngs(0)), optimizer)
+    graphs, state = create(SMALL.build(*FRONTEND.shape, 3, nnx.Rngs(0)), SGD().build(10, 10))
     rng = np.random.default_rng(0)
     batch = {"features": rng.standard_normal((6, *FRONTEND.shape)).astype(np.float32), "label": np.arange(6) % 3}
     logits = graphs.network(state.params, state.rest, training=True)((batch["features"] - 3) / 5)
-    step = make_train_step(StepSetup(Experiment(loss=loss), frontend, graphs, optimizer, weights, teacher))
+    step = make_train_step(StepSetup(Experiment(loss=loss), frontend, graphs, SGD(), 10, weights, teacher))
     return batch, logits, step(state, batch)[1]
 
 
@@ -90,11 +92,24 @@ def _assert_equal(one, other):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.fixture(autouse=True)
+def _own_runs(tmp_path, monkeypatch):
+    """Teachers are below `runs` in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+def _teacher(parent):
+    """The only teacher below `runs` in a folder."""
+    [config] = parent.glob("runs/tiny-teacher/*/config.json")
+    return config.parent
+
+
 @pytest.fixture(scope="module")
 def distilled(tmp_path_factory):
-    """A finished run with its teacher, for reading only."""
+    """A finished run, with its teacher under `runs` beside it, for reading only."""
     folder = tmp_path_factory.mktemp("distilled") / "run"
-    with flagsaver.flagsaver():
+    with flagsaver.flagsaver(), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder.parent)
         arguments = ["launch.py", f"--experiment={TINY}", f"--workdir={folder}", "--mode=train", *DISTILLED]
         assert cli._run(cli._parse(arguments)) == 0
     return folder
@@ -106,8 +121,10 @@ def test_the_teacher_is_an_ordinary_run(launch, tiny, distilled, tmp_path):
         "--experiment.loss.label_smoothing=0.1",
     )  # fmt: skip
     assert "teacher: run folder" not in out
-    _assert_equal(_end(tmp_path / "alone"), _end(distilled / "teacher"))
-    config = json.loads((distilled / "teacher" / "config.json").read_text())
+    teacher = _teacher(distilled.parent)
+    _assert_equal(_end(tmp_path / "alone"), _end(teacher))
+    assert not (distilled / "teacher").exists()
+    config = json.loads((teacher / "config.json").read_text())
     assert config["teacher"] is None
     assert config["model"]["name"] == "ensemble"
     assert json.loads((distilled / "config.json").read_text())["teacher"] == config["model"]
@@ -117,16 +134,87 @@ def test_distillation_differs_from_training_on_labels(launch, tiny, distilled, t
     _train(launch, tiny, tmp_path / "labels", *DISTILLED, "--experiment.teacher=none")
     assert len(records.read_records(distilled / "metrics.jsonl")) == 3
     assert _end(distilled)[0] != _end(tmp_path / "labels")[0]
-    assert not (tmp_path / "labels" / "teacher").exists()
+    assert not Path("runs").exists()
 
 
 def test_a_finished_run_does_not_need_its_teacher(launch, distilled, tmp_path):
-    folder = tmp_path / "run"
-    shutil.copytree(distilled, folder)
-    shutil.rmtree(folder / "teacher")
-    ran = launch(f"--workdir={folder}", "--mode=train")
+    shutil.copytree(distilled, "run")
+    ran = launch("--workdir=run", "--mode=train")
     assert "training is complete: 3 epochs" in ran.out
-    assert not (folder / "teacher").exists()
+    assert not Path("runs").exists()
+
+
+def test_the_run_records_its_teacher(distilled):
+    teacher = _teacher(distilled.parent)
+    recorded = {"folder": str(teacher.relative_to(distilled.parent)), "digest": teacher.name}
+    [session] = records.read_lines(distilled / "sessions.jsonl")
+    assert session["teacher"] == recorded
+    assert recorded_teacher(open_run(distilled)) == Path(recorded["folder"])
+
+
+@pytest.fixture
+def with_teacher(distilled):
+    """A copy of the teacher's run under `runs`, by another name, as a run of its own experiment has."""
+    folder = Path("runs") / "trained_before" / "here"
+    shutil.copytree(_teacher(distilled.parent), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "name": "trained_before"}))
+    return folder
+
+
+def test_a_teacher_that_another_run_has_trained_is_used_again(launch, tiny, distilled, with_teacher):
+    before = {path: path.stat().st_mtime_ns for path in with_teacher.rglob("*.json*")}
+    out = _train(launch, tiny, "run", *DISTILLED)
+    assert f"teacher: run folder {with_teacher}" in out
+    assert out.count("epoch 3/3") == 1, "only the student is trained"
+    assert {path: path.stat().st_mtime_ns for path in with_teacher.rglob("*.json*")} == before
+    _assert_equal(_end(Path("run")), _end(distilled))
+    assert not list(Path("runs").glob("tiny-teacher/*"))
+
+
+def test_a_teacher_with_another_seed_is_not_used(launch, tiny, with_teacher):
+    _train(launch, tiny, "run", *DISTILLED, "--experiment.seed=1", "--experiment.epochs=1")
+    assert _teacher(Path()).is_dir()
+
+
+def test_a_teacher_with_another_split_is_not_used(launch, tiny, with_teacher):
+    """It may have been trained on speakers of the student's test set."""
+    split = json.loads((with_teacher / "split.json").read_text())
+    first, *_ = (clip for clip in split["clips"] if clip["splits"][0] == "test")
+    first["splits"] = ["train"] * len(first["splits"])
+    (with_teacher / "split.json").write_text(json.dumps(split))
+    out = _train(launch, tiny, "run", *DISTILLED)
+    assert f"teacher: run folder {_teacher(Path())}" in out
+    shutil.copy(with_teacher / "split.json", _teacher(Path()) / "split.json")
+    assert f"teacher: run folder {Path('other') / 'teacher'}" in _train(launch, tiny, "other", *DISTILLED)
+    with pytest.raises(UserError, match="may have been trained on the student's test set"):
+        check_split(open_run(Path("run")), open_run(with_teacher))
+
+
+def test_a_teacher_in_the_folder_of_its_student_is_used_again(launch, tiny, distilled):
+    """As earlier versions kept it."""
+    teacher = shutil.copytree(_teacher(distilled.parent), Path("run") / "teacher")
+    for name in ("config.json", "split.json"):
+        shutil.copy(distilled / name, Path("run") / name)
+    config = json.loads((teacher / "config.json").read_text())
+    (teacher / "config.json").write_text(json.dumps({**config, "name": "tiny"}))
+    out = _train(launch, tiny, "run", *DISTILLED)
+    assert f"teacher: run folder {teacher}" in out
+    assert out.count("epoch 3/3") == 1
+    assert recorded_teacher(open_run(Path("run"))) == teacher
+    _assert_equal(_end(Path("run")), _end(distilled))
+
+
+def test_a_teacher_that_another_process_trains_is_waited_for(launch, tiny, distilled, with_teacher, monkeypatch):
+    lock = filelock.FileLock(with_teacher / ".lock", thread_local=False)
+    lock.acquire()
+    monkeypatch.setattr(loop, "POLL", 0.1)
+    timer = threading.Timer(3.0, lock.release)
+    timer.start()
+    out = _train(launch, tiny, "run", *DISTILLED)
+    timer.join()
+    assert f"waiting for the process that trains run folder {with_teacher}" in out
+    _assert_equal(_end(Path("run")), _end(distilled))
 
 
 @pytest.mark.parametrize("number", [2, 5])
@@ -141,14 +229,14 @@ def test_teacher_and_student_resume_bit_for_bit(launch, tiny, distilled, tmp_pat
         save(self, *arguments)
 
     monkeypatch.setattr(Checkpoints, "save", interrupt)
-    ran = launch(f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train", *DISTILLED)
+    ran = launch(f"--experiment={tiny}", "--workdir=run", "--mode=train", *DISTILLED)
     assert ran.status == 130
-    assert (saved[-1].parent.name == "teacher") == (number == 2)
-    assert (tmp_path / "split.json").exists(), "the split is written before the teacher is trained"
+    assert (saved[-1].parent.name != "run") == (number == 2)
+    assert Path("run/split.json").exists(), "the split is written before the teacher is trained"
     monkeypatch.setattr(Checkpoints, "save", save)
-    assert launch(f"--workdir={tmp_path}", "--mode=train").status == 0
-    for name in (".", "teacher"):
-        _assert_equal(_end(tmp_path / name), _end(distilled / name))
+    assert launch("--workdir=run", "--mode=train").status == 0
+    _assert_equal(_end(Path("run")), _end(distilled))
+    _assert_equal(_end(_teacher(tmp_path)), _end(_teacher(distilled.parent)))
 
 
 def test_a_teacher_that_cannot_be_built_is_refused_with_its_key(launch, tiny, tmp_path):
@@ -162,9 +250,8 @@ def test_a_teacher_that_cannot_be_built_is_refused_with_its_key(launch, tiny, tm
 
 def test_data_that_changed_after_the_training_of_the_teacher_is_refused(launch, tiny, distilled, tmp_path):
     """Otherwise the teacher may be trained on speakers of the student's test set."""
-    for name in ("config.json", "split.json", "teacher"):
-        copy = shutil.copytree if name == "teacher" else shutil.copy
-        copy(distilled / name, tmp_path / name)
+    for name in ("config.json", "split.json"):
+        shutil.copy(distilled / name, tmp_path / name)
     split = json.loads((tmp_path / "split.json").read_text())
     split["clips"].pop()
     (tmp_path / "split.json").write_text(json.dumps(split))
@@ -173,9 +260,12 @@ def test_data_that_changed_after_the_training_of_the_teacher_is_refused(launch, 
     assert "the data has changed since run" in ran.err
 
 
-def test_a_comparison_of_all_runs_lists_the_run_without_its_teacher(distilled):
-    assert find_runs([distilled.parent]) == [distilled]
-    assert find_runs([distilled / "teacher"]) == [distilled / "teacher"]
+def test_a_comparison_of_all_runs_lists_a_run_without_the_teacher_in_its_folder(distilled):
+    """As earlier versions kept it."""
+    shutil.copytree(distilled, "run")
+    teacher = shutil.copytree(_teacher(distilled.parent), Path("run/teacher"))
+    assert find_runs([Path()]) == [Path("run")]
+    assert find_runs([teacher]) == [teacher]
 
 
 def test_a_teacher_that_does_not_exist_is_refused_with_its_key():
