@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -58,9 +59,10 @@ def worker_processes(
     try:
         yield processes
     except BaseException as error:
+        deadline = time.monotonic() + (SHUTDOWN_TIMEOUT if isinstance(error, KeyboardInterrupt) else 0)
         for process in processes:
             # the terminal interrupts the workers as well, and a second interrupt would stop their clean-up
-            process.join(SHUTDOWN_TIMEOUT if isinstance(error, KeyboardInterrupt) else 0)
+            process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive() and process.pid:
                 os.kill(process.pid, signal.SIGINT)
         raise
