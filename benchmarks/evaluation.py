@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import alternate
+from common import alternate, require_peers
 
 ROOT = Path(__file__).parents[1]
 CLIPS, CLASSES, SPEAKERS = 2_000, 8, 26
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print one JSON object: name → number")
     arguments = parser.parse_args()
+    require_peers("sklearn")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         launch("--mode=train", *experiment(), f"--workdir={run}")

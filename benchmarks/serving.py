@@ -26,12 +26,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
-from common import speech
-from websockets.sync.client import ClientConnection, connect
+from common import require_peers, speech
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
 
 LAUNCH = str(Path(__file__).parents[1] / "launch.py")
 RATE = 48_000
@@ -73,8 +75,10 @@ def monitor(model: str) -> Iterator[str]:
 
 
 @contextmanager
-def join(address: str, model: str) -> Iterator[ClientConnection]:
+def join(address: str, model: str) -> Iterator["ClientConnection"]:
     """Connect a client."""
+    from websockets.sync.client import connect
+
     with connect(f"{address.replace('http', 'ws')}stream", proxy=None) as client:
         client.send(json.dumps({"model": Path(model).name, "sample_rate": RATE}))
         yield client
@@ -185,6 +189,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=100, help="number of windows; a tenth as many processes")
     parser.add_argument("--json", action="store_true", help="print one JSON object, metric name → number")
     arguments = parser.parse_args()
+    require_peers("websockets", *(["playwright"] if shutil.which("chromium") else []))
     model, folder = arguments.model, arguments.speech
     files = [str(path) for path in sorted(folder.rglob("*")) if path.suffix in (".wav", ".flac")]
 
