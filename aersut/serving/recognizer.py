@@ -91,13 +91,17 @@ class Recognizer:
                 recording = audio.to_recording(*_array(clip, sample_rate))
             else:
                 recording = audio.read_recording(Path(clip))
-            cleaned = audio.cleaned(recording, self._runner.info.trim_db)
-            samples = to_int16(audio.resample(cleaned, self.framing.sample_rate))
-            if len(samples) < self.framing.frame_length:
-                raise ClipError(
-                    f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, trimmed and "
-                    f"resampled to {len(samples):,}; one frame needs {self.framing.frame_length:,}"
-                )
+            return self.utterance(recording)
+
+    def utterance(self, recording: Recording) -> Prediction:
+        """Classify a recording that was read, as `__call__` does; `ClipError` if it is too short."""
+        cleaned = audio.cleaned(recording, self._runner.info.trim_db)
+        samples = to_int16(audio.resample(cleaned, self.framing.sample_rate))
+        if len(samples) < self.framing.frame_length:
+            raise ClipError(
+                f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, trimmed and "
+                f"resampled to {len(samples):,}; one frame needs {self.framing.frame_length:,}"
+            )
         return Prediction(0.0, recording.seconds, by_label(self.labels, self._classify(samples)))
 
     def over_time(

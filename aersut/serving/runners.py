@@ -16,6 +16,7 @@ from aersut.contracts import Framing
 from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
+from aersut.tflite.spectrum import SplitModel, load_model, split
 
 FEATURES = "features.tflite"
 """The file of an export that computes the classifiers' input (the audio frontend)."""
@@ -85,7 +86,8 @@ def load_runner(path: Path) -> TFLiteRunner:
         trim_db=tree.get("trim_db", 40.0),
         fit=tree.get("fit", "start"),
     )
-    pool = InterpreterPool(lambda: tuple(map(LiteRTModel, files)))
+    parts = tuple(map(split, files))
+    pool = InterpreterPool(lambda: tuple(map(load_model, parts)))
     with pool.acquire():  # a file that LiteRT cannot run is reported here
         return TFLiteRunner(info, pool)
 
@@ -116,18 +118,21 @@ def _read_features(path: Path, tree: dict[str, Any]) -> TFLiteFile:
     return features
 
 
+Models = tuple[LiteRTModel | SplitModel, ...]
+
+
 class InterpreterPool:
     """One set of interpreters per CPU core, created on demand, for use by several threads."""
 
-    def __init__(self, make: Callable[[], tuple[LiteRTModel, ...]]) -> None:
+    def __init__(self, make: Callable[[], Models]) -> None:
         self._make = make
         self._making = threading.Lock()  # LiteRT is silenced for the whole process while it loads
-        self._free: queue.LifoQueue[tuple[LiteRTModel, ...] | None] = queue.LifoQueue()
+        self._free: queue.LifoQueue[Models | None] = queue.LifoQueue()
         for _ in range(os.cpu_count() or 1):
             self._free.put(None)
 
     @contextlib.contextmanager
-    def acquire(self) -> Iterator[tuple[LiteRTModel, ...]]:
+    def acquire(self) -> Iterator[Models]:
         """Reserve a set for the block; wait if none is free."""
         models = self._free.get()
         try:
