@@ -1,5 +1,7 @@
 """Decoding of one audio file: read, downmix, trim silence, resample, crop or pad to a window."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 import io
@@ -9,12 +11,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 import soundfile
 import soxr
-from jaxtyping import Float, Int16, Shaped
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int16, Shaped
 
 FULL_SCALE = 32766 / 32768
 """Magnitude from which a sample counts as clipped; 16-bit files reach 32767 / 32768."""

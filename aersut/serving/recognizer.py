@@ -1,13 +1,14 @@
 """The Python API of a speech emotion classifier: predictions for clips, arrays, long recordings and streams."""
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from jaxtyping import Float, Int16, Shaped
 
 from aersut.contracts import Framing
 from aersut.data import audio
@@ -18,7 +19,10 @@ from aersut.serving.runners import Runner, load_runner
 from aersut.serving.stream import HOP, Stream, to_float
 from aersut.serving.vad import VAD_THRESHOLD
 
-Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int16, Shaped
+
+    Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
 
 
 def load(path: str | Path) -> "Recognizer":

@@ -1,5 +1,7 @@
 """Inference on one window of samples with an exported model in LiteRT, without JAX or TensorFlow."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import queue
@@ -7,16 +9,18 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from jaxtyping import Float
 
 from aersut.contracts import Framing
 from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.tflite.spectrum import SplitModel, load_model, split
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 FEATURES = "features.tflite"
 """The file of an export that computes the classifiers' input (the audio frontend)."""

@@ -1,13 +1,17 @@
 """The LiteRT interpreter for a .tflite file of any number format."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
 
 from aersut.errors import UserError
 from aersut.quiet import quiet
 from aersut.tflite.file import TFLiteFile
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Shaped
 
 
 class LiteRTModel:

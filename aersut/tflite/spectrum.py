@@ -4,15 +4,19 @@ LiteRT's RFFT2D takes nine tenths of the time of an audio frontend, five times a
 float64 and round to float32; one value in a million differs by its last bit.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Float32
 
 from aersut.tflite.file import Tensor, TFLiteFile, packed
 from aersut.tflite.graph import Graph
 from aersut.tflite.litert import LiteRTModel, make_interpreter
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
 
 ROWS = 16
 """Frames that are transformed together; more would not fit into the cache of the CPU."""
