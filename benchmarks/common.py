@@ -30,7 +30,8 @@ def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
 def require_peers(*modules: str) -> None:
     """Exit with status 2 and the command that installs them if peers of a benchmark are not installed."""
     if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
-        print(f"missing: {', '.join(missing)}; install the peers with pip install -e '.[bench]'", file=sys.stderr)
+        remedy = "install the peers with pip install -e '.[bench]', in an environment of their own"
+        print(f"missing: {', '.join(missing)}; {remedy}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from baseline import Build, both_builds, with_ratios
-from common import alternate
+from common import alternate, require_peers
 
 if TYPE_CHECKING:
     import grain
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--decode", nargs=2, metavar=("WAY", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    require_peers("librosa")
     if arguments.decode:
         way, folder = arguments.decode
         prepare = (lambda: None) if arguments.untouched else touch_memory

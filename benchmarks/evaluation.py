@@ -1,15 +1,21 @@
 """Durations of an evaluation of 2,000 clips with its plots, of the report, and of bootstrap intervals.
 
     python benchmarks/evaluation.py [--repeats 3] [--json]
+    python benchmarks/evaluation.py --speech FOLDER --baseline REV [--repeats 3] [--json]
 
 A run on synthetic speech is trained in a temporary folder (the network of the quick start, one epoch), with 2,000 clips
 in its test set, whose features are cached before the measurement. evaluate_s is the duration of `--mode=evaluate` in
 its own process: restoring, prediction, 2,000 bootstrap samples of all metrics, all plots. report_s is that of
 `--mode=report`, report_mb the size of the page. bootstrap_s is the duration of the intervals alone; bootstrap_sklearn_s
 that of a loop over scikit-learn's functions for the same UAR, WA, F1 and kappa (measured on 100 resamples and scaled).
+
+With --baseline, `cnn` is trained on RAVDESS (--speech) for an epoch, by this build and by the revision. evaluate_s,
+report_s and their sum are of the two builds, which alternate, each on its own run; 240 clips with 18 actors. The
+evaluation has no stress conditions. `_vs_baseline` is the ratio.
 """
 
 import argparse
+import functools
 import json
 import os
 import subprocess
@@ -19,7 +25,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import alternate
+from baseline import NOW, Build, baseline
+from common import alternate, require_peers
 
 ROOT = Path(__file__).parents[1]
 CLIPS, CLASSES, SPEAKERS = 2_000, 8, 26
@@ -30,7 +37,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print one JSON object: name → number")
+    parser.add_argument("--speech", type=Path, help="a data root with RAVDESS, for --baseline")
+    parser.add_argument("--baseline", metavar="REV", help="a revision to compare with")
     arguments = parser.parse_args()
+    if arguments.baseline:
+        if arguments.speech is None:
+            parser.error("--baseline needs --speech=FOLDER, a data root with RAVDESS")
+        show(compared(arguments.speech, arguments.baseline, arguments.repeats), arguments.json)
+        return
+    require_peers("sklearn")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         launch("--mode=train", *experiment(), f"--workdir={run}")
@@ -43,11 +58,50 @@ def main() -> None:
         clips = json.loads((run / "evaluation/metrics.json").read_text())["clips"]
         results |= {"clips": clips, "report_mb": (run / "report.html").stat().st_size / 1e6}
     results |= alternate(arguments.repeats, bootstrap_s=bootstrap, bootstrap_sklearn_s=bootstrap_sklearn)
-    if arguments.json:
+    show(results, arguments.json)
+
+
+def show(results: dict[str, float], as_json: bool) -> None:
+    """Print the results as a table, or as one JSON object."""
+    if as_json:
         print(json.dumps(results))
         return
     for name, value in results.items():
-        print(f"{name:22}{value:10,.2f}")
+        print(f"{name:30}{value:10,.2f}")
+
+
+def compared(speech: Path, revision: str, repeats: int) -> dict[str, float]:
+    """Durations of evaluation and report by this build and by a revision, alternating."""
+    builds = {"": NOW, "baseline_": baseline(revision)}
+    overrides = [
+        "--experiment=cnn_combined",
+        f"--experiment.data.root={speech.absolute()}",
+        "--experiment.data.corpora=ravdess",
+        "--experiment.augmented_copies=0",
+        "--experiment.epochs=1",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+
+        def seconds(name: str, build: Build, mode: str) -> float:
+            begin = time.perf_counter()
+            build.launch(f"--mode={mode}", f"--workdir={folder}/{name}run", cache=Path(folder, f"{name}cache"))
+            return time.perf_counter() - begin
+
+        for name, build in builds.items():
+            build.launch(
+                "--mode=train", *overrides, f"--workdir={folder}/{name}run", cache=Path(folder, f"{name}cache")
+            )
+        ways = {
+            f"{name}{mode}_s": functools.partial(seconds, name, build, mode)
+            for mode in ("evaluate", "report")
+            for name, build in builds.items()
+        }
+        results = alternate(repeats, **ways)
+    for name in builds:
+        results[f"{name}both_s"] = results[f"{name}evaluate_s"] + results[f"{name}report_s"]
+    for name in ("evaluate_s", "report_s", "both_s"):
+        results[f"{name}_vs_baseline"] = results[name] / results[f"baseline_{name}"]
+    return results
 
 
 def experiment() -> list[str]:

@@ -9,7 +9,7 @@
 AERSUT runs as in `cached_features`: batches of 64 from two threads. The peers run clip by clip in the same process,
 alternating with AERSUT. The results are medians in ms per clip. librosa in two processes is reported too.
 
-audiomentations is not a dependency of AERSUT: `pip install audiomentations`.
+The peers are in the extra `bench`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from common import alternate, speech
+from common import alternate, require_peers, speech
 
 if TYPE_CHECKING:
     import jax
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="repetitions of each measurement")
     parser.add_argument("--json", action="store_true", help="print one JSON object, metric name → number")
     arguments = parser.parse_args()
+    require_peers("librosa", "audiomentations")
     clips = speech(arguments.speech, CLIPS, RATE)
     metrics = {
         **features(clips, arguments.repeats),

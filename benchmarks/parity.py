@@ -12,19 +12,22 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "golden"))
-from common import speech
-from references import CASES, RATE, Case
+from common import require_peers, speech
 
 from aersut.features import Signal
 
+if TYPE_CHECKING:
+    from references import Case
 
-def measure(case: Case, clips: np.ndarray) -> np.ndarray:
+
+def measure(case: "Case", clips: np.ndarray) -> np.ndarray:
     """Differences from the reference over all clips, flattened, absolute or relative as the tolerance is."""
     framing = replace(case.framing, seconds=3.0)
     ours = jax.jit(lambda samples: case.feature(Signal(samples, framing)))
@@ -39,6 +42,9 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=50)
     parser.add_argument("--json", action="store_true", help="print one JSON object, feature → largest difference")
     arguments = parser.parse_args()
+    require_peers("librosa")
+    from references import CASES, RATE
+
     clips = speech(arguments.speech, arguments.clips, RATE)
     found = {name: measure(case, clips) for name, case in CASES.items()}
     if arguments.json:

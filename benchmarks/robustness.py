@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from ablations import EQUALIZE, LIGHT_SPEC, WARP_ALWAYS, Overrides, listed, speakers  # beside this file
-from common import RUNS, add_row, has_row, read_rows, trained_run
+from common import RUNS, add_row, has_row, read_rows, require_peers, trained_run
 
 from aersut import metrics
 from aersut.contracts import Condition
@@ -189,6 +189,8 @@ def main() -> None:
     only = {name.strip() for name in arguments.only.split("|")} - {""}
     if unknown := only - set(VARIANTS):
         sys.exit(f"unknown variants: {', '.join(sorted(unknown))}; known: {' | '.join(VARIANTS)}")
+    if not only or "TensorFlow Lite Micro" in only:
+        require_peers("pymicro_features")
     for seed in arguments.seeds.split(","):
         for variant in VARIANTS:
             for half in arguments.halves.split(","):

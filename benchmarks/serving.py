@@ -1,10 +1,14 @@
 """Latency and throughput of inference: one window, `--mode=predict`, and the monitor.
 
     python benchmarks/serving.py --model RUN/export/model_float32.tflite --speech FOLDER [--seconds 30] [--json]
+    python benchmarks/serving.py --model FILE --speech FOLDER --baseline REV --repeats 50
+
+With --baseline, only start_s, folder_clips_per_s and folder_mb are measured, of this build and of the revision, which
+alternate; `_vs_baseline` is the ratio. --model may be a run folder there.
 
 - window_ms: inference time of one window, from samples to probabilities, on one core; median.
 - start_s: a whole process of `--mode=predict` on one clip; median.
-- folder_clips_per_s: `--mode=predict` on the folder, start included.
+- folder_clips_per_s: `--mode=predict` on the folder, start included; folder_mb: its peak memory.
 - clients_N: N simultaneous clients stream speech in real time to a monitor in its own process. Latency from sending the
   last sample of a window to receiving its prediction (p50, p95, in ms), and the number of predictions.
 - realtime_factor: processing time per second of speech, with one client that sends as fast as the monitor accepts.
@@ -12,6 +16,7 @@
 """
 
 import argparse
+import functools
 import itertools
 import json
 import os
@@ -26,14 +31,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
-from common import speech
-from websockets.sync.client import ClientConnection, connect
+from baseline import NOW, Build, baseline
+from common import alternate, require_peers, speech
 
-LAUNCH = str(Path(__file__).parents[1] / "launch.py")
+from aersut.paths import cache_dir
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
 RATE = 48_000
 CHUNK = 1_920  # 40 ms, as the page sends them
 
@@ -52,18 +61,49 @@ def window_ms(model: str, folder: Path, repeats: int) -> float:
     return 1000 * statistics.median(taken[8:])
 
 
-def predict_s(model: str, *paths: str) -> float:
-    """Run time of a whole --mode=predict process."""
+def predict(model: str, path: str, build: Build = NOW) -> tuple[float, float]:
+    """Run time in s and peak memory in MB of a whole --mode=predict process."""
     begin = time.perf_counter()
-    command = [sys.executable, LAUNCH, "--mode=predict", f"--model={model}", "--json", *paths]
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - begin
+    command = build.command("--mode=predict", f"--model={Path(model).absolute()}", "--json", str(Path(path).absolute()))
+    with subprocess.Popen(command, env=build.environment(cache_dir()), stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed")
+    return time.perf_counter() - begin, usage.ru_maxrss / 1000
+
+
+def compared(model: str, files: list[str], folder: Path, revision: str, repeats: int) -> dict[str, float]:
+    """Start, throughput and peak memory of this build and of a revision, alternating."""
+    builds = {"": NOW, "baseline_": baseline(revision)}
+    peaks: dict[str, list[float]] = {name: [] for name in builds}
+
+    def folder_s(name: str) -> float:
+        seconds, peak = predict(model, str(folder), builds[name])
+        peaks[name].append(peak)
+        return seconds
+
+    starts = alternate(repeats, **{name: functools.partial(start_s, model, files[0], builds[name]) for name in builds})
+    seconds = alternate(max(1, repeats // 3), **{name: functools.partial(folder_s, name) for name in builds})
+    metrics = {}
+    for name in builds:
+        metrics[f"{name}start_s"] = starts[name]
+        metrics[f"{name}folder_clips_per_s"] = len(files) / seconds[name]
+        metrics[f"{name}folder_mb"] = statistics.median(peaks[name])
+    for name in ("start_s", "folder_clips_per_s", "folder_mb"):
+        metrics[f"{name}_vs_baseline"] = metrics[name] / metrics[f"baseline_{name}"]
+    return metrics
+
+
+def start_s(model: str, file: str, build: Build) -> float:
+    """Run time in s of a process that classifies one clip."""
+    return predict(model, file, build)[0]
 
 
 @contextmanager
 def monitor(model: str) -> Iterator[str]:
     """Run the monitor in its own process; yield its URL."""
-    command = [sys.executable, LAUNCH, "--mode=monitor", f"--model={model}", "--port=0"]
+    command = NOW.command("--mode=monitor", f"--model={model}", "--port=0")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -73,8 +113,10 @@ def monitor(model: str) -> Iterator[str]:
 
 
 @contextmanager
-def join(address: str, model: str) -> Iterator[ClientConnection]:
+def join(address: str, model: str) -> Iterator["ClientConnection"]:
     """Connect a client."""
+    from websockets.sync.client import connect
+
     with connect(f"{address.replace('http', 'ws')}stream", proxy=None) as client:
         client.send(json.dumps({"model": Path(model).name, "sample_rate": RATE}))
         yield client
@@ -184,17 +226,24 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8, help="simultaneous clients")
     parser.add_argument("--repeats", type=int, default=100, help="number of windows; a tenth as many processes")
     parser.add_argument("--json", action="store_true", help="print one JSON object, metric name → number")
+    parser.add_argument("--baseline", metavar="REV", help="a revision to compare with")
     arguments = parser.parse_args()
+    require_peers("websockets", *(["playwright"] if shutil.which("chromium") else []))
     model, folder = arguments.model, arguments.speech
     files = [str(path) for path in sorted(folder.rglob("*")) if path.suffix in (".wav", ".flac")]
 
+    if arguments.baseline:
+        repeats = max(1, arguments.repeats // 10)
+        show(compared(model, files, folder, arguments.baseline, repeats), arguments.json)
+        return
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     metrics = {"window_ms": window_ms(model, folder, arguments.repeats)}
     os.sched_setaffinity(0, cores)
-    starts = [predict_s(model, files[0]) for _ in range(1 + max(1, arguments.repeats // 10))]
+    starts = [start_s(model, files[0], NOW) for _ in range(1 + max(1, arguments.repeats // 10))]
     metrics["start_s"] = statistics.median(starts[1:])
-    metrics["folder_clips_per_s"] = len(files) / predict_s(model, str(folder))
+    seconds, metrics["folder_mb"] = predict(model, str(folder))
+    metrics["folder_clips_per_s"] = len(files) / seconds
 
     count = int(np.ceil((arguments.seconds + 10) / 3))
     samples = (speech(folder, min(count, len(files)), RATE) * 32767).astype("<i2").reshape(-1)
@@ -205,12 +254,17 @@ def main() -> None:
         metrics["realtime_factor"] = realtime_factor(address, model, audio)
         if shutil.which("chromium"):
             metrics |= page(address, audio, arguments.seconds)
+    show(metrics, arguments.json)
+
+
+def show(metrics: dict[str, float], as_json: bool) -> None:
+    """Print the metrics as a table, or as one JSON object."""
     metrics = {name: round(value, 3) for name, value in metrics.items()}
-    if arguments.json:
+    if as_json:
         print(json.dumps(metrics))
         return
     for name, value in metrics.items():
-        print(f"{name:24}{value:10.3f}")
+        print(f"{name:34}{value:10.3f}")
 
 
 if __name__ == "__main__":

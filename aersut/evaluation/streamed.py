@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
 from jaxtyping import Float, Int16
 
 from aersut.contracts import Framing
@@ -75,6 +74,8 @@ class StreamedModel:
 
 def without_offset(samples: Int16[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
     """Samples minus their running mean, as WithoutOffset() in main_example.cc, except for its rounding."""
+    import scipy.signal  # deferred: it takes most of the import time of an evaluation's modules
+
     if not len(samples):
         return samples
     first = float(samples[0])

@@ -1,16 +1,18 @@
 """The plots of an evaluation: their files, captions and order."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aersut.evaluation.evaluate import Evaluation
-from aersut.evaluation.evaluation_set import EvaluationSet
-from aersut.evaluation.predictions import ClipPredictions
 from aersut.report.plots import classes, embedding, examples, importance
 from aersut.report.plots.style import matplotlib_installed, write_plot
-from aersut.training.trained import Trained
+
+if TYPE_CHECKING:  # the report needs the captions only
+    from aersut.evaluation.evaluate import Evaluation
+    from aersut.evaluation.evaluation_set import EvaluationSet
+    from aersut.evaluation.predictions import ClipPredictions
+    from aersut.training.trained import Trained
 
 CAPTIONS = {
     "confusion": "Confusion matrix: percentage of the clips of each true class, and number of clips",
@@ -31,7 +33,7 @@ GRADIENTS_PREFIX = "gradients-"
 """Prefixes of the files with a plot for each emotion."""
 
 
-def draw_plots(evaluation: Evaluation) -> None:
+def draw_plots(evaluation: "Evaluation") -> None:
     """Draw the plots of an evaluation into its folder `plots/`, if matplotlib is installed."""
     if not matplotlib_installed():
         return
@@ -49,7 +51,7 @@ def draw_plots(evaluation: Evaluation) -> None:
         _draw_importance(folder, evaluation.importance)
 
 
-def _draw_embedding(folder: Path, trained: Trained, clips: EvaluationSet, predictions: ClipPredictions) -> None:
+def _draw_embedding(folder: Path, trained: "Trained", clips: "EvaluationSet", predictions: "ClipPredictions") -> None:
     points, explained = embedding.principal_components(trained.embeddings(clips.features))
     emotions = [predictions.emotions[label] for label in predictions.labels]
     speakers = predictions.speakers
@@ -61,7 +63,7 @@ def _draw_embedding(folder: Path, trained: Trained, clips: EvaluationSet, predic
         write_plot(path, embedding.SIZE, embedding.paint_embedding, points, explained, groups, order)
 
 
-def _draw_examples(folder: Path, trained: Trained, clips: EvaluationSet, predictions: ClipPredictions) -> None:
+def _draw_examples(folder: Path, trained: "Trained", clips: "EvaluationSet", predictions: "ClipPredictions") -> None:
     """Draw a clip of each emotion; nothing for augmented copies, which have no audio."""
     if clips.audio is None:
         return

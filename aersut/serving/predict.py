@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aersut.data.audio import ClipError, read_header
+from aersut.data.audio import ClipError, read_header, read_utterance
 from aersut.errors import UserError
 from aersut.paths import printable
 from aersut.serving.prediction import Prediction
@@ -168,10 +168,11 @@ def as_json_lines(result: FilePrediction) -> str:
 
 def _predict_file(recognizer: Recognizer, file: Path, options: PredictOptions) -> FilePrediction:
     try:
-        sample_rate, seconds = read_header(file)
+        recording = read_utterance(file, MAX_UTTERANCE) if options.hop is None else None
+        sample_rate = recording.sample_rate if recording else read_header(file)[0]
         warning = bandwidth_warning(sample_rate, recognizer.framing.sample_rate)
-        if options.hop is None and seconds <= MAX_UTTERANCE:
-            return FilePrediction(file, (recognizer(file),), warning=warning)
+        if recording:
+            return FilePrediction(file, (recognizer.utterance(recording),), warning=warning)
         return FilePrediction(file, tuple(recognizer.over_time(file, **options.stream_arguments)), warning=warning)
     except (ClipError, UserError) as error:
         return FilePrediction(file, error=str(error).removeprefix(f"{file} ").rstrip("."))

@@ -1,13 +1,14 @@
 """The Python API of a speech emotion classifier: predictions for clips, arrays, long recordings and streams."""
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from jaxtyping import Float, Int16, Shaped
 
 from aersut.contracts import Framing
 from aersut.data import audio
@@ -18,7 +19,10 @@ from aersut.serving.runners import Runner, load_runner
 from aersut.serving.stream import HOP, Stream, to_float
 from aersut.serving.vad import VAD_THRESHOLD
 
-Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int16, Shaped
+
+    Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
 
 
 def load(path: str | Path) -> "Recognizer":
@@ -91,13 +95,17 @@ class Recognizer:
                 recording = audio.to_recording(*_array(clip, sample_rate))
             else:
                 recording = audio.read_recording(Path(clip))
-            cleaned = audio.cleaned(recording, self._runner.info.trim_db)
-            samples = to_int16(audio.resample(cleaned, self.framing.sample_rate))
-            if len(samples) < self.framing.frame_length:
-                raise ClipError(
-                    f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, trimmed and "
-                    f"resampled to {len(samples):,}; one frame needs {self.framing.frame_length:,}"
-                )
+            return self.utterance(recording)
+
+    def utterance(self, recording: Recording) -> Prediction:
+        """Classify a recording that was read, as `__call__` does; `ClipError` if it is too short."""
+        cleaned = audio.cleaned(recording, self._runner.info.trim_db)
+        samples = to_int16(audio.resample(cleaned, self.framing.sample_rate))
+        if len(samples) < self.framing.frame_length:
+            raise ClipError(
+                f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, trimmed and "
+                f"resampled to {len(samples):,}; one frame needs {self.framing.frame_length:,}"
+            )
         return Prediction(0.0, recording.seconds, by_label(self.labels, self._classify(samples)))
 
     def over_time(

@@ -1,5 +1,7 @@
 """Inference on one window of samples with an exported model in LiteRT, without JAX or TensorFlow."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import queue
@@ -7,15 +9,18 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from jaxtyping import Float
 
 from aersut.contracts import Framing
 from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
+from aersut.tflite.spectrum import SplitModel, load_model, split
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 FEATURES = "features.tflite"
 """The file of an export that computes the classifiers' input (the audio frontend)."""
@@ -85,7 +90,8 @@ def load_runner(path: Path) -> TFLiteRunner:
         trim_db=tree.get("trim_db", 40.0),
         fit=tree.get("fit", "start"),
     )
-    pool = InterpreterPool(lambda: tuple(map(LiteRTModel, files)))
+    parts = tuple(map(split, files))
+    pool = InterpreterPool(lambda: tuple(map(load_model, parts)))
     with pool.acquire():  # a file that LiteRT cannot run is reported here
         return TFLiteRunner(info, pool)
 
@@ -116,18 +122,21 @@ def _read_features(path: Path, tree: dict[str, Any]) -> TFLiteFile:
     return features
 
 
+Models = tuple[LiteRTModel | SplitModel, ...]
+
+
 class InterpreterPool:
     """One set of interpreters per CPU core, created on demand, for use by several threads."""
 
-    def __init__(self, make: Callable[[], tuple[LiteRTModel, ...]]) -> None:
+    def __init__(self, make: Callable[[], Models]) -> None:
         self._make = make
         self._making = threading.Lock()  # LiteRT is silenced for the whole process while it loads
-        self._free: queue.LifoQueue[tuple[LiteRTModel, ...] | None] = queue.LifoQueue()
+        self._free: queue.LifoQueue[Models | None] = queue.LifoQueue()
         for _ in range(os.cpu_count() or 1):
             self._free.put(None)
 
     @contextlib.contextmanager
-    def acquire(self) -> Iterator[tuple[LiteRTModel, ...]]:
+    def acquire(self) -> Iterator[Models]:
         """Reserve a set for the block; wait if none is free."""
         models = self._free.get()
         try:

@@ -1,10 +1,12 @@
 """Streaming inference: resampling, windows, VAD, classification and smoothing of samples as they arrive."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
-from jaxtyping import Float, Int16, Shaped
 
 from aersut.contracts import Framing
 from aersut.data.audio import to_int16
@@ -12,10 +14,13 @@ from aersut.errors import UserError
 from aersut.serving.prediction import Prediction, Smoothing, by_label
 from aersut.serving.vad import contains_speech
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int16, Shaped
+
+    Classify = Callable[[Int16[np.ndarray, " samples"]], Float[np.ndarray, " classes"]]
+
 HOP = 0.5
 """Default hop: seconds from the start of one window to the start of the next."""
-
-Classify = Callable[[Int16[np.ndarray, " samples"]], Float[np.ndarray, " classes"]]
 
 
 def bandwidth_warning(sample_rate: int, model_rate: int) -> str:

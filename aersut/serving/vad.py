@@ -1,7 +1,13 @@
 """Voice activity detection (VAD) by frame levels, so that silence and steady noise get no emotion."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
-from jaxtyping import Float
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 VAD_THRESHOLD = -55.0
 """In dBFS; quieter windows are silence. 99 % of RAVDESS's clips exceed it, despite their ample headroom."""

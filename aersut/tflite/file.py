@@ -1,20 +1,24 @@
 """A .tflite file by LiteRT's schema: operators, tensors, quantization, metadata. Needs neither TensorFlow nor JAX."""
 
+from __future__ import annotations
+
 import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
-from jaxtyping import Float, Shaped
 
 from aersut.errors import UserError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Shaped
 
 IDENTIFIER = b"TFL3"
 METADATA = "AERSUT"

@@ -1,13 +1,17 @@
 """Edits of one graph of a schema tree (`schema.ModelT`): constants, tensors, operators, removal of what is unused."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from jaxtyping import Shaped
 
 from aersut.tflite.file import OPERATORS, TYPES, operator_name
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
 
 CODES = {name: code for code, name in OPERATORS.items()}
 TYPE_CODES = {name: code for code, name in TYPES.items()}

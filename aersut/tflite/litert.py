@@ -1,13 +1,17 @@
 """The LiteRT interpreter for a .tflite file of any number format."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
 
 from aersut.errors import UserError
 from aersut.quiet import quiet
 from aersut.tflite.file import TFLiteFile
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Shaped
 
 
 class LiteRTModel:
@@ -24,7 +28,7 @@ class LiteRTModel:
         Raises:
             UserError: LiteRT cannot run it, or it has more than one input or output.
         """
-        self._interpreter = _interpreter(file)
+        self._interpreter = make_interpreter(file)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise UserError(f"{file.name} has {len(inputs)} inputs and {len(outputs)} outputs; expected one of each.")
@@ -52,7 +56,7 @@ class LiteRTSequence:
 
     def __init__(self, file: TFLiteFile) -> None:
         """Load a file; `UserError` if LiteRT cannot run it."""
-        self._interpreter = _interpreter(file)
+        self._interpreter = make_interpreter(file)
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._item, *self._state = [one["index"] for one in inputs]
         self._output, *self._next_state = [one["index"] for one in outputs]
@@ -72,7 +76,8 @@ class LiteRTSequence:
         return np.stack(rows)
 
 
-def _interpreter(file: TFLiteFile) -> Any:
+def make_interpreter(file: TFLiteFile) -> Any:
+    """LiteRT's interpreter of a file, on one thread; `UserError` if LiteRT cannot run it."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:

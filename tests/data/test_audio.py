@@ -19,6 +19,7 @@ from aersut.data.audio import (
     decode,
     parse_recording,
     read_recording,
+    read_utterance,
     resample,
     to_int16,
     trim,
@@ -389,3 +390,21 @@ def test_a_wav_from_a_pipe_without_sizes_in_its_header_is_read(size, tmp_path):
     content[4:8] = size.to_bytes(4, "little")
     path.write_bytes(content)
     assert len(read_recording(path).samples) == 800
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_an_utterance_is_read_whole_and_a_longer_file_is_not(suffix, tmp_path):
+    path = written(tmp_path / f"clip{suffix}", tone(2.0))
+    recording = read_utterance(path, 2.0)
+    np.testing.assert_array_equal(recording.samples, read_recording(path).samples)
+    assert read_utterance(path, 1.9) is None
+
+
+def test_of_a_large_file_only_the_header_is_read(tmp_path, monkeypatch):
+    path = written(tmp_path / "long.wav", tone(2.0))
+    monkeypatch.setattr(audio, "UTTERANCE_BYTES", 1000)
+    monkeypatch.setattr(audio, "file_bytes", lambda path: pytest.fail("the file was read"))
+    assert read_utterance(path, 1.0) is None
+    with pytest.raises(ClipError, match="cannot be read: No such file"):
+        monkeypatch.undo()
+        read_utterance(tmp_path / "missing.wav", 1.0)

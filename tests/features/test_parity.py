@@ -19,7 +19,7 @@ from aersut.registry import FEATURES
 GOLDEN = Path(__file__).parents[1] / "golden"
 sys.path[:0] = [str(GOLDEN), str(GOLDEN.parents[1] / "benchmarks")]
 import parity  # noqa: E402  (the script that prints the table)
-from references import CASES, CENTERED, UNEVEN, Case  # noqa: E402
+from references import CASES, CENTERED, RATE, UNEVEN, Case  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def golden() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def speech(real_data: Path) -> np.ndarray:
-    return parity.speech(real_data, 50, parity.RATE)
+    return parity.speech(real_data, 50, RATE)
 
 
 def _agree(case: Case, differences: np.ndarray) -> None:

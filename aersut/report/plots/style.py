@@ -5,15 +5,19 @@ them, in print too. INK is used for text and axes only, so that the report can r
 page, which may be dark.
 """
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aersut.errors import require
 from aersut.paths import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INK = "#1b1f24"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -59,6 +63,8 @@ def render(name: str, size: tuple[float, float], paint: Callable[..., None], *ar
     """
     require("plots need", "report", "matplotlib")
     import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     rc: Any = {**RC, "svg.hashsalt": name}
@@ -67,7 +73,22 @@ def render(name: str, size: tuple[float, float], paint: Callable[..., None], *ar
         figure = Figure(figsize=size, layout="constrained")
         paint(figure, *args)
         svg, png = BytesIO(), BytesIO()
-        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        # the canvases' own functions: `savefig` draws each plot once more, without an output
+        with _transparent(figure):
+            FigureCanvasSVG(figure).print_svg(svg, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
         figure.set_layout_engine("none")  # the layout is computed already
-        figure.savefig(png, format="png", dpi=DPI, facecolor="white")
+        figure.set(dpi=DPI, facecolor="white")
+        FigureCanvasAgg(figure).print_png(png)  # type: ignore[no-untyped-call]
     return {"svg": svg.getvalue(), "png": png.getvalue()}
+
+
+@contextlib.contextmanager
+def _transparent(figure: "Figure") -> Iterator[None]:
+    """Hide the backgrounds of a figure and its axes in the block."""
+    patches = [figure.patch, *(axes.patch for axes in figure.axes)]
+    colours = [(patch.get_facecolor(), patch.get_edgecolor()) for patch in patches]
+    for patch in patches:
+        patch.set(facecolor="none", edgecolor="none")
+    yield
+    for patch, (face, edge) in zip(patches, colours, strict=True):
+        patch.set(facecolor=face, edgecolor=edge)

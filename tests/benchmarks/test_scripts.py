@@ -1,0 +1,66 @@
+"""Every benchmark prints its help without its peers, and names a peer that is not installed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPTS = sorted(path.name for path in BENCHMARKS.glob("*.py") if "def main()" in path.read_text(encoding="utf-8"))
+PEERS = {
+    "data.py": ("librosa", "--speech=."),
+    "evaluation.py": ("sklearn",),
+    "frontend.py": ("audiomentations", "--speech=."),
+    "parity.py": ("librosa", "--speech=."),
+    "robustness.py": ("pymicro_features", "--speech=.", "--noise=."),
+    "serving.py": ("websockets", "--model=model.tflite", "--speech=."),
+}
+"""A peer of each script that has some, and the flags that the script needs."""
+WITHOUT_PEERS = """
+import os, sys
+
+class Hidden:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, *rest):
+        return None if name in os.environ["HIDDEN"].split(",") else self.finder.find_spec(name, *rest)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+sys.meta_path[:] = [Hidden(finder) for finder in sys.meta_path]
+"""
+
+
+def run(folder: Path, script: str, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in an interpreter that does not find the peers."""
+    (folder / "sitecustomize.py").write_text(WITHOUT_PEERS)
+    path = os.pathsep.join([str(folder), str(BENCHMARKS.parent)])
+    hidden = ",".join({"torch", "playwright"} | {peer for peer, *_ in PEERS.values()})
+    return subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *flags],
+        env={**os.environ, "PYTHONPATH": path, "HIDDEN": hidden},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_needs_no_peer(script: str, tmp_path: Path) -> None:
+    done = run(tmp_path, script, "--help")
+    assert done.returncode == 0, done.stderr
+    assert "usage:" in done.stdout
+
+
+@pytest.mark.parametrize("script", PEERS)
+def test_names_the_peer_that_is_missing(script: str, tmp_path: Path) -> None:
+    peer, *flags = PEERS[script]
+    done = run(tmp_path, script, *flags)
+    assert done.returncode == 2, done.stderr
+    assert "missing: " in done.stderr
+    assert peer in done.stderr
+    assert "Traceback" not in done.stderr
