@@ -240,9 +240,12 @@ class Optimizer(Plugin):
         traced: names of numeric fields for which `build` may find a traced scalar (f32[]) in place of a number, and
             which it therefore neither compares nor converts. One compiled training step then serves all their values,
             which a sweep uses. Every other value is compiled into the step of its own.
+        elementwise: the update of a weight depends on its own gradients, and on those of others only through norms over
+            all weights. The training step then passes all weights as one vector, which takes less time.
     """
 
     traced: ClassVar[tuple[str, ...]] = ()
+    elementwise: ClassVar[bool] = False
 
     @abc.abstractmethod
     def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:

@@ -17,9 +17,9 @@ from aersut.registry import AUGMENTERS
 class MelWarp(Augmenter):
     """Vocal-tract length perturbation (Jaitly & Hinton 2013), pitch and tempo perturbation of a spectrogram.
 
-    Linear interpolation along bands and frames, as two small matrix products: every epoch gets new speaker variants
-    without cached copies. Beyond the edges, the outermost band or frame is repeated. For spectrograms only: cepstral
-    coefficients have no frequency axis.
+    Linear interpolation along bands and frames: every epoch gets new speaker variants without cached copies. Beyond
+    the edges, the outermost band or frame is repeated. For spectrograms only: cepstral coefficients have no frequency
+    axis.
 
     Attributes:
         bands: lowest and highest factor of the band index, drawn uniformly; above 1 moves the spectrum up.
@@ -49,13 +49,24 @@ class MelWarp(Augmenter):
             for one, limits in zip(keys, (self.bands, self.shift, self.tempo), strict=True)
         )
         over_bands = interpolation((jnp.arange(channels) - shift) / bands, channels)
-        over_frames = interpolation(jnp.arange(frames) * tempo, frames)
-        return apply_with_probability(
-            chance, self.probability, example, lambda: over_frames @ example.values @ over_bands.T
-        )
+
+        def warped() -> Float[Array, "frames channels"]:
+            return interpolated_rows(example.values, jnp.arange(frames) * tempo) @ over_bands.T
+
+        return apply_with_probability(chance, self.probability, example, warped)
 
 
 def interpolation(positions: Float[Array, " outputs"], size: int) -> Float[Array, "outputs size"]:
     """Return the matrix that interpolates `size` values linearly at these indices, clipped to the valid range."""
     inside = jnp.clip(positions, 0, size - 1)
     return jnp.maximum(0.0, 1.0 - jnp.abs(inside[:, None] - jnp.arange(size)))
+
+
+def interpolated_rows(
+    rows: Float[Array, "size channels"], positions: Float[Array, " outputs"]
+) -> Float[Array, "outputs channels"]:
+    """Return `interpolation(positions, len(rows)) @ rows` without the products with zeros."""
+    inside = jnp.clip(positions, 0, len(rows) - 1)
+    before = jnp.minimum(inside.astype(jnp.int32), len(rows) - 2)
+    weight = (inside - before)[:, None]
+    return (1 - weight) * rows[before] + weight * rows[before + 1]

@@ -31,7 +31,12 @@ class Mixup(Augmenter):
         order, amount = jax.random.split(key)
         count = len(example.label)
         other = jax.random.permutation(order, count)
-        weight = jax.random.beta(amount, self.alpha, self.alpha, (count,))
+        # Beta(1, 1) is uniform; the rejection sampling of other ones is not worth its time
+        weight = (
+            jax.random.uniform(amount, (count,))
+            if self.alpha == 1
+            else jax.random.beta(amount, self.alpha, self.alpha, (count,))
+        )
 
         def mixed(values: jax.Array) -> jax.Array:
             of_other = weight.reshape(-1, *(1,) * (values.ndim - 1))

@@ -12,6 +12,7 @@ from aersut.contracts import Optimizer
 from aersut.registry import OPTIMIZERS
 from aersut.testing.contract import Contract, all_equal, expect, noise
 from aersut.training.optimizers import with_numbers, without_numbers
+from aersut.training.state import flattened, unflattened
 
 
 def check_optimizer(optimizer: Optimizer, steps: int = 50) -> None:
@@ -70,6 +71,20 @@ def optimizer_checks(optimizer: Optimizer, steps: int = 50) -> Contract:
         constant = first_update(optimizer.build(steps, 10))
         for one, other in zip(jax.tree.leaves(traced), jax.tree.leaves(constant), strict=True):
             expect(bool(jnp.allclose(one, other, rtol=1e-4, atol=1e-7)), "the update differs from that of constants")
+
+    @contract.promise(
+        "if it is `elementwise`, it updates one vector of all weights alike", "set `elementwise` to False"
+    )
+    def _() -> None:
+        if not optimizer.elementwise:
+            return
+        transform = optax.with_extra_args_support(optimizer.build(steps, 10))
+        value, gradient = jax.value_and_grad(_loss)(begin)
+        update, _ = transform.update(gradient, transform.init(begin), begin, value=value)
+        flat, flat_gradient = flattened(begin), flattened(gradient)
+        vector, _ = transform.update(flat_gradient, transform.init(flat), flat, value=value)
+        for one, other in zip(jax.tree.leaves(update), jax.tree.leaves(unflattened(vector)), strict=True):
+            expect(bool(jnp.allclose(one, other, rtol=1e-5, atol=1e-8)), "the update differs")
 
     return contract
 

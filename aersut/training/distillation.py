@@ -16,13 +16,13 @@ from aersut.paths import read_json
 from aersut.run import RUNS, Run, default_folder, same_split, start
 from aersut.training.processes import in_all_processes
 from aersut.training.records import read_lines, read_records
-from aersut.training.state import Graphs
+from aersut.training.state import Graphs, Params
 
 State = nnx.State[Any, Any]
 
 
 def soft_targets(
-    graphs: Graphs, frontend: Frontend, weights: tuple[State, State], features: Float[Array, "batch frames channels"]
+    graphs: Graphs, frontend: Frontend, weights: tuple[Params, State], features: Float[Array, "batch frames channels"]
 ) -> Float[Array, "batch classes"]:
     """Class probabilities of the teacher, in float32 whatever precision the student is trained in.
 

@@ -15,7 +15,7 @@ from aersut.features.frontend import Frontend, Scaling
 from aersut.memo import memoized
 from aersut.models.network import Network
 from aersut.training.packing import array_shape
-from aersut.training.state import Graphs, TrainState
+from aersut.training.state import Graphs, Params, TrainState
 
 T = TypeVar("T")
 BATCH = 128
@@ -63,9 +63,7 @@ class Forward:
 def _compiled(graphs: Graphs, frontend: Frontend, output: Callable[[Network, Array], Array]) -> Callable[..., Array]:
     """One compilation for all runs of an architecture: weights and scaling are arguments."""
 
-    def forward(
-        params: nnx.State[Any, Any], rest: nnx.State[Any, Any], scaling: Scaling | None, features: Array
-    ) -> Array:
+    def forward(params: Params, rest: nnx.State[Any, Any], scaling: Scaling | None, features: Array) -> Array:
         return output(graphs.network(params, rest), frontend.with_scaling(scaling).scaled(features))
 
     return jax.jit(forward)

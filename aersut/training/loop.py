@@ -22,7 +22,7 @@ from aersut.training.distillation import check_split, teacher_run
 from aersut.training.forward import Forward, cross_entropy
 from aersut.training.processes import broadcast_from_main, is_main_process
 from aersut.training.setup import InitialNetwork, TrainingSetup, set_up
-from aersut.training.state import TrainState
+from aersut.training.state import TrainState, flattened
 from aersut.training.step import Step, StepMetrics, compile_step, make_train_step
 from aersut.training.trained import Trained, load_trained
 from aersut.training.training_log import TrainingLog
@@ -102,7 +102,7 @@ def _trained_teacher(run: Run, teacher: Run, devices: Devices) -> Trained:
         raise UserError(f"the teacher, experiment.teacher, cannot be trained: {error}") from None
     trained = load_trained(teacher, devices.replicated)
     # free the memory of what only the teacher's own training needs
-    state = replace(trained.state, params=trained.state.weights, opt_state=(), average=None)
+    state = replace(trained.state, params=flattened(trained.state.weights), opt_state=(), average=None)
     return replace(trained, state=state)
 
 

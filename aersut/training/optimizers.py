@@ -4,7 +4,7 @@ import abc
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax.numpy as jnp
 import optax
@@ -48,6 +48,7 @@ class Scheduled(Optimizer):
         accumulate: steps whose gradients are averaged for one update, equivalent to a batch that many times as large.
     """
 
+    elementwise: ClassVar[bool] = True
     learning_rate: float = 1e-3
     schedule: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
     warmup: float = 0.0

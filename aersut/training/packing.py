@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Shaped
 
+from aersut.training.state import unflattened
+
 T = TypeVar("T")
 Vectors = dict[str, Shaped[Array, " size"]]
 """The concatenated leaves of each dtype; random keys as their integer data."""
@@ -62,9 +64,12 @@ def array_shape(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
 
 
 def leaf_shapes(tree: Any) -> dict[str, str]:
-    """The dtype and shape of each leaf by its path: {"params.head.kernel": "float32[8, 2]"}."""
+    """The dtype and shape of each leaf by its path: {"params.head.kernel": "float32[8, 2]"}.
+
+    A `Flat` is described by the leaves that it contains, so a checkpoint does not depend on it.
+    """
     found = {}
-    for path, leaf in jax.tree.leaves_with_path(tree):
+    for path, leaf in jax.tree.leaves_with_path(jax.eval_shape(unflattened, tree)):
         name = ".".join(jax.tree_util.keystr((key,), simple=True) for key in path)
         found[name.removesuffix(".value")] = f"{leaf.dtype}{list(leaf.shape)}"
     return found

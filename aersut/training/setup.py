@@ -19,7 +19,7 @@ from aersut.training.devices import Devices
 from aersut.training.loss import class_weights
 from aersut.training.optimizers import with_numbers, without_numbers
 from aersut.training.packing import array_shape, with_sharding
-from aersut.training.state import Graphs, TrainState, divided, initial_state
+from aersut.training.state import Graphs, TrainState, divided, flattened, initial_state
 from aersut.training.step import StepSetup
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def _initial_state(optimizer: Optimizer, steps: int, steps_per_epoch: int, avera
 
     def initialize(params: State, rest: State, numbers: dict[str, jax.Array]) -> TrainState:
         transformation = with_numbers(optimizer, numbers).build(steps, steps_per_epoch)
+        if optimizer.elementwise:
+            params = flattened(params)
         return initial_state(params, rest, transformation, averaged)
 
     return jax.jit(initialize)

@@ -19,7 +19,7 @@ from aersut.memo import memoized
 from aersut.training.distillation import soft_targets
 from aersut.training.loss import losses
 from aersut.training.optimizers import Numbers, with_numbers, without_numbers
-from aersut.training.state import Graphs, TrainState
+from aersut.training.state import Flat, Graphs, Params, TrainState, flattened, unflattened
 from aersut.training.trained import Trained
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class _Arguments:
     scaling: Scaling | None
     class_weights: Float[Array, " classes"]
     numbers: Numbers
-    teacher: tuple[State, State, Scaling | None] | None
+    teacher: tuple[Params, State, Scaling | None] | None
 
 
 def make_train_step(setup: StepSetup) -> Step:
@@ -145,7 +145,9 @@ def _compiled(definition: _Definition) -> Callable[..., tuple[TrainState, StepMe
             rest = nnx.state(network, nnx.Not(nnx.Param))
             return losses(logits, target, definition.loss, arguments.class_weights).mean(), (rest, accuracy)
 
-        (mean, (rest, accuracy)), gradients = jax.value_and_grad(loss_of, has_aux=True)(state.params)
+        (mean, (rest, accuracy)), gradients = jax.value_and_grad(loss_of, has_aux=True)(unflattened(state.params))
+        if isinstance(state.params, Flat):
+            gradients = flattened(gradients)
         updates, opt_state = transformation.update(gradients, state.opt_state, state.params, value=mean)
         params = optax.apply_updates(state.params, updates)
         average = state.average
