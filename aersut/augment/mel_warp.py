@@ -43,11 +43,9 @@ class MelWarp(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         frames, channels = example.values.shape
-        chance, *keys = jax.random.split(key, 4)
-        bands, shift, tempo = (
-            jax.random.uniform(one, minval=limits[0], maxval=limits[1])
-            for one, limits in zip(keys, (self.bands, self.shift, self.tempo), strict=True)
-        )
+        chance, amount = jax.random.split(key)
+        lowest, highest = jnp.array((self.bands, self.shift, self.tempo)).T
+        bands, shift, tempo = jax.random.uniform(amount, (3,), minval=lowest, maxval=highest)
         over_bands = interpolation((jnp.arange(channels) - shift) / bands, channels)
 
         def warped() -> Float[Array, "frames channels"]:

@@ -18,6 +18,8 @@ def apply_with_probability(
 
     Without `jax.vmap`, `changed` is computed only if it is used; under `jax.vmap` it is computed for every example.
     """
+    if probability == 1:  # the usual value, for which neither a draw nor a selection is compiled
+        return dataclasses.replace(example, values=changed())
     values = jax.lax.cond(jax.random.uniform(key) < probability, changed, lambda: example.values)
     return dataclasses.replace(example, values=values)
 

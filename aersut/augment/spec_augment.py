@@ -53,8 +53,9 @@ class SpecAugment(Augmenter):
 
 def _masked(key: jax.Array, size: int, masks: int, width: int) -> Bool[Array, " size"]:
     widest = min(width, size // 2)
-    for_width, for_begin = jax.random.split(key)
-    widths = jax.random.randint(for_width, (masks, 1), 0, widest + 1)
-    begins = jnp.floor(jax.random.uniform(for_begin, (masks, 1)) * (size - widths + 1)).astype(jnp.int32)
+    # both from one draw: each call of the random generator takes as long as the masks
+    for_width, for_begin = jax.random.uniform(key, (2, masks, 1))
+    widths = jnp.floor(for_width * (widest + 1)).astype(jnp.int32)
+    begins = jnp.floor(for_begin * (size - widths + 1)).astype(jnp.int32)
     indices = jnp.arange(size)
     return jnp.any((indices >= begins) & (indices < begins + widths), axis=0)
