@@ -28,21 +28,17 @@ def _conv1d_xla(x: Array, kernel: Array) -> Array:
     return jax.lax.conv_general_dilated(x, kernel, (1,), "SAME", dimension_numbers=("NHC", "HIO", "NHC"))
 
 
-def _convolve(x: Array, kernel: Array) -> Array:
-    return winograd.convolve(x, kernel) if len(kernel) == 3 else _conv1d_xla(x, kernel)
-
-
 def _conv1d_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    return _convolve(x, kernel), (x, kernel)
+    y = winograd.convolve(x, kernel) if len(kernel) == 3 else _conv1d_xla(x, kernel)
+    return y, (x, kernel)
 
 
 def _conv1d_backward(saved: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
     x, kernel = saved
-    _, gradient = jax.vjp(lambda kernel: _conv1d_xla(x, kernel), kernel)
-    # the input's gradient is a convolution of dy with the reversed kernel; with an even size, the padding is reversed
-    shift = 1 - len(kernel) % 2
-    dx = _convolve(jnp.pad(dy, ((0, 0), (shift, 0), (0, 0))), jnp.swapaxes(kernel[::-1], 1, 2))
-    return dx[:, : x.shape[1]], *gradient(dy)
+    if len(kernel) == 3:
+        return winograd.gradients(x, kernel, dy)
+    _, gradients = jax.vjp(_conv1d_xla, x, kernel)
+    return gradients(dy)
 
 
 conv1d.defvjp(_conv1d_forward, _conv1d_backward)
