@@ -112,7 +112,7 @@ def seconds_per_epoch(
         members: filters of the convolution over frames and bands of each network; 0 omits it.
         features: f32[clips, frames, bands].
         labels: i32[clips].
-        compiled: with `torch.compile`.
+        compiled: network and loss with `torch.compile`, which fails for `x[torch.randperm(n)]` in version 2.13.
     """
     network = Network(members)
     x = t.from_numpy(features).transpose(1, 2).contiguous()
@@ -132,7 +132,6 @@ def seconds_per_epoch(
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.99))
 
     def loss_of(x: Tensor, y: Tensor) -> Tensor:
-        x, y = augmented(x, y)
         logits = network((x - mean) / deviation)
         targets = y.repeat(len(members), 1)
         return f.cross_entropy(logits.flatten(0, 1), targets, label_smoothing=0.1)
@@ -149,7 +148,7 @@ def seconds_per_epoch(
         network.train()
         for batch in t.randperm(len(x))[: steps * BATCH].split(BATCH):
             optimizer.zero_grad(set_to_none=True)
-            value = loss(x[batch], y[batch])
+            value = loss(*augmented(x[batch], y[batch]))
             value.backward()
             optimizer.step()
             schedule.step()
