@@ -14,6 +14,7 @@ PEERS = {
     "evaluation.py": ("sklearn",),
     "frontend.py": ("audiomentations", "--speech=."),
     "parity.py": ("librosa", "--speech=."),
+    "recipe_step.py": ("keras", "--peers=keras"),
     "robustness.py": ("pymicro_features", "--speech=.", "--noise=."),
     "serving.py": ("websockets", "--model=model.tflite", "--speech=."),
 }
