@@ -131,6 +131,7 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
         "model": str(options.model or "checkpoint"),
         "model_sha256": sha256(options.model.read_bytes()).hexdigest() if options.model else None,
         "epoch": trained.epoch,
+        "exportable": run.experiment.model.exportable,  # the report reads it without importing JAX
         **examples.about,
         **({"cross_corpus": corpus_results(predictions, examples.parts)} if examples.parts else {}),
     }
