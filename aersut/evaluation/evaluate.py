@@ -20,7 +20,6 @@ from aersut.evaluation.other_corpora import other_corpora_set
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.predictor import open_exported, predict_probabilities
 from aersut.evaluation.result_files import read_metrics
-from aersut.evaluation.stress import stress_report
 from aersut.paths import write_json, write_text
 from aersut.run import Run, make_frontend
 from aersut.training.trained import Trained, load_trained
@@ -137,6 +136,8 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     }
     result = write_predictions(folder, about, predictions)
     if options.conditions:
+        from aersut.evaluation.stress import stress_report  # deferred: stress conditions import scipy
+
         stress = stress_report(trained, examples.clips, examples.labels, options.conditions, model)
         result = {**result, "stress": stress}
         write_json(folder / "metrics.json", result)

@@ -88,17 +88,17 @@ def write_report(run: RunFolder) -> str:
 
 
 def _described(run: RunFolder, evaluation: Result) -> _Described:
-    """The description of a run from its result files, if they are complete.
+    """The description of a run from its experiment; of files only, from these if they are complete.
 
-    Else its experiment is loaded, which imports all plugins with JAX: half of the time of a report.
+    Else the experiment is loaded, which imports all plugins with JAX: half of the time of a report.
     """
     configuration, about = read_json(run.config) or {}, evaluation or {}
     known = configuration.keys(), configuration.get("data", {}).keys()
     wanted = ({field.name for field in dataclasses.fields(cls)} for cls in (Experiment, Data))
     complete = all(map(operator.le, wanted, known))
-    if complete and {"synthetic", "exportable"} <= about.keys():
+    if not isinstance(run, Run) and complete and {"synthetic", "exportable"} <= about.keys():
         return _Described(configuration, about["synthetic"], about["exportable"])
-    loaded = Run(run.folder, load_experiment(str(run.config)))
+    loaded = run if isinstance(run, Run) else Run(run.folder, load_experiment(str(run.config)))
     return _Described(to_tree(loaded.experiment), loaded.synthetic, loaded.experiment.model.exportable)
 
 
