@@ -11,7 +11,7 @@ ORDER = (
     *("errors", "program", "paths", "quiet", "memo", "workers", "tflite", "matrices"),
     *("contracts", "registry", "config", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "models"),
-    *("metrics", "run", "training", "presets", "evaluation"),
+    *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
     *("report", "serving", "export", "sweep", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)

@@ -14,10 +14,10 @@ from aersut.commands.common import FLAGS, folders, open_run
 from aersut.errors import UserError
 
 if TYPE_CHECKING:
-    from aersut.run import Run
+    from aersut.run_folder import RunFolder
 
 
-def write_report_and_print(run: "Run") -> None:
+def write_report_and_print(run: "RunFolder") -> None:
     """Write the report of a run and print its path."""
     from aersut.report.run_report import write_report
 
@@ -25,17 +25,19 @@ def write_report_and_print(run: "Run") -> None:
 
 
 def _run(arguments: Arguments) -> None:
+    from aersut.run_folder import find_run
+
     if "," not in (FLAGS.workdir or ""):
         if FLAGS.output:
             raise UserError("--output is for several runs, --workdir=A,B; the report of one is in its run folder.")
-        write_report_and_print(open_run(arguments))
+        known = FLAGS.workdir and not FLAGS.experiment and not arguments.experiment
+        write_report_and_print(find_run(Path(FLAGS.workdir)) if known else open_run(arguments))
         return
     from aersut.report.comparison_page import write_comparison
-    from aersut.run import open_run as open_folder
 
     if FLAGS.experiment or arguments.experiment:
         raise UserError("a comparison of runs takes their own configurations: omit --experiment.")
-    runs = [open_folder(folder) for folder in folders("")]
+    runs = [find_run(folder) for folder in folders("")]
     print(f"comparison {write_comparison(runs, Path(FLAGS.output or 'comparison.html'))}")
 
 

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aersut.config import Experiment
 from aersut.errors import UserError, nearest
 from aersut.evaluation.result_files import METRIC_NAMES, read_metrics
 from aersut.evaluation.result_table import format_metric
 from aersut.paths import read_json
-from aersut.run import Run
+from aersut.run_folder import RunFolder
 from aersut.training import records
 
 NAMES = {**METRIC_NAMES, "stress_mean": "stress mean"}
@@ -56,7 +55,7 @@ def find_runs(folders: list[Path]) -> list[Path]:
 
 def read_compared_run(folder: Path) -> ComparedRun:
     """Read a run folder; missing or damaged files become None and notes."""
-    run = Run(folder, Experiment())
+    run = RunFolder(folder)
     notes = []
     tree, export = read_json(run.config), read_json(run.export / "export.json") or {}
     if tree is None:

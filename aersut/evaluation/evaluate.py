@@ -20,7 +20,6 @@ from aersut.evaluation.other_corpora import other_corpora_set
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.predictor import open_exported, predict_probabilities
 from aersut.evaluation.result_files import read_metrics
-from aersut.evaluation.stress import stress_report
 from aersut.paths import write_json, write_text
 from aersut.run import Run, make_frontend
 from aersut.training.trained import Trained, load_trained
@@ -131,11 +130,14 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
         "model": str(options.model or "checkpoint"),
         "model_sha256": sha256(options.model.read_bytes()).hexdigest() if options.model else None,
         "epoch": trained.epoch,
+        "exportable": run.experiment.model.exportable,  # the report reads it without importing JAX
         **examples.about,
         **({"cross_corpus": corpus_results(predictions, examples.parts)} if examples.parts else {}),
     }
     result = write_predictions(folder, about, predictions)
     if options.conditions:
+        from aersut.evaluation.stress import stress_report  # deferred: stress conditions import scipy
+
         stress = stress_report(trained, examples.clips, examples.labels, options.conditions, model)
         result = {**result, "stress": stress}
         write_json(folder / "metrics.json", result)

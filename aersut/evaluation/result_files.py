@@ -5,7 +5,7 @@ from typing import Any
 
 from aersut.errors import UserError
 from aersut.paths import read_json
-from aersut.run import Run
+from aersut.run_folder import RunFolder
 
 METRIC_NAMES = {
     "uar": "UAR",
@@ -37,7 +37,7 @@ def read_metrics(path: Path) -> dict[str, Any] | None:
     return read_json(path, _translated)
 
 
-def read_evaluation(run: Run) -> dict[str, Any]:
+def read_evaluation(run: RunFolder) -> dict[str, Any]:
     """The metrics.json of a run's test set.
 
     Raises:
@@ -48,7 +48,7 @@ def read_evaluation(run: Run) -> dict[str, Any]:
     return result
 
 
-def read_export(run: Run) -> dict[str, Any] | None:
+def read_export(run: RunFolder) -> dict[str, Any] | None:
     """`read_json` of a run's export.json; until November 2026, keys were "same" and "ms" (of Vela)."""
     names = {"same": "agreement", "ms": "latency_ms"}
     return read_json(run.export / "export.json", lambda tree: {names.get(key, key): tree[key] for key in tree})

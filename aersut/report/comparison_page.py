@@ -7,11 +7,11 @@ from aersut.evaluation.comparison import ASCENDING, NAMES, ComparedRun, differin
 from aersut.evaluation.result_files import read_export, read_metrics
 from aersut.report.page import embed_file, svg_figure, write_page
 from aersut.report.plots import curves, style
-from aersut.run import Run
+from aersut.run_folder import RunFolder
 from aersut.training import records
 
 
-def write_comparison(runs: list[Run], output: Path) -> str:
+def write_comparison(runs: list[RunFolder], output: Path) -> str:
     """Write a page that compares runs into `output` and return its path; results that do not exist are omitted.
 
     Raises:

@@ -1,16 +1,22 @@
-"""The plots of an evaluation: their files, captions and order."""
+"""The plots of an evaluation: their files, captions and order.
+
+The report imports the captions, so plots that need JAX are imported by the functions that draw them.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aersut.report.plots import classes, embedding, examples, importance
-from aersut.report.plots.style import matplotlib_installed, write_plot
+from aersut.report.plots import classes
+from aersut.report.plots.style import matplotlib_installed, write_plot, write_series
 
-if TYPE_CHECKING:  # the report needs the captions only
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aersut.evaluation.evaluate import Evaluation
     from aersut.evaluation.evaluation_set import EvaluationSet
+    from aersut.evaluation.integrated_gradients import Attribution
     from aersut.evaluation.predictions import ClipPredictions
     from aersut.training.trained import Trained
 
@@ -44,14 +50,14 @@ def draw_plots(evaluation: "Evaluation") -> None:
     if trained and evaluation.examples:
         _draw_embedding(folder, trained, evaluation.examples, evaluation.predictions)
         _draw_examples(folder, trained, evaluation.examples, evaluation.predictions)
-        for emotion, attribution in evaluation.attributions.items():
-            path, seconds = folder / f"{GRADIENTS_PREFIX}{emotion}", trained.frontend.framing.seconds
-            write_plot(path, importance.GRADIENTS, importance.paint_gradients, attribution, seconds, emotion)
+        _draw_gradients(folder, trained, evaluation.attributions)
     if evaluation.importance:
         _draw_importance(folder, evaluation.importance)
 
 
 def _draw_embedding(folder: Path, trained: "Trained", clips: "EvaluationSet", predictions: "ClipPredictions") -> None:
+    from aersut.report.plots import embedding
+
     points, explained = embedding.principal_components(trained.embeddings(clips.features))
     emotions = [predictions.emotions[label] for label in predictions.labels]
     speakers = predictions.speakers
@@ -67,13 +73,29 @@ def _draw_examples(folder: Path, trained: "Trained", clips: "EvaluationSet", pre
     """Draw a clip of each emotion; nothing for augmented copies, which have no audio."""
     if clips.audio is None:
         return
-    exemplars = predictions.exemplars()
-    for emotion, samples in zip(exemplars, clips.audio(np.array(list(exemplars.values()))), strict=True):
-        path = folder / f"{EXAMPLE}{emotion}"
-        write_plot(path, examples.SIZE, examples.paint_example, samples, trained.frontend.framing, emotion)
+    from aersut.report.plots import examples
+
+    exemplars, framing = predictions.exemplars(), trained.frontend.framing
+    windows = clips.audio(np.array(list(exemplars.values())))
+    plots = {
+        folder / f"{EXAMPLE}{emotion}": (samples, framing, emotion)
+        for emotion, samples in zip(exemplars, windows, strict=True)
+    }
+    write_series(plots, examples.SIZE, examples.paint_example)
+
+
+def _draw_gradients(folder: Path, trained: "Trained", attributions: "Mapping[str, Attribution]") -> None:
+    from aersut.report.plots import importance
+
+    seconds = trained.frontend.framing.seconds
+    for emotion, attribution in attributions.items():
+        path = folder / f"{GRADIENTS_PREFIX}{emotion}"
+        write_plot(path, importance.GRADIENTS, importance.paint_gradients, attribution, seconds, emotion)
 
 
 def _draw_importance(folder: Path, result: dict[str, Any]) -> None:
+    from aersut.report.plots import importance
+
     bars = {"importance-groups": (result["groups"], ""), "importance-channels": (result["channels"], "")}
     if "occlusion" in result:
         bars["occlusion-time"] = (result["occlusion"]["time"], "time (s)")

@@ -6,7 +6,7 @@ from typing import Any
 from aersut.report.page import embed_file
 from aersut.report.plots import stress as plots
 from aersut.report.plots.style import write_plot
-from aersut.run import Run
+from aersut.run_folder import RunFolder
 
 HEADINGS = {
     **dict.fromkeys(("gain", "peak_normalization", "clipping"), "Level"),
@@ -23,7 +23,7 @@ Result = dict[str, Any]
 
 
 def robustness(
-    run: Run, evaluation: Result | None, others: list[tuple[str, Result]], exported: Result | None
+    run: RunFolder, evaluation: Result | None, others: list[tuple[str, Result]], exported: Result | None
 ) -> Result | None:
     """The values of the section, with its plots drawn into the run's `plots/`; None without stress results.
 
@@ -79,7 +79,7 @@ def _tables(models: dict[str, Result]) -> dict[str, list[Result]]:
     return tables
 
 
-def _plot(run: Run, models: dict[str, Result], axis: str) -> Any:
+def _plot(run: RunFolder, models: dict[str, Result], axis: str) -> Any:
     path = run.plots / f"stress-{re.sub('[^a-z0-9]+', '-', axis.lower()).strip('-')}"
     write_plot(path, plots.SIZE, plots.paint_stress, models, axis)
     return embed_file(path.with_suffix(".svg"), f"UAR over {axis}; dotted: UAR without a condition")

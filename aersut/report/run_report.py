@@ -1,23 +1,27 @@
 """HTML report of a run: data, training, results and export on one page that fetches nothing."""
 
+import dataclasses
 import json
+import operator
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aersut.config import to_tree
+from aersut.config import Data, Experiment, to_tree
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
 from aersut.errors import require
 from aersut.evaluation.comparison import flatten
 from aersut.evaluation.result_files import read_export, read_metrics
+from aersut.experiment import load_experiment
+from aersut.paths import read_json
 from aersut.program import program
 from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS_PREFIX, IMPORTANCE_CAPTIONS
 from aersut.report.page import embed_file, write_page
 from aersut.report.plots import classes, curves, style
 from aersut.report.robustness import robustness
-from aersut.run import Run
+from aersut.run_folder import Run, RunFolder
 from aersut.training import records
 
 Result = dict[str, Any] | None
@@ -25,53 +29,91 @@ CURVES = "Loss and validation UAR after each epoch; a dot marks the best epoch"
 CORPORA_CAPTION = "Clips of each emotion in each corpus"
 
 
-def write_report(run: Run) -> str:
+@dataclasses.dataclass(frozen=True)
+class _Described:
+    """What the report says about a run before its results.
+
+    Attributes:
+        configuration: the tree of the experiment.
+        synthetic: whether any corpus is synthetic.
+        exportable: whether its model is.
+    """
+
+    configuration: dict[str, Any]
+    synthetic: bool
+    exportable: bool
+
+
+def write_report(run: RunFolder) -> str:
     """Write `report.html` into the run folder, and plots of training and data into its `plots/`; return the path.
 
     The report lists results that do not exist yet or are damaged, and omits them.
 
     Raises:
-        UserError: matplotlib or jinja2 is not installed.
+        UserError: matplotlib or jinja2 is not installed, or the configuration cannot be read.
     """
     require("the report needs", "report", "matplotlib", "jinja2")
     epochs, split, evaluation = records.read_records(run.records), read_split(run.split), read_metrics(run.evaluation)
-    exported = read_export(run)
+    exported, about = read_export(run), _described(run, evaluation)
+    configuration = about.configuration
     complete = evaluation if evaluation and "intervals" in evaluation else None
-    folder, emotions = run.evaluation.parent, run.experiment.data.emotions
+    folder, emotions = run.evaluation.parent, tuple(configuration["data"]["emotions"])
     results = ((path.parent.name, read_metrics(path)) for path in sorted(folder.glob("*/metrics.json")))
     others = [(name, other) for name, other in results if other and "intervals" in other]
     write_page(
         run.report,
         "report.html",
-        name=run.experiment.name,
+        name=configuration["name"],
         folder=str(run.folder),
-        synthetic=run.synthetic,
-        notes=_notes(run, epochs, split, evaluation, exported),
+        synthetic=about.synthetic,
+        notes=_notes(run, about, epochs, split, evaluation, exported),
         evaluation=complete,
         plots=_embedded(folder, CAPTIONS),
         importance=_importance(folder, complete),
         other_evaluations=others,
         robustness=robustness(run, complete, others, exported),
-        selected=records.SELECTED[run.experiment.select],
+        selected=records.SELECTED[configuration["select"]],
         curves=epochs and _plotted(run.plots / "curves", CURVES, curves.SIZE, curves.paint_curves, epochs),
         sets=_sets(split),
         corpora=split
         and _plotted(run.plots / "corpora", CORPORA_CAPTION, classes.CORPORA, classes.paint_corpora, split, emotions),
         examples=_embedded(folder, {f"{EXAMPLE}{name}": name for name in emotions}, captioned=False),
         export=exported,
-        exportable=run.experiment.model.exportable,
-        configuration=flatten(to_tree(run.experiment)),
+        exportable=about.exportable,
+        configuration=flatten(configuration),
         sessions=_sessions(run),
         commands=_commands(run),
     )
     return str(run.report)
 
 
-def _notes(run: Run, epochs: list[dict[str, Any]], split: Result, evaluation: Result, exported: Result) -> list[str]:
+def _described(run: RunFolder, evaluation: Result) -> _Described:
+    """The description of a run from its experiment; of files only, from these if they are complete.
+
+    Else the experiment is loaded, which imports all plugins with JAX: half of the time of a report.
+    """
+    configuration, about = read_json(run.config) or {}, evaluation or {}
+    known = configuration.keys(), configuration.get("data", {}).keys()
+    wanted = ({field.name for field in dataclasses.fields(cls)} for cls in (Experiment, Data))
+    complete = all(map(operator.le, wanted, known))
+    if not isinstance(run, Run) and complete and {"synthetic", "exportable"} <= about.keys():
+        return _Described(configuration, about["synthetic"], about["exportable"])
+    loaded = run if isinstance(run, Run) else Run(run.folder, load_experiment(str(run.config)))
+    return _Described(to_tree(loaded.experiment), loaded.synthetic, loaded.experiment.model.exportable)
+
+
+def _notes(
+    run: RunFolder,
+    about: _Described,
+    epochs: list[dict[str, Any]],
+    split: Result,
+    evaluation: Result,
+    exported: Result,
+) -> list[str]:
     """The results that the run lacks, each with the command that produces it."""
     folder, lines = shlex.quote(str(run.folder)), []
-    wanted = run.experiment.epochs
-    if len(epochs) < wanted and not records.stops_early(epochs, run.experiment.patience):
+    wanted, patience, select = (about.configuration[key] for key in ("epochs", "patience", "select"))
+    if len(epochs) < wanted and not records.stops_early(epochs, patience):
         lines.append(f"Training is not finished: {len(epochs)} of {wanted} epochs (--mode=train --workdir={folder}).")
     if split is None:
         lines.append("split.json is missing or damaged: the training, validation and test sets are unknown.")
@@ -81,10 +123,10 @@ def _notes(run: Run, epochs: list[dict[str, Any]], split: Result, evaluation: Re
         lines.append(
             f"The run was evaluated by an earlier version; evaluate it again (--mode=evaluate --workdir={folder})."
         )
-    elif epochs and (epoch := records.selected(epochs, run.experiment.select)["epoch"]) != evaluation["epoch"]:
-        which = records.SELECTED[run.experiment.select]
+    elif epochs and (epoch := records.selected(epochs, select)["epoch"]) != evaluation["epoch"]:
+        which = records.SELECTED[select]
         lines.append(f"The evaluation is of epoch {evaluation['epoch']}; {which} is epoch {epoch} now.")
-    if exported is None and run.experiment.model.exportable:
+    if exported is None and about.exportable:
         lines.append(f"The run is not exported (--mode=export --workdir={folder}).")
     return lines
 
@@ -115,7 +157,7 @@ def _importance(folder: Path, evaluation: Result) -> Result:
     return {**found, **plots}
 
 
-def _sessions(run: Run) -> list[dict[str, Any]]:
+def _sessions(run: RunFolder) -> list[dict[str, Any]]:
     """One session for each start of the training; damaged lines are skipped."""
     text = run.sessions.read_text(encoding="utf-8", errors="replace") if run.sessions.exists() else ""
     found = []
@@ -129,7 +171,7 @@ def _sessions(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _commands(run: Run) -> list[tuple[str, str]]:
+def _commands(run: RunFolder) -> list[tuple[str, str]]:
     """Commands that reproduce the run, and each of its results."""
     folder, launch = shlex.quote(str(run.folder)), program()
     return [

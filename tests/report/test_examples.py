@@ -1,6 +1,7 @@
 """The plot of a clip: waveform, spectrogram, mel spectrogram, MFCC."""
 
 import matplotlib
+import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -44,3 +45,18 @@ def test_no_label_is_cut_off_or_overwritten_at_any_level(peak):
             label = axes.yaxis.label.get_window_extent()
             assert label.x0 > 0
             assert label.x1 < min(tick.get_window_extent().x0 for tick in axes.get_yticklabels() if tick.get_text())
+
+
+def test_clips_that_share_a_figure_have_the_plots_that_they_have_alone(tmp_path):
+    framing = Framing(sample_rate=16_000, seconds=1.0, frame_length=512, hop_length=256)
+    tone = np.sin(np.arange(16_000) * 2 * np.pi * 2_000 / 16_000)
+    clips = {"loud": tone, "quiet": 0.03 * tone[::-1], "click": np.eye(1, 16_000, 900)[0]}
+    plots = {tmp_path / name: (samples, framing, name) for name, samples in clips.items()}
+    style.write_series(plots, examples.SIZE, examples.paint_example)
+    for path, arguments in plots.items():
+        alone = tmp_path / "alone" / path.name
+        style.write_plot(alone, examples.SIZE, examples.paint_example, *arguments)
+        shared, single = (matplotlib.image.imread(one.with_suffix(".png")) for one in (path, alone))
+        np.testing.assert_array_equal(shared, single)
+        text, expected = (one.with_suffix(".svg").read_text().count("<text") for one in (path, alone))
+        assert text == expected

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,7 @@ from aersut.models import CNN
 from aersut.report.page import svg_figure
 from aersut.report.plots import embedding, style
 from aersut.report.run_report import write_report
+from aersut.run_folder import RunFolder
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -33,6 +36,30 @@ def test_it_has_all_results_of_a_finished_run(finished):
     ):
         assert words in text, words
     assert text.count("<svg") == 3 + 2 + 8 + 2  # metrics, embeddings, clips, curves and corpora
+
+
+def test_files_without_the_experiment_have_the_same_report(own_run):
+    pages = []
+    evaluation, config = (json.loads(path.read_text()) for path in (own_run.evaluation, own_run.config))
+    shutil.rmtree(own_run.export)  # so that the page depends on whether the model is exportable
+    for run in (own_run, RunFolder(own_run.folder)):
+        write_report(run)
+        pages.append(run.report.read_text())
+    del evaluation["exportable"], config["precision"]  # as in runs of earlier versions
+    own_run.evaluation.write_text(json.dumps(evaluation))
+    own_run.config.write_text(json.dumps(config))
+    write_report(RunFolder(own_run.folder))
+    assert pages == [own_run.report.read_text()] * 2
+
+
+def test_the_report_of_an_evaluated_run_needs_neither_jax_nor_its_plugins(own_run):
+    config = json.loads(own_run.config.read_text())
+    own_run.config.write_text(json.dumps(config | {"plugins": ["gone.py"]}))
+    code = f"import sys; sys.argv = ['launch.py', '--mode=report', '--workdir={own_run.folder}']\n"
+    code += "from aersut.cli import main\ntry: main()\nfinally: print('jax' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (0, "False")
+    assert "gone.py" in own_run.report.read_text()
 
 
 def test_it_is_one_file_that_fetches_nothing(finished):

@@ -26,15 +26,17 @@ def principal_components(
     PCA is preferred to t-SNE: it takes milliseconds (t-SNE takes half a minute for 2,000 clips), it is deterministic,
     and distances in the plot are meaningful.
     """
-    centred = embedding - embedding.mean(axis=0)
-    left, sizes, right = np.linalg.svd(centred, full_matrices=False)
+    centred = np.asarray(embedding - embedding.mean(axis=0), np.float64)
+    wide = centred.shape[1] > len(centred)
+    # eigenvectors of the smaller of two products: a singular value decomposition takes ten times as long
+    squares, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    squares, vectors = np.maximum(squares[::-1], 0.0), vectors[:, :-3:-1]
+    directions = centred.T @ vectors if wide else vectors
     # the sign of a direction is arbitrary: its largest entry is positive here, as in scikit-learn
-    signs = np.sign(right[np.arange(len(right)), np.abs(right).argmax(axis=1)])
-    scores, width = left * sizes * signs, min(2, len(sizes))
+    signs = np.sign(np.take_along_axis(directions, np.abs(directions).argmax(axis=0)[None], axis=0))
     points = np.zeros((len(embedding), 2))
-    points[:, :width] = scores[:, :width]
-    fractions = np.square(sizes) / max(float(np.square(sizes).sum()), 1e-12)
-    first, second = (*fractions, 0.0)[:2]
+    points[:, : vectors.shape[1]] = signs * (vectors * np.sqrt(squares[:2]) if wide else centred @ vectors)
+    first, second = (*squares / max(float(squares.sum()), 1e-12), 0.0)[:2]
     return points, (float(first), float(second))
 
 

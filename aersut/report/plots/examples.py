@@ -24,15 +24,17 @@ FLOOR = 80.0
 
 
 def paint_example(figure: "Figure", samples: Float[np.ndarray, " samples"], framing: Framing, title: str) -> None:
-    """Four panels over one time axis; `samples` in [-1, 1]."""
+    """Four panels over one time axis; `samples` in [-1, 1]. The figure is empty or has the panels of another clip."""
     panels = dict(zip(PANELS, map(np.asarray, _panels(samples, framing)), strict=True))
-    figure.set_layout_engine(None)  # computing a layout takes as long as drawing
-    figure.subplots_adjust(left=0.25, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
-    first, *axes = figure.subplots(4, 1, sharex=True)
+    if not figure.axes:
+        _add_axes(figure, framing)
+    first, *axes = figure.axes
+    for artist in [artist for axis in figure.axes for artist in (*axis.collections, *axis.images)]:
+        artist.remove()
     pieces = np.array_split(samples, min(COLUMNS, len(samples)))  # the range of the samples in each pixel
     low, high = ([limit(piece) for piece in pieces] for limit in (np.min, np.max))
+    first.relim()
     first.fill_between(np.linspace(0, framing.seconds, len(pieces)), low, high, color=BLUE, linewidth=0.4)
-    first.set(ylabel="amplitude", xlim=(0, framing.seconds))
     first.set_title(title)
     for axis, (name, values) in zip(axes, panels.items(), strict=True):
         if name == "MFCC":  # standardized, since the first coefficient (the level) has by far the widest range
@@ -41,10 +43,17 @@ def paint_example(figure: "Figure", samples: Float[np.ndarray, " samples"], fram
             values = np.maximum(values, values.max() - FLOOR)
         top = framing.sample_rate / 2000 if name == PANELS[0] else values.shape[1]
         axis.imshow(values.T, origin="lower", aspect="auto", extent=(0, framing.seconds, 0, top))
-        axis.set_ylabel(name)
+
+
+def _add_axes(figure: "Figure", framing: Framing) -> None:
+    figure.set_layout_engine(None)  # computing a layout takes as long as drawing
+    figure.subplots_adjust(left=0.25, right=0.97, bottom=0.09, top=0.95, hspace=0.15)
+    axes = figure.subplots(4, 1, sharex=True)
+    axes[0].set_xlim(0, framing.seconds)
     axes[-1].set_xlabel("time (s)")
-    for axis in (first, *axes):  # at a fixed distance, else long tick labels would push it out of the plot
-        axis.yaxis.set_label_coords(-0.28, 0.5)
+    for axis, label in zip(axes, ("amplitude", *PANELS), strict=True):
+        axis.set_ylabel(label)
+        axis.yaxis.set_label_coords(-0.28, 0.5)  # at a fixed distance, else long tick labels would push it out
 
 
 @functools.partial(jax.jit, static_argnums=1)  # one compilation, not one per operation
