@@ -1,12 +1,11 @@
 """Confidence intervals by a cluster bootstrap over speakers, since the clips of one speaker are not independent."""
 
-import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Num
+from scipy import special
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -70,26 +69,5 @@ class Resampling:
             return None
         # a bootstrap's standard deviation divides by n, not by n - 1
         error = known.std(ddof=1) * np.sqrt(self.speakers / (self.speakers - 1))
-        half = float(students_t(self.speakers - 1) * error)
+        half = float(special.stdtrit(self.speakers - 1, (1 + LEVEL) / 2) * error)
         return max(least, float(estimate) - half), min(most, float(estimate) + half)
-
-
-@functools.cache
-def students_t(freedom: int) -> float:
-    """Limit t of the central 95 % of Student's distribution with `freedom` degrees of freedom, 1 or more.
-
-    Equal to `scipy.special.stdtrit(freedom, 0.975)`; the import of scipy.special takes a tenth of the time of all
-    imports of an evaluation. Abramowitz and Stegun (1964), 26.7.3 and 26.7.4, solved by bisection.
-    """
-    odd = freedom % 2
-    terms = np.arange(1, freedom // 2)
-    factors = np.cumprod([1.0, *(2 * terms - 1 + odd) / (2 * terms + odd)])[: freedom // 2]
-    powers = odd + 2 * np.arange(len(factors))
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):
-        angle = (low + high) / 2  # arc tangent of t / sqrt(freedom)
-        central = math.sin(angle) * float((factors * math.cos(angle) ** powers).sum())
-        if odd:
-            central = (central + angle) * 2 / math.pi
-        low, high = (angle, high) if central < LEVEL else (low, angle)
-    return math.sqrt(freedom) * math.tan(low)

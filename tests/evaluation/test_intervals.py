@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy import special
 
 from aersut import metrics
-from aersut.evaluation.intervals import Resampling, students_t
+from aersut.evaluation.intervals import Resampling
 
 ROUNDS = 400
 
@@ -67,8 +66,3 @@ def test_an_interval_stays_within_the_range_of_the_metric():
 def test_the_same_clips_have_the_same_bootstrap_samples():
     drawn = [Resampling.of(list("abcab"), 50).weights for _ in range(2)]
     np.testing.assert_array_equal(*drawn)
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 17, 90, 1_001])
-def test_limits_of_students_distribution_are_scipys(freedom):
-    assert students_t(freedom) == pytest.approx(special.stdtrit(freedom, 0.975), rel=1e-10)
