@@ -98,7 +98,7 @@ def masked(batch: int, size: int, widest: int) -> Tensor:
 
 
 def interpolation(positions: Tensor, size: int) -> Tensor:
-    """Matrices of linear interpolation; on two cores faster than `grid_sample`."""
+    """Matrices of linear interpolation."""
     inside = positions.clamp(0, size - 1)
     return (1 - (inside[:, :, None] - t.arange(size)).abs()).clamp(min=0)
 
