@@ -46,7 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one JSON object, metric name → number")
-    parser.add_argument("--speech", type=Path, help="a data root with RAVDESS, for saving_fraction and whole_job_*")
+    parser.add_argument(
+        "--speech",
+        type=Path,
+        help="a data root with RAVDESS, for saving_fraction and whole_job_*; for --peer, with nothing else",
+    )
     parser.add_argument("--peer", type=Path, help="a peer: SCRIPT FOLDER --model cnn --epochs 40 does the whole job")
     parser.add_argument("--baseline", help="an earlier revision, for first_step and whole_job")
     parser.add_argument("--parts", default="networks,first_step,saving,whole_job", help="what to measure")
@@ -160,7 +164,9 @@ def whole_job(builds: dict[str, Build], speech: Path, peer: Path, repeats: int) 
                 times.setdefault(f"whole_job{name}_s", []).append(time.perf_counter() - begin)
         begin = time.perf_counter()
         command = [sys.executable, str(peer), str(speech), "--model", "cnn", "--protocol", "speaker", "--epochs", "40"]
-        subprocess.run(command, check=True, capture_output=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stderr}")
         times.setdefault("whole_job_peer_s", []).append(time.perf_counter() - begin)
     metrics = {name: statistics.median(values) for name, values in times.items()}
     metrics["whole_job_vs_peer"] = metrics["whole_job_peer_s"] / metrics["whole_job_s"]

@@ -86,7 +86,7 @@ def test_the_results_of_a_run_in_progress_are_shown(own_run):
 def test_a_run_of_a_model_that_cannot_be_exported_is_complete_without_an_export(own_run, launch, monkeypatch):
     monkeypatch.setattr(CNN, "exportable", False)
     shutil.rmtree(own_run.export)
-    own_run.evaluation.unlink()
+    shutil.rmtree(own_run.evaluation.parent)  # with the evaluations of exported models
     ran = launch(f"--workdir={own_run.folder}")
     assert ran.status == 0, ran.err
     assert "export skipped: model 'cnn' is not exportable" in ran.out

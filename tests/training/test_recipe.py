@@ -1,5 +1,6 @@
 """Learning-rate schedules, gradient clipping and accumulation, losses, averaged weights and early stopping."""
 
+import functools
 import json
 
 import jax
@@ -289,11 +290,11 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_checkpoint(
     def without_loss(setup):
         step = make_train_step(setup)
 
-        def failing(state, batch):
-            state, metrics = step(state, batch)
+        def failing(state, batch, arguments):
+            state, metrics = step.func(state, batch, arguments=arguments)
             return state, {**metrics, "loss": metrics["loss"] * jnp.nan}
 
-        return failing
+        return functools.partial(jax.jit(failing), **step.keywords)
 
     monkeypatch.setattr(loop, "make_train_step", without_loss)
     ran = launch(f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train")
