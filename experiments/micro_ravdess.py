@@ -6,7 +6,7 @@ statistics pooling over frames. It is trained on the soft targets of the ensembl
 
 Expected: int8 UAR 0.617 ± 0.020 on unseen speakers (mean over the five folds; standard deviation over seeds 0, 1 and
 2); docs/recipes.csv lists each run.
-Runtime: about 8 minutes a fold on 2 cores, two thirds of them for the teacher.
+Runtime: less than 8 minutes a fold on 2 cores, most of them for the teacher, which a run of `tiny_ravdess` shares.
 
     python launch.py --experiment=micro_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0
     python benchmarks/recipes.py --speech FOLDER --experiments micro_ravdess
