@@ -242,10 +242,19 @@ class Optimizer(Plugin):
             which a sweep uses. Every other value is compiled into the step of its own.
         elementwise: the update of a weight depends on its own gradients, and on those of others only through norms over
             all weights. The training step then passes all weights as one vector, which takes less time.
+
+    A subclass does not inherit `traced` and `elementwise`, since it may change what they promise.
     """
 
     traced: ClassVar[tuple[str, ...]] = ()
     elementwise: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "traced" not in vars(cls):
+            cls.traced = ()
+        if "elementwise" not in vars(cls):
+            cls.elementwise = False
 
     @abc.abstractmethod
     def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:

@@ -52,23 +52,29 @@ def worker_processes(
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=target, args=given) for given in arguments]
     before = usable_cores()
-    for process, subset in zip(processes, cores, strict=True):
-        use_cores(subset)  # a process inherits its parent's cores
-        process.start()
-    use_cores(before)
     try:
+        try:
+            for process, subset in zip(processes, cores, strict=True):
+                use_cores(subset)  # a process inherits its parent's cores
+                process.start()
+        finally:
+            use_cores(before)
         yield processes
     except BaseException as error:
         deadline = time.monotonic() + (SHUTDOWN_TIMEOUT if isinstance(error, KeyboardInterrupt) else 0)
-        for process in processes:
+        for process in filter(_started, processes):
             # the terminal interrupts the workers as well, and a second interrupt would stop their clean-up
             process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive() and process.pid:
                 os.kill(process.pid, signal.SIGINT)
         raise
     finally:
-        for process in processes:
+        for process in filter(_started, processes):
             process.join()
+
+
+def _started(process: SpawnProcess) -> bool:
+    return process.pid is not None
 
 
 @contextlib.contextmanager

@@ -36,12 +36,16 @@ class CrossValidation:
     folder: Path | None = None
 
 
+def _ignore(evaluation: Evaluation) -> None:
+    """Do nothing with an evaluation; other processes import it, which a lambda does not allow."""
+
+
 def cross_validate(
     run: Run,
     folds: Sequence[int] | None = None,
     seeds: Sequence[int] = (),
     workers: int | None = None,
-    on_evaluated: OnEvaluated = lambda evaluation: None,
+    on_evaluated: OnEvaluated = _ignore,
 ) -> CrossValidation:
     """Train the runs of each seed and fold that are not trained, evaluate each, and pool the predictions of each seed.
 

@@ -143,7 +143,7 @@ def _power_spectrum(graph: Graph, transform: Any) -> int | None:
     kinds = {int(transform.outputs[0]): "spectrum"}
     for operator in graph.operators:
         inputs = sorted(kinds[int(index)] for index in operator.inputs if int(index) in kinds)
-        if not inputs or "power" in inputs:
+        if not inputs or set(inputs) == {"power"}:
             continue
         activation = getattr(operator.builtinOptions, "fusedActivationFunction", 0)
         kind = None if activation else POWER.get((graph.name(operator), *inputs))

@@ -98,9 +98,9 @@ def _trained_teacher(run: Run, teacher: Run, devices: Devices) -> Trained:
     try:
         train(teacher, wait=True)
         check_split(run, teacher)
+        trained = load_trained(teacher, devices.replicated)
     except UserError as error:
         raise UserError(f"the teacher, experiment.teacher, cannot be trained: {error}") from None
-    trained = load_trained(teacher, devices.replicated)
     # free the memory of what only the teacher's own training needs
     state = replace(trained.state, params=flattened(trained.state.weights), opt_state=(), average=None)
     return replace(trained, state=state)

@@ -4,7 +4,7 @@ import abc
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import jax.numpy as jnp
 import optax
@@ -48,7 +48,6 @@ class Scheduled(Optimizer):
         accumulate: steps whose gradients are averaged for one update, equivalent to a batch that many times as large.
     """
 
-    elementwise: ClassVar[bool] = True
     learning_rate: float = 1e-3
     schedule: Literal["constant", "cosine", "exponential", "plateau"] = "constant"
     warmup: float = 0.0
@@ -131,6 +130,7 @@ class Adam(Scheduled):
     """Adam (Kingma & Ba 2015). The default is the constant learning rate of the paper that AERSUT reproduces."""
 
     traced = ("learning_rate",)
+    elementwise = True
     learning_rate: float = 1e-5
 
     def rule(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
@@ -143,6 +143,7 @@ class AdamW(Decayed):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
     traced = ("learning_rate", "weight_decay")
+    elementwise = True
     weight_decay: float = 1e-2
 
     def rule(self, learning_rate: optax.Schedule) -> optax.GradientTransformation:
@@ -155,6 +156,7 @@ class Lion(Decayed):
     """Lion (Chen et al. 2023). Its steps have a constant size: use a third to a tenth of Adam's learning rate."""
 
     traced = ("learning_rate", "weight_decay")
+    elementwise = True
     learning_rate: float = 1e-4
     weight_decay: float = 1e-1
 
@@ -172,6 +174,7 @@ class SGD(Decayed):
     """
 
     traced = ("learning_rate",)
+    elementwise = True
     learning_rate: float = 1e-2
     momentum: float = 0.9
 

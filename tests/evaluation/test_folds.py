@@ -1,7 +1,9 @@
 """Cross-validation: runs of folds and seeds, their pooled results, and processes that fail."""
 
+import inspect
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -214,3 +216,8 @@ class TestFolds:
         assert len(list(tmp_path.glob("two/runs/tiny/*/log.txt"))) == 4
         for one, other in zip(*(outcome["seeds"] for outcome in outcomes), strict=True):
             assert other["uar"] == pytest.approx(one["uar"], abs=0.05), "the number of threads changes the rounding"
+
+
+def test_what_it_calls_by_default_can_be_sent_to_other_processes():
+    default = inspect.signature(cross_validate).parameters["on_evaluated"].default
+    assert pickle.loads(pickle.dumps(default)) is default
