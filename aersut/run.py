@@ -2,17 +2,14 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
-from flax import nnx
 from jaxtyping import Float, Int
 
 from aersut.config import Experiment
-from aersut.contracts import Model
 from aersut.data.collection import Collection, collect
 from aersut.data.feature_table import FeatureTable
 from aersut.data.protocols import SPLITS
@@ -20,8 +17,6 @@ from aersut.data.splits import Split, read_split, split, to_records
 from aersut.errors import UserError
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
-from aersut.memo import memoized
-from aersut.models.network import Network
 from aersut.paths import write_json
 from aersut.registry import MODELS
 from aersut.run_folder import RUNS as RUNS
@@ -68,13 +63,6 @@ def make_frontend(experiment: Experiment) -> Frontend:
         raise UserError(f"experiment.features: {error}") from None
 
 
-def build_network(experiment: Experiment, frontend: Frontend) -> Network:
-    """The network of an experiment with its initial weights."""
-    initialize = _compiled_initialization(experiment.model, frontend.shape, frontend.classes)
-    with network_errors(experiment):
-        return initialize(jax.random.key(experiment.seed))
-
-
 @contextlib.contextmanager
 def network_errors(experiment: Experiment) -> Iterator[None]:
     """Raise `UserError` with the name of the model for a `ValueError` of its `build`."""
@@ -82,17 +70,6 @@ def network_errors(experiment: Experiment) -> Iterator[None]:
         yield
     except ValueError as error:
         raise UserError(f"experiment.model '{MODELS.name_of(experiment.model)}': {error}") from None
-
-
-@memoized
-def _compiled_initialization(model: Model, shape: tuple[int, int], classes: int) -> Callable[[jax.Array], Network]:
-    """One compilation for all seeds, cached for later processes, instead of one per initializer."""
-
-    def build(key: jax.Array) -> Network:
-        return model.build(*shape, classes, nnx.Rngs(key))
-
-    compiled: Callable[[jax.Array], Network] = nnx.jit(build)
-    return compiled
 
 
 def prepare(run: Run) -> Prepared:

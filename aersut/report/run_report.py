@@ -1,7 +1,6 @@
 """HTML report of a run: data, training, results and export on one page that fetches nothing."""
 
 import dataclasses
-import json
 import operator
 import shlex
 from collections.abc import Callable, Mapping
@@ -159,16 +158,10 @@ def _importance(folder: Path, evaluation: Result) -> Result:
 
 def _sessions(run: RunFolder) -> list[dict[str, Any]]:
     """One session for each start of the training; damaged lines are skipped."""
-    text = run.sessions.read_text(encoding="utf-8", errors="replace") if run.sessions.exists() else ""
-    found = []
-    for line in text.splitlines():
-        try:
-            session = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(session, dict):
-            found.append({**session, "command": shlex.join(["python", *session.get("command", [])])})
-    return found
+    return [
+        {**session, "command": shlex.join(["python", *session.get("command", [])])}
+        for session in records.read_lines(run.sessions)
+    ]
 
 
 def _commands(run: RunFolder) -> list[tuple[str, str]]:

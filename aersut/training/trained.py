@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.models.network import Network
-from aersut.run import Run, build_network, make_frontend
+from aersut.run import Run, make_frontend, network_errors
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward
 from aersut.training.packing import with_sharding
@@ -88,7 +89,10 @@ def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Tra
 
     def initial_state() -> TrainState:
         optimizer = experiment.optimizer.build(1, 1)  # the shapes of its state do not depend on the number of steps
-        created, state = create(build_network(experiment, frontend), optimizer, averaged=experiment.ema > 0)
+        with network_errors(experiment):
+            rngs = nnx.Rngs(jax.random.key(experiment.seed))
+            network = experiment.model.build(*frontend.shape, frontend.classes, rngs)
+        created, state = create(network, optimizer, averaged=experiment.ema > 0)
         graphs.append(created)
         return state
 
