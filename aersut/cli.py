@@ -28,7 +28,10 @@ flags.DEFINE_bool("list", False, "Print the experiments and the plugins.")
 def main() -> None:
     """The program, as `launch.py` and as the console script `aersut`."""
     gc.set_threshold(GARBAGE)
-    app.run(_run, flags_parser=_parse)
+    try:
+        app.run(_run, flags_parser=_parse)
+    finally:
+        gc.freeze()  # the last collections of the interpreter would visit all objects of the imports
 
 
 def _parse(argv: list[str]) -> Arguments:

@@ -1,11 +1,16 @@
 """Prediction for audio files and raw sample streams, as a table, CSV or JSON."""
 
 import csv
+import functools
 import io
 import json
+import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +32,8 @@ SUFFIXES = frozenset(
 """Suffixes of the audio files that are searched for in a folder; a file that is named itself may have any suffix."""
 MAX_UTTERANCE = 10.0
 """In seconds: longer files are classified window by window. No clip of RAVDESS, CREMA-D or EmoDB is longer."""
+CHUNK = 8
+"""Files that a worker process classifies before it returns their results."""
 STANDARD_INPUT = Path("-")
 """Stands for a stream in the file column of CSV."""
 
@@ -84,10 +91,32 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     return files
 
 
-def predict_files(recognizer: Recognizer, files: Iterable[Path], options: PredictOptions) -> Iterator[FilePrediction]:
-    """Classify files on all CPU cores; the results have the order of the files."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield from pool.map(lambda file: _predict_file(recognizer, file, options), files)
+def predict_files(recognizer: Recognizer, files: Sequence[Path], options: PredictOptions) -> Iterator[FilePrediction]:
+    """Classify files on all CPU cores; the results have the order of the files.
+
+    Threads would take twice as long as processes, since each clip has many short operations, after each of which a
+    thread waits for the interpreter's lock. Forked processes share the loaded model. A process with the threads of JAX
+    must not be forked, nor most processes on other systems than Linux; there, threads classify the files.
+
+    Raises:
+        UserError: a worker process died.
+    """
+    classify = functools.partial(_predict_file, recognizer, options)
+    workers = min(os.cpu_count() or 1, len(files))
+    if workers < 2:
+        yield from map(classify, files)
+    elif sys.platform != "linux" or "jax" in sys.modules:
+        with ThreadPoolExecutor(workers) as threads:
+            yield from threads.map(classify, files)
+    else:
+        fork = multiprocessing.get_context("fork")
+        try:
+            with ProcessPoolExecutor(workers, fork, _start_worker, (classify,)) as processes:
+                yield from processes.map(_classify, files, chunksize=max(1, min(CHUNK, len(files) // (4 * workers))))
+        except BrokenProcessPool:
+            raise UserError(
+                "a worker process ended, perhaps for lack of memory. Predict fewer files at once, or shorter ones."
+            ) from None
 
 
 def predict_stream(
@@ -166,7 +195,21 @@ def as_json_lines(result: FilePrediction) -> str:
     return "\n".join(json.dumps({"file": file, **one.as_json()}) for one in result.predictions)
 
 
-def _predict_file(recognizer: Recognizer, file: Path, options: PredictOptions) -> FilePrediction:
+_inherited: Callable[[Path], FilePrediction]
+"""The task of a worker process: it inherits the recognizer, which cannot be sent to it."""
+
+
+def _start_worker(classify: Callable[[Path], FilePrediction]) -> None:
+    global _inherited
+    _inherited = classify
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once and without a traceback
+
+
+def _classify(file: Path) -> FilePrediction:
+    return _inherited(file)
+
+
+def _predict_file(recognizer: Recognizer, options: PredictOptions, file: Path) -> FilePrediction:
     try:
         recording = read_utterance(file, MAX_UTTERANCE) if options.hop is None else None
         sample_rate = recording.sample_rate if recording else read_header(file)[0]

@@ -126,12 +126,13 @@ def _write_power(frames: Float32[np.ndarray, "*rows length"], power: Float32[np.
     rows = frames.reshape(-1, frames.shape[-1])
     results = power.reshape(len(rows), -1)
     for begin in range(0, len(rows), ROWS):
-        some = rows[begin : begin + ROWS]
-        if some.any():
+        some, result = rows[begin : begin + ROWS], results[begin : begin + ROWS]
+        if some.max() or some.min():  # faster than `any`
             spectra = np.fft.rfft(some.astype(np.float64)).astype(np.complex64)
-            results[begin : begin + ROWS] = spectra.real * spectra.real + spectra.imag * spectra.imag
+            np.square(spectra.real, out=result)
+            result += np.square(spectra.imag)
         else:
-            results[begin : begin + ROWS] = 0
+            result[:] = 0
 
 
 def _power_spectrum(graph: Graph, transform: Any) -> int | None:

@@ -4,9 +4,15 @@ import csv
 import io
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,6 +148,56 @@ class TestFiles:
         assert peaks[1] < 1.5 * peaks[0] < 5e6
         [result] = predict_files(recognizer, find_files([str(path)]), PredictOptions(hop=1.5))
         assert len(result.predictions) == pytest.approx(1800 / 1.5, abs=2)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+class TestWorkerProcesses:
+    """They are used where JAX was not imported: in a program of its own, unlike the other tests."""
+
+    @pytest.fixture
+    def command(self, bundle) -> list[str]:
+        root = Path(__file__).parents[2]
+        model = f"--model={bundle / 'model_float32.tflite'}"
+        return [sys.executable, str(root / "launch.py"), "--mode=predict", model, "--json"]
+
+    @pytest.fixture
+    def blocked(self, command, folder) -> Callable[[], Any]:
+        """Start a prediction whose workers wait for the writers of named pipes; yield it and a worker's process ID."""
+        for name in ("1.wav", "2.wav"):
+            os.mkfifo(folder / name)
+
+        @contextmanager
+        def start() -> Iterator[tuple[subprocess.Popen[str], int]]:
+            pipe = subprocess.PIPE
+            with subprocess.Popen(
+                [*command, folder], stdout=pipe, stderr=pipe, text=True, start_new_session=True
+            ) as process:
+                children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+                deadline = time.monotonic() + 60
+                while not (workers := children.read_text().split()) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                time.sleep(0.5)  # to start their work
+                yield process, int(workers[0])
+
+        return start
+
+    def test_classify_as_one_process_does(self, command, predict, folder):
+        separate = subprocess.run([*command, folder], capture_output=True, text=True, check=True)
+        assert separate.stdout == predict("--json", folder).out
+
+    def test_are_interrupted_at_once(self, blocked):
+        with blocked() as (process, _):
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (130, "")
+
+    def test_that_die_are_an_error(self, blocked):
+        with blocked() as (process, worker):
+            os.kill(worker, signal.SIGKILL)
+            _, err = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert err.startswith("error: a worker process ended")
+        assert err.count("\n") == 1
 
 
 class TestStandardInput:
