@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 class FeatureTable:
     """Base features of each version of each clip, f32[clips, versions, frames, channels], in a .npy.
 
-    Rows are read with `pread` into new arrays. The pages of a memory-mapped file would count as memory of the process,
+    Rows are read with `preadv` into new arrays. The pages of a memory-mapped file would count as memory of the process,
     and those of 100,000 clips are gigabytes.
     """
 
@@ -31,6 +31,6 @@ class FeatureTable:
         size = 4 * frames * channels
         rows = np.empty((len(examples), frames, channels), np.float32)
         for row, (clip, version) in zip(rows, examples.tolist(), strict=True):
-            content = os.pread(self._file, size, self._begin + (clip * versions + version) * size)
-            row[:] = np.frombuffer(content, np.float32).reshape(frames, channels)
+            if os.preadv(self._file, [row], self._begin + (clip * versions + version) * size) < size:
+                raise ValueError(f"the features cache ends before clip {clip}, version {version}")
         return rows

@@ -1,7 +1,9 @@
-"""Checkpoints of a run: the best epoch by validation UAR, and the last. The only module that imports Orbax."""
+"""Checkpoints of a run. The only module that imports Orbax."""
 
 import contextlib
+import math
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.training.orbax_messages import suppress_orbax_messages
 from aersut.training.packing import leaf_shapes, pack, packed_like, unpack
+from aersut.training.processes import broadcast_from_main
 from aersut.training.state import TrainState
 
 if TYPE_CHECKING:
@@ -22,32 +25,36 @@ _METRIC = "validation_uar"
 _STATE = "state"
 _GRACE = 10.0
 """Seconds for which messages stay suppressed after an error, since threads of Orbax may report it late."""
+INTERVAL = 1.0
+"""Seconds from one checkpoint to the next. Epochs of small networks take less time than a checkpoint."""
 FORMAT = 3
 """Version of the checkpoint format. Format 1 had no number; format 2 had one array per leaf of the train state."""
 
 
 class Checkpoints:
-    """The checkpoints in a folder, each named by its epoch.
+    """The checkpoints in a folder, each named by its epoch: the last, and the best by validation UAR if it is kept.
 
     A context manager that waits for the last write. Orbax writes to a temporary folder and renames it, so that an
     incomplete checkpoint is never read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep_best: bool = True) -> None:
         self.folder = folder
+        self._keep_best = keep_best
+        self._saved = -math.inf
         self._suppressed = contextlib.ExitStack()
         # deferred: the network is compiled in a thread meanwhile
         from orbax.checkpoint import v1 as ocp
 
         policies = ocp.training.preservation_policies
+        best = policies.BestN(get_metric_fn=lambda metrics: metrics[_METRIC], n=1)
         self._checkpointer = ocp.training.Checkpointer(
             folder.absolute(),
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
-            preservation_policy=policies.AnyPreservationPolicy(
-                [policies.LatestN(1), policies.BestN(get_metric_fn=lambda metrics: metrics[_METRIC], n=1)]
-            ),
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(1), *([best] if keep_best else [])]),
             cleanup_tmp_directories=True,
         )
+        self._best_uar = max(self._uars(), default=(-math.inf, 0))[0]
 
     def __enter__(self) -> "Checkpoints":
         self._suppressed.enter_context(suppress_orbax_messages())
@@ -77,8 +84,7 @@ class Checkpoints:
     @property
     def best(self) -> int:
         """The epoch with the highest validation UAR (the later of equal ones), 0 if there is no checkpoint."""
-        found = [(entry.metrics[_METRIC], int(entry.step)) for entry in self._checkpointer.checkpoints if entry.metrics]
-        return max(found)[1] if found else 0
+        return max(self._uars(), default=(-math.inf, 0))[1]
 
     def save(
         self,
@@ -87,12 +93,20 @@ class Checkpoints:
         batches: "grain.DatasetIterator[Batch]",
         scaling: Scaling | None,
         uar: float,
+        final: bool = False,
     ) -> None:
         """Save, in the background, everything needed to resume, with the position in the data, and the validation UAR.
+
+        An epoch within `INTERVAL` seconds after the last checkpoint is passed over, unless it is the final one, or the
+        best one, which is kept.
 
         Raises:
             UserError: this checkpoint, or the previous one, cannot be written.
         """
+        wanted = final or (self._keep_best and uar >= self._best_uar)
+        if not broadcast_from_main(wanted or time.monotonic() - self._saved >= INTERVAL):
+            return
+        self._saved, self._best_uar = time.monotonic(), max(uar, self._best_uar)
         # the position in the data counts whole batches, so that a run can resume with any number of processes; small
         # values are saved as JSON metadata, since each further item takes Orbax as long as the train state does
         metadata: Any = {
@@ -108,6 +122,10 @@ class Checkpoints:
             )
         except (OSError, ValueError) as error:
             raise self._write_error(error) from error
+
+    def _uars(self) -> list[tuple[float, int]]:
+        """Validation UAR and epoch of the checkpoints; of equal ones, the later is the better."""
+        return [(entry.metrics[_METRIC], int(entry.step)) for entry in self._checkpointer.checkpoints if entry.metrics]
 
     def restore(
         self, epoch: int, like: TrainState, batches: "grain.DatasetIterator[Batch] | None" = None

@@ -36,11 +36,11 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
     """Train the network of a run from its last checkpoint to its last epoch.
 
     A teacher is trained before its student, unless a run of it is complete. Each epoch ends with a line in
-    `metrics.jsonl` and a checkpoint of everything that the next epoch depends on. Of several processes, each computes a
-    part of every batch, and the main process writes.
+    `metrics.jsonl` and, about once a second, a checkpoint of everything that the next epoch depends on. Of several
+    processes, each computes a part of every batch, and the main process writes.
 
     Args:
-        on_epoch: called with the record of each epoch while its checkpoint is written; an exception that it raises
+        on_epoch: called with the record of each epoch while a checkpoint is written; an exception that it raises
             ends the training, which can be resumed later.
         wait: wait while another process trains this run, instead of raising an error.
 
@@ -55,7 +55,7 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
     with _run_lock(run, wait), contextlib.ExitStack() as opened:
         # the network compiles while Orbax is imported and the data are prepared; a resumed run needs only its shapes
         network = InitialNetwork(experiment, computed=not run.records.exists())
-        checkpoints = opened.enter_context(Checkpoints(run.checkpoints))
+        checkpoints = opened.enter_context(Checkpoints(run.checkpoints, keep_best=experiment.select == "best"))
         done = checkpoints.last
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.stops_early(history, experiment.patience):
@@ -82,10 +82,12 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
                 record = {"epoch": epoch, "step": setup.steps * epoch, **train_metrics, **validation_metrics}
                 history.append(record)
                 log.record(record)
-                checkpoints.save(epoch, state, batches, setup.frontend.scaling, record["validation_uar"])
+                early = records.stops_early(history, experiment.patience)
+                final = early or epoch == experiment.epochs
+                checkpoints.save(epoch, state, batches, setup.frontend.scaling, record["validation_uar"], final)
                 if on_epoch is not None:
                     on_epoch(record)
-                if records.stops_early(history, experiment.patience):
+                if early:
                     log.note(f"early stopping: no better validation UAR for {experiment.patience} epochs")
                     break
     return True
@@ -211,6 +213,6 @@ def _fetch(step_metrics: StepMetrics, number: int, log: TrainingLog) -> tuple[fl
 def _check_finite(name: str, loss: float, number: int) -> None:
     if not np.isfinite(loss):
         raise UserError(
-            f"{name} became {loss} in step {number}; the checkpoint of the previous epoch is kept. Lower "
+            f"{name} became {loss} in step {number}; the last checkpoint is kept. Lower "
             "experiment.optimizer.learning_rate, or set its clip_norm or warmup, and start another run."
         )

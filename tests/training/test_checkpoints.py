@@ -15,6 +15,7 @@ from flax import nnx
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.models import CNN
+from aersut.training import checkpoints as checkpoints_module
 from aersut.training.checkpoints import FORMAT, Checkpoints
 from aersut.training.optimizers import SGD, Adam
 from aersut.training.state import create
@@ -135,3 +136,26 @@ def test_an_incomplete_checkpoint_is_never_loaded(saved):
         checkpoints.save(2, state(), batches(7), SCALING, 0.1)
     with Checkpoints(saved) as checkpoints:
         assert checkpoints.last == 2
+
+
+@pytest.mark.parametrize(
+    ("interval", "keep_best", "written", "kept"),
+    [
+        # the first of each session, those with the best UAR so far (or an equal one) if it is kept, and the final one
+        (1000, True, [1, 2, 4, 6], {4, 6}),
+        (1000, False, [1, 4, 6], {6}),
+        (0, False, [1, 2, 3, 4, 5, 6], {6}),
+    ],
+)
+def test_epochs_within_the_interval_are_passed_over(tmp_path, monkeypatch, interval, keep_best, written, kept):
+    monkeypatch.setattr(checkpoints_module, "INTERVAL", interval)
+    seen = []
+    for epochs in ((1, 2, 3), (4, 5, 6)):
+        with Checkpoints(tmp_path, keep_best) as checkpoints:
+            for epoch in epochs:
+                uar = (0.5, 0.9, 0.7, 0.9, 0.6, 0.1)[epoch - 1]
+                checkpoints.save(epoch, state(), batches(), SCALING, uar, final=epoch == 6)
+                if checkpoints.last == epoch:
+                    seen.append(epoch)
+    assert seen == written
+    assert {int(folder.name) for folder in tmp_path.iterdir()} == kept

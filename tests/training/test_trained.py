@@ -20,7 +20,9 @@ def test_it_is_the_best_or_the_last_as_the_experiment_selects(tmp_path):
     state = create(network, SGD().build(10, 10))[1]
     with Checkpoints(run.checkpoints) as checkpoints:
         for epoch, uar in enumerate((0.2, 0.9, 0.5), start=1):
-            checkpoints.save(epoch, state, iter(grain.MapDataset.range(9).to_iter_dataset()), None, uar)
+            checkpoints.save(
+                epoch, state, iter(grain.MapDataset.range(9).to_iter_dataset()), None, uar, final=epoch == 3
+            )
     assert selected_epoch(run) == 2
     assert selected_epoch(Run(tmp_path, Experiment(select="last"))) == 3
 
