@@ -20,7 +20,7 @@ from aersut.errors import UserError, nearest
 from aersut.registry import AUGMENTERS, CONDITIONS, CORPORA, FEATURES, MODELS, OPTIMIZERS, Registry
 
 T = TypeVar("T")
-PublishedName = Literal["ravdess5", "ravdess6", "cremad_tfds"]
+PublishedName = Literal["ravdess5", "ravdess6", "cremad_tfds", "combined5"]
 ProtocolName = Literal["speaker", "random", "paper", "given", "cross_corpus", "leave_one_speaker_out", PublishedName]
 REGISTRIES: tuple[Registry[Any], ...] = (CORPORA, FEATURES, AUGMENTERS, MODELS, OPTIMIZERS)
 
@@ -64,7 +64,7 @@ class Data:
             "given": by the speakers named below, or by the column "split" of a manifest;
             "cross_corpus": the test set is `test_corpora`;
             "leave_one_speaker_out": the test set is one speaker;
-            "ravdess5", "ravdess6", "cremad_tfds": published (`aersut.data.protocols`).
+            "ravdess5", "ravdess6", "cremad_tfds", "combined5": published (`aersut.data.protocols`).
         test: fraction of the speakers (for "random", clips; for "paper", copies) in the test set.
         validation: fraction in the validation set, which selects the best epoch.
         fold: index of the test set among the disjoint ones: 1 / `test` of them, one per speaker, or the published ones.

@@ -1,5 +1,6 @@
 """The rule of each protocol: it assigns clips to training set, validation set and test set."""
 
+import operator
 import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
@@ -19,9 +20,12 @@ UNUSED = -1
 
 @dataclass(frozen=True)
 class PublishedProtocol:
-    """The test and validation speakers of each fold; `validation` is empty if the publication names none."""
+    """The test and validation speakers of each fold; `validation` is empty if the publication names none.
 
-    corpus: str
+    Of several corpora, no two have a speaker of the same number.
+    """
+
+    corpora: tuple[str, ...]
     test: tuple[tuple[int, ...], ...]
     validation: tuple[tuple[int, ...], ...]
     source: str
@@ -29,19 +33,19 @@ class PublishedProtocol:
 
 PUBLISHED = {
     "ravdess5": PublishedProtocol(
-        corpus="ravdess",
+        corpora=("ravdess",),
         test=((2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17, 21, 23, 24), (1, 4, 9, 22)),
         validation=((3, 6), (10, 11), (8, 17), (1, 14), (2, 5)),
         source="Luna-Jiménez et al. 2021; validation as in ResLSTM-SER",
     ),
     "ravdess6": PublishedProtocol(
-        corpus="ravdess",
+        corpora=("ravdess",),
         test=((1, 11, 20, 21), (4, 10, 12, 14), (8, 9, 19, 23), (3, 5, 7, 24), (2, 15, 16, 18), (6, 13, 17, 22)),
         validation=(),
         source="EmoBox (Ma et al. 2024)",
     ),
     "cremad_tfds": PublishedProtocol(
-        corpus="cremad",
+        corpora=("cremad",),
         test=(
             (
                 *(1010, 1013, 1022, 1026, 1037, 1038, 1040, 1045, 1047, 1048),
@@ -52,6 +56,28 @@ PUBLISHED = {
         source="TensorFlow Datasets' crema_d; SERAB (Scheidwasser-Clow et al. 2022)",
     ),
 }
+CREMAD5 = (
+    (1001, 1002, 1008, 1016, 1018, 1026, 1028, 1034, 1040, 1046, 1048, 1054, 1061, 1062, 1068, 1075, 1080, 1084, 1087),
+    (1003, 1005, 1009, 1017, 1020, 1027, 1029, 1035, 1041, 1047, 1050, 1055, 1063, 1064, 1069, 1076, 1081, 1088, 1089),
+    (1004, 1010, 1011, 1019, 1021, 1030, 1031, 1036, 1042, 1049, 1051, 1056, 1065, 1070, 1072, 1078, 1083, 1090, 1091),
+    (1006, 1012, 1014, 1022, 1024, 1032, 1037, 1038, 1044, 1052, 1057, 1058, 1066, 1071, 1073, 1079, 1085),
+    (1007, 1013, 1015, 1023, 1025, 1033, 1039, 1043, 1045, 1053, 1059, 1060, 1067, 1074, 1077, 1082, 1086),
+)
+"""Test speakers of CREMA-D: women and men were each dealt in the order of their numbers, so a fold has 8 or 9 women and 9
+or 10 men. The first four women and the first four men of the next fold are the validation speakers."""
+CREMAD5_VALIDATION = (
+    (1003, 1005, 1009, 1017, 1020, 1027, 1029, 1035),
+    (1004, 1010, 1011, 1019, 1021, 1030, 1031, 1036),
+    (1006, 1012, 1014, 1022, 1024, 1032, 1037, 1038),
+    (1007, 1013, 1015, 1023, 1025, 1033, 1039, 1043),
+    (1001, 1002, 1008, 1016, 1018, 1026, 1028, 1034),
+)
+PUBLISHED["combined5"] = PublishedProtocol(
+    corpora=("ravdess", "cremad"),
+    test=tuple(map(operator.add, PUBLISHED["ravdess5"].test, CREMAD5)),
+    validation=tuple(map(operator.add, PUBLISHED["ravdess5"].validation, CREMAD5_VALIDATION)),
+    source="AERSUT, November 2026: the folds of ravdess5, and CREMAD5",
+)
 
 
 def _speaker(data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> Int[np.ndarray, " clips"]:
@@ -103,9 +129,9 @@ def _unpadded(name: str) -> str:
 
 def _published(data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> Int[np.ndarray, " clips"]:
     published = PUBLISHED[data.protocol]
-    if others := {clip.corpus for clip in clips} - {published.corpus}:
+    if others := {clip.corpus for clip in clips} - set(published.corpora):
         raise UserError(
-            f"protocol '{data.protocol}' is defined for {published.corpus} only. Remove {', '.join(sorted(others))} "
+            f"protocol '{data.protocol}' is defined for {' and '.join(published.corpora)} only. Remove {', '.join(sorted(others))} "
             "from data.corpora."
         )
     if data.fold >= len(published.test):

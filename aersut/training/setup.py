@@ -25,6 +25,8 @@ from aersut.training.step import StepSetup
 if TYPE_CHECKING:
     import grain
 
+ONCE = {"xla_backend_optimization_level": 1}
+"""XLA's options for code that runs once: compiling it takes longer than running it."""
 T = TypeVar("T")
 State = nnx.State[Any, Any]
 
@@ -90,7 +92,7 @@ def _initialization(model: Model, shape: tuple[int, int], classes: int) -> _Init
         graphs.append(found)
         return params, rest
 
-    compiled = jax.jit(initialize)
+    compiled = jax.jit(initialize, compiler_options=ONCE)
     shapes: tuple[State, State] = compiled.eval_shape(jax.random.key(0))  # type: ignore[no-untyped-call]
     return _Initialization(graphs[0], compiled, shapes)
 
@@ -105,7 +107,7 @@ def _initial_state(optimizer: Optimizer, steps: int, steps_per_epoch: int, avera
             params = flattened(params)
         return initial_state(params, rest, transformation, averaged)
 
-    return jax.jit(initialize)
+    return jax.jit(initialize, compiler_options=ONCE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from aersut.contracts import Clip
+from aersut.corpora.cremad import FEMALE
 from aersut.data.protocols import PUBLISHED, SPLITS
 from tests.data.splits.speakers import (
     UNUSED,
@@ -177,6 +178,27 @@ class TestPublished:
         assert [len(speakers_in(one, clips, name)) for name in SPLITS] == [63, 9, 19]
         assert {"1010", "1048", "1088"} < speakers_in(one, clips, "test")
         assert {"1015", "1090"} < speakers_in(one, clips, "validation")
+
+    @pytest.mark.parametrize("fold", range(5))
+    def test_combined5_has_the_folds_of_ravdess5_and_of_cremad(self, fold):
+        clips = speaker_clips(12, 12) + [
+            Clip(Path(f"{n}.wav"), "sad", str(n), "cremad", "female" if str(n) in FEMALE else "male")
+            for n in range(1001, 1092)
+        ]
+        one, alone = make_split(clips, protocol="combined5", fold=fold), speaker_clips(12, 12)
+        ravdess5 = make_split(alone, protocol="ravdess5", fold=fold)
+        for name, women, men in (("test", {8, 9}, {9, 10}), ("validation", {4}, {4})):
+            chosen = speakers_in(one, clips, name)
+            cremad = {speaker for speaker in chosen if int(speaker) > 1000}
+            assert chosen - cremad == speakers_in(ravdess5, alone, name)
+            assert len(cremad & FEMALE) in women
+            assert len(cremad - FEMALE) in men
+        assert one.speaker_independent
+        assert one.missing == ()
+
+    def test_combined5_tests_each_speaker_once(self):
+        tested = [speaker for fold in PUBLISHED["combined5"].test for speaker in fold]
+        assert sorted(tested) == [*range(1, 25), *range(1001, 1092)]
 
     @pytest.mark.parametrize("name", PUBLISHED)
     def test_every_table_is_a_split(self, name):
