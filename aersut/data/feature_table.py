@@ -31,6 +31,6 @@ class FeatureTable:
         size = 4 * frames * channels
         rows = np.empty((len(examples), frames, channels), np.float32)
         for row, (clip, version) in zip(rows, examples.tolist(), strict=True):
-            if os.preadv(self._file, [row], self._begin + (clip * versions + version) * size) < size:
+            if os.preadv(self._file, [row.data], self._begin + (clip * versions + version) * size) < size:
                 raise ValueError(f"the features cache ends before clip {clip}, version {version}")
         return rows

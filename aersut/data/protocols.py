@@ -63,8 +63,8 @@ CREMAD5 = (
     (1006, 1012, 1014, 1022, 1024, 1032, 1037, 1038, 1044, 1052, 1057, 1058, 1066, 1071, 1073, 1079, 1085),
     (1007, 1013, 1015, 1023, 1025, 1033, 1039, 1043, 1045, 1053, 1059, 1060, 1067, 1074, 1077, 1082, 1086),
 )
-"""Test speakers of CREMA-D: women and men were each dealt in the order of their numbers, so a fold has 8 or 9 women and 9
-or 10 men. The first four women and the first four men of the next fold are the validation speakers."""
+"""Test speakers of CREMA-D: women and men were each dealt in the order of their numbers, so a fold has 8 or 9 women and
+9 or 10 men. The first four women and the first four men of the next fold are the validation speakers."""
 CREMAD5_VALIDATION = (
     (1003, 1005, 1009, 1017, 1020, 1027, 1029, 1035),
     (1004, 1010, 1011, 1019, 1021, 1030, 1031, 1036),
@@ -131,8 +131,8 @@ def _published(data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> In
     published = PUBLISHED[data.protocol]
     if others := {clip.corpus for clip in clips} - set(published.corpora):
         raise UserError(
-            f"protocol '{data.protocol}' is defined for {' and '.join(published.corpora)} only. Remove {', '.join(sorted(others))} "
-            "from data.corpora."
+            f"protocol '{data.protocol}' is defined for {' and '.join(published.corpora)} only. Remove "
+            f"{', '.join(sorted(others))} from data.corpora."
         )
     if data.fold >= len(published.test):
         raise UserError(
