@@ -159,7 +159,8 @@ class Experiment:
         augment: augmenters of training examples, applied in this order within each domain.
         augmented_copies: 0 augments on the fly, in the training step; k > 0 adds k augmented copies of each training
             clip, computed once and cached.
-        sampling: "shuffle" draws each training example once per epoch; "balanced" draws each class equally often.
+        sampling: "shuffle" draws each training example once per epoch; "balanced" draws each class equally often,
+            "corpora" each corpus.
         scaling: standardization: "standard" transforms each channel to mean 0 and standard deviation 1 over the
             training set; "utterance" does so over each clip (which needs the whole clip, and removes level
             differences); "none" omits it.
@@ -187,7 +188,7 @@ class Experiment:
     features: tuple[Annotated[Feature, Named(FEATURES)], ...] = field(default_factory=lambda: (FEATURES["mfcc"](),))
     augment: tuple[Annotated[Augmenter, Named(AUGMENTERS)], ...] = ()
     augmented_copies: int = 0
-    sampling: Literal["shuffle", "balanced"] = "shuffle"
+    sampling: Literal["shuffle", "balanced", "corpora"] = "shuffle"
     scaling: Literal["standard", "utterance", "none"] = "standard"
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
     teacher: Annotated[Model, Named(MODELS)] | None = None

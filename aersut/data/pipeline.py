@@ -1,8 +1,9 @@
 """Training batches: a grain pipeline over the audio store or the features cache, reshuffled in each epoch."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Int
@@ -62,8 +63,28 @@ class AudioSource:
         return {"audio": np.stack(windows), "label": self.labels[indices]}
 
 
+def sampling_groups(
+    sampling: Literal["shuffle", "balanced", "corpora"], labels: Int[np.ndarray, " examples"], corpora: Sequence[str]
+) -> Int[np.ndarray, " examples"] | None:
+    """The groups of the examples that `experiment.sampling` draws equally often; None draws each example once.
+
+    >>> sampling_groups("corpora", np.array([0, 1, 1]), ["ravdess", "cremad", "ravdess"]).tolist()
+    [1, 0, 1]
+    """
+    match sampling:
+        case "balanced":
+            return labels
+        case "corpora":
+            return np.unique(corpora, return_inverse=True)[1]
+    return None
+
+
 def training_batches(
-    source: ExampleSource, batch_size: int, seed: int, balanced: bool = False, shard: tuple[int, int] = (0, 1)
+    source: ExampleSource,
+    batch_size: int,
+    seed: int,
+    groups: Int[np.ndarray, " examples"] | None = None,
+    shard: tuple[int, int] = (0, 1),
 ) -> "grain.DatasetIterator[Batch]":
     """An endless iterator of batches; each epoch has `len(labels) // batch_size` of them, in a new order.
 
@@ -73,7 +94,8 @@ def training_batches(
 
     Args:
         batch_size: over all processes.
-        balanced: draw each class equally often, rare ones repeatedly.
+        groups: of the examples, such as their classes; each group is drawn equally often, a small one repeatedly. None
+            draws each example once per epoch.
         shard: (index, count) of this process; process `index` reads the index-th of `count` equal slices of each batch.
     """
     import grain  # deferred: the network is compiled in a thread meanwhile
@@ -86,10 +108,10 @@ def training_batches(
         seeds = rng.integers(2**63, size=batch_size)  # of the whole batch, so that they do not depend on the shards
         return source.batch(indices[own], seeds[own])
 
-    if balanced:
-        classes = [np.flatnonzero(source.labels == label) for label in np.unique(source.labels)]
+    if groups is not None:
+        members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
         batches = grain.MapDataset.mix(
-            [grain.MapDataset.source(indices).seed(seed + n).shuffle().repeat() for n, indices in enumerate(classes)]
+            [grain.MapDataset.source(indices).seed(seed + n).shuffle().repeat() for n, indices in enumerate(members)]
         ).batch(batch_size)
     else:
         steps = len(source.labels) // batch_size

@@ -11,7 +11,7 @@ from flax import nnx
 
 from aersut.config import Experiment
 from aersut.contracts import Model, Optimizer
-from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSource, training_batches
+from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSource, sampling_groups, training_batches
 from aersut.errors import UserError
 from aersut.memo import memoized
 from aersut.run import Prepared, Run, make_frontend, network_errors, prepare
@@ -161,9 +161,10 @@ class TrainingSetup(StepSetup):
         source: ExampleSource = FeatureSource(prepared.table, examples, labels)
         if experiment.on_the_fly:
             source = AudioSource(prepared.collection, examples, labels)
-        balanced = experiment.sampling == "balanced"
+        corpora = [prepared.collection.clips[clip].corpus for clip in examples[:, 0]]
+        groups = sampling_groups(experiment.sampling, labels, corpora)
         shard = jax.process_index(), jax.process_count()
-        return training_batches(source, experiment.batch_size, experiment.seed, balanced=balanced, shard=shard)
+        return training_batches(source, experiment.batch_size, experiment.seed, groups, shard)
 
 
 def set_up(run: Run, optimizer: Optimizer | None = None, network: InitialNetwork | None = None) -> TrainingSetup:

@@ -11,7 +11,7 @@ from aersut.contracts import Framing
 from aersut.corpora import CremaD
 from aersut.data.collection import collect
 from aersut.data.feature_table import FeatureTable
-from aersut.data.pipeline import AudioSource, FeatureSource, training_batches
+from aersut.data.pipeline import AudioSource, FeatureSource, sampling_groups, training_batches
 
 LABELS = np.array([0] * 20 + [1] * 3 + [2] * 2, np.int32)
 RATE = 16_000
@@ -69,28 +69,34 @@ class TestAnEpoch:
 
 
 class TestResuming:
-    @pytest.mark.parametrize(("balanced", "seen"), [(False, 0), (False, 1), (False, 7), (False, 13), (True, 7)])
-    def test_from_a_saved_position_continues_the_same_sequence(self, features, balanced, seen):
-        undisturbed = training_batches(features, 6, 0, balanced)
-        stopped = training_batches(features, 6, 0, balanced)
+    @pytest.mark.parametrize(("groups", "seen"), [(None, 0), (None, 1), (None, 7), (None, 13), (LABELS, 7)])
+    def test_from_a_saved_position_continues_the_same_sequence(self, features, groups, seen):
+        undisturbed = training_batches(features, 6, 0, groups)
+        stopped = training_batches(features, 6, 0, groups)
         for _ in range(seen):
             next(undisturbed), next(stopped)
         state = stopped.get_state()
         next(stopped)
-        resumed = training_batches(features, 6, 0, balanced)
+        resumed = training_batches(features, 6, 0, groups)
         resumed.set_state(state)
         assert epochs(resumed, 1, 6) == epochs(undisturbed, 1, 6)
 
 
-class TestBalanced:
-    def test_draws_every_class_equally_often_and_every_example_of_it(self, features):
-        batches = training_batches(features, 6, 0, balanced=True)
+class TestGroups:
+    def test_are_drawn_equally_often_with_every_example(self, features):
+        batches = training_batches(features, 6, 0, groups=LABELS)
         shown = [n for epoch in epochs(batches, steps=4, count=10) for n in epoch]
         assert Counter(LABELS[shown].tolist()) == {0: 80, 1: 80, 2: 80}
         times = Counter(shown)
         assert {times[n] for n in range(20)} == {4}
         assert {times[n] for n in range(20, 23)} <= {26, 27}
         assert {times[n] for n in (23, 24)} == {40}
+
+    def test_are_classes_or_corpora(self):
+        labels, corpora = np.array([2, 0, 2]), ["ravdess", "ravdess", "cremad"]
+        assert sampling_groups("shuffle", labels, corpora) is None
+        assert sampling_groups("balanced", labels, corpora).tolist() == [2, 0, 2]
+        assert sampling_groups("corpora", labels, corpora).tolist() == [1, 1, 0]
 
 
 class TestShards:
