@@ -1,6 +1,6 @@
 """A small residual temporal network, 56 KB as int8, that does not depend on the gain of the microphone.
 
-Recipe: `aersut.presets.ravdess_recipe`, with the level relative to the maximum of the window (`relative`) in place of
+Recipe: `aersut.presets.robust_recipe`, with the level relative to the maximum of the window (`relative`) in place of
 the level relative to full scale, and with random noise and placement in training. docs/robustness.md compares audio
 frontends and augmentation.
 
@@ -12,15 +12,9 @@ Runtime: about 1.5 minutes a fold on 2 cores, without evaluation.
     python launch.py --mode=evaluate --workdir=RUN --model=RUN/export/frontend.tflite --stress
 """
 
-from aersut.augment import MelNoise, MelShift
 from aersut.config import Experiment
-from aersut.features import LogMel, Relative
-from aersut.presets import RESIDUAL_NETWORK, ravdess_recipe
+from aersut.presets import RESIDUAL_NETWORK, robust_recipe
 
 
 def get_config() -> Experiment:
-    return ravdess_recipe(
-        RESIDUAL_NETWORK,
-        features=(Relative(LogMel(n_mels=64, fmin=50.0), range_db=40.0),),
-        robustness=(MelShift(), MelNoise(snr_db=(0.0, 40.0), probability=0.8)),
-    )
+    return robust_recipe(RESIDUAL_NETWORK)

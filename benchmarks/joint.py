@@ -1,0 +1,125 @@
+"""Ablation study of training on RAVDESS and CREMA-D together, on validation speakers of both.
+
+    python benchmarks/joint.py --speech FOLDER [--only 'VARIANT | VARIANT'] [--seeds 0]
+    python benchmarks/joint.py --table
+
+Each variant is `aersut.presets.speech_recipe` with one small network (`RESIDUAL_NETWORK`) and 60 epochs, with other
+fields. The validation speakers are the eight of RAVDESS of `benchmarks/ablations.py`, and those of folds 0 and 1 of
+combined5 of CREMA-D; all other speakers train. Each run adds a row to docs/joint.csv; a run with a row is skipped, and
+an interrupted run resumes. FOLDER contains RAVDESS and CREMA-D.
+
+`ravdess` and `cremad` are the UAR of the last epoch on the speakers of each corpus, predictions among all eight
+classes, and `mean` is the mean of the two. `other` is the UAR over the six emotions of CREMA-D, predictions among
+these, on a corpus without a clip in the training set, where there is one (chance 0.167). Losses are in nats.
+"""
+
+import shlex
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from ablations import HALVES, SPEAKERS, UNUSED, Overrides  # beside this file
+from common import RUNS, add_row, has_row, parse_arguments, trained_run
+
+from aersut import metrics
+from aersut.data.protocols import PUBLISHED
+from aersut.experiment import load_experiment
+from aersut.presets import RESIDUAL_NETWORK, speech_recipe
+from aersut.run import Run, prepare
+from aersut.training.forward import cross_entropy
+from aersut.training.trained import load_trained
+
+ROWS = Path(__file__).parents[1] / "docs" / "joint.csv"
+RESULTS = ("mean", "ravdess", "cremad", "ravdess_loss", "cremad_loss", "other")
+COLUMNS = ("variant", "seed", *RESULTS, "changes")
+VALIDATION = {
+    "ravdess": sorted(speaker for half in HALVES.values() for speaker in half),
+    "cremad": sorted(n for fold in PUBLISHED["combined5"].validation[:2] for n in fold if n > 1000),
+}
+TRAINING = {
+    "ravdess": [n for n in SPEAKERS if n not in (*VALIDATION["ravdess"], UNUSED)],
+    "cremad": [n for n in range(1001, 1092) if n not in VALIDATION["cremad"]],
+}
+VARIANTS: dict[str, Overrides] = {
+    "unchanged": {},
+    "each clip once an epoch": {"sampling": "shuffle"},
+    "RAVDESS alone, 320 epochs": {"train": "ravdess", "sampling": "shuffle", "epochs": "320"},
+    "CREMA-D alone": {"train": "cremad", "sampling": "shuffle"},
+    "mixup 0.2": {"augment.5.alpha": "0.2"},
+    "(64, 64, 96), bands=8": {"model.filters": "64,64,96", "model.bands": "8"},
+    "160 epochs": {"epochs": "160"},
+}
+"""variant → overrides of the recipe; "train" names the only corpus of the training set."""
+
+
+def run_of(variant: str, seed: str, speech: Path) -> Run:
+    changed = {"epochs": "60", **VARIANTS[variant], "seed": seed, "data.protocol": "given"}
+    corpora = [changed.pop("train")] if "train" in changed else list(TRAINING)
+    present = {path.name[:4] for path in (speech / "cremad" / "AudioWAV").iterdir()}
+
+    def names(speakers: dict[str, list[int]], chosen: list[str]) -> str:
+        return ",".join(f"{c}:{n}" for c in chosen for n in speakers[c] if c != "cremad" or str(n) in present)
+
+    changed["data.train_speakers"] = names(TRAINING, corpora)
+    changed["data.validation_speakers"] = names(VALIDATION, list(VALIDATION))
+    changed["data.test_speakers"] = f"ravdess:{UNUSED}"
+    experiment = load_experiment(speech_recipe(RESIDUAL_NETWORK), changed.items())
+    return trained_run(experiment, speech, RUNS.parent / "joint" / f"{variant}, {seed}")
+
+
+def results(run: Run, variant: str) -> dict[str, str]:
+    """The metrics of the docstring."""
+    prepared, trained = prepare(run), load_trained(run)
+    examples = prepared.split.examples("validation")
+    labels, features = prepared.labels[examples[:, 0]], prepared.features(examples)
+    corpora = np.array([prepared.collection.clips[clip].corpus for clip in examples[:, 0]])
+    probabilities = trained.probabilities(features)
+    logits = np.log(np.maximum(probabilities, 1e-12))
+    six = np.unique(labels[corpora == "cremad"])
+    found = {"other": ""}
+    for corpus in TRAINING:
+        own = corpora == corpus
+        counts = metrics.confusion(labels[own], probabilities[own].argmax(1), trained.frontend.classes)
+        found[corpus] = f"{metrics.uar(counts):.4f}"
+        found[f"{corpus}_loss"] = f"{cross_entropy(logits[own], labels[own]):.4f}"
+        if VARIANTS[variant].get("train", corpus) != corpus:
+            shared = own & np.isin(labels, six)
+            predicted = six[probabilities[shared][:, six].argmax(1)]
+            found["other"] = f"{metrics.uar(metrics.confusion(labels[shared], predicted, 8)):.4f}"
+    return {**found, "mean": f"{statistics.mean(float(found[corpus]) for corpus in TRAINING):.4f}"}
+
+
+def table(rows: list[dict[str, str]]) -> str:
+    """Means of each variant over seeds, the highest mean first."""
+    groups: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in rows:
+        groups[row["variant"]].append(row)
+
+    def mean(group: list[dict[str, str]], name: str) -> float:
+        return statistics.mean(float(row[name] or "nan") for row in group)
+
+    lines = [f"{'variant':48}{'runs':>5}" + "".join(f"{name:>14}" for name in RESULTS)]
+    for variant, group in sorted(groups.items(), key=lambda item: -mean(item[1], "mean")):
+        lines.append(f"{variant:48}{len(group):5}" + "".join(f"{mean(group, name):14.3f}" for name in RESULTS))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    arguments = parse_arguments(__doc__, ROWS, table, only="", seeds="0")
+    only = {name.strip() for name in arguments.only.split("|")} - {""}
+    if unknown := only - set(VARIANTS):
+        sys.exit(f"unknown variants: {', '.join(sorted(unknown))}; known: {' | '.join(VARIANTS)}")
+    for seed in arguments.seeds.split(","):
+        for variant in VARIANTS:
+            changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in VARIANTS[variant].items())
+            row = {"variant": variant, "seed": seed, "changes": changes}
+            if (only and variant not in only) or has_row(ROWS, row):
+                continue
+            print(f"{variant}, seed {seed}", flush=True)
+            add_row(ROWS, COLUMNS, {**row, **results(run_of(variant, seed, arguments.speech), variant)})
+
+
+if __name__ == "__main__":
+    main()
