@@ -299,7 +299,7 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_checkpoint(
     monkeypatch.setattr(loop, "make_train_step", without_loss)
     ran = launch(f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train")
     assert ran.status == 2
-    assert "the loss became nan in step 1; the checkpoint of the previous epoch is kept. Lower" in ran.err
+    assert "the loss became nan in step 1; the last checkpoint is kept. Lower" in ran.err
 
 
 def test_a_subclass_does_not_promise_what_its_base_promises():
