@@ -1,4 +1,15 @@
-"""A small residual temporal network for RAVDESS and CREMA-D that does not depend on the gain of the microphone."""
+"""A small residual temporal network, 56 KB as int8, for RAVDESS and CREMA-D, whatever the gain of the microphone.
+
+Recipe: that of `tiny_speech`, with the same teacher and the network of `micro_ravdess`. docs/joint.md has the ablation
+study and all results.
+
+Expected, on fold 0 of combined5 with seed 0, int8: UAR 0.609 on unseen speakers of RAVDESS and CREMA-D, stress mean
+0.568.
+Runtime: about 4 minutes a fold on 2 cores, and 8 for the teacher, which `tiny_speech` shares.
+
+    python launch.py --experiment=micro_speech --experiment.data.root=FOLDER --experiment.data.fold=0
+    python launch.py --mode=evaluate --workdir=RUN --model=RUN/export/model_int8.tflite --stress
+"""
 
 from aersut.config import Experiment
 from aersut.presets import RESIDUAL_NETWORK, WIDE_ENSEMBLE, speech_recipe

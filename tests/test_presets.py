@@ -1,0 +1,34 @@
+"""The recipes: what the documentation promises of their networks and features."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from aersut.experiment import load_experiment
+from aersut.run import make_frontend
+
+
+@pytest.mark.parametrize(("name", "bytes_of_file"), [("tiny_speech", 256_000), ("micro_speech", 64_000)])
+def test_the_int8_weights_leave_room_for_the_graph(name, bytes_of_file):
+    experiment = load_experiment(name)
+    shape = make_frontend(experiment).shape
+    network = nnx.eval_shape(lambda: experiment.model.build(*shape, 8, nnx.Rngs(0)))
+    assert sum(leaf.size for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))) < bytes_of_file - 15_000
+
+
+@pytest.mark.parametrize("name", ["robust_ravdess", "tiny_speech", "micro_speech"])
+def test_features_do_not_depend_on_the_gain(name):
+    frontend = make_frontend(load_experiment(name))
+    speech = 0.3 * np.random.default_rng(0).standard_normal(frontend.framing.samples).astype(np.float32)
+    speech[len(speech) // 2 :] = 0
+    loud, quiet = (np.asarray(frontend.finished(frontend.extract(speech * gain))) for gain in (1, 0.05))
+    np.testing.assert_allclose(loud, quiet, atol=2e-3)
+
+
+def test_both_speech_recipes_share_a_teacher():
+    tiny, micro = (load_experiment(name) for name in ("tiny_speech", "micro_speech"))
+    assert tiny.teacher is not None
+    assert replace(tiny, model=tiny.teacher, name="") == replace(micro, model=micro.teacher, name="")
