@@ -113,7 +113,8 @@ def main() -> None:
         sys.exit(f"unknown variants: {', '.join(sorted(unknown))}; known: {' | '.join(VARIANTS)}")
     for seed in arguments.seeds.split(","):
         for variant in VARIANTS:
-            changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in VARIANTS[variant].items())
+            fields = {key: value for key, value in VARIANTS[variant].items() if key != "train"}
+            changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in fields.items())
             row = {"variant": variant, "seed": seed, "changes": changes}
             if (only and variant not in only) or has_row(ROWS, row):
                 continue
