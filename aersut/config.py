@@ -64,7 +64,8 @@ class Data:
             "given": by the speakers named below, or by the column "split" of a manifest;
             "cross_corpus": the test set is `test_corpora`;
             "leave_one_speaker_out": the test set is one speaker;
-            "ravdess5", "ravdess6", "cremad_tfds", "combined5": published (`aersut.data.protocols`).
+            "ravdess5", "ravdess6", "cremad_tfds": published; "combined5": ravdess5 with five folds of CREMA-D
+            (`aersut.data.protocols`).
         test: fraction of the speakers (for "random", clips; for "paper", copies) in the test set.
         validation: fraction in the validation set, which selects the best epoch.
         fold: index of the test set among the disjoint ones: 1 / `test` of them, one per speaker, or the published ones.
@@ -210,6 +211,11 @@ class Experiment:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be 0 (none), or a decay below 1, got {self.ema}")
+        if self.loss.class_weights and self.sampling != "shuffle":
+            raise ValueError(
+                "loss.class_weights weights clips that are drawn once an epoch, and "
+                f"sampling={self.sampling} draws rare ones more often; omit one of them"
+            )
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience must be at least 1 epoch, or none, got {self.patience}")
         if self.augmented_copies < 0:

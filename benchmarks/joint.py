@@ -32,8 +32,9 @@ from aersut.training.forward import cross_entropy
 from aersut.training.trained import load_trained
 
 ROWS = Path(__file__).parents[1] / "docs" / "joint.csv"
+EPOCHS = "60"
 RESULTS = ("mean", "ravdess", "cremad", "ravdess_loss", "cremad_loss", "other")
-COLUMNS = ("variant", "seed", *RESULTS, "changes")
+COLUMNS = ("variant", "seed", *RESULTS, "train", "changes")
 VALIDATION = {
     "ravdess": sorted(speaker for half in HALVES.values() for speaker in half),
     "cremad": sorted(n for fold in PUBLISHED["combined5"].validation[:2] for n in fold if n > 1000),
@@ -55,9 +56,11 @@ VARIANTS: dict[str, Overrides] = {
 
 
 def run_of(variant: str, seed: str, speech: Path) -> Run:
-    changed = {"epochs": "60", **VARIANTS[variant], "seed": seed, "data.protocol": "given"}
+    changed = {"epochs": EPOCHS, **VARIANTS[variant], "seed": seed, "data.protocol": "given"}
     corpora = [changed.pop("train")] if "train" in changed else list(TRAINING)
-    present = {path.name[:4] for path in (speech / "cremad" / "AudioWAV").iterdir()}
+    present = {path.name[:4] for path in (speech / "cremad" / "AudioWAV").glob("*")}
+    if not present:
+        sys.exit(f"{speech} contains no cremad/AudioWAV: expected a data root with RAVDESS and CREMA-D")
 
     def names(speakers: dict[str, list[int]], chosen: list[str]) -> str:
         return ",".join(f"{c}:{n}" for c in chosen for n in speakers[c] if c != "cremad" or str(n) in present)
@@ -113,9 +116,10 @@ def main() -> None:
         sys.exit(f"unknown variants: {', '.join(sorted(unknown))}; known: {' | '.join(VARIANTS)}")
     for seed in arguments.seeds.split(","):
         for variant in VARIANTS:
-            fields = {key: value for key, value in VARIANTS[variant].items() if key != "train"}
+            fields = {"epochs": EPOCHS, **VARIANTS[variant]}
+            train = fields.pop("train", " ".join(TRAINING))
             changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in fields.items())
-            row = {"variant": variant, "seed": seed, "changes": changes}
+            row = {"variant": variant, "seed": seed, "train": train, "changes": changes}
             if (only and variant not in only) or has_row(ROWS, row):
                 continue
             print(f"{variant}, seed {seed}", flush=True)

@@ -1,8 +1,8 @@
 """A residual temporal network, 231 KB as int8, for RAVDESS and CREMA-D, whatever the gain of the microphone.
 
 Recipe: `aersut.presets.speech_recipe`, with knowledge distillation. The network has two residual blocks, which follow a
-convolution over frames and bands, and attentive statistics pooling. Its teacher is an ensemble of four such networks.
-docs/joint.md has the ablation study and all results.
+convolution over frames and bands, and attentive statistics pooling. Its teacher is an ensemble of four networks of this
+width, two of them without the convolution over bands. docs/joint.md has the ablation study and all results.
 
 Expected, on fold 0 of combined5 with seed 0, int8: UAR 0.716 on unseen speakers of RAVDESS and 0.596 on those of
 CREMA-D, 0.653 over both; stress mean 0.615.

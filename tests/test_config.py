@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aersut import experiment
 from aersut.augment import Codec, Noise, TimeShift
-from aersut.config import Data, Experiment, checked, differences, digest, from_tree, to_tree
+from aersut.config import Data, Experiment, Loss, checked, differences, digest, from_tree, to_tree
 from aersut.contracts import EMOTIONS, Augmenter, Feature, Framing
 from aersut.corpora import CremaD, Ravdess, Synthetic
 from aersut.errors import UserError
@@ -261,6 +261,7 @@ class TestAnExperimentRefuses:
             ({"augmented_copies": -1}, r"augmented_copies must be 0 \(on the fly\) or more, got -1"),
             ({"augmented_copies": 2}, "augmented_copies is 2, but no augmenter changes the waveform"),
             ({"data": Data(protocol="paper"), "augment": (Noise(),)}, "protocol=paper needs augment, and"),
+            ({"loss": Loss(class_weights=True), "sampling": "corpora"}, "sampling=corpora draws rare ones more often"),
             ({"features": ()}, "features is empty; set at least one feature"),
         ],
     )

@@ -20,9 +20,9 @@ UNUSED = -1
 
 @dataclass(frozen=True)
 class PublishedProtocol:
-    """The test and validation speakers of each fold; `validation` is empty if the publication names none.
+    """The test and validation speakers of each fold, by a publication or by docs/joint.md.
 
-    Of several corpora, no two have a speaker of the same number.
+    `validation` is empty if the publication names none. Of several corpora, no two have a speaker of the same number.
     """
 
     corpora: tuple[str, ...]
@@ -63,8 +63,8 @@ CREMAD5 = (
     (1006, 1012, 1014, 1022, 1024, 1032, 1037, 1038, 1044, 1052, 1057, 1058, 1066, 1071, 1073, 1079, 1085),
     (1007, 1013, 1015, 1023, 1025, 1033, 1039, 1043, 1045, 1053, 1059, 1060, 1067, 1074, 1077, 1082, 1086),
 )
-"""Test speakers of CREMA-D: women and men were each dealt in the order of their numbers, so a fold has 8 or 9 women and
-9 or 10 men. The first four women and the first four men of the next fold are the validation speakers."""
+"""Test speakers of CREMA-D: women and men were each assigned in turn, in the order of their numbers, so a fold has 8 or
+9 women and 9 or 10 men. The first four women and the first four men of the next fold are the validation speakers."""
 CREMAD5_VALIDATION = (
     (1003, 1005, 1009, 1017, 1020, 1027, 1029, 1035),
     (1004, 1010, 1011, 1019, 1021, 1030, 1031, 1036),

@@ -122,12 +122,18 @@ def _notes(
         lines.append(
             f"The run was evaluated by an earlier version; evaluate it again (--mode=evaluate --workdir={folder})."
         )
-    elif epochs and (epoch := records.selected(epochs, select)["epoch"]) != evaluation["epoch"]:
+    elif epochs and (epoch := _selected_epoch(run, epochs, select)) != evaluation["epoch"]:
         which = records.SELECTED[select]
         lines.append(f"The evaluation is of epoch {evaluation['epoch']}; {which} is epoch {epoch} now.")
     if exported is None and about.exportable:
         lines.append(f"The run is not exported (--mode=export --workdir={folder}).")
     return lines
+
+
+def _selected_epoch(run: RunFolder, epochs: list[dict[str, Any]], select: str) -> int:
+    """The epoch that an evaluation would evaluate; not every epoch has a checkpoint."""
+    saved = [int(folder.name) for folder in run.checkpoints.glob("*") if folder.name.isdigit()]
+    return max(saved) if select == "last" and saved else int(records.selected(epochs, select)["epoch"])
 
 
 def _plotted(path: Path, caption: str, size: tuple[float, float], paint: Callable[..., None], *args: Any) -> Any:

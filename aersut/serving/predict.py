@@ -1,6 +1,8 @@
 """Prediction for audio files and raw sample streams, as a table, CSV or JSON."""
 
+import contextlib
 import csv
+import ctypes
 import functools
 import io
 import json
@@ -24,6 +26,7 @@ from aersut.serving.prediction import Prediction
 from aersut.serving.recognizer import Recognizer
 from aersut.serving.stream import HOP, bandwidth_warning
 from aersut.serving.vad import VAD_THRESHOLD
+from aersut.workers import usable_cores
 
 SUFFIXES = frozenset(
     {".aif", ".aifc", ".aiff", ".au", ".avr", ".caf", ".flac", ".htk", ".mp3", ".nist", ".oga", ".ogg", ".opus"}
@@ -32,8 +35,10 @@ SUFFIXES = frozenset(
 """Suffixes of the audio files that are searched for in a folder; a file that is named itself may have any suffix."""
 MAX_UTTERANCE = 10.0
 """In seconds: longer files are classified window by window. No clip of RAVDESS, CREMA-D or EmoDB is longer."""
-CHUNK = 8
-"""Files that a worker process classifies before it returns their results."""
+CHUNK_FILES, CHUNK_BYTES = 8, 4_000_000
+"""Limits of the files that a worker process classifies before it returns their results."""
+PR_SET_PDEATHSIG = 1
+"""Option of Linux's prctl: the signal that a process gets when its parent ends."""
 STANDARD_INPUT = Path("-")
 """Stands for a stream in the file column of CSV."""
 
@@ -102,21 +107,53 @@ def predict_files(recognizer: Recognizer, files: Sequence[Path], options: Predic
         UserError: a worker process died.
     """
     classify = functools.partial(_predict_file, recognizer, options)
-    workers = min(os.cpu_count() or 1, len(files))
+    workers = min(len(usable_cores()) or os.cpu_count() or 1, len(files))
     if workers < 2:
         yield from map(classify, files)
     elif sys.platform != "linux" or "jax" in sys.modules:
         with ThreadPoolExecutor(workers) as threads:
             yield from threads.map(classify, files)
     else:
-        fork = multiprocessing.get_context("fork")
-        try:
-            with ProcessPoolExecutor(workers, fork, _start_worker, (classify,)) as processes:
-                yield from processes.map(_classify, files, chunksize=max(1, min(CHUNK, len(files) // (4 * workers))))
-        except BrokenProcessPool:
-            raise UserError(
-                "a worker process ended, perhaps for lack of memory. Predict fewer files at once, or shorter ones."
-            ) from None
+        yield from _in_processes(classify, files, workers)
+
+
+def _in_processes(
+    classify: Callable[[Path], FilePrediction], files: Sequence[Path], workers: int
+) -> Iterator[FilePrediction]:
+    others = set(multiprocessing.active_children())
+    fork = multiprocessing.get_context("fork")
+    try:
+        with ProcessPoolExecutor(workers, fork, _start_worker, (classify, os.getpid())) as processes:
+            # not `map`, which would cancel its tasks: the executor fails if workers die after that
+            tasks = [processes.submit(_classify, chunk) for chunk in _chunks(files, workers)]
+            try:
+                for task in tasks:
+                    yield from task.result()
+            except BaseException:  # such as Ctrl-C, or a caller that needs no further results
+                for worker in set(multiprocessing.active_children()) - others:
+                    worker.kill()
+                raise
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process ended unexpectedly: for lack of memory, or because a library crashed on a file. "
+            "Predict fewer files in one command to find it."
+        ) from None
+
+
+def _chunks(files: Sequence[Path], workers: int) -> Iterator[list[Path]]:
+    """Divide the files into lists, each of which a worker process classifies before it returns the results."""
+    most = max(1, min(CHUNK_FILES, len(files) // (4 * workers)))
+    chunk: list[Path] = []
+    size = 0
+    for file in files:
+        with contextlib.suppress(OSError):  # the worker reports it
+            size += file.stat().st_size
+        chunk.append(file)
+        if len(chunk) == most or size > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def predict_stream(
@@ -199,14 +236,19 @@ _inherited: Callable[[Path], FilePrediction]
 """The task of a worker process: it inherits the recognizer, which cannot be sent to it."""
 
 
-def _start_worker(classify: Callable[[Path], FilePrediction]) -> None:
+def _start_worker(classify: Callable[[Path], FilePrediction], parent: int) -> None:
     global _inherited
     _inherited = classify
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once and without a traceback
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in the background of a shell script
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once and without a traceback
+    # a worker that waits for work would not notice that its parent was killed
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
-def _classify(file: Path) -> FilePrediction:
-    return _inherited(file)
+def _classify(files: list[Path]) -> list[FilePrediction]:
+    return [_inherited(file) for file in files]
 
 
 def _predict_file(recognizer: Recognizer, options: PredictOptions, file: Path) -> FilePrediction:

@@ -26,7 +26,7 @@ _STATE = "state"
 _GRACE = 10.0
 """Seconds for which messages stay suppressed after an error, since threads of Orbax may report it late."""
 INTERVAL = 1.0
-"""Seconds from one checkpoint to the next. Epochs of small networks take less time than a checkpoint."""
+"""Seconds between two checkpoints, except the best and the final one. Epochs of small networks take less time."""
 FORMAT = 3
 """Version of the checkpoint format. Format 1 had no number; format 2 had one array per leaf of the train state."""
 

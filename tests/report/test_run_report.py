@@ -14,7 +14,7 @@ from aersut.models import CNN
 from aersut.report.page import svg_figure
 from aersut.report.plots import embedding, style
 from aersut.report.run_report import write_report
-from aersut.run_folder import RunFolder
+from aersut.run_folder import Run, RunFolder
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -209,3 +209,15 @@ def test_plots_have_the_text_colour_of_the_page():
     assert style.INK not in text
     assert text.count("currentColor") > 5
     assert drawn == style.render("map", (2, 2), lambda figure: figure.subplots().set_title("title"))
+
+
+def test_epochs_after_the_last_checkpoint_do_not_outdate_an_evaluation(own_run):
+    run = Run(own_run.folder, replace(own_run.experiment, select="last"))
+    last = max(int(folder.name) for folder in own_run.checkpoints.iterdir())
+    result = json.loads(own_run.evaluation.read_text())
+    own_run.evaluation.write_text(json.dumps(result | {"epoch": last}))
+    record = json.loads(own_run.records.read_text().splitlines()[-1])
+    with own_run.records.open("a") as file:
+        file.write(json.dumps(record | {"epoch": last + 7}) + "\n")
+    write_report(run)
+    assert "evaluation is of epoch" not in own_run.report.read_text()

@@ -20,6 +20,7 @@ import soundfile
 
 from aersut.data.audio import read_blocks
 from aersut.serving.predict import MAX_UTTERANCE, PredictOptions, find_files, predict_files
+from aersut.workers import usable_cores
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ class TestFiles:
         assert len(result.predictions) == pytest.approx(1800 / 1.5, abs=2)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+@pytest.mark.skipif(len(usable_cores()) < 2, reason="processes are forked on Linux, for several cores")
 class TestWorkerProcesses:
     """They are used where JAX was not imported: in a program of its own, unlike the other tests."""
 
@@ -182,14 +183,34 @@ class TestWorkerProcesses:
         return start
 
     def test_classify_as_one_process_does(self, command, predict, folder):
+        for number in range(40 * len(usable_cores())):  # several files a task
+            (folder / f"{number:04}.wav").symlink_to(folder / "a.wav")
         separate = subprocess.run([*command, folder], capture_output=True, text=True, check=True)
         assert separate.stdout == predict("--json", folder).out
+        assert separate.stdout.count("\n") == 40 * len(usable_cores()) + 6
 
-    def test_are_interrupted_at_once(self, blocked):
+    @pytest.mark.parametrize("to_all", [True, False])
+    def test_are_interrupted_at_once(self, blocked, to_all):
         with blocked() as (process, _):
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            # a terminal interrupts all of its processes
+            os.killpg(process.pid, signal.SIGINT) if to_all else process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (130, "")
+
+    def test_end_with_their_parent(self, blocked):
+        with blocked() as (process, _):
+            process.kill()
+            process.communicate(timeout=60)  # reads until no worker holds its pipes
+
+    def test_work_where_interrupts_are_ignored(self, command, folder):
+        os.mkfifo(folder / "0.wav")
+        shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command, folder]
+        with subprocess.Popen(shell, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+            with (folder / "0.wav").open("wb"):  # opened when a worker reads it
+                os.killpg(process.pid, signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert out.count("\n") == 7
 
     def test_that_die_are_an_error(self, blocked):
         with blocked() as (process, worker):

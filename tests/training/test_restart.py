@@ -18,7 +18,7 @@ from aersut.training import records, trained
 from aersut.training.checkpoints import Checkpoints
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 25
+EPOCHS = 300
 
 
 def command(tiny, folder):
@@ -52,7 +52,7 @@ def weights(folder):
     return last, best.epoch, [np.asarray(leaf) for leaf in jax.tree.leaves((best.state.params, best.state.opt_state))]
 
 
-@pytest.mark.slow  # seven real processes: only they show that a kill at any moment loses nothing
+@pytest.mark.slow  # seven real processes: only they show that a run resumes from any moment
 def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_uninterrupted_one(tiny, tmp_path):
     uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
     begin = time.monotonic()
