@@ -15,14 +15,14 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hi
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from aersut.contracts import EMOTIONS, STRICT, Augmenter, Corpus, Feature, Framing, Model, Optimizer
+from aersut.contracts import EMOTIONS, STRICT, Augmenter, Corpus, Encoder, Feature, Framing, Model, Optimizer
 from aersut.errors import UserError, nearest
-from aersut.registry import AUGMENTERS, CONDITIONS, CORPORA, FEATURES, MODELS, OPTIMIZERS, Registry
+from aersut.registry import AUGMENTERS, CONDITIONS, CORPORA, ENCODERS, FEATURES, MODELS, OPTIMIZERS, Registry
 
 T = TypeVar("T")
 PublishedName = Literal["ravdess5", "ravdess6", "cremad_tfds", "combined5"]
 ProtocolName = Literal["speaker", "random", "paper", "given", "cross_corpus", "leave_one_speaker_out", PublishedName]
-REGISTRIES: tuple[Registry[Any], ...] = (CORPORA, FEATURES, AUGMENTERS, MODELS, OPTIMIZERS)
+REGISTRIES: tuple[Registry[Any], ...] = (CORPORA, FEATURES, AUGMENTERS, ENCODERS, MODELS, OPTIMIZERS)
 
 
 class Named:
@@ -169,6 +169,10 @@ class Experiment:
             own under `runs/`, which students share. The student `model` then learns the teacher's soft targets for each
             augmented example instead of labels (Hinton et al. 2015), and `loss` applies to the teacher. The teacher is
             not exported with its student and may have any size. None trains on labels.
+        encoders: frozen pretrained speech encoders. A classifier of their embeddings, which is trained on the training
+            speakers, gives soft labels for each training clip (`aersut.encoders.soft_labels`). A student of a teacher
+            learns from them by way of its teacher.
+        soft_labels: fraction of the soft labels in the label of each training clip, if there are encoders.
         precision: data type of matrix products and activations in the training step. Weights, losses, soft targets and
             everything after training are float32. "bfloat16" is for accelerators that are faster with it.
         ema: decay of an exponential moving average of the weights, which is evaluated and exported (typically 0.999); 0
@@ -193,6 +197,8 @@ class Experiment:
     scaling: Literal["standard", "utterance", "none"] = "standard"
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
     teacher: Annotated[Model, Named(MODELS)] | None = None
+    encoders: tuple[Annotated[Encoder, Named(ENCODERS)], ...] = ()
+    soft_labels: float = 0.5
     optimizer: Annotated[Optimizer, Named(OPTIMIZERS)] = field(default_factory=lambda: OPTIMIZERS["adam"]())
     loss: Loss = field(default_factory=Loss)
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -211,6 +217,8 @@ class Experiment:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be 0 (none), or a decay below 1, got {self.ema}")
+        if not 0 < self.soft_labels <= 1:
+            raise ValueError(f"soft_labels must be above 0 and at most 1, got {self.soft_labels}")
         if self.loss.class_weights and self.sampling != "shuffle":
             raise ValueError(
                 "loss.class_weights weights clips that are drawn once an epoch, and "

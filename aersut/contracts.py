@@ -196,6 +196,31 @@ class Feature(Plugin):
         """Raise `ValueError` if the feature cannot be computed under `framing` (fmax above the Nyquist frequency)."""
 
 
+class Encoder(Plugin):
+    """A frozen pretrained speech encoder: recordings in, embeddings out.
+
+    Its embeddings of the training clips give soft labels (`Experiment.encoders`). It runs on the host, before training,
+    and is not exported. It must not download anything.
+
+    Attributes:
+        sample_rate: of the samples that it takes, in Hz.
+        provenance: for the model card: name, licence and training data of the encoder, as far as they are known.
+    """
+
+    sample_rate: ClassVar[int] = 16_000
+    provenance: ClassVar[str] = ""
+
+    @abc.abstractmethod
+    def __call__(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "frames width"]:
+        """Return the embeddings of a recording of any length, samples in [-1, 1].
+
+        Several threads may call it.
+        """
+
+    def check(self) -> None:
+        """Raise `UserError` if a package or a file that the encoder needs is missing."""
+
+
 class Augmenter(Plugin):
     """A random change of a training example that keeps its shape. All randomness comes from the key.
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from aersut.contracts import Augmenter, Condition, Corpus, Feature, Model, Optimizer, Target
+from aersut.contracts import Augmenter, Condition, Corpus, Encoder, Feature, Model, Optimizer, Target
 from aersut.errors import UserError, nearest
 
 T = TypeVar("T")
@@ -98,6 +98,7 @@ class Registry(Generic[T]):
 CORPORA: Registry[Corpus] = Registry("corpus", Corpus, "aersut.corpora")
 FEATURES: Registry[Feature] = Registry("feature", Feature, "aersut.features")
 AUGMENTERS: Registry[Augmenter] = Registry("augmenter", Augmenter, "aersut.augment")
+ENCODERS: Registry[Encoder] = Registry("encoder", Encoder, "aersut.encoders")
 MODELS: Registry[Model] = Registry("model", Model, "aersut.models")
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer", Optimizer, "aersut.training.optimizers")
 CONDITIONS: Registry[Condition] = Registry("stress condition", Condition, "aersut.stress")

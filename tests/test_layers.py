@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "program", "paths", "quiet", "memo", "workers", "tflite", "matrices"),
     *("contracts", "registry", "config", "experiment"),
-    *("corpora", "data", "stress", "augment", "features", "models"),
+    *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
     *("report", "serving", "export", "sweep", "commands", "cli"),
 )
@@ -25,6 +25,9 @@ HOMES = {
     "optuna": ("sweep/",),
     "sqlalchemy": ("sweep/study.py",),
     "jinja2": ("report/",),
+    "onnxruntime": ("encoders/onnx.py",),
+    "sklearn": ("encoders/soft_labels.py",),
+    "transformers": ("encoders/hugging_face.py",),
     "starlette": ("serving/access_control.py", "serving/web.py"),
     "uvicorn": ("serving/monitor.py",),
 }

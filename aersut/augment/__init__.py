@@ -10,6 +10,7 @@ from aersut.augment.interference import Interference as Interference
 from aersut.augment.mel_band_limit import MelBandLimit as MelBandLimit
 from aersut.augment.mel_gain import MelGain as MelGain
 from aersut.augment.mel_noise import MelNoise as MelNoise
+from aersut.augment.mel_reverb import MelReverb as MelReverb
 from aersut.augment.mel_shift import MelShift as MelShift
 from aersut.augment.mel_warp import MelWarp as MelWarp
 from aersut.augment.mixup import Mixup as Mixup

@@ -76,10 +76,14 @@ class Collection:
     def __len__(self) -> int:
         return len(self.clips)
 
+    def recording(self, index: int) -> Int16[np.ndarray, " samples"]:
+        """The samples of one clip, without leading and trailing silence."""
+        store, entry = self.stores[index]
+        return store[entry]
+
     def window(self, index: int, rng: np.random.Generator | None = None) -> Int16[np.ndarray, " samples"]:
         """The window of one clip, the input of the audio frontend; `rng` draws its position for `data.fit` "random"."""
-        store, entry = self.stores[index]
-        return crop_or_pad(store[entry], self.framing.samples, self.data.fit, rng)
+        return crop_or_pad(self.recording(index), self.framing.samples, self.data.fit, rng)
 
 
 def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus:

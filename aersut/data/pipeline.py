@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from aersut.data.collection import Collection
 from aersut.data.feature_table import FeatureTable
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     import grain
 
 Batch = dict[str, np.ndarray]
+Labels = Int[np.ndarray, " examples"] | Float[np.ndarray, "examples classes"]
+"""The class of each example, or its distribution over the classes."""
 
 
 class ExampleSource(Protocol):
     """Training examples with random access, a batch at a time."""
 
     @property
-    def labels(self) -> Int[np.ndarray, " examples"]:
-        """The class of each example."""
+    def labels(self) -> Labels:
+        """The label of each example."""
 
     def batch(self, indices: Int[np.ndarray, " batch"], seeds: Int[np.ndarray, " batch"]) -> Batch:
         """The examples at these indices; each seed belongs to one example in one epoch."""
@@ -30,17 +32,17 @@ class ExampleSource(Protocol):
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """Batches {"features": f32[batch, frames, channels], "label": i32[batch]} from the features cache.
+    """Batches {"features": f32[batch, frames, channels], "label": …} from the features cache.
 
     Attributes:
         table: base features of each version of each clip.
         examples: the (clip, version) pairs of the training set.
-        labels: the class of each example.
+        labels: the label of each example.
     """
 
     table: FeatureTable
     examples: Int[np.ndarray, "examples 2"]
-    labels: Int[np.ndarray, " examples"]
+    labels: Labels
 
     def batch(self, indices: Int[np.ndarray, " batch"], seeds: Int[np.ndarray, " batch"]) -> Batch:
         return {"features": self.table.take(self.examples[indices]), "label": self.labels[indices]}
@@ -48,14 +50,14 @@ class FeatureSource:
 
 @dataclass(frozen=True)
 class AudioSource:
-    """Batches {"audio": i16[batch, samples], "label": i32[batch]} from the audio store, for on-the-fly augmentation.
+    """Batches {"audio": i16[batch, samples], "label": …} from the audio store, for on-the-fly augmentation.
 
     The version of each example is 0, since the training step itself augments.
     """
 
     collection: Collection
     examples: Int[np.ndarray, "examples 2"]
-    labels: Int[np.ndarray, " examples"]
+    labels: Labels
 
     def batch(self, indices: Int[np.ndarray, " batch"], seeds: Int[np.ndarray, " batch"]) -> Batch:
         pairs = zip(self.examples[indices, 0], seeds, strict=True)

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
@@ -23,6 +23,7 @@ from aersut.features.frontend import BATCH, Frontend, batches, to_float
 from aersut.paths import cache_dir, new_folder
 
 PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "augment")  # their source is part of each digest
+SOURCES = (Path(matrices.__file__), Path(codecs.__file__))
 
 
 def cached_features(
@@ -39,11 +40,12 @@ def cached_features(
     waveform = [augmenter for augmenter in frontend.augment if augmenter.domain == "waveform"]
     augment = waveform if used.shape[1] > 1 else []
     plugins = [*frontend.bases, *augment]
+    files = [*SOURCES, *(file for package in PACKAGES for file in package.glob("*.py"))]
     key = digest(
         [
             *(collection.key, to_tree(frontend.framing), to_tree(frontend.bases), to_tree(augment)),
             *(seed if used.shape[1] > 1 else None, [plugin.fingerprint() for plugin in plugins]),
-            *(used.shape, _sha256(used.tobytes()), _code_digests(plugins)),
+            *(used.shape, _sha256(used.tobytes()), code_digests(plugins, files)),
         ]
     )
     folder = cache_dir() / "features" / key
@@ -87,10 +89,15 @@ def _keys(seed: int, rows: Int[Array, "some 2"]) -> jax.Array:
     return jax.vmap(lambda clip, version: jax.random.fold_in(jax.random.fold_in(key, clip), version))(*rows.T)
 
 
-def _code_digests(plugins: Sequence[Plugin]) -> list[str]:
-    """Return a digest per source file that the features depend on, and per class that has no source file."""
+def code_digests(plugins: Sequence[Plugin], sources: Iterable[Path]) -> list[str]:
+    """Return a digest per source file, and per class that has no source file.
+
+    Args:
+        plugins: whose classes count, with their base classes and the plugins in their fields.
+        sources: further source files.
+    """
     classes = {cls for plugin in plugins for nested in _nested(plugin) for cls in type(nested).__mro__} - {object}
-    files = {matrices.__file__, codecs.__file__, *(str(file) for package in PACKAGES for file in package.glob("*.py"))}
+    files = set(map(str, sources))
     digests = set()
     for cls in classes:
         try:

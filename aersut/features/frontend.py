@@ -180,10 +180,10 @@ class Frontend:
 
         Args:
             key: random key of the step.
-            batch: "label", i32[batch], and either "features" (base features of cached copies) or "audio", i16[batch,
-                samples].
+            batch: "label", i32[batch] (classes) or f32[batch, classes] (distributions), and either "features" (base
+                features of cached copies) or "audio", i16[batch, samples].
         """
-        label = jax.nn.one_hot(batch["label"], self.classes)
+        label = batch["label"] if batch["label"].ndim > 1 else jax.nn.one_hot(batch["label"], self.classes)
         keys = jax.random.split(jax.random.fold_in(key, 0), len(label))
         values = self.transformed(to_float(batch["audio"]), keys)[1] if "audio" in batch else batch["features"]
         examples = Example(values, label, self.framing.sample_rate)

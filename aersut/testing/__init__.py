@@ -16,6 +16,8 @@ from aersut.testing.conditions import condition_checks as condition_checks
 from aersut.testing.contract import Check as Check
 from aersut.testing.corpora import check_corpus as check_corpus
 from aersut.testing.corpora import corpus_checks as corpus_checks
+from aersut.testing.encoders import check_encoder as check_encoder
+from aersut.testing.encoders import encoder_checks as encoder_checks
 from aersut.testing.features import check_feature as check_feature
 from aersut.testing.features import feature_checks as feature_checks
 from aersut.testing.models import check_export as check_export

@@ -19,7 +19,7 @@ from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.devices import Devices
 from aersut.training.distillation import check_split, teacher_run
-from aersut.training.forward import Forward, cross_entropy
+from aersut.training.forward import Forward, cross_entropy, temperature
 from aersut.training.processes import broadcast_from_main, is_main_process
 from aersut.training.setup import InitialNetwork, TrainingSetup, set_up
 from aersut.training.state import TrainState, flattened
@@ -199,7 +199,12 @@ def _validate(prepared: Prepared, forward: Forward, state: TrainState) -> dict[s
     counts = metrics.confusion(labels, logits.argmax(1), logits.shape[1])
     loss = cross_entropy(logits, labels)
     _check_finite("the validation loss", loss, int(state.step))
-    return {"validation_loss": loss, "validation_wa": metrics.wa(counts), "validation_uar": metrics.uar(counts)}
+    return {
+        "validation_loss": loss,
+        "validation_wa": metrics.wa(counts),
+        "validation_uar": metrics.uar(counts),
+        "temperature": temperature(logits, labels),
+    }
 
 
 def _fetch(step_metrics: StepMetrics, number: int, log: TrainingLog) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import jax
 import numpy as np
 from flax import nnx
+from jaxtyping import Float
 
 from aersut.config import Experiment
 from aersut.contracts import Model, Optimizer
@@ -19,6 +20,7 @@ from aersut.training.devices import Devices
 from aersut.training.loss import class_weights
 from aersut.training.optimizers import with_numbers, without_numbers
 from aersut.training.packing import array_shape, with_sharding
+from aersut.training.soft_labels import mixed_labels
 from aersut.training.state import Graphs, TrainState, divided, flattened, initial_state
 from aersut.training.step import StepSetup
 
@@ -118,11 +120,13 @@ class TrainingSetup(StepSetup):
         prepared: the data, split, as features.
         devices: over which batches are sharded.
         network: with its initial weights.
+        targets: label distribution of each training example; None for those of the clips' labels.
     """
 
     prepared: Prepared
     devices: Devices
     network: InitialNetwork
+    targets: Float[np.ndarray, "examples classes"] | None = None
 
     def replicate(self, tree: T) -> T:
         return self.devices.replicate(tree)
@@ -151,6 +155,8 @@ class TrainingSetup(StepSetup):
             values = {"audio": array_shape((size, frontend.framing.samples), np.int16)}
         else:
             values = {"features": array_shape((size, *frontend.base_shape), np.float32)}
+        if self.targets is not None:
+            return {**values, "label": array_shape((size, frontend.classes), np.float32)}
         return {**values, "label": array_shape((size,), np.int32)}
 
     def batches(self) -> "grain.DatasetIterator[Batch]":
@@ -158,9 +164,10 @@ class TrainingSetup(StepSetup):
         experiment, prepared = self.experiment, self.prepared
         examples = prepared.split.examples("train")
         labels = prepared.labels[examples[:, 0]]
-        source: ExampleSource = FeatureSource(prepared.table, examples, labels)
+        targets = labels if self.targets is None else self.targets
+        source: ExampleSource = FeatureSource(prepared.table, examples, targets)
         if experiment.on_the_fly:
-            source = AudioSource(prepared.collection, examples, labels)
+            source = AudioSource(prepared.collection, examples, targets)
         corpora = [prepared.collection.clips[clip].corpus for clip in examples[:, 0]]
         groups = sampling_groups(experiment.sampling, labels, corpora)
         shard = jax.process_index(), jax.process_count()
@@ -191,9 +198,11 @@ def set_up(run: Run, optimizer: Optimizer | None = None, network: InitialNetwork
     weights = None
     if experiment.loss.class_weights:
         weights = class_weights(prepared.labels[examples[:, 0]], prepared.frontend.classes)
+    soft = experiment.encoders and experiment.teacher is None  # a student's labels are its teacher's soft targets
     return TrainingSetup(
         *(experiment, prepared.frontend, network.graphs, optimizer or experiment.optimizer, steps, weights),
         prepared=prepared,
         devices=devices,
         network=network,
+        targets=mixed_labels(run, prepared) if soft else None,
     )

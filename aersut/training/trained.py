@@ -16,6 +16,7 @@ from aersut.run import Run, make_frontend, network_errors
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward
 from aersut.training.packing import with_sharding
+from aersut.training.records import read_records
 from aersut.training.state import Graphs, TrainState, create
 
 
@@ -26,6 +27,7 @@ class Trained:
     Attributes:
         epoch: of the checkpoint.
         frontend: feature extraction in front of the classifier, with the scaling of the training set.
+        temperature: divides the logits, so that probabilities are calibrated on the validation set; 1 changes nothing.
     """
 
     experiment: Experiment
@@ -33,17 +35,19 @@ class Trained:
     graphs: Graphs
     state: TrainState
     frontend: Frontend
+    temperature: float = 1.0
 
     def network(self) -> Network:
-        """The evaluation network: scaled features f32[batch, frames, channels] to logits f32[batch, classes].
+        """The evaluation network, with calibrated logits: f32[batch, frames, channels] to f32[batch, classes].
 
-        Call it inside a traced function, as `Graphs.network`.
+        It takes scaled features. Call it inside a traced function, as `Graphs.network`.
         """
-        return self.graphs.network(self.state.weights, self.state.rest)
+        network = self.graphs.network(self.state.weights, self.state.rest)
+        return network if self.temperature == 1 else _Calibrated(network, self.temperature)
 
     def logits(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips classes"]:
-        """Logits of any number of clips, from base features."""
-        return self._forward(self.state, features)
+        """Calibrated logits of any number of clips, from base features."""
+        return self._forward(self.state, features) / np.float32(self.temperature)
 
     def probabilities(self, features: Float[np.ndarray, "clips frames channels"]) -> Float[np.ndarray, "clips classes"]:
         """Softmax of `logits`."""
@@ -56,6 +60,17 @@ class Trained:
     @functools.cached_property
     def _forward(self) -> Forward:
         return Forward(self.graphs, self.frontend)
+
+
+class _Calibrated(Network):
+    def __init__(self, network: Network, temperature: float) -> None:
+        self.network, self.temperature = network, temperature
+
+    def embed(self, features: Array) -> Array:
+        return self.network.embed(features)
+
+    def __call__(self, features: Array) -> Array:
+        return self.network(features) / self.temperature
 
 
 def _embedding(network: Network, scaled: Array) -> Array:
@@ -101,4 +116,6 @@ def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Tra
     like = with_sharding(jax.eval_shape(initial_state), sharding)
     with Checkpoints(run.checkpoints) as checkpoints:
         state, scaling = checkpoints.restore(epoch, like)
-    return Trained(experiment, epoch, graphs[0], state, replace(frontend, scaling=scaling))
+    records = {record["epoch"]: record for record in read_records(run.records)}
+    calibrated = records.get(epoch, {}).get("temperature", 1.0)  # runs of earlier versions have none
+    return Trained(experiment, epoch, graphs[0], state, replace(frontend, scaling=scaling), calibrated)

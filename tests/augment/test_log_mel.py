@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aersut.augment import BandLimit, Example, Gain, MelBandLimit, MelGain, MelNoise, MelShift
+from aersut.augment import BandLimit, Example, Gain, MelBandLimit, MelGain, MelNoise, MelReverb, MelShift, Reverb
 from aersut.augment.mel_bands import band_frequencies, silent_frames
 from aersut.contracts import Augmenter, Framing
 from aersut.features import LogMel
@@ -201,3 +201,54 @@ class TestMelBandLimit:
     def test_refuses_an_empty_band(self, fields, message):
         with pytest.raises(ValueError, match=message):
             MelBandLimit(**fields)
+
+
+class TestMelReverb:
+    BURST = HISS * (np.arange(2 * RATE) < RATE // 4)
+    """A quarter of a second of noise, then silence: what follows is reverberation alone."""
+
+    def fixed(self, seconds: float, ratio: float) -> MelReverb:
+        return MelReverb((seconds, seconds), (ratio, ratio), hop_seconds=512 / RATE, probability=1.0)
+
+    @pytest.mark.parametrize(("seconds", "ratio"), [(0.4, 0.0), (0.8, -6.0), (0.8, 6.0)])
+    def test_has_decay_and_level_of_reverberation_in_the_waveform(self, seconds, ratio):
+        ways = [
+            np.stack([waveform_of(key, seconds, ratio, self.BURST) for key in range(12)]),
+            under_keys(self.fixed(seconds, ratio), log_mel(self.BURST), keys=60),
+        ]
+        # mean in dB, since the random reverberation times of the bands would weigh the longest one most
+        levels = [np.mean(one[:, 9:15], axis=(0, 2)) for one in ways]
+        np.testing.assert_allclose(levels[1], levels[0], atol=2.5)
+        decays = [np.polyfit(np.arange(6) * 512 / RATE, level, 1)[0] for level in levels]
+        assert decays[1] == pytest.approx(-60 / seconds, rel=0.1)
+        assert decays[1] == pytest.approx(decays[0], rel=0.2)
+
+    def test_the_reverberant_energy_is_that_of_the_ratio(self):
+        values = np.full((200, BANDS), -100.0)
+        values[0] = 0.0
+        powers = 10 ** (under_keys(self.fixed(0.5, -3.0), values, keys=5) / 10)
+        np.testing.assert_allclose(powers.sum(axis=1), 1 + 10**0.3, rtol=1e-3)
+
+    def test_no_cell_becomes_quieter(self):
+        values = np.asarray(log_mel(HISS))
+        assert (under_keys(MelReverb(probability=1.0), values, keys=20) >= values - 1e-3).all()
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"seconds": (0.0, 1.0)}, "seconds must be above 0"),
+            ({"direct_db": (3.0, -3.0)}, "direct_db must be .lowest, highest."),
+            ({"hop_seconds": 0.0}, "hop_seconds must be above 0"),
+            ({"probability": 2.0}, "probability must be between"),
+        ],
+    )
+    def test_refuses_impossible_fields(self, fields, message):
+        with pytest.raises(ValueError, match=message):
+            MelReverb(**fields)
+
+
+def waveform_of(key: int, seconds: float, ratio: float, samples: np.ndarray) -> np.ndarray:
+    """The spectrogram of reverberation in the waveform."""
+    reverb = Reverb((seconds, seconds), (ratio, ratio), probability=1.0)
+    changed = reverb(jax.random.key(key), Example(jnp.asarray(samples), jnp.eye(8)[1], RATE)).values
+    return np.asarray(log_mel(changed))

@@ -1,0 +1,81 @@
+"""Embeddings of the clips of a collection by an encoder, computed once and cached."""
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from tqdm import tqdm
+
+from aersut.config import digest, to_tree
+from aersut.contracts import Encoder
+from aersut.data.audio import Recording, resample
+from aersut.data.collection import Collection
+from aersut.errors import UserError
+from aersut.features.cache import code_digests
+from aersut.paths import cache_dir, new_folder, printable
+from aersut.registry import ENCODERS, describe_error
+
+LEVEL = 0.05
+"""Root mean square of the samples that an encoder gets (-26 dB of full scale), whatever the gain of the microphone."""
+
+
+def embeddings(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "clips width"]:
+    """The embedding of each clip: mean and standard deviation over its frames of each channel of the encoder.
+
+    The encoder gets the whole clip, trimmed as for the features, without noise or augmentation. The result is cached;
+    shows a progress bar on a terminal.
+
+    Raises:
+        UserError: the encoder cannot be used, or fails on a clip.
+    """
+    encoder.check()
+    stores = [store.key for store, _ in collection.stores]
+    key = digest(
+        [
+            *(stores, collection.contents, collection.framing.sample_rate, to_tree(encoder), encoder.fingerprint()),
+            code_digests([encoder], [Path(__file__)]),
+        ]
+    )
+    folder = cache_dir() / "embeddings" / key
+    if not folder.is_dir():
+        with new_folder(folder) as aside:
+            np.save(aside / "embeddings.npy", _computed(encoder, collection))
+    found: Float[np.ndarray, "clips width"] = np.load(folder / "embeddings.npy")
+    return found
+
+
+def _computed(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "clips width"]:
+    name = ENCODERS.name_of(encoder)
+
+    def one(index: int) -> Float[np.ndarray, " width"]:
+        samples = collection.recording(index).astype(np.float32) / 32768
+        samples = resample(Recording(samples, collection.framing.sample_rate), encoder.sample_rate)
+        level = np.sqrt(np.mean(np.square(samples)))
+        try:
+            frames = np.asarray(encoder(np.clip(samples * (LEVEL / max(level, 1e-6)), -1, 1)))
+        except UserError:
+            raise
+        except Exception as error:
+            path = printable(collection.clips[index].path)
+            raise UserError(f"encoder '{name}' failed on {path}: {describe_error(error)}") from error
+        if frames.ndim != 2 or not len(frames) or not np.isfinite(frames).all():
+            raise UserError(
+                f"encoder '{name}' returned shape {frames.shape}, NaN or infinity for "
+                f"{printable(collection.clips[index].path)}; expected finite values f32[frames, width]."
+            )
+        return np.concatenate([frames.mean(axis=0), frames.std(axis=0)]).astype(np.float32)
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        rows = pool.map(one, range(len(collection)))
+        shown = tqdm(
+            rows,
+            total=len(collection),
+            desc=f"embeddings by {name}",
+            file=sys.stderr,
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        )
+        return np.stack(list(shown))

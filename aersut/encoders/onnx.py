@@ -1,0 +1,54 @@
+"""Models in ONNX files that installed packages contain, run by ONNX Runtime."""
+
+import functools
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aersut.errors import UserError
+
+
+def packaged_file(package: str, path: str, encoder: str) -> Path:
+    """The path of a file in an installed package, which is not imported.
+
+    Raises:
+        UserError: the package, ONNX Runtime or the file is missing.
+    """
+    for needed in (package, "onnxruntime"):
+        if importlib.util.find_spec(needed) is None:
+            raise UserError(f"encoder '{encoder}' needs the package {needed}: pip install 'aersut[teachers]'.")
+    spec = importlib.util.find_spec(package)
+    file = Path((spec and spec.origin) or "").parent / path
+    if not file.is_file():
+        raise UserError(
+            f"encoder '{encoder}' needs the file {path}, which the installed version of {package} lacks: "
+            "pip install 'aersut[teachers]'."
+        )
+    return file
+
+
+@functools.cache
+def session(file: Path, operator: str = "", indices: tuple[int, ...] = ()) -> Any:
+    """An inference session on one thread; threads may share it.
+
+    Args:
+        operator, indices: if not empty, the outputs of these operators of this type replace the outputs of the model.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3  # errors only
+    content = _with_outputs(file, operator, indices) if operator else str(file)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _with_outputs(file: Path, operator: str, indices: Sequence[int]) -> bytes:
+    import onnx
+
+    model = onnx.load(str(file))
+    names = [node.output[0] for node in model.graph.node if node.op_type == operator]
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(names[index]) for index in indices)
+    return bytes(model.SerializeToString())

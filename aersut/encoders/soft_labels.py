@@ -1,0 +1,54 @@
+"""Soft labels of training clips: what a classifier of a pretrained encoder's embeddings predicts for them."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from aersut.errors import UserError, require
+
+FOLDS = 5
+REGULARIZATION = 12.0
+"""Inverse strength C of the L2 penalty of scikit-learn's `LogisticRegression`, times the width of the embeddings."""
+
+
+def soft_labels(
+    embeddings: Float[np.ndarray, "clips width"],
+    labels: Int[np.ndarray, " clips"],
+    classes: int,
+    speakers: Sequence[str],
+    weights: Float[np.ndarray, " clips"] | None = None,
+) -> Float[np.ndarray, "clips classes"]:
+    """Out-of-fold probabilities of training clips by multinomial logistic regression on standardized embeddings.
+
+    The speakers are divided into five folds, and a clip is predicted by a classifier that has not seen its speaker.
+    So the soft labels are as uncertain as the embeddings are about unseen speakers.
+
+    Args:
+        classes: number of classes; one without a training clip has the probability 0.
+        weights: of the clips.
+
+    Raises:
+        UserError: there is only one speaker, or scikit-learn is missing.
+    """
+    require("soft labels need", "teachers", "sklearn")
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+
+    groups = np.unique(speakers, return_inverse=True)[1]
+    count = int(groups.max()) + 1
+    if count < 2:
+        raise UserError("experiment.encoders: soft labels need training clips of two or more speakers.")
+    weights = np.ones(len(labels)) if weights is None else weights
+    found = np.zeros((len(labels), classes), np.float32)
+    for rows, others in GroupKFold(min(FOLDS, count)).split(embeddings, groups=groups):
+        mean, deviation = embeddings[rows].mean(axis=0), np.maximum(embeddings[rows].std(axis=0), 1e-6)
+        classifier = LogisticRegression(C=REGULARIZATION / embeddings.shape[1], max_iter=200)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the penalty limits what further iterations change
+            classifier.fit((embeddings[rows] - mean) / deviation, labels[rows], sample_weight=weights[rows])
+        predicted = classifier.predict_proba((embeddings[others] - mean) / deviation)
+        found[np.ix_(others, classifier.classes_)] = predicted
+    return found
