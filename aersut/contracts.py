@@ -44,6 +44,8 @@ class Clip:
         text: the corpus's code of the sentence, or "".
         intensity: the corpus's name of the intensity ("normal", "strong", …), or "".
         split: the set that the corpus itself assigns: "train", "validation", "test" or "".
+        age: age group ("20 to 29") or "".
+        race: the speaker's race in the words of the corpus, or "".
     """
 
     path: Path
@@ -54,6 +56,8 @@ class Clip:
     text: str = ""
     intensity: str = ""
     split: str = ""
+    age: str = ""
+    race: str = ""
 
     @property
     def speaker_id(self) -> str:
@@ -99,10 +103,12 @@ class Corpus(Plugin):
 
     Attributes:
         all_speakers: the speakers of the complete corpus, to report missing ones; () if unknown.
+        licence: of the recordings, "" if unknown; the model card states it.
         synthetic: the clips are generated; no data root is read.
     """
 
     all_speakers: ClassVar[tuple[str, ...]] = ()
+    licence: ClassVar[str] = ""
     synthetic: ClassVar[bool] = False
 
     @abc.abstractmethod

@@ -3,7 +3,7 @@
     python benchmarks/joint.py --speech FOLDER [--only 'VARIANT | VARIANT'] [--seeds 0]
     python benchmarks/joint.py --table
 
-Each variant is `aersut.presets.speech_recipe` with one small network (`RESIDUAL_NETWORK`) and 60 epochs, with other
+Each variant is `aersut.presets.joint_recipe` with one small network (`RESIDUAL_NETWORK`) and 60 epochs, with other
 fields. The validation speakers are the eight of RAVDESS of `benchmarks/ablations.py`, and those of folds 0 and 1 of
 combined5 of CREMA-D; all other speakers train. Each run adds a row to docs/joint.csv; a run with a row is skipped, and
 an interrupted run resumes. FOLDER contains RAVDESS and CREMA-D.
@@ -26,7 +26,7 @@ from common import RUNS, add_row, has_row, parse_arguments, trained_run
 from aersut import metrics
 from aersut.data.protocols import PUBLISHED
 from aersut.experiment import load_experiment
-from aersut.presets import RESIDUAL_NETWORK, speech_recipe
+from aersut.presets import RESIDUAL_NETWORK, joint_recipe
 from aersut.run import Run, prepare
 from aersut.training.forward import cross_entropy
 from aersut.training.trained import load_trained
@@ -68,7 +68,7 @@ def run_of(variant: str, seed: str, speech: Path) -> Run:
     changed["data.train_speakers"] = names(TRAINING, corpora)
     changed["data.validation_speakers"] = names(VALIDATION, list(VALIDATION))
     changed["data.test_speakers"] = f"ravdess:{UNUSED}"
-    experiment = load_experiment(speech_recipe(RESIDUAL_NETWORK), changed.items())
+    experiment = load_experiment(joint_recipe(RESIDUAL_NETWORK), changed.items())
     return trained_run(experiment, speech, RUNS.parent / "joint" / f"{variant}, {seed}")
 
 

@@ -12,8 +12,8 @@ Runtime: about 4 minutes a fold on 2 cores, and 8 for the teacher, which `tiny_s
 """
 
 from aersut.config import Experiment
-from aersut.presets import RESIDUAL_NETWORK, WIDE_ENSEMBLE, speech_recipe
+from aersut.presets import RESIDUAL_NETWORK, LARGE_ENSEMBLE, speech_recipe
 
 
 def get_config() -> Experiment:
-    return speech_recipe(RESIDUAL_NETWORK, teacher=WIDE_ENSEMBLE)
+    return speech_recipe(RESIDUAL_NETWORK, teacher=LARGE_ENSEMBLE)

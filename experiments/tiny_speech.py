@@ -13,8 +13,8 @@ Runtime: about 12 minutes a fold on 2 cores, 8 of them for the teacher, which `m
 """
 
 from aersut.config import Experiment
-from aersut.presets import WIDE_ENSEMBLE, WIDE_NETWORK, speech_recipe
+from aersut.presets import LARGE_ENSEMBLE, WIDE_NETWORK, speech_recipe
 
 
 def get_config() -> Experiment:
-    return speech_recipe(WIDE_NETWORK, teacher=WIDE_ENSEMBLE)
+    return speech_recipe(WIDE_NETWORK, teacher=LARGE_ENSEMBLE)

@@ -1,6 +1,10 @@
 """CREMA-D, the Crowd-sourced Emotional Multimodal Actors Dataset (Cao et al., 2014)."""
 
+import contextlib
+import csv
+import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +16,7 @@ from aersut.registry import CORPORA
 
 FOLDERS = ("cremad/AudioWAV", "cremad", "AudioWAV", ".")
 CODES = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
+DEMOGRAPHICS = "VideoDemographics.csv"
 LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "", "X": ""}  # one file is named ..._SAD_X
 # actors with Sex Female in the corpus's VideoDemographics.csv; the other 48 of 1001 to 1091 are male
 FEMALE = frozenset(
@@ -26,9 +31,11 @@ class CremaD(Corpus):
     """CREMA-D: 91 actors, 6 emotions (no calm, no surprise), 7,442 clips (Cao et al. 2014, ODbL 1.0).
 
     Its folder is `root/cremad/AudioWAV/`, `root/cremad/`, `root/AudioWAV/` or `root` itself. Its repository stores the
-    audio in Git LFS: a clone without Git LFS contains 130-byte pointer files, which are skipped and reported.
+    audio in Git LFS: a clone without Git LFS contains 130-byte pointer files, which are skipped and reported. Age and
+    race of the speakers are those of its VideoDemographics.csv, in the folder of the audio or in its parent.
     """
 
+    licence = "ODbL 1.0"
     all_speakers: ClassVar[tuple[str, ...]] = tuple(str(actor) for actor in range(1001, 1092))
 
     def load(self, root: Path) -> Listing:
@@ -37,17 +44,32 @@ class CremaD(Corpus):
             if name == ".":  # a root may contain other corpora too, so only names of CREMA-D's pattern are accepted
                 files = [path for path in files if re.match(r"1\d{3}_[A-Z]{3}_", path.name)]
             if files:
-                return list_clips(files, _parse)
+                return list_clips(files, functools.partial(_parse, speakers=_demographics(root / name)))
         raise UserError(
             f"cremad: no .wav or .flac under {root / FOLDERS[0]}. Clone CREMA-D with Git LFS and copy its AudioWAV "
             "there, or set data.root to the folder that contains it."
         )
 
 
-def _parse(path: Path) -> Clip:
+def _demographics(folder: Path) -> dict[str, tuple[str, str]]:
+    """Speaker → age group and race; none where the file is missing or another one."""
+    for place in (folder, folder.parent):
+        with contextlib.suppress(OSError, UnicodeDecodeError, KeyError, ValueError):
+            rows = list(csv.DictReader((place / DEMOGRAPHICS).read_text(encoding="utf-8-sig").splitlines()))
+            return {row["ActorID"]: (_age_group(int(row["Age"])), row["Race"].replace("Unknown", "")) for row in rows}
+    return {}
+
+
+def _age_group(age: int) -> str:
+    return f"{age // 10 * 10} to {age // 10 * 10 + 9}"
+
+
+def _parse(path: Path, speakers: Mapping[str, tuple[str, str]]) -> Clip:
     codes = name_codes(path.stem, r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{1,2})", "the form 1001_DFA_ANG_XX")
     speaker, text, emotion, level = codes
     if not 1001 <= int(speaker) <= 1091:
         raise ValueError(f"actor {speaker} is not one of 1001 to 1091")
     sex = "female" if speaker in FEMALE else "male"
-    return Clip(path, code("emotion", emotion, CODES), speaker, "cremad", sex, text, code("level", level, LEVELS))
+    age, race = speakers.get(speaker, ("", ""))
+    intensity = code("level", level, LEVELS)
+    return Clip(path, code("emotion", emotion, CODES), speaker, "cremad", sex, text, intensity, age=age, race=race)

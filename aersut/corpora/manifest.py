@@ -38,7 +38,7 @@ SPLIT_NAMES = {
     "": "",
 }
 REQUIRED = ("path", "emotion", "speaker")
-OPTIONAL = ("sex", "text", "intensity", "split")
+OPTIONAL = ("sex", "age", "race", "text", "intensity", "split")
 RENAMED = {"part": "split"}
 """Earlier names of columns."""
 
@@ -46,11 +46,12 @@ RENAMED = {"part": "split"}
 @CORPORA.register("manifest")
 @dataclass(frozen=True)
 class Manifest(Corpus):
-    """Your own speech: a CSV with the columns path, emotion, speaker; optionally sex, text, intensity, split.
+    """Your own speech: a CSV with the columns path, emotion, speaker, and optional ones.
 
-    Paths are relative to the CSV's folder; libsndfile must support the format of the files. Emotions have their usual
-    names and abbreviations (anger, ANG, happiness, fearful). The column split (train, validation, test) assigns clips
-    to the sets under protocol=given. The separator is a comma, a semicolon or a tab. Other columns are ignored.
+    These are sex, age, race, text, intensity and split; other columns are ignored. Paths are relative to the CSV's
+    folder; libsndfile must support the format of the files. Emotions have their usual names and abbreviations
+    (anger, ANG, happiness, fearful). The column split (train, validation, test) assigns clips to the sets under
+    protocol=given. The separator is a comma, a semicolon or a tab.
 
     Attributes:
         path: of the CSV, relative to data.root.
@@ -90,6 +91,8 @@ def _clip(path: Path, row: dict[str, str]) -> Clip:
         text=row["text"],
         intensity=row["intensity"],
         split=SPLIT_NAMES[row["split"].lower()],
+        age=row["age"],
+        race=row["race"],
     )
 
 

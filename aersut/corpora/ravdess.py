@@ -26,6 +26,7 @@ class Ravdess(Corpus):
     folders of the actors. Songs and video are skipped. Source: Zenodo record 1188976, `Audio_Speech_Actors_01-24.zip`.
     """
 
+    licence = "CC BY-NC-SA 4.0"
     all_speakers: ClassVar[tuple[str, ...]] = tuple(str(actor) for actor in range(1, 25))
 
     def load(self, root: Path) -> Listing:

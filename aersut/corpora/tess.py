@@ -22,6 +22,7 @@ class Tess(Corpus):
     Names are like `OAF_back_fear.wav`: speaker (older or younger woman), word of "Say the word …", emotion.
     """
 
+    licence = "CC BY-NC-ND 4.0"
     all_speakers: ClassVar[tuple[str, ...]] = ("OAF", "YAF")
 
     def load(self, root: Path) -> Listing:

@@ -1,4 +1,4 @@
-"""Results by group (corpus, sex, intensity, speaker) and the most confident misclassifications."""
+"""Results by group (corpus, sex, age, race, intensity, speaker) and the most confident misclassifications."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +15,8 @@ MISCLASSIFICATIONS = 20
 GROUPINGS: dict[str, Callable[[Clip], str]] = {
     "corpus": lambda clip: clip.corpus,
     "sex": lambda clip: clip.sex,
+    "age": lambda clip: clip.age,
+    "race": lambda clip: clip.race,
     "intensity": lambda clip: clip.intensity,
     "speaker": lambda clip: clip.speaker_id,
 }
@@ -24,8 +26,8 @@ UNKNOWN = "unknown"
 def results_by_group(predictions: ClipPredictions) -> dict[str, dict[str, dict[str, Any]]]:
     """Clips, speakers, WA, UAR and its 95 % interval of each group of clips, the lowest UAR first.
 
-    The clips are grouped by corpus, sex, intensity and speaker. A property that no clip has is omitted; a clip without
-    a property that others have is in the group "unknown".
+    The clips are grouped by corpus, sex, age, race, intensity and speaker. A property that no clip has is omitted; a
+    clip without a property that others have is in the group "unknown".
     """
     results = {}
     for grouping, group_of in GROUPINGS.items():

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from aersut import metrics
 from aersut.evaluation.groups import confident_misclassifications, results_by_group
@@ -58,12 +58,27 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
     }
 
 
+def calibration_error(confidences: Float[np.ndarray, " clips"], correct: Bool[np.ndarray, " clips"]) -> float:
+    """Expected calibration error (ECE), 0 to 1, of predictions with these confidences.
+
+    >>> calibration_error(np.array([0.9, 0.9, 0.9, 0.9]), np.array([True, True, False, False]))
+    0.4
+    """
+    return float(_ece(_bins(confidences, correct, Resampling.of([""] * len(correct), resamples=1))[0]))
+
+
 def _calibration_bins(predictions: ClipPredictions, resampling: Resampling) -> Float[np.ndarray, "resamples bins 3"]:
     """Clips, sum of confidences and correct predictions in confidence bins of equal width, in each bootstrap sample."""
-    confidences = predictions.confidences.astype(np.float64)
+    return _bins(predictions.confidences, predictions.correct, resampling)
+
+
+def _bins(
+    confidences: Float[np.ndarray, " clips"], correct: Bool[np.ndarray, " clips"], resampling: Resampling
+) -> Float[np.ndarray, "resamples bins 3"]:
+    confidences = confidences.astype(np.float64)
     # a confidence on the edge of two bins belongs to the lower bin, as in (0.8, 0.9]
     bins = np.clip(np.ceil(confidences * BINS).astype(int) - 1, 0, BINS - 1)
-    columns = (np.ones(len(predictions)), confidences, predictions.correct.astype(np.float64))
+    columns = (np.ones(len(bins)), confidences, correct.astype(np.float64))
     return np.stack([resampling.totals((bins,), (BINS,), column) for column in columns], axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""Stress evaluation: UAR of a classifier on the same clips under each of many stress conditions."""
+"""Stress evaluation: UAR and calibration of a classifier on the same clips under each of many stress conditions."""
 
 import functools
 from collections import Counter
@@ -13,8 +13,9 @@ from aersut import metrics
 from aersut.contracts import Clip, Condition
 from aersut.errors import UserError
 from aersut.evaluation.intervals import Resampling
+from aersut.evaluation.metric_report import calibration_error
 from aersut.evaluation.predictor import ExportedModel
-from aersut.evaluation.stress_predictions import Classes, stress_predictions
+from aersut.evaluation.stress_predictions import Probabilities, stress_predictions
 from aersut.registry import CONDITIONS
 from aersut.stress import STANDARD, STANDARD_NAME
 from aersut.training.trained import Trained
@@ -32,7 +33,7 @@ def stress_report(
 
     The stress mean is the mean UAR over the conditions of the standard set that were evaluated. The loss of a condition
     is the UAR without a condition minus its own. The interval of the loss is paired: each bootstrap sample of the
-    speakers serves both.
+    speakers serves both. The expected calibration error (ECE) shows whether confidences remain valid.
 
     Args:
         labels: true class of each clip.
@@ -40,7 +41,8 @@ def stress_report(
         seed: of the conditions.
 
     Returns:
-        The content of metrics.json under "stress": set, mean (the stress mean), evaluated, of, clean, conditions.
+        The content of metrics.json under "stress": set, mean (the stress mean), evaluated, of, clean and clean_ece
+        (without a condition), ece_mean (over the conditions of the standard set), conditions.
 
     Raises:
         UserError: two conditions have the same title, a clip cannot be read, or a condition fails.
@@ -50,15 +52,17 @@ def stress_report(
         raise UserError(f"two stress conditions have the title '{repeated[0]}'; expected one title each.")
     clean, outcomes = stress_predictions(trained, clips, conditions, model, seed)
     resampling = Resampling.of([clip.speaker_id for clip in clips])
-    comparison = _Comparison(labels, clean, resampling, trained.frontend.classes)
+    comparison = _Comparison(labels, clean.argmax(axis=1), resampling, trained.frontend.classes)
     rows = [_named(condition) | comparison.row(one) for condition, one in zip(conditions, outcomes, strict=True)]
-    known = [row["uar"] for row in rows if row["standard"] and not row["skipped"]]
+    known = [row for row in rows if row["standard"] and not row["skipped"]]
     return {
         "set": STANDARD_NAME,
-        "mean": float(np.mean(known)) if known else None,
+        "mean": float(np.mean([row["uar"] for row in known])) if known else None,
+        "ece_mean": float(np.mean([row["ece"] for row in known])) if known else None,
         "evaluated": len(known),
         "of": len(STANDARD),
-        "clean": comparison.uar(clean),
+        "clean": comparison.uar(comparison.clean),
+        "clean_ece": comparison.ece(clean),
         "conditions": rows,
     }
 
@@ -77,33 +81,39 @@ def _named(condition: Condition) -> dict[str, Any]:
 class _Comparison:
     """Comparison of predictions under a condition with those without a condition (`clean`) on the same clips."""
 
-    labels: Classes
-    clean: Classes
+    labels: Int[np.ndarray, " clips"]
+    clean: Int[np.ndarray, " clips"]
     resampling: Resampling
     classes: int
 
-    def row(self, outcome: Classes | str) -> dict[str, Any]:
+    def row(self, outcome: Probabilities | str) -> dict[str, Any]:
         """The metrics of predictions under a condition, or of a skipped one by its reason."""
         if isinstance(outcome, str):
-            return {"uar": None, "wa": None, "loss": None, "loss_interval": None, "clips": 0, "skipped": outcome}
-        loss = self.uar(self.clean) - self.uar(outcome)
-        losses = self._clean_resampled - self._resampled_uar(outcome)
+            unknown = dict.fromkeys(("uar", "wa", "ece", "loss", "loss_interval"))
+            return {**unknown, "clips": 0, "skipped": outcome}
+        predicted = outcome.argmax(axis=1)
+        loss = self.uar(self.clean) - self.uar(predicted)
+        losses = self._clean_resampled - self._resampled_uar(predicted)
         return {
-            "uar": self.uar(outcome),
-            "wa": metrics.wa(metrics.confusion(self.labels, outcome, self.classes)),
+            "uar": self.uar(predicted),
+            "wa": metrics.wa(metrics.confusion(self.labels, predicted, self.classes)),
+            "ece": self.ece(outcome),
             "loss": loss,
             "loss_interval": self.resampling.interval(loss, losses, least=-1.0),
             "clips": len(outcome),
             "skipped": "",
         }
 
-    def uar(self, predicted: Classes) -> float:
+    def uar(self, predicted: Int[np.ndarray, " clips"]) -> float:
         return metrics.uar(metrics.confusion(self.labels, predicted, self.classes))
+
+    def ece(self, probabilities: Probabilities) -> float:
+        return calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == self.labels)
 
     @functools.cached_property
     def _clean_resampled(self) -> np.ndarray:
         return self._resampled_uar(self.clean)
 
-    def _resampled_uar(self, predicted: Classes) -> np.ndarray:
+    def _resampled_uar(self, predicted: Int[np.ndarray, " clips"]) -> np.ndarray:
         totals = self.resampling.totals((self.labels, predicted), (self.classes, self.classes))
         return metrics.headline_metrics(totals)["uar"]

@@ -1,4 +1,4 @@
-"""Predicted classes of clips under stress conditions.
+"""Predicted probabilities of clips under stress conditions.
 
 A condition changes the whole recording at the experiment's sample rate, before silence is trimmed and the window is
 cut, so that noise hinders trimming as it does for a user.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import xxhash
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from tqdm import tqdm
 
 from aersut.contracts import Clip, Condition, SkippedConditionError
@@ -33,13 +33,13 @@ BATCH = 128
 """Clips that are in memory at a time: the batch of the network, and twice the batch of the audio frontend."""
 THREADS = 2
 
-Classes = Int[np.ndarray, " clips"]
+Probabilities = Float[np.ndarray, "clips classes"]
 
 
 def stress_predictions(
     trained: Trained, clips: Sequence[Clip], conditions: Sequence[Condition], model: ExportedModel | None, seed: int
-) -> tuple[Classes, list[Classes | str]]:
-    """Predicted classes of the clips without a condition, and under each condition or the reason why it is skipped.
+) -> tuple[Probabilities, list[Probabilities | str]]:
+    """Probabilities of the clips without a condition, and under each condition or the reason why it is skipped.
 
     Each recording is read once. Randomness depends on the seed, on the title of the condition and on the content of the
     clip. Shows a progress bar on a terminal.
@@ -48,7 +48,7 @@ def stress_predictions(
         UserError: a clip cannot be read, or a condition fails.
     """
     predictor = _Predictor(trained, model, seed)
-    clean, outcomes = np.zeros(len(clips), np.int64), [np.zeros(len(clips), np.int64) for _ in conditions]
+    clean, *outcomes = np.zeros((1 + len(conditions), len(clips), trained.frontend.classes), np.float32)
     reasons: dict[int, str] = {}
     bar = tqdm(
         total=len(clips) * (1 + len(conditions)),
@@ -73,7 +73,7 @@ def stress_predictions(
                 else:
                     outcomes[index][rows] = result
                 bar.update(len(recordings))
-    return clean, [reasons.get(index, classes) for index, classes in enumerate(outcomes)]
+    return clean, [reasons.get(index, probabilities) for index, probabilities in enumerate(outcomes)]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class _Clip:
 
 
 class _Predictor:
-    """Predicted classes of recordings, by the path of the audio store, the audio frontend and the network."""
+    """Predicted probabilities of recordings, by the path of the audio store, the audio frontend and the network."""
 
     def __init__(self, trained: Trained, model: ExportedModel | None, seed: int) -> None:
         self._predict = RecordingPredictor(trained, model)
@@ -103,17 +103,17 @@ class _Predictor:
             raise UserError(f"{name} {error}. Restore the file, which was readable before.") from None
         return _Clip(samples, printable(clip.path), xxhash.xxh3_128_hexdigest(content))
 
-    def clean(self, clips: list[_Clip]) -> Classes:
-        """The predicted classes without a condition."""
-        return self._predict([_rounded(clip.samples) for clip in clips]).argmax(axis=1)
+    def clean(self, clips: list[_Clip]) -> Probabilities:
+        """The probabilities without a condition."""
+        return self._predict([_rounded(clip.samples) for clip in clips])
 
-    def under(self, condition: Condition, clips: list[_Clip]) -> Classes | str:
-        """The predicted classes under a condition, or the reason why it is skipped."""
+    def under(self, condition: Condition, clips: list[_Clip]) -> Probabilities | str:
+        """The probabilities under a condition, or the reason why it is skipped."""
         try:
             changed = [_rounded(self._changed(condition, clip)) for clip in clips]
         except SkippedConditionError as error:
             return str(error)
-        return self._predict(changed).argmax(axis=1)
+        return self._predict(changed)
 
     def _changed(self, condition: Condition, clip: _Clip) -> Float[np.ndarray, " changed"]:
         rng = np.random.default_rng(

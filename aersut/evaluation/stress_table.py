@@ -6,7 +6,7 @@ from aersut.evaluation.result_table import format_metric
 
 
 def stress_table(stress: dict[str, Any]) -> str:
-    """The stress mean, and UAR and loss of UAR under each condition.
+    """The stress mean, and UAR, ECE and loss of UAR under each condition.
 
     Args:
         stress: the content of metrics.json under "stress".
@@ -19,7 +19,7 @@ def stress_table(stress: dict[str, Any]) -> str:
             f"stress mean {format_metric(stress['mean'])}: mean UAR over {count} conditions of the stress set "
             f"{stress['set']}; UAR without a condition {stress['clean']:.3f}",
             "",
-            f"{'stress condition':{width}}{'UAR':>5}{'loss':>8}   95 % interval by speaker",
+            f"{'stress condition':{width}}{'UAR':>5}{'ECE':>8}{'loss':>8}   95 % interval by speaker",
             *(f"{row['title']:{width}}{_result(row)}" for row in stress["conditions"]),
         ]
     )
@@ -27,6 +27,7 @@ def stress_table(stress: dict[str, Any]) -> str:
 
 def _result(row: dict[str, Any]) -> str:
     if row["skipped"]:
-        return f"{'-':>5}{'-':>8}   skipped: {row['skipped']}"
+        return f"{'-':>5}{'-':>8}{'-':>8}   skipped: {row['skipped']}"
     interval = "{:z.3f} to {:z.3f}".format(*row["loss_interval"]) if row["loss_interval"] else "-"
-    return f"{row['uar']:.3f}{row['loss']:z8.3f}   {interval}"
+    error = format_metric(row.get("ece"))  # results of earlier versions have none
+    return f"{row['uar']:.3f}{error:>8}{row['loss']:z8.3f}   {interval}"

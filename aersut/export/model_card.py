@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from aersut.config import Experiment, to_tree
+from aersut.contracts import Corpus
+from aersut.evaluation.groups import results_by_group
+from aersut.evaluation.metric_report import calibration_error
+from aersut.evaluation.predictions import ClipPredictions
 from aersut.export.context import Context
-from aersut.registry import MODELS
+from aersut.registry import CORPORA, MODELS
 from aersut.training.records import SELECTED
 
 
@@ -16,9 +20,9 @@ def documents(context: Context) -> Mapping[str, bytes]:
 
 def _card(context: Context) -> str:
     experiment, split = context.run.experiment, context.prepared.split
-    data, framing = to_tree(experiment.data), experiment.framing
+    framing = experiment.framing
     frames, channels = context.trained.frontend.shape
-    corpora = ", ".join(corpus["name"] for corpus in data["corpora"])
+    corpora = ", ".join(map(_corpus, experiment.data.corpora))
     how = "by mean and standard deviation of"
     scaling = {"utterance": f"{how} each utterance", "standard": f"{how} the training set"}
     synthetic = "> Trained on SYNTHETIC speech: its metrics do not apply to real speech.\n"
@@ -44,6 +48,7 @@ def _card(context: Context) -> str:
         f"- Corpora: {corpora}; protocol `{split.protocol}`; epoch {context.trained.epoch},"
         f" {SELECTED[experiment.select]}.",
         *_teacher(experiment),
+        *_encoders(experiment),
         f"- {len(context.test.labels):,} test clips{' of unseen speakers' if split.speaker_independent else ''}.",
         *([f"- **{split.warning}**"] if split.warning else []),
         "",
@@ -54,6 +59,8 @@ def _card(context: Context) -> str:
         "Lite Micro needs for activations.",
         *[f"\n{note}" for note in context.notes],
         *_robustness(context.results.get("stress", {})),
+        *_calibration(context),
+        *_groups(context),
         "",
         "## Limitations",
         "",
@@ -63,6 +70,22 @@ def _card(context: Context) -> str:
         "(Regulation (EU) 2024/1689, Article 5(1)(f)).",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _corpus(corpus: Corpus) -> str:
+    name = CORPORA.name_of(corpus)
+    return f"{name} ({corpus.licence})" if corpus.licence else name
+
+
+def _encoders(experiment: Experiment) -> list[str]:
+    if not experiment.encoders:
+        return []
+    of = "the teacher's labels" if experiment.teacher else "the labels"
+    origins = "; ".join(encoder.provenance for encoder in experiment.encoders)
+    return [
+        f"- Soft labels: {experiment.soft_labels:.0%} of {of} are predictions from the embeddings of a pretrained "
+        f"encoder: {origins}."
+    ]
 
 
 def _teacher(experiment: Experiment) -> list[str]:
@@ -94,6 +117,50 @@ def _files(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return rows
 
 
+def _predictions(context: Context) -> ClipPredictions:
+    """The test clips with JAX's probabilities."""
+    test = context.test.originals
+    clips = tuple(context.prepared.collection.clips[clip] for clip in test.examples[:, 0])
+    return ClipPredictions(clips, test.labels, test.reference, context.run.experiment.data.emotions)
+
+
+def _calibration(context: Context) -> list[str]:
+    predictions = _predictions(context)
+    if not len(predictions):
+        return []
+    error = calibration_error(predictions.confidences, predictions.correct)
+    return [
+        *("", "## Calibration", ""),
+        f"The logits are divided by a temperature of {context.trained.temperature:.3g}, which was fitted on the",
+        "validation set. On the test set, the mean difference between confidence and accuracy (expected calibration",
+        f"error, ECE) is {error:.3f}. Confidences are less reliable in other conditions than those of the corpora.",
+    ]
+
+
+def _groups(context: Context) -> list[str]:
+    """UAR of each group of test clips, except single speakers and properties that all clips share."""
+    predictions = _predictions(context)
+    results = results_by_group(predictions) if len(predictions) else {}
+    rows = [
+        f"| {grouping} | {name} | {one['speakers']} | {one['clips']} | {_number(one['uar'])} |"
+        for grouping, groups in results.items()
+        if grouping != "speaker" and len(groups) > 1
+        for name, one in groups.items()
+    ]
+    if not rows:
+        return []
+    head = ["| property | group | speakers | clips | UAR |", "|---|---|---|---|---|"]
+    return [
+        "",
+        "## Results by group",
+        "",
+        "Of the test clips, in JAX. Groups of few speakers vary by chance.",
+        "",
+        *head,
+        *rows,
+    ]
+
+
 def _robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A section with the stress results of each file, by its name."""
     lines = []
@@ -105,7 +172,8 @@ def _robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
             f"- UAR without a condition: {_number(stress['clean'])}.",
             "- Loss is the UAR without a condition minus that under the condition, in percentage points, with its 95 %",
             "  interval by speaker.",
-            *("", "| condition | UAR | loss | 95 % interval |", "|---|---|---|---|"),
+            "- ECE, the expected calibration error, is the mean difference between confidence and accuracy.",
+            *("", "| condition | UAR | loss | 95 % interval | ECE |", "|---|---|---|---|---|"),
             *map(_condition, stress["conditions"]),
         ]
     return lines
@@ -113,9 +181,10 @@ def _robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _condition(one: Mapping[str, Any]) -> str:
     if one["skipped"]:
-        return f"| {one['title']} | skipped: {one['skipped']} | | |"
+        return f"| {one['title']} | skipped: {one['skipped']} | | | |"
     between = " to ".join(f"{100 * end:z.1f}" for end in one["loss_interval"] or ()) or "–"
-    return f"| {one['title']} | {_number(one['uar'])} | {100 * one['loss']:z.1f} | {between} |"
+    error = _number(one.get("ece"))
+    return f"| {one['title']} | {_number(one['uar'])} | {100 * one['loss']:z.1f} | {between} | {error} |"
 
 
 def _number(value: float | None) -> str:

@@ -19,6 +19,7 @@ def condition(name, title, uar, clean, curve="", x=None, standard=True):
         "x": x,
         "uar": uar,
         "wa": uar,
+        "ece": 0.1,
         "loss": clean - uar,
         "loss_interval": interval,
         "clips": 240,
@@ -28,7 +29,7 @@ def condition(name, title, uar, clean, curve="", x=None, standard=True):
 
 def skipped(name, title, reason, standard=True):
     """One skipped condition."""
-    nothing = dict.fromkeys(("x", "uar", "wa", "loss", "loss_interval"))
+    nothing = dict.fromkeys(("x", "uar", "wa", "ece", "loss", "loss_interval"))
     return {"title": title, "name": name, "standard": standard, "curve": "", **nothing, "clips": 0, "skipped": reason}
 
 
@@ -50,4 +51,12 @@ def made_stress(clean=0.6):
     rows.sort(key=lambda row: not row["standard"])
     known = [row["uar"] for row in rows if row["standard"] and row["uar"] is not None]
     counts = {"evaluated": len(known), "of": sum(row["standard"] for row in rows)}
-    return {"set": "aersut-1", "mean": sum(known) / len(known), **counts, "clean": clean, "conditions": rows}
+    without = {"clean": clean, "clean_ece": 0.05}
+    return {
+        "set": "aersut-1",
+        "mean": sum(known) / len(known),
+        "ece_mean": 0.1,
+        **counts,
+        **without,
+        "conditions": rows,
+    }
