@@ -12,7 +12,7 @@ Runtime: about 4 minutes a fold on 2 cores, and 8 for the teacher, which `tiny_s
 """
 
 from aersut.config import Experiment
-from aersut.presets import RESIDUAL_NETWORK, LARGE_ENSEMBLE, speech_recipe
+from aersut.presets import LARGE_ENSEMBLE, RESIDUAL_NETWORK, speech_recipe
 
 
 def get_config() -> Experiment:
