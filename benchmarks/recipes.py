@@ -1,7 +1,7 @@
 """Results of recipes: train experiments on every fold and seed, export them, evaluate them on the test speakers.
 
     python benchmarks/recipes.py --speech FOLDER [--experiments tiny_ravdess,micro_ravdess] [--folds 0,1] [--seeds 0]
-        [--changes 'data.protocol=random epochs=40']
+        [--changes 'data.protocol=random epochs=40'] [--stress NOISE,IMPULSE_RESPONSES]
     python benchmarks/recipes.py --table
 
 The defaults are all five folds and three seeds; all folds of a seed run first. `--changes` sets keys of the
@@ -9,21 +9,29 @@ experiment; a recipe with changes counts as another recipe. Each run adds a row 
 is skipped, and an interrupted run resumes from runs/ablations. After an experiment is edited, remove its rows and runs
 first. `int8` results are those of the exported model, run on every test clip. `benchmarks/ablations.py` chooses
 recipes on validation speakers; nothing is chosen here. FOLDER is a data root that contains RAVDESS.
+
+`ravdess` and `cremad` are the UAR of the int8 model on the test speakers of each corpus, if there are both; `ece` is
+its calibration error. With --stress, two folders, `stress` is its stress mean, `gain` the largest loss of UAR under
+gains of -24 to 24 dB and peak normalization, `noise20` and `noise10` the losses with recorded noise at 20 and 10 dB
+SNR, `band` that of the band 300 to 3400 Hz, and `rooms` that of measured impulse responses.
 """
 
 import shlex
 import statistics
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from common import RUNS, add_row, has_row, parse_arguments, trained_run  # beside this file
 
+from aersut.contracts import Condition
 from aersut.data.splits import read_split
-from aersut.evaluation.evaluate import evaluate
+from aersut.evaluation.evaluate import EvaluationOptions, evaluate
 from aersut.experiment import load_experiment
 from aersut.export.bundle import export
 from aersut.models.cost import cost
 from aersut.run import Run, make_frontend, open_run
+from aersut.stress import STANDARD, ImpulseResponses, RecordedNoise
 from aersut.training import records
 from aersut.training.distillation import recorded_teacher
 
@@ -34,21 +42,34 @@ COLUMNS = (
     *("experiment", "changes", "fold", "seed"),
     *("validation_uar", "uar", "wa", "int8_uar", "int8_wa", "int8_bytes", "arena"),
     *("parameters", "macs", "minutes"),
+    *("ravdess", "cremad", "ece", "stress", "gain", "noise20", "noise10", "band", "rooms"),
 )
+LOSSES = {
+    "gain": (*(f"gain {db:+} dB" for db in (-24, -12, 12, 24)), "peak normalization"),
+    "noise20": ("recorded noise 20 dB SNR",),
+    "noise10": ("recorded noise 10 dB SNR",),
+    "band": ("band 300 to 3400 Hz",),
+    "rooms": ("measured impulse responses",),
+}
+"""Column → titles of the conditions whose largest loss it states."""
 
 
 def main() -> None:
     arguments = parse_arguments(
-        __doc__, ROWS, table, experiments=EXPERIMENTS, folds="0,1,2,3,4", seeds="0,1,2", changes=""
+        __doc__, ROWS, table, experiments=EXPERIMENTS, folds="0,1,2,3,4", seeds="0,1,2", changes="", stress=""
     )
     for seed in arguments.seeds.split(","):
         for name in arguments.experiments.split(","):
             for fold in arguments.folds.split(","):
-                one(name, arguments.changes, arguments.speech, fold, seed)
+                one(name, arguments.changes, arguments.speech, fold, seed, arguments.stress)
 
 
-def one(name: str, changes: str, speech: Path, fold: str, seed: str) -> None:
-    """Train, evaluate and export one run, and add its row; skip it if the row exists."""
+def one(name: str, changes: str, speech: Path, fold: str, seed: str, stress: str) -> None:
+    """Train, evaluate and export one run, and add its row; skip it if the row exists.
+
+    Args:
+        stress: folders of noise and of impulse responses, "NOISE,IMPULSE_RESPONSES"; "" omits the stress evaluation.
+    """
     overrides = [(key, value) for key, _, value in (change.partition("=") for change in shlex.split(changes))]
     experiment = load_experiment(name, [*overrides, ("data.fold", fold), ("seed", seed)])
     row: dict[str, object] = {"experiment": name, "changes": changes, "fold": fold, "seed": seed}
@@ -58,6 +79,7 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str) -> None:
     print(title, flush=True)
     run = trained_run(experiment, speech, RUNS / title)
     result, file = evaluate(run).result, export(run)["files"][INT8]
+    exported = evaluate(run, EvaluationOptions(run.export / INT8, conditions=conditions(stress))).result
     costs = cost(experiment.model, *make_frontend(experiment).shape, len(experiment.data.emotions))
     row |= {
         "uar": round(result["uar"], 4),
@@ -70,8 +92,28 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str) -> None:
         "macs": costs.macs,
         "validation_uar": round(max(epoch["validation_uar"] for epoch in records.read_records(run.records)), 4),
         "minutes": round(minutes(run), 2),
+        "ece": round(exported["ece"], 4),
+        **{corpus: round(one["uar"], 4) for corpus, one in exported["groups"]["corpus"].items() if corpus in COLUMNS},
+        **robustness(exported.get("stress")),
     }
     add_row(ROWS, COLUMNS, row)
+
+
+def conditions(stress: str) -> tuple[Condition, ...]:
+    """The stress conditions, with recorded noise and impulse responses; none without folders."""
+    if not stress:
+        return ()
+    noise, rooms = stress.split(",")
+    return *STANDARD, RecordedNoise(noise, 20.0), RecordedNoise(noise, 10.0), ImpulseResponses(rooms)
+
+
+def robustness(stress: dict[str, Any] | None) -> dict[str, float]:
+    """The stress mean and the losses of UAR in `LOSSES`."""
+    if stress is None:
+        return {}
+    loss = {row["title"]: row["loss"] for row in stress["conditions"]}
+    losses = {name: round(max(loss[title] for title in titles), 4) for name, titles in LOSSES.items()}
+    return {"stress": round(stress["mean"], 4), **losses}
 
 
 def minutes(run: Run) -> float:
@@ -89,22 +131,28 @@ def table(found: list[dict[str, str]]) -> str:
     for row in found:
         groups[f"{row['experiment']} {row['changes']}".strip()][row["seed"]].append(row)
     scores = {"uar": "UAR", "wa": "WA", "int8_uar": "int8 UAR", "int8_wa": "int8 WA"}
+    scores |= {"ravdess": "int8 RAVDESS", "cremad": "int8 CREMA-D", "stress": "stress mean"}
     widths = dict.fromkeys(scores.values(), 16) | {"parameters": 12, "int8 KB": 9, "arena KB": 10, "minutes": 9}
     lines = ["runs" + "".join(f"{title:>{width}}" for title, width in widths.items())]
     for name, by_seed in groups.items():
         folds = max(map(len, by_seed.values()))
         seeds = {seed: group for seed, group in by_seed.items() if len(group) == folds}
         rows = [row for group in seeds.values() for row in group]
-        cells = []
-        for column in scores:
-            means = [statistics.mean(float(row[column]) for row in group) for group in seeds.values()]
-            spread = f" ± {statistics.stdev(means):.3f}" if len(means) > 1 else ""
-            cells.append(f"{statistics.mean(means):.3f}{spread}")
+        cells = [_score(list(seeds.values()), column) for column in scores]
         cells.append(f"{int(rows[0]['parameters']):,}")
         cells += [f"{max(int(row[column]) for row in rows) / 1000:.0f}" for column in ("int8_bytes", "arena")]
         cells.append(f"{statistics.mean(float(row['minutes']) for row in rows):.1f}")
         lines += [name, f"{len(rows):4}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths.values(), strict=True))]
     return "\n".join(lines)
+
+
+def _score(seeds: list[list[dict[str, str]]], column: str) -> str:
+    """Mean and standard deviation over seeds of the mean over their rows; "-" if a row has no value."""
+    if not all(row[column] for rows in seeds for row in rows):
+        return "-"
+    means = [statistics.mean(float(row[column]) for row in rows) for rows in seeds]
+    spread = f" ± {statistics.stdev(means):.3f}" if len(means) > 1 else ""
+    return f"{statistics.mean(means):.3f}{spread}"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The encoder of the Moonshine speech recognizer."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -29,11 +30,15 @@ class Moonshine(Encoder):
     )
 
     def check(self) -> None:
-        packaged_file("moonshine_voice", "assets/tiny-en/encoder_model.ort", "moonshine")
+        _file()
 
     def __call__(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "frames width"]:
-        running = session(packaged_file("moonshine_voice", "assets/tiny-en/encoder_model.ort", "moonshine"))
+        running = session(_file())
         padded = np.pad(samples.astype(np.float32), (0, max(0, SHORTEST - len(samples))))[None]
         inputs = {"input_values": padded, "attention_mask": np.ones(padded.shape, np.int64)}
         found: Float[np.ndarray, "frames width"] = running.run(None, inputs)[0][0]
         return found
+
+
+def _file() -> Path:
+    return packaged_file("moonshine_voice", "assets/tiny-en/encoder_model.ort", "moonshine", "teachers")

@@ -9,21 +9,24 @@ from typing import Any
 from aersut.errors import UserError
 
 
-def packaged_file(package: str, path: str, encoder: str) -> Path:
+def packaged_file(package: str, path: str, encoder: str, extra: str) -> Path:
     """The path of a file in an installed package, which is not imported.
+
+    Args:
+        encoder, extra: its name, and what installs the package, for messages.
 
     Raises:
         UserError: the package, ONNX Runtime or the file is missing.
     """
     for needed in (package, "onnxruntime"):
         if importlib.util.find_spec(needed) is None:
-            raise UserError(f"encoder '{encoder}' needs the package {needed}: pip install 'aersut[teachers]'.")
+            raise UserError(f"encoder '{encoder}' needs the package {needed}: pip install 'aersut[{extra}]'.")
     spec = importlib.util.find_spec(package)
     file = Path((spec and spec.origin) or "").parent / path
     if not file.is_file():
         raise UserError(
             f"encoder '{encoder}' needs the file {path}, which the installed version of {package} lacks: "
-            "pip install 'aersut[teachers]'."
+            f"pip install 'aersut[{extra}]'."
         )
     return file
 

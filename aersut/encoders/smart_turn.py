@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -40,14 +41,18 @@ class SmartTurn(Encoder):
             raise ValueError(f"layers must be indices from 0 to 8, got {self.layers}")
 
     def check(self) -> None:
-        packaged_file("pipecat", FILE, "smart_turn")
+        _file()
 
     def __call__(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "frames width"]:
-        running = session(packaged_file("pipecat", FILE, "smart_turn"), "LayerNormalization", self.layers)
-        spoken = samples[-SECONDS * RATE :]
-        layers = running.run(None, {"input_features": _log_mel(spoken)[None]})
-        frames = max(1, round(len(spoken) / (2 * HOP)))  # the rest is the padding before the recording
+        running = session(_file(), "LayerNormalization", self.layers)
+        last = samples[-SECONDS * RATE :]
+        layers = running.run(None, {"input_features": _log_mel(last)[None]})
+        frames = max(1, round(len(last) / (2 * HOP)))  # the rest is the padding before the recording
         return np.concatenate([layer[0, -frames:] for layer in layers], axis=1)
+
+
+def _file() -> Path:
+    return packaged_file("pipecat", FILE, "smart_turn", "smart_turn")
 
 
 def _log_mel(samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "bands frames"]:

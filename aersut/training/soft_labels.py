@@ -17,7 +17,7 @@ from aersut.training.processes import is_main_process
 def mixed_labels(run: Run, prepared: Prepared) -> Float[np.ndarray, "examples classes"]:
     """The label distribution of each training example: `experiment.soft_labels` of it is soft.
 
-    The soft labels are those of `aersut.encoders.soft_labels`, from the embeddings of all encoders side by side; the
+    The soft labels are those of `aersut.encoders.soft_labels`, from the concatenated embeddings of all encoders; the
     copies of a clip have those of the clip. The classifier weights clips as `experiment.sampling` draws them. The
     result is kept in the run folder, so that a resumed run has the same labels and needs no encoder.
 

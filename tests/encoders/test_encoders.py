@@ -124,7 +124,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_later_version_without_the_encoder_is_named() -> None:
     with pytest.raises(UserError, match=r"needs the file assets/none.onnx.*lacks"):
-        onnx.packaged_file("onnxruntime", "assets/none.onnx", "moonshine")
+        onnx.packaged_file("onnxruntime", "assets/none.onnx", "moonshine", "teachers")
 
 
 @pytest.mark.skipif(
