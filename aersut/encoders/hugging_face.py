@@ -17,7 +17,7 @@ from aersut.registry import ENCODERS
 @ENCODERS.register("hugging_face")
 @dataclass(frozen=True)
 class HuggingFace(Encoder):
-    """An encoder of Hugging Face's Transformers that reads samples: WavLM, HuBERT, wav2vec 2.0, data2vec.
+    """An encoder of Hugging Face's Transformers: WavLM, HuBERT, wav2vec 2.0, data2vec, or that of Whisper.
 
     Requires the packages `transformers` and `torch`, and the checkpoint on this machine.
 
@@ -54,6 +54,8 @@ class HuggingFace(Encoder):
         with torch.inference_mode():
             states = model(**inputs, output_hidden_states=True).hidden_states
         found: Float[np.ndarray, "frames width"] = states[self.layer][0].numpy()
+        if seconds := getattr(extractor, "chunk_length", None):  # Whisper's pads each recording to 30 s
+            found = found[: max(1, round(len(found) * len(samples) / (seconds * self.sample_rate)))]
         return found
 
 
@@ -62,4 +64,5 @@ def _loaded(folder: str) -> tuple[Any, Any]:
     from transformers import AutoFeatureExtractor, AutoModel
 
     extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-    return extractor, AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    return extractor, model.get_encoder() if model.config.is_encoder_decoder else model

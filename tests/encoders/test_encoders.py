@@ -131,15 +131,28 @@ def test_a_later_version_without_the_encoder_is_named() -> None:
     not (importlib.util.find_spec("transformers") and importlib.util.find_spec("torch")),
     reason="transformers and torch are not installed",
 )
-def test_a_checkpoint_of_hugging_face(tmp_path: Path) -> None:
-    from transformers import Wav2Vec2FeatureExtractor, WavLMConfig, WavLMModel
+def test_checkpoints_of_hugging_face(tmp_path: Path) -> None:
+    from transformers import (
+        Wav2Vec2FeatureExtractor,
+        WavLMConfig,
+        WavLMModel,
+        WhisperConfig,
+        WhisperFeatureExtractor,
+        WhisperModel,
+    )
 
     sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32, "num_hidden_layers": 2}
     convolutions = {"conv_dim": (8,) * 7, "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
     WavLMModel(WavLMConfig(**sizes, **convolutions)).save_pretrained(tmp_path / "wavlm")
     Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "wavlm")
-    encoder = HuggingFace(checkpoint=str(tmp_path / "wavlm"))
-    assert encoder(np.zeros(16_000, np.float32)).shape == (49, 16)
+    layers = {"encoder_layers": 2, "decoder_layers": 1, "encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    sizes = {"d_model": 16, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "vocab_size": 60}
+    tokens = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), 1)
+    WhisperModel(WhisperConfig(**layers, **sizes, **tokens)).save_pretrained(tmp_path / "whisper")
+    WhisperFeatureExtractor().save_pretrained(tmp_path / "whisper")
+    for name, frames in (("wavlm", 49), ("whisper", 50)):
+        encoder = HuggingFace(checkpoint=str(tmp_path / name))
+        assert encoder(np.zeros(16_000, np.float32)).shape == (frames, 16)
     shutil.rmtree(tmp_path / "wavlm")
     with pytest.raises(UserError, match=r"not a folder with a config.json. Download"):
-        encoder.check()
+        HuggingFace(checkpoint=str(tmp_path / "wavlm")).check()
