@@ -33,6 +33,9 @@ flags.DEFINE_float("smoothing", 0.0, "Average the probabilities over this many s
 flags.DEFINE_float(
     "vad_threshold", -55.0, "Voice activity detection (VAD) threshold, dBFS: quieter windows are silence."
 )
+flags.DEFINE_float(
+    "min_confidence", 0.0, "Confidence below which an emotion is 'uncertain'.", lower_bound=0, upper_bound=1
+)
 flags.DEFINE_bool("csv", False, "Print CSV: a row per window. With --stream, the file column is '-'.")
 flags.DEFINE_bool("stream", False, "Classify raw 16-bit little-endian mono samples from standard input.")
 flags.DEFINE_integer("rate", 16_000, "Sample rate of --stream in Hz.", lower_bound=1000, upper_bound=768_000)
@@ -49,7 +52,7 @@ def _run(arguments: Arguments) -> int:
     if FLAGS.stream == bool(arguments.paths):
         raise UserError("expected either audio files and folders, or --stream for samples from standard input.")
     files = find_files(arguments.paths)
-    recognizer = load(FLAGS.model)
+    recognizer = load(FLAGS.model, FLAGS.min_confidence)
     options = PredictOptions(FLAGS.hop, FLAGS.smoothing, FLAGS.vad_threshold)
     recognizer.stream(**options.stream_arguments)  # reports a value out of range once, not for each file
     try:
@@ -100,7 +103,7 @@ def _stream(recognizer: "Recognizer", options: "PredictOptions") -> int:
 COMMAND = Command(
     _run,
     __doc__,
-    flags=("model", "json", "csv", "hop", "smoothing", "vad_threshold", "stream", "rate"),
+    flags=("model", "json", "csv", "hop", "smoothing", "vad_threshold", "min_confidence", "stream", "rate"),
     notes={
         "model": "Exported .tflite file, or a run folder, whose selected checkpoint runs in JAX.",
         "json": "Print one JSON object per window.",

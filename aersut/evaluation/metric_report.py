@@ -12,6 +12,7 @@ from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.roc_auc import class_pairs, resampled_roc_auc
 
 BINS = 15
+THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 LEAST = {"kappa": -1.0}
 """Lower bounds of the metrics that can be negative."""
 
@@ -52,6 +53,7 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
             for clips, confidence, correct in bins
             if clips
         ],
+        "rejection": rejection(predictions),
         "groups": results_by_group(predictions),
         "misclassifications": confident_misclassifications(predictions),
         "notes": _notes(predictions, resampling),
@@ -88,6 +90,16 @@ def _ece(bins: Float[np.ndarray, "*batch bins 3"]) -> Float[np.ndarray, "*batch"
     The confidence is that of the predicted class, in 15 bins of equal width (Guo et al. 2017).
     """
     return np.abs(bins[..., 2] - bins[..., 1]).sum(axis=-1) / bins[..., 0].sum(axis=-1)
+
+
+def rejection(predictions: ClipPredictions) -> list[dict[str, float | None]]:
+    """Fraction of the clips that reach each confidence, and their WA: what `min_confidence` of a prediction does."""
+    rows: list[dict[str, float | None]] = []
+    for threshold in THRESHOLDS:
+        kept = predictions.confidences >= threshold
+        wa = float(predictions.correct[kept].mean()) if kept.any() else None
+        rows.append({"min_confidence": threshold, "fraction": float(kept.mean()), "wa": wa})
+    return rows
 
 
 def _classification_report(

@@ -6,7 +6,7 @@ from typing import Any
 from aersut.config import Experiment, to_tree
 from aersut.contracts import Corpus
 from aersut.evaluation.groups import results_by_group
-from aersut.evaluation.metric_report import calibration_error
+from aersut.evaluation.metric_report import calibration_error, rejection
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.export.context import Context
 from aersut.registry import CORPORA, MODELS
@@ -134,6 +134,12 @@ def _calibration(context: Context) -> list[str]:
         f"The logits are divided by a temperature of {context.trained.temperature:.3g}, which was fitted on the",
         "validation set. On the test set, the mean difference between confidence and accuracy (expected calibration",
         f"error, ECE) is {error:.3f}. Confidences are less reliable in other conditions than those of the corpora.",
+        "A prediction below a minimum confidence can be rejected as uncertain (`--min_confidence`):",
+        *("", "| minimum confidence | fraction of the test clips | their WA |", "|---|---|---|"),
+        *(
+            f"| {row['min_confidence']} | {row['fraction']:.0%} | {_number(row['wa'])} |"
+            for row in rejection(predictions)
+        ),
     ]
 
 

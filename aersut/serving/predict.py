@@ -22,7 +22,7 @@ import numpy as np
 from aersut.data.audio import ClipError, read_header, read_utterance
 from aersut.errors import UserError
 from aersut.paths import printable
-from aersut.serving.prediction import Prediction
+from aersut.serving.prediction import UNCERTAIN, Prediction
 from aersut.serving.recognizer import Recognizer
 from aersut.serving.stream import HOP, bandwidth_warning
 from aersut.serving.vad import VAD_THRESHOLD
@@ -184,7 +184,7 @@ class TableFormat:
 
     def __init__(self, labels: Sequence[str], files: Sequence[Path]) -> None:
         self._folder = Path(os.path.commonpath([file.absolute().parent for file in files]))
-        self._label_width = max(map(len, labels)) + 2
+        self._label_width = max(map(len, (*labels, UNCERTAIN))) + 2
         self._name_width = max(4, *(len(self._name(file)) for file in files))
         self.header = (
             f"{'file':{self._name_width}}  {'from':>9}   {'to':>9}  {'emotion':{self._label_width}} confidence"

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
+UNCERTAIN = "uncertain"
+
+
 @dataclass(frozen=True)
 class Prediction:
     """The predicted emotion of a segment of audio.
@@ -20,20 +23,26 @@ class Prediction:
     Attributes:
         start, end: of the segment, in seconds from the start of the recording.
         probabilities: by emotion, in the order of the classifier's labels; empty for silence (VAD).
+        min_confidence: below this confidence, the emotion is "uncertain".
     """
 
     start: float
     end: float
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    min_confidence: float = 0.0
 
     @property
     def emotion(self) -> str | None:
-        """The most probable emotion; None for silence."""
-        return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
+        """The most probable emotion, or "uncertain"; None for silence."""
+        if not self.probabilities:
+            return None
+        if self.confidence < self.min_confidence:
+            return UNCERTAIN
+        return max(self.probabilities, key=self.probabilities.__getitem__)
 
     @property
     def confidence(self) -> float:
-        """The probability of `emotion`; 0 for silence."""
+        """The probability of the most probable emotion; 0 for silence."""
         return max(self.probabilities.values(), default=0.0)
 
     def as_json(self) -> dict[str, Any]:

@@ -80,6 +80,7 @@ class Stream:
         hop: float,
         smoothing: float,
         vad_threshold: float | None,
+        min_confidence: float = 0.0,
     ) -> None:
         if not 0 < hop <= framing.seconds:
             raise UserError(f"hop is {hop} s: expected more than 0 s, and at most the window of {framing.seconds} s.")
@@ -87,6 +88,7 @@ class Stream:
             raise UserError(f"smoothing is {smoothing} s: expected 0 or more.")
         self.windows = 0
         self._classify, self._labels, self._framing, self._vad_threshold = classify, labels, framing, vad_threshold
+        self._min_confidence = min_confidence
         self._hop = max(1, round(hop * framing.sample_rate))
         self._smoothing = Smoothing(smoothing)
         self._resampler = Resampler(sample_rate or framing.sample_rate, framing.sample_rate)
@@ -124,4 +126,5 @@ class Stream:
         self.windows += 1
         if not contains_speech(to_float(window), rate, self._vad_threshold):
             return Prediction(start, end)
-        return Prediction(start, end, by_label(self._labels, self._smoothing(end, self._classify(window))))
+        probabilities = by_label(self._labels, self._smoothing(end, self._classify(window)))
+        return Prediction(start, end, probabilities, self._min_confidence)

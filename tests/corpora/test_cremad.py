@@ -32,6 +32,21 @@ class TestAClip:
         assert (clip.emotion, clip.speaker, clip.corpus, clip.sex) == ("fear", "1002", "cremad", "female")
         assert (clip.text, clip.intensity, clip.split) == ("IEO", "high", "")
 
+    @pytest.mark.parametrize("folder", ["cremad", "cremad/AudioWAV"])
+    def test_has_age_and_race_of_the_published_demographics(self, tmp_path, folder):
+        put(tmp_path, "1002_IEO_FEA_HI.wav")
+        table = (
+            '"ActorID","Age","Sex","Race","Ethnicity"\n1001,51,"Male","Asian","x"\n1002,29,"Female","Caucasian","x"\n'
+        )
+        (tmp_path / folder / "VideoDemographics.csv").write_text(table)
+        assert (only(tmp_path).age, only(tmp_path).race) == ("20 to 29", "Caucasian")
+
+    @pytest.mark.parametrize("table", ["", "ActorID,Age\n1002,21\n", "ActorID,Age,Race\n1002,old,Asian\n"])
+    def test_has_no_age_without_a_table_of_that_form(self, tmp_path, table):
+        put(tmp_path, "1002_IEO_FEA_HI.wav")
+        (tmp_path / "cremad" / "VideoDemographics.csv").write_text(table)
+        assert (only(tmp_path).age, only(tmp_path).race) == ("", "")
+
     @pytest.mark.parametrize(
         ("code", "emotion"),
         [

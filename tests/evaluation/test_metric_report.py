@@ -100,3 +100,13 @@ def test_one_speaker_has_metrics_no_intervals_and_a_note_with_the_reason():
 def test_one_clip_is_enough():
     result = metric_report(predictions_of([2], [[0.1, 0.2, 0.6, 0.1]]))
     assert (result["uar"], result["wa"], result["kappa"], result["roc_auc"]) == (1, 1, None, None)
+
+
+def test_rejection_states_how_many_clips_reach_a_confidence_and_their_accuracy():
+    probabilities = [[0.95, 0.05, 0, 0]] * 4 + [[0.55, 0.45, 0, 0]] * 4
+    one = predictions_of([0, 0, 0, 1, 0, 1, 1, 1], probabilities)
+    rows = {row["min_confidence"]: (row["fraction"], row["wa"]) for row in metric_report(one)["rejection"]}
+    assert rows[0.5] == (1.0, 0.5)
+    assert rows[0.6] == rows[0.9] == (0.5, 0.75)
+    unsure = predictions_of([0, 1], [[0.25] * 4] * 2)
+    assert metric_report(unsure)["rejection"][0] == {"min_confidence": 0.3, "fraction": 0.0, "wa": None}

@@ -61,6 +61,11 @@ class TestFiles:
         assert [line.split()[0] for line in lines] == names
         assert len({tuple(line.split()[-2:]) for line in (lines[0], lines[1], lines[2], lines[5])}) == 1  # lossless
 
+    def test_below_a_minimum_confidence_are_uncertain(self, predict, folder):
+        outcome = predict("--min_confidence=1", folder / "a.wav")
+        assert (outcome.status, outcome.out.splitlines()[1].split()[-2]) == (0, "uncertain")
+        assert json.loads(predict("--min_confidence=1", "--json", folder / "a.wav").out)["emotion"] == "uncertain"
+
     def test_as_csv_with_every_probability(self, predict, folder):
         outcome = predict("--csv", folder / "a.wav", folder / "notes.txt")
         assert outcome.status == 1

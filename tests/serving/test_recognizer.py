@@ -75,6 +75,22 @@ class TestOneClip:
             recognizer(np.ones(16_000))
 
 
+class TestMinConfidence:
+    def test_makes_an_emotion_uncertain_and_keeps_its_probabilities(self, bundle, speech, dialogue):
+        certain = aersut.load(bundle / "model_float32.tflite")
+        expected = certain(speech)
+        unsure = aersut.load(bundle / "model_float32.tflite", min_confidence=1.0)
+        assert (unsure(speech).emotion, unsure(speech).confidence) == ("uncertain", expected.confidence)
+        assert unsure(speech).probabilities == expected.probabilities
+        assert aersut.load(bundle / "model_float32.tflite", expected.confidence)(speech).emotion == expected.emotion
+        emotions = {one.emotion for one in unsure.over_time(dialogue, hop=0.25)}
+        assert emotions == {"uncertain", None}, "silence remains silence"
+
+    def test_out_of_range_is_refused(self, bundle):
+        with pytest.raises(UserError, match="min_confidence is 2: expected 0 to 1"):
+            aersut.load(bundle / "model_float32.tflite", 2)
+
+
 class TestOverTime:
     def test_classifies_each_window_and_detects_silence(self, recognizer: Recognizer, dialogue):
         predictions = list(recognizer.over_time(dialogue, hop=0.25))

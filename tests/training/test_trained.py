@@ -1,17 +1,23 @@
 """The checkpoint that is selected for evaluation and export."""
 
+from dataclasses import replace
+
 import grain
+import numpy as np
 import pytest
 from flax import nnx
+from scipy.optimize import minimize_scalar
 
 from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.models import CNN
-from aersut.run import Run
+from aersut.run import Run, prepare
 from aersut.training.checkpoints import Checkpoints
+from aersut.training.forward import cross_entropy, temperature
 from aersut.training.optimizers import SGD
+from aersut.training.records import read_records
 from aersut.training.state import create
-from aersut.training.trained import selected_epoch
+from aersut.training.trained import load_trained, selected_epoch
 
 
 def test_it_is_the_best_or_the_last_as_the_experiment_selects(tmp_path):
@@ -30,3 +36,33 @@ def test_it_is_the_best_or_the_last_as_the_experiment_selects(tmp_path):
 def test_a_run_without_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(UserError, match=f"run {tmp_path} has no checkpoint yet"):
         selected_epoch(Run(tmp_path, Experiment(select="last")))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_temperature_has_the_lowest_cross_entropy(seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, 200)
+    logits = (rng.normal(size=(200, 4)) + np.eye(4)[labels]) * rng.uniform(0.5, 4)
+    best = minimize_scalar(lambda t: cross_entropy(logits / t, labels), bounds=(0.1, 10), method="bounded")
+    assert temperature(logits, labels) == pytest.approx(best.x, rel=1e-3)
+
+
+def test_the_temperature_of_faultless_or_useless_logits_is_at_a_bound():
+    labels = np.array([0, 1, 0, 1])
+    assert temperature(np.eye(2)[labels] * 5, labels) == pytest.approx(0.1)
+    assert temperature(-np.eye(2)[labels] * 5, labels) == pytest.approx(10)
+    assert np.isfinite(temperature(np.zeros((4, 2)), labels))
+
+
+def test_probabilities_are_calibrated_on_the_validation_set(finished):
+    trained, prepared = load_trained(finished), prepare(finished)
+    [record] = [one for one in read_records(finished.records) if one["epoch"] == trained.epoch]
+    assert trained.temperature == record["temperature"] != 1
+    examples = prepared.split.examples("validation")
+    features, labels = prepared.features(examples), prepared.labels[examples[:, 0]]
+    plain = replace(trained, temperature=1.0).logits(features)
+    np.testing.assert_allclose(trained.logits(features) * trained.temperature, plain, rtol=1e-4, atol=1e-5)
+    assert cross_entropy(plain, labels) == pytest.approx(record["validation_loss"], rel=1e-4)
+    assert cross_entropy(trained.logits(features), labels) <= record["validation_loss"] + 1e-6
+    network = trained.network()(trained.frontend.scaled(features))
+    np.testing.assert_allclose(network, trained.logits(features), rtol=1e-3, atol=1e-4)
