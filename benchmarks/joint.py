@@ -1,18 +1,24 @@
 """Ablation study of training on RAVDESS and CREMA-D together, on validation speakers of both.
 
     python benchmarks/joint.py --speech FOLDER [--only 'VARIANT | VARIANT'] [--seeds 0]
+        [--stress NOISE,IMPULSE_RESPONSES]
     python benchmarks/joint.py --table
 
 Each variant is `aersut.presets.joint_recipe` with one small network (`RESIDUAL_NETWORK`) and 60 epochs, with other
-fields. The validation speakers are the eight of RAVDESS of `benchmarks/ablations.py`, and those of folds 0 and 1 of
-combined5 of CREMA-D; all other speakers train. Each run adds a row to docs/joint.csv; a run with a row is skipped, and
-an interrupted run resumes. FOLDER contains RAVDESS and CREMA-D.
+fields; "wide" is `WIDE_NETWORK`, "large" `LARGE_NETWORK`, "ensemble" four large ones. The validation speakers are the
+eight of RAVDESS of `benchmarks/ablations.py`, and those of folds 0 and 1 of combined5 of CREMA-D; all other speakers
+train. Each run adds a row to docs/joint.csv; a run with a row is skipped, and an interrupted run resumes. FOLDER
+contains RAVDESS and CREMA-D.
 
 `ravdess` and `cremad` are the UAR of the last epoch on the speakers of each corpus, predictions among all eight
 classes, and `mean` is the mean of the two. `other` is the UAR over the six emotions of CREMA-D, predictions among
 these, on a corpus without a clip in the training set, where there is one (chance 0.167). Losses are in nats.
+
+With --stress, two folders, `noise10`, `band` and `rooms` are the losses of UAR over both corpora with recorded noise at
+10 dB SNR, in the band 300 to 3400 Hz, and with measured impulse responses.
 """
 
+import json
 import shlex
 import statistics
 import sys
@@ -20,20 +26,31 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from ablations import HALVES, SPEAKERS, UNUSED, Overrides  # beside this file
+from ablations import HALVES, SPEAKERS, UNUSED, Overrides, listed  # beside this file
 from common import RUNS, add_row, has_row, parse_arguments, trained_run
 
 from aersut import metrics
+from aersut.config import to_tree
+from aersut.contracts import Model
 from aersut.data.protocols import PUBLISHED
+from aersut.evaluation.stress import stress_report
 from aersut.experiment import load_experiment
-from aersut.presets import RESIDUAL_NETWORK, joint_recipe
-from aersut.run import Run, prepare
+from aersut.presets import (
+    LARGE_ENSEMBLE,
+    LARGE_NETWORK,
+    RESIDUAL_NETWORK,
+    WIDE_NETWORK,
+    joint_recipe,
+    speech_recipe,
+)
+from aersut.run import Prepared, Run, prepare
+from aersut.stress import BandLimit, ImpulseResponses, RecordedNoise
 from aersut.training.forward import cross_entropy
-from aersut.training.trained import load_trained
+from aersut.training.trained import Trained, load_trained
 
 ROWS = Path(__file__).parents[1] / "docs" / "joint.csv"
 EPOCHS = "60"
-RESULTS = ("mean", "ravdess", "cremad", "ravdess_loss", "cremad_loss", "other")
+RESULTS = ("mean", "ravdess", "cremad", "ravdess_loss", "cremad_loss", "other", "noise10", "band", "rooms")
 COLUMNS = ("variant", "seed", *RESULTS, "train", "changes")
 VALIDATION = {
     "ravdess": sorted(speaker for half in HALVES.values() for speaker in half),
@@ -43,6 +60,16 @@ TRAINING = {
     "ravdess": [n for n in SPEAKERS if n not in (*VALIDATION["ravdess"], UNUSED)],
     "cremad": [n for n in range(1001, 1092) if n not in VALIDATION["cremad"]],
 }
+SHIFT, NOISE, *OTHERS = (json.dumps(to_tree(augmenter)) for augmenter in joint_recipe(RESIDUAL_NETWORK).augment)
+LIMIT = json.dumps(to_tree(speech_recipe(RESIDUAL_NETWORK).augment[1]))
+REVERB = '{"name": "mel_reverb", "probability": 0.3}'
+
+
+def network(model: Model) -> Overrides:
+    return {"model": json.dumps(to_tree(model))}
+
+
+WIDE, SOFT = network(WIDE_NETWORK), {"encoders": "moonshine"}
 VARIANTS: dict[str, Overrides] = {
     "unchanged": {},
     "each clip once an epoch": {"sampling": "shuffle"},
@@ -51,6 +78,15 @@ VARIANTS: dict[str, Overrides] = {
     "mixup 0.2": {"augment.5.alpha": "0.2"},
     "(64, 64, 96), bands=8": {"model.filters": "64,64,96", "model.bands": "8"},
     "160 epochs": {"epochs": "160"},
+    "wide": WIDE,
+    "wide, soft labels": {**WIDE, **SOFT},
+    "wide, soft labels only": {**WIDE, **SOFT, "soft_labels": "1"},
+    "wide, soft labels of both encoders": {**WIDE, "encoders": "moonshine,smart_turn"},
+    "wide, soft labels, band limit": {**WIDE, **SOFT, "augment": listed(SHIFT, LIMIT, NOISE, *OTHERS)},
+    "wide, soft labels, reverberation": {**WIDE, **SOFT, "augment": listed(SHIFT, REVERB, NOISE, *OTHERS)},
+    "soft labels": SOFT,
+    "large, soft labels": {**network(LARGE_NETWORK), **SOFT},
+    "ensemble, soft labels": {**network(LARGE_ENSEMBLE), **SOFT},
 }
 """variant → overrides of the recipe; "train" names the only corpus of the training set."""
 
@@ -72,7 +108,7 @@ def run_of(variant: str, seed: str, speech: Path) -> Run:
     return trained_run(experiment, speech, RUNS.parent / "joint" / f"{variant}, {seed}")
 
 
-def results(run: Run, variant: str) -> dict[str, str]:
+def results(run: Run, variant: str, stress: str) -> dict[str, str]:
     """The metrics of the docstring."""
     prepared, trained = prepare(run), load_trained(run)
     examples = prepared.split.examples("validation")
@@ -81,7 +117,7 @@ def results(run: Run, variant: str) -> dict[str, str]:
     probabilities = trained.probabilities(features)
     logits = np.log(np.maximum(probabilities, 1e-12))
     six = np.unique(labels[corpora == "cremad"])
-    found = {"other": ""}
+    found = {"other": "", **_losses(prepared, trained, stress)}
     for corpus in TRAINING:
         own = corpora == corpus
         counts = metrics.confusion(labels[own], probabilities[own].argmax(1), trained.frontend.classes)
@@ -92,6 +128,22 @@ def results(run: Run, variant: str) -> dict[str, str]:
             predicted = six[probabilities[shared][:, six].argmax(1)]
             found["other"] = f"{metrics.uar(metrics.confusion(labels[shared], predicted, 8)):.4f}"
     return {**found, "mean": f"{statistics.mean(float(found[corpus]) for corpus in TRAINING):.4f}"}
+
+
+def _losses(prepared: Prepared, trained: Trained, stress: str) -> dict[str, str]:
+    """The losses of UAR under three conditions; none without folders of noise and of impulse responses."""
+    if not stress:
+        return {}
+    noise, rooms = stress.split(",")
+    conditions = {
+        "noise10": RecordedNoise(noise, 10.0),
+        "band": BandLimit(300.0, 3400.0),
+        "rooms": ImpulseResponses(rooms),
+    }
+    chosen = prepared.split.examples("validation")[:, 0]
+    clips = [prepared.collection.clips[clip] for clip in chosen]
+    report = stress_report(trained, clips, prepared.labels[chosen], tuple(conditions.values()))
+    return {name: f"{row['loss']:.4f}" for name, row in zip(conditions, report["conditions"], strict=True)}
 
 
 def table(rows: list[dict[str, str]]) -> str:
@@ -110,7 +162,7 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def main() -> None:
-    arguments = parse_arguments(__doc__, ROWS, table, only="", seeds="0")
+    arguments = parse_arguments(__doc__, ROWS, table, only="", seeds="0", stress="")
     only = {name.strip() for name in arguments.only.split("|")} - {""}
     if unknown := only - set(VARIANTS):
         sys.exit(f"unknown variants: {', '.join(sorted(unknown))}; known: {' | '.join(VARIANTS)}")
@@ -123,7 +175,9 @@ def main() -> None:
             if (only and variant not in only) or has_row(ROWS, row):
                 continue
             print(f"{variant}, seed {seed}", flush=True)
-            add_row(ROWS, COLUMNS, {**row, **results(run_of(variant, seed, arguments.speech), variant)})
+            add_row(
+                ROWS, COLUMNS, {**row, **results(run_of(variant, seed, arguments.speech), variant, arguments.stress)}
+            )
 
 
 if __name__ == "__main__":
