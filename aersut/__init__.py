@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(path: "str | Path") -> "Recognizer":
+def load(path: "str | Path", min_confidence: float = 0.0) -> "Recognizer":
     """Load a speech emotion classifier from an exported .tflite file or a run folder.
 
-    `aersut.serving.recognizer.load` lists the arguments and errors.
+    Below `min_confidence`, 0 to 1, an emotion is "uncertain". `aersut.serving.recognizer.load` describes the arguments
+    and lists the errors.
 
         recognizer = aersut.load("runs/x/export/model_int8.tflite")
         prediction = recognizer("clip.wav")
@@ -21,4 +22,4 @@ def load(path: "str | Path") -> "Recognizer":
     """
     from aersut.serving import recognizer
 
-    return recognizer.load(path)
+    return recognizer.load(path, min_confidence)

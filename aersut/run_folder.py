@@ -34,7 +34,7 @@ class RunFolder:
     export = _PathInRun("export")
     report = _PathInRun("report.html")
     teacher = _PathInRun("teacher")
-    soft_labels = _PathInRun("soft_labels.npy")
+    soft_labels = _PathInRun("soft_labels.npz")
 
 
 @dataclass(frozen=True)

@@ -115,3 +115,10 @@ def add_row(path: Path, columns: Sequence[str], row: Mapping[str, object]) -> No
         if new:
             writer.writeheader()
         writer.writerow(row)
+
+
+def check_stress(stress: str) -> None:
+    """Exit unless the value of --stress is empty, or names two folders: "NOISE,IMPULSE_RESPONSES"."""
+    folders = [Path(name) for name in stress.split(",")] if stress else []
+    if folders and not (len(folders) == 2 and all(folder.is_dir() for folder in folders)):
+        sys.exit(f"--stress={stress}: expected two folders, NOISE,IMPULSE_RESPONSES")

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 from ablations import HALVES, SPEAKERS, UNUSED, Overrides, listed  # beside this file
-from common import RUNS, add_row, has_row, parse_arguments, trained_run
+from common import RUNS, add_row, check_stress, has_row, parse_arguments, trained_run
 
 from aersut import metrics
 from aersut.config import to_tree
@@ -143,7 +143,8 @@ def _losses(prepared: Prepared, trained: Trained, stress: str) -> dict[str, str]
     chosen = prepared.split.examples("validation")[:, 0]
     clips = [prepared.collection.clips[clip] for clip in chosen]
     report = stress_report(trained, clips, prepared.labels[chosen], tuple(conditions.values()))
-    return {name: f"{row['loss']:.4f}" for name, row in zip(conditions, report["conditions"], strict=True)}
+    rows = zip(conditions, report["conditions"], strict=True)
+    return {name: f"{row['loss']:.4f}" for name, row in rows if not row["skipped"]}
 
 
 def table(rows: list[dict[str, str]]) -> str:
@@ -166,6 +167,7 @@ def main() -> None:
     only = {name.strip() for name in arguments.only.split("|")} - {""}
     if unknown := only - set(VARIANTS):
         sys.exit(f"unknown variants: {', '.join(sorted(unknown))}; known: {' | '.join(VARIANTS)}")
+    check_stress(arguments.stress)
     for seed in arguments.seeds.split(","):
         for variant in VARIANTS:
             fields = {"epochs": EPOCHS, **VARIANTS[variant]}

@@ -22,7 +22,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from common import RUNS, add_row, has_row, parse_arguments, trained_run  # beside this file
+from common import RUNS, add_row, check_stress, has_row, parse_arguments, trained_run  # beside this file
 
 from aersut.contracts import Condition
 from aersut.data.splits import read_split
@@ -58,6 +58,7 @@ def main() -> None:
     arguments = parse_arguments(
         __doc__, ROWS, table, experiments=EXPERIMENTS, folds="0,1,2,3,4", seeds="0,1,2", changes="", stress=""
     )
+    check_stress(arguments.stress)
     for seed in arguments.seeds.split(","):
         for name in arguments.experiments.split(","):
             for fold in arguments.folds.split(","):
@@ -112,7 +113,8 @@ def robustness(stress: dict[str, Any] | None) -> dict[str, float]:
     if stress is None:
         return {}
     loss = {row["title"]: row["loss"] for row in stress["conditions"]}
-    losses = {name: round(max(loss[title] for title in titles), 4) for name, titles in LOSSES.items()}
+    known = {name: [loss[title] for title in titles] for name, titles in LOSSES.items()}
+    losses = {name: round(max(values), 4) for name, values in known.items() if None not in values}  # none skipped
     return {"stress": round(stress["mean"], 4), **losses}
 
 

@@ -4,7 +4,7 @@ import contextlib
 import csv
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -32,7 +32,7 @@ class CremaD(Corpus):
 
     Its folder is `root/cremad/AudioWAV/`, `root/cremad/`, `root/AudioWAV/` or `root` itself. Its repository stores the
     audio in Git LFS: a clone without Git LFS contains 130-byte pointer files, which are skipped and reported. Age and
-    race of the speakers are those of its VideoDemographics.csv, in the folder of the audio or in its parent.
+    race of the speakers are those of its VideoDemographics.csv, in that folder, in `root/cremad/` or in `root`.
     """
 
     licence = "ODbL 1.0"
@@ -44,20 +44,26 @@ class CremaD(Corpus):
             if name == ".":  # a root may contain other corpora too, so only names of CREMA-D's pattern are accepted
                 files = [path for path in files if re.match(r"1\d{3}_[A-Z]{3}_", path.name)]
             if files:
-                return list_clips(files, functools.partial(_parse, speakers=_demographics(root / name)))
+                return list_clips(
+                    files, functools.partial(_parse, speakers=_demographics((root / name, root / "cremad", root)))
+                )
         raise UserError(
             f"cremad: no .wav or .flac under {root / FOLDERS[0]}. Clone CREMA-D with Git LFS and copy its AudioWAV "
             "there, or set data.root to the folder that contains it."
         )
 
 
-def _demographics(folder: Path) -> dict[str, tuple[str, str]]:
-    """Speaker → age group and race; none where the file is missing or another one."""
-    for place in (folder, folder.parent):
-        with contextlib.suppress(OSError, UnicodeDecodeError, KeyError, ValueError):
-            rows = list(csv.DictReader((place / DEMOGRAPHICS).read_text(encoding="utf-8-sig").splitlines()))
-            return {row["ActorID"]: (_age_group(int(row["Age"])), row["Race"].replace("Unknown", "")) for row in rows}
-    return {}
+def _demographics(folders: Sequence[Path]) -> dict[str, tuple[str, str]]:
+    """Speaker → age group and race, from the first folder that has the table; rows of another form are skipped."""
+    found: dict[str, tuple[str, str]] = {}
+    for folder in folders:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            text = (folder / DEMOGRAPHICS).read_text(encoding="utf-8-sig")
+            for row in csv.DictReader(text.splitlines()):
+                with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
+                    found[row["ActorID"]] = _age_group(int(row["Age"])), row["Race"].replace("Unknown", "")
+            break
+    return found
 
 
 def _age_group(age: int) -> str:

@@ -5,19 +5,25 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import filelock
 import numpy as np
 from jaxtyping import Float
 from tqdm import tqdm
 
+from aersut import matrices
 from aersut.config import digest, to_tree
 from aersut.contracts import Encoder
+from aersut.data import audio
 from aersut.data.audio import Recording, resample
 from aersut.data.collection import Collection
 from aersut.errors import UserError
 from aersut.features.cache import code_digests
 from aersut.paths import cache_dir, new_folder, printable
 from aersut.registry import ENCODERS, describe_error
+from aersut.workers import usable_cores
 
+SOURCES = (Path(matrices.__file__), Path(audio.__file__))
+REMEDY = "aersut.testing.check_encoder finds such faults; set other fields of the encoder, or omit it."
 LEVEL = 0.05
 """Root mean square of the samples that an encoder gets (-26 dB of full scale), whatever the gain of the microphone."""
 
@@ -36,13 +42,16 @@ def embeddings(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "c
     key = digest(
         [
             *(stores, collection.contents, collection.framing.sample_rate, to_tree(encoder), encoder.fingerprint()),
-            code_digests([encoder], [Path(__file__)]),
+            code_digests([encoder], [*Path(__file__).parent.glob("*.py"), *SOURCES]),
         ]
     )
     folder = cache_dir() / "embeddings" / key
     if not folder.is_dir():
-        with new_folder(folder) as aside:
-            np.save(aside / "embeddings.npy", _computed(encoder, collection))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{folder}.lock"):  # folds and trials that start together wait for the first one
+            if not folder.is_dir():
+                with new_folder(folder) as aside:
+                    np.save(aside / "embeddings.npy", _computed(encoder, collection))
     found: Float[np.ndarray, "clips width"] = np.load(folder / "embeddings.npy")
     return found
 
@@ -54,28 +63,31 @@ def _computed(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "cl
         samples = collection.recording(index).astype(np.float32) / 32768
         samples = resample(Recording(samples, collection.framing.sample_rate), encoder.sample_rate)
         level = np.sqrt(np.mean(np.square(samples)))
+        path = printable(collection.clips[index].path)
         try:
             frames = np.asarray(encoder(np.clip(samples * (LEVEL / max(level, 1e-6)), -1, 1)))
         except UserError:
             raise
         except Exception as error:
-            path = printable(collection.clips[index].path)
-            raise UserError(f"encoder '{name}' failed on {path}: {describe_error(error)}") from error
-        if frames.ndim != 2 or not len(frames) or not np.isfinite(frames).all():
+            raise UserError(f"encoder '{name}' failed on {path}: {describe_error(error)}. {REMEDY}") from error
+        if frames.ndim != 2 or not len(frames):
             raise UserError(
-                f"encoder '{name}' returned shape {frames.shape}, NaN or infinity for "
-                f"{printable(collection.clips[index].path)}; expected finite values f32[frames, width]."
+                f"encoder '{name}' returned shape {frames.shape} for {path}; expected f32[frames, width]. {REMEDY}"
             )
+        if not np.isfinite(frames).all():
+            raise UserError(f"encoder '{name}' returned NaN or infinity for {path}. {REMEDY}")
         return np.concatenate([frames.mean(axis=0), frames.std(axis=0)]).astype(np.float32)
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        rows = pool.map(one, range(len(collection)))
+    first = one(0)  # by itself, since it loads the encoder
+    with ThreadPoolExecutor(len(usable_cores()) or os.cpu_count() or 1) as pool:
+        rows = pool.map(one, range(1, len(collection)))
         shown = tqdm(
             rows,
+            initial=1,
             total=len(collection),
             desc=f"embeddings by {name}",
             file=sys.stderr,
             disable=not sys.stderr.isatty(),
             leave=False,
         )
-        return np.stack(list(shown))
+        return np.stack([first, *shown])

@@ -29,7 +29,9 @@ class HuggingFace(Encoder):
     checkpoint: str = ""
     layer: int = -1
 
-    provenance = "a checkpoint of Hugging Face's Transformers; see its own model card"
+    @property
+    def provenance(self) -> str:  # type: ignore[override]
+        return f"layer {self.layer} of the checkpoint {Path(self.checkpoint).name} (Hugging Face), see its model card"
 
     def fingerprint(self) -> str:
         """The sizes and times of the checkpoint's files; hashing gigabytes at each start would take minutes."""
@@ -61,8 +63,10 @@ class HuggingFace(Encoder):
 
 @functools.cache
 def _loaded(folder: str) -> tuple[Any, Any]:
+    import torch
     from transformers import AutoFeatureExtractor, AutoModel
 
     extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-    model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    torch.set_num_threads(1)  # clips are processed in parallel
+    model = AutoModel.from_pretrained(folder, local_files_only=True).float().eval()
     return extractor, model.get_encoder() if model.config.is_encoder_decoder else model

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from aersut.contracts import Encoder
-from aersut.encoders.onnx import packaged_file, session
+from aersut.encoders.onnx import file_digest, packaged_file, session
 from aersut.registry import ENCODERS
 
 SHORTEST = 16_000
@@ -28,6 +28,9 @@ class Moonshine(Encoder):
         "Moonshine tiny (moonshine-voice 0.0.44, MIT), an English speech recognizer; training data as described in "
         "arXiv:2410.15608"
     )
+
+    def fingerprint(self) -> str:
+        return file_digest(_file())
 
     def check(self) -> None:
         _file()

@@ -1,6 +1,7 @@
 """Models in ONNX files that installed packages contain, run by ONNX Runtime."""
 
 import functools
+import hashlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +20,7 @@ def packaged_file(package: str, path: str, encoder: str, extra: str) -> Path:
         UserError: the package, ONNX Runtime or the file is missing.
     """
     for needed in (package, "onnxruntime"):
-        if importlib.util.find_spec(needed) is None:
-            raise UserError(f"encoder '{encoder}' needs the package {needed}: pip install 'aersut[{extra}]'.")
+        require_package(needed, encoder, extra)
     spec = importlib.util.find_spec(package)
     file = Path((spec and spec.origin) or "").parent / path
     if not file.is_file():
@@ -29,6 +29,19 @@ def packaged_file(package: str, path: str, encoder: str, extra: str) -> Path:
             f"pip install 'aersut[{extra}]'."
         )
     return file
+
+
+def require_package(package: str, encoder: str, extra: str) -> None:
+    """Raise `UserError` if a package is not installed."""
+    if importlib.util.find_spec(package) is None:
+        raise UserError(f"encoder '{encoder}' needs the package {package}: pip install 'aersut[{extra}]'.")
+
+
+@functools.cache
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from aersut import matrices
 from aersut.contracts import Encoder
-from aersut.encoders.onnx import packaged_file, session
+from aersut.encoders.onnx import file_digest, packaged_file, require_package, session
 from aersut.registry import ENCODERS
 
 FILE = "audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx"
@@ -40,8 +40,12 @@ class SmartTurn(Encoder):
         if not self.layers or not set(self.layers) <= set(range(9)):
             raise ValueError(f"layers must be indices from 0 to 8, got {self.layers}")
 
+    def fingerprint(self) -> str:
+        return file_digest(_file())
+
     def check(self) -> None:
         _file()
+        require_package("onnx", "smart_turn", "smart_turn")
 
     def __call__(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "frames width"]:
         running = session(_file(), "LayerNormalization", self.layers)

@@ -13,6 +13,15 @@ REGULARIZATION = 12.0
 """Inverse strength C of the L2 penalty of scikit-learn's `LogisticRegression`, times the width of the embeddings."""
 
 
+def check_soft_labels(speakers: Sequence[str]) -> None:
+    """Raise `UserError` if soft labels cannot be computed: scikit-learn is missing, or all clips have one speaker."""
+    require("soft labels need", "teachers", "sklearn")
+    if len(set(speakers)) < 2:
+        raise UserError(
+            "experiment.encoders: soft labels need training clips of two or more speakers; omit the encoders."
+        )
+
+
 def soft_labels(
     embeddings: Float[np.ndarray, "clips width"],
     labels: Int[np.ndarray, " clips"],
@@ -30,17 +39,15 @@ def soft_labels(
         weights: of the clips.
 
     Raises:
-        UserError: there is only one speaker, or scikit-learn is missing.
+        UserError: see `check_soft_labels`.
     """
-    require("soft labels need", "teachers", "sklearn")
+    check_soft_labels(speakers)
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold
 
     groups = np.unique(speakers, return_inverse=True)[1]
     count = int(groups.max()) + 1
-    if count < 2:
-        raise UserError("experiment.encoders: soft labels need training clips of two or more speakers.")
     weights = np.ones(len(labels)) if weights is None else weights
     found = np.zeros((len(labels), classes), np.float32)
     for rows, others in GroupKFold(min(FOLDS, count)).split(embeddings, groups=groups):

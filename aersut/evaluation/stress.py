@@ -41,7 +41,7 @@ def stress_report(
         seed: of the conditions.
 
     Returns:
-        The content of metrics.json under "stress": set, mean (the stress mean), evaluated, of, clean and clean_ece
+        The content of metrics.json under "stress": set, mean (the stress mean), evaluated, of, clean and ece_clean
         (without a condition), ece_mean (over the conditions of the standard set), conditions.
 
     Raises:
@@ -62,7 +62,7 @@ def stress_report(
         "evaluated": len(known),
         "of": len(STANDARD),
         "clean": comparison.uar(comparison.clean),
-        "clean_ece": comparison.ece(clean),
+        "ece_clean": comparison.ece(clean),
         "conditions": rows,
     }
 

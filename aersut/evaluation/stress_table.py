@@ -11,6 +11,7 @@ def stress_table(stress: dict[str, Any]) -> str:
     Args:
         stress: the content of metrics.json under "stress".
     """
+    mean_ece = stress.get("ece_mean") is not None  # results of earlier versions have none
     evaluated, of = stress["evaluated"], stress["of"]
     count = f"the {of}" if evaluated == of else f"{evaluated} of the {of}"
     width = max(len(row["title"]) for row in stress["conditions"]) + 2
@@ -18,6 +19,11 @@ def stress_table(stress: dict[str, Any]) -> str:
         [
             f"stress mean {format_metric(stress['mean'])}: mean UAR over {count} conditions of the stress set "
             f"{stress['set']}; UAR without a condition {stress['clean']:.3f}",
+            *(
+                [f"mean ECE {stress['ece_mean']:.3f}, {stress['ece_clean']:.3f} without a condition"]
+                if mean_ece
+                else []
+            ),
             "",
             f"{'stress condition':{width}}{'UAR':>5}{'ECE':>8}{'loss':>8}   95 % interval by speaker",
             *(f"{row['title']:{width}}{_result(row)}" for row in stress["conditions"]),
@@ -29,5 +35,5 @@ def _result(row: dict[str, Any]) -> str:
     if row["skipped"]:
         return f"{'-':>5}{'-':>8}{'-':>8}   skipped: {row['skipped']}"
     interval = "{:z.3f} to {:z.3f}".format(*row["loss_interval"]) if row["loss_interval"] else "-"
-    error = format_metric(row.get("ece"))  # results of earlier versions have none
+    error = format_metric(row.get("ece"))
     return f"{row['uar']:.3f}{error:>8}{row['loss']:z8.3f}   {interval}"

@@ -128,12 +128,16 @@ def _calibration(context: Context) -> list[str]:
     predictions = _predictions(context)
     if not len(predictions):
         return []
-    error = calibration_error(predictions.confidences, predictions.correct)
+    error, fitted = calibration_error(predictions.confidences, predictions.correct), context.trained.temperature
     return [
         *("", "## Calibration", ""),
-        f"The logits are divided by a temperature of {context.trained.temperature:.3g}, which was fitted on the",
-        "validation set. On the test set, the mean difference between confidence and accuracy (expected calibration",
-        f"error, ECE) is {error:.3f}. Confidences are less reliable in other conditions than those of the corpora.",
+        *(
+            [f"The logits are divided by {fitted:.3g}, a temperature fitted on the validation set."]
+            if fitted != 1
+            else []
+        ),
+        "On the test set, in JAX, the mean difference between confidence and accuracy (expected calibration error,",
+        f"ECE) is {error:.3f}. Confidences are less reliable in other conditions than those of the corpora.",
         "A prediction below a minimum confidence can be rejected as uncertain (`--min_confidence`):",
         *("", "| minimum confidence | fraction of the test clips | their WA |", "|---|---|---|"),
         *(

@@ -65,7 +65,7 @@ class _Rising(Optimizer):
 def range_test(experiment: Experiment) -> RangeTest:
     """Train for 300 steps, or until the loss diverges, while the learning rate rises exponentially from 1e-7 to 10.
 
-    No files are kept. A student is trained on the labels, since training its teacher takes longer than the test.
+    No files are kept. The training is on hard labels, without teacher and encoders, which take longer than the test.
 
     Raises:
         UserError: the experiment cannot be trained, its optimizer takes no schedule, or its loss does not fall.
@@ -77,7 +77,7 @@ def range_test(experiment: Experiment) -> RangeTest:
             "optimizer that derives from aersut.training.optimizers.Scheduled."
         )
     with tempfile.TemporaryDirectory() as folder:
-        run = runs.start(replace(experiment, teacher=None, ema=0.0), Path(folder) / "run")
+        run = runs.start(replace(experiment, teacher=None, encoders=(), ema=0.0), Path(folder) / "run")
         setup = set_up(run, _Rising(optimizer))
         state = setup.initial_state()
         step = make_train_step(setup)

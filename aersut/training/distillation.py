@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from aersut.config import Experiment, to_tree
+from aersut.config import Experiment, from_tree, to_tree
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.paths import read_json
@@ -90,7 +90,7 @@ def _shared_teacher(run: Run, experiment: Experiment) -> Run | None:
     recorded = recorded_teacher(run)
     found = []
     for config in [*([recorded / "config.json"] if recorded else []), *sorted(RUNS.glob("*/*/config.json"))]:
-        tree = read_json(config)
+        tree = _current(read_json(config))
         if tree is not None and {**tree, "name": experiment.name} == wanted:
             candidate = Run(config.parent, replace(experiment, name=tree["name"]))
             if not candidate.split.exists() or same_split(run, candidate):
@@ -98,3 +98,17 @@ def _shared_teacher(run: Run, experiment: Experiment) -> Run | None:
     if recorded and found and found[0].folder == recorded:
         return found[0]
     return max(found, key=lambda candidate: len(read_records(candidate.records)), default=None)
+
+
+def _current(tree: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A configuration with the defaults of the keys that it lacks, since its run is of an earlier version.
+
+    None for one that this process cannot read, such as one with plugins of its own.
+    """
+    if tree is None:
+        return None
+    try:
+        current: dict[str, Any] = to_tree(from_tree(tree))
+    except UserError:
+        return None
+    return current

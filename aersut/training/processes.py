@@ -1,10 +1,12 @@
 """Several processes, on one machine or many, that train one run; JAX connects them."""
 
 import os
+from collections.abc import Callable
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from jaxtyping import Float
 
 from aersut.errors import UserError
 
@@ -57,6 +59,27 @@ def broadcast_from_main(value: bool) -> bool:
     if jax.process_count() == 1:
         return value
     return bool(multihost_utils.broadcast_one_to_all(np.asarray(value)))
+
+
+def array_from_main(
+    compute: Callable[[], Float[np.ndarray, "..."]], shape: tuple[int, ...]
+) -> Float[np.ndarray, "..."]:
+    """The array that the main process computes, in every process.
+
+    Raises:
+        UserError: raised by `compute`; the other processes name the main process.
+    """
+    if jax.process_count() == 1:
+        return compute()
+    found, problem = np.zeros(shape, np.float32), None
+    if is_main_process():
+        try:
+            found = compute()
+        except UserError as error:
+            problem = error
+    if broadcast_from_main(problem is not None):
+        raise problem or UserError("process 0 cannot go on; see its error.")
+    return np.asarray(multihost_utils.broadcast_one_to_all(found))
 
 
 def in_all_processes(value: bool) -> bool:

@@ -53,7 +53,7 @@ def test_weights_change_the_prior() -> None:
 
 def test_a_single_speaker_is_refused() -> None:
     found, labels, _ = clusters()
-    with pytest.raises(UserError, match="soft labels need training clips of two or more speakers"):
+    with pytest.raises(UserError, match="soft labels need training clips of two or more speakers; omit the encoders"):
         soft_labels(found, labels, 3, ["1"] * len(labels))
 
 
@@ -90,9 +90,27 @@ def test_a_resumed_run_keeps_its_labels_and_needs_no_encoder(run: Run, monkeypat
     first = mixed_labels(run, prepare(run))
     monkeypatch.setattr(module, "embeddings", lambda *_: pytest.fail("computed again"))
     np.testing.assert_array_equal(mixed_labels(run, prepare(run)), first)
-    np.save(run.soft_labels, first[1:])
-    with pytest.raises(UserError, match="is damaged. Delete it"):
+
+
+@pytest.mark.parametrize("content", [b"", b"PK nothing", None])
+def test_labels_of_other_clips_are_refused(run: Run, content: bytes | None) -> None:
+    mixed_labels(run, prepare(run))
+    if content is None:
+        np.savez(run.soft_labels, clips=np.array(["another sad"]), labels=np.ones((1, 8)) / 8)
+    else:
+        run.soft_labels.write_bytes(content)
+    with pytest.raises(
+        UserError, match=r"soft_labels.npz is damaged, or belongs to other clips. Restore it, or delete"
+    ):
         mixed_labels(run, prepare(run))
+
+
+def test_labels_follow_their_clips_to_another_order(run: Run) -> None:
+    prepared = prepare(run)
+    first = mixed_labels(run, prepared)
+    with np.load(run.soft_labels) as file:
+        np.savez(run.soft_labels, clips=file["clips"][::-1], labels=file["labels"][::-1])
+    np.testing.assert_array_equal(mixed_labels(run, prepared), first)
 
 
 def test_training_learns_from_them(run: Run, tmp_path: Path) -> None:
@@ -110,4 +128,4 @@ def test_a_student_learns_from_them_by_way_of_its_teacher(run: Run, tmp_path: Pa
     train(student)
     assert not student.soft_labels.exists()
     (teacher,) = (tmp_path / "runs").glob("*/*")
-    assert (teacher / "soft_labels.npy").exists()
+    assert (teacher / "soft_labels.npz").exists()

@@ -51,7 +51,7 @@ def made_stress(clean=0.6):
     rows.sort(key=lambda row: not row["standard"])
     known = [row["uar"] for row in rows if row["standard"] and row["uar"] is not None]
     counts = {"evaluated": len(known), "of": sum(row["standard"] for row in rows)}
-    without = {"clean": clean, "clean_ece": 0.05}
+    without = {"clean": clean, "ece_clean": 0.05}
     return {
         "set": "aersut-1",
         "mean": sum(known) / len(known),

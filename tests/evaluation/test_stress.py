@@ -84,6 +84,13 @@ class TestTheReport:
         assert low <= lost["loss"] <= high
         assert (kept["loss"], kept["loss_interval"]) == (0, (0, 0))
 
+    def test_the_calibration_error_is_that_of_the_evaluation(self, finished, report):
+        evaluated = json.loads(finished.evaluation.read_text())["ece"]
+        result = report(Gain(0.0), STANDARD[0], WhiteNoise(5.0))
+        assert result["ece_clean"] == pytest.approx(evaluated)
+        assert result["conditions"][0]["ece"] == pytest.approx(evaluated)
+        assert result["ece_mean"] == pytest.approx(np.mean([row["ece"] for row in result["conditions"][1:]]))
+
     def test_the_stress_mean_is_over_conditions_of_the_standard_set(self, report):
         own = condition(np.zeros_like)
         result = report(STANDARD[0], WhiteNoise(5.0), own, Gain(1.0))

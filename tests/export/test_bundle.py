@@ -11,6 +11,8 @@ import pytest
 
 from aersut.config import Experiment
 from aersut.contracts import SkippedTargetError, Target
+from aersut.corpora import Ravdess, Synthetic
+from aersut.encoders import Moonshine
 from aersut.errors import UserError
 from aersut.export import bundle as module
 from aersut.export import model_card
@@ -47,6 +49,26 @@ def test_the_bundle_holds_every_format_labels_and_a_card(finished: Run):
     assert "SYNTHETIC" in text
     assert all(name in text for name in MODELS)
     assert "distillation" not in text
+    temperature = load_trained(finished).temperature
+    assert f"The logits are divided by {temperature:.3g}, a temperature fitted on the validation set." in text
+    evaluated = json.loads(finished.evaluation.read_text())
+    assert f"ECE) is {evaluated['ece']:.3f}" in text
+    for row in evaluated["rejection"]:
+        assert f"| {row['min_confidence']} | {row['fraction']:.0%} |" in text
+    for name, group in evaluated["groups"]["sex"].items():
+        assert f"| sex | {name} | {group['speakers']} | {group['clips']} | {group['uar']:.3f} |" in text
+    assert "| speaker |" not in text
+
+
+def test_the_model_card_states_licences_and_encoders():
+    assert model_card._corpus(Ravdess()) == "ravdess (CC BY-NC-SA 4.0)"
+    assert model_card._corpus(Synthetic()) == "synthetic"
+    [line] = model_card._encoders(Experiment(encoders=(Moonshine(),), teacher=Ensemble()))
+    assert line.startswith(
+        "- Soft labels: 50% of the teacher's labels are predictions from the embeddings of a pretrained"
+    )
+    assert Moonshine.provenance in line
+    assert model_card._encoders(Experiment()) == []
 
 
 def test_the_model_card_names_the_teacher():

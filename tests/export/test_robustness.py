@@ -9,6 +9,7 @@ import pytest
 from aersut.contracts import Target
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import EvaluationOptions, evaluate
+from aersut.evaluation.stress_table import stress_table
 from aersut.export import bundle
 from aersut.export.context import ExportOptions
 from aersut.export.model_card import _robustness
@@ -57,7 +58,17 @@ def test_an_export_states_the_robustness_of_its_int8_file(run: Run, finished: Ru
 def test_the_model_card_has_a_row_for_each_condition():
     lines = _robustness({FILE: made_stress()})
     assert lines[1] == "## Robustness"
-    assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 |" in lines
+    assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 | 0.100 |" in lines
+
+
+def test_results_of_an_earlier_version_have_no_calibration_error():
+    stress = made_stress()
+    del stress["ece_mean"], stress["ece_clean"]
+    for row in stress["conditions"]:
+        del row["ece"]
+    assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 | – |" in _robustness({FILE: stress})
+    assert "ECE 0" not in stress_table(stress)
+    assert "mean ECE 0.100, 0.050 without a condition" in stress_table(made_stress())
     assert "| Opus 8 kbit/s | skipped: this libsndfile has no Opus | | |" in lines
     assert _robustness({}) == []
 

@@ -41,17 +41,18 @@ def test_a_run_without_a_checkpoint_is_refused(tmp_path):
 @pytest.mark.parametrize("seed", range(5))
 def test_the_temperature_has_the_lowest_cross_entropy(seed):
     rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 4, 200)
-    logits = (rng.normal(size=(200, 4)) + np.eye(4)[labels]) * rng.uniform(0.5, 4)
+    labels = rng.integers(0, 4, 4000)
+    logits = (rng.normal(size=(4000, 4)) + np.eye(4)[labels]) * rng.uniform(0.5, 4)
     best = minimize_scalar(lambda t: cross_entropy(logits / t, labels), bounds=(0.1, 10), method="bounded")
-    assert temperature(logits, labels) == pytest.approx(best.x, rel=1e-3)
+    assert temperature(logits, labels) == pytest.approx(best.x, rel=0.02)
 
 
-def test_the_temperature_of_faultless_or_useless_logits_is_at_a_bound():
-    labels = np.array([0, 1, 0, 1])
-    assert temperature(np.eye(2)[labels] * 5, labels) == pytest.approx(0.1)
-    assert temperature(-np.eye(2)[labels] * 5, labels) == pytest.approx(10)
-    assert np.isfinite(temperature(np.zeros((4, 2)), labels))
+def test_a_few_clips_without_an_error_do_not_make_the_classifier_certain():
+    labels = np.tile(np.arange(4), 10)
+    confidence = np.exp(5 / temperature(np.eye(4)[labels] * 5, labels))
+    assert 0.85 < confidence / (confidence + 3) < 0.95
+    assert temperature(-np.eye(4)[labels] * 5, labels) == pytest.approx(10)
+    assert np.isfinite(temperature(np.zeros((4, 2)), np.array([0, 1, 0, 1])))
 
 
 def test_probabilities_are_calibrated_on_the_validation_set(finished):
@@ -63,6 +64,6 @@ def test_probabilities_are_calibrated_on_the_validation_set(finished):
     plain = replace(trained, temperature=1.0).logits(features)
     np.testing.assert_allclose(trained.logits(features) * trained.temperature, plain, rtol=1e-4, atol=1e-5)
     assert cross_entropy(plain, labels) == pytest.approx(record["validation_loss"], rel=1e-4)
-    assert cross_entropy(trained.logits(features), labels) <= record["validation_loss"] + 1e-6
+    assert cross_entropy(trained.logits(features), labels) < record["validation_loss"] + 0.02
     network = trained.network()(trained.frontend.scaled(features))
     np.testing.assert_allclose(network, trained.logits(features), rtol=1e-3, atol=1e-4)
