@@ -172,6 +172,17 @@ def test_a_teacher_that_another_run_has_trained_is_used_again(launch, tiny, dist
     assert not list(Path("runs").glob("tiny-teacher/*"))
 
 
+def test_a_teacher_of_an_earlier_version_is_used_again(launch, tiny, with_teacher):
+    config = json.loads((with_teacher / "config.json").read_text())
+    for key in ("encoders", "soft_labels"):  # keys that it did not have
+        del config[key]
+    (with_teacher / "config.json").write_text(json.dumps(config))
+    broken = Path("runs") / "broken" / "here" / "config.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text(json.dumps({**config, "model": {"name": "of_a_missing_plugin"}}))
+    assert f"teacher: run folder {with_teacher}" in _train(launch, tiny, "run", *DISTILLED, "--experiment.epochs=3")
+
+
 def test_a_teacher_with_another_seed_is_not_used(launch, tiny, with_teacher):
     _train(launch, tiny, "run", *DISTILLED, "--experiment.seed=1", "--experiment.epochs=1")
     assert _teacher(Path()).is_dir()
