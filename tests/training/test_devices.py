@@ -98,20 +98,47 @@ def test_two_processes_train_as_one_and_resume_the_run_of_one(single, tmp_path):
     assert_equal_training(tmp_path / "run", single)
 
 
-@pytest.mark.slow  # three real processes: each of two restores the teacher that both have trained
+ENCODER = '''
+"""An encoder."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aersut.contracts import Encoder
+from aersut.registry import ENCODERS
+
+
+@ENCODERS.register("power")
+@dataclass(frozen=True)
+class Power(Encoder):
+    """Log power of frames of 100 samples."""
+
+    provenance = "written for a test"
+
+    def __call__(self, samples):
+        frames = np.pad(samples, (0, -len(samples) % 100)).reshape(-1, 100)
+        return np.log(np.square(frames).mean(axis=1, keepdims=True) + 1e-6)
+'''
+
+
+@pytest.mark.slow  # three real processes: each of two restores the teacher that both have trained, with soft labels
 def test_two_processes_distill_as_one(tmp_path):
+    (tmp_path / "power.py").write_text(ENCODER)
     model = {"name": "cnn", "filters": [4], "kernels": [3], "dense": 8, "dropout": 0.0}
-    teacher = f"--experiment.teacher={json.dumps(model)}"
-    finish(start(tmp_path / "single", teacher))
-    assert list(tmp_path.glob("runs/tiny-teacher/*"))
-    first, second = together(tmp_path / "run", teacher)
+    encoder = (f"--experiment.plugins={tmp_path / 'power.py'}", "--experiment.encoders=power")
+    teacher = (f"--experiment.teacher={json.dumps(model)}", *encoder)
+    finish(start(tmp_path / "single", *teacher))
+    assert list(tmp_path.glob("runs/tiny-teacher/*/soft_labels.npz"))
+    first, second = together(tmp_path / "run", *teacher)
     assert first.count("teacher: run folder runs/tiny-teacher/") == 1, "all processes find it"
     assert "epoch" not in second
     assert_equal_training(tmp_path / "run", tmp_path / "single")
     (tmp_path / "apart").mkdir()
-    first, second = together(tmp_path / "apart" / "run", teacher)
+    first, second = together(tmp_path / "apart" / "run", *teacher)
     assert first.count(f"teacher: run folder {tmp_path / 'apart' / 'run' / 'teacher'}") == 1
     assert "epoch" not in second
+    assert (tmp_path / "apart" / "run" / "teacher" / "soft_labels.npz").exists()
     assert_equal_training(tmp_path / "apart" / "run", tmp_path / "single")
 
 
