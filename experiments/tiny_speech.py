@@ -1,12 +1,12 @@
 """A residual temporal network, 231 KB as int8, for RAVDESS and CREMA-D, whatever the gain of the microphone.
 
 Recipe: `aersut.presets.speech_recipe`, with knowledge distillation. The network has two residual blocks, which follow a
-convolution over frames and bands, and attentive statistics pooling. Its teacher is an ensemble of four networks of this
-width, two of them without the convolution over bands. docs/joint.md has the ablation study and all results.
+convolution over frames and bands, and attentive statistics pooling. Its teacher is an ensemble of four larger networks,
+trained with soft labels of a pretrained encoder (`pip install 'aersut[teachers]'`). docs/joint.md has the ablation study.
 
-Expected, on fold 0 of combined5 with seed 0, int8: UAR 0.716 on unseen speakers of RAVDESS and 0.596 on those of
-CREMA-D, 0.653 over both; stress mean 0.615.
-Runtime: about 12 minutes a fold on 2 cores, 8 of them for the teacher, which `micro_speech` shares.
+Expected, on fold 0 of combined5 with seed 0, int8: UAR 0.719 on unseen speakers of RAVDESS and 0.614 on those of
+CREMA-D, 0.662 over both; stress mean 0.648.
+Runtime: about 32 minutes a fold on 2 cores, 23 of them for the teacher, which `micro_speech` shares.
 
     python launch.py --experiment=tiny_speech --experiment.data.root=FOLDER --experiment.data.fold=0
     python launch.py --mode=evaluate --workdir=RUN --model=RUN/export/model_int8.tflite --stress
