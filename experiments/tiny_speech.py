@@ -1,8 +1,9 @@
 """A residual temporal network, 231 KB as int8, for RAVDESS and CREMA-D, whatever the gain of the microphone.
 
 Recipe: `aersut.presets.speech_recipe`, with knowledge distillation. The network has two residual blocks, which follow a
-convolution over frames and bands, and attentive statistics pooling. Its teacher is an ensemble of four larger networks,
-trained with soft labels of a pretrained encoder (`pip install 'aersut[teachers]'`). docs/joint.md has the ablation study.
+convolution over frames and bands, and attentive statistics pooling. Its teacher is an ensemble of four larger networks
+that learn from soft labels of a pretrained encoder (`pip install 'aersut[teachers]'`). docs/joint.md has the ablation
+study.
 
 Expected, on fold 0 of combined5 with seed 0, int8: UAR 0.719 on unseen speakers of RAVDESS and 0.614 on those of
 CREMA-D, 0.662 over both; stress mean 0.648.
