@@ -210,11 +210,14 @@ class Encoder(Plugin):
 
     Attributes:
         sample_rate: of the samples that it takes, in Hz.
-        provenance: for the model card: name, licence and training data of the encoder, as far as they are known.
     """
 
     sample_rate: ClassVar[int] = 16_000
-    provenance: ClassVar[str] = ""
+
+    @property
+    @abc.abstractmethod
+    def provenance(self) -> str:
+        """Name, licence and training data of the encoder as far as they are known, for the model card."""
 
     @abc.abstractmethod
     def __call__(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "frames width"]:

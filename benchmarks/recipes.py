@@ -94,7 +94,7 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str, stress: str
         "validation_uar": round(max(epoch["validation_uar"] for epoch in records.read_records(run.records)), 4),
         "minutes": round(minutes(run), 2),
         "ece": round(exported["ece"], 4),
-        **{corpus: round(one["uar"], 4) for corpus, one in exported["groups"]["corpus"].items() if corpus in COLUMNS},
+        **{name: round(group["uar"], 4) for name, group in exported["groups"]["corpus"].items() if name in COLUMNS},
         **robustness(exported.get("stress")),
     }
     add_row(ROWS, COLUMNS, row)

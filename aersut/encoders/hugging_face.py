@@ -30,7 +30,7 @@ class HuggingFace(Encoder):
     layer: int = -1
 
     @property
-    def provenance(self) -> str:  # type: ignore[override]
+    def provenance(self) -> str:
         return f"layer {self.layer} of the checkpoint {Path(self.checkpoint).name} (Hugging Face), see its model card"
 
     def fingerprint(self) -> str:

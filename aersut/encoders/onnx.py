@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aersut.errors import UserError
+from aersut.errors import UserError, require
 
 
 def packaged_file(package: str, path: str, encoder: str, extra: str) -> Path:
@@ -19,8 +19,7 @@ def packaged_file(package: str, path: str, encoder: str, extra: str) -> Path:
     Raises:
         UserError: the package, ONNX Runtime or the file is missing.
     """
-    for needed in (package, "onnxruntime"):
-        require_package(needed, encoder, extra)
+    require(f"encoder '{encoder}' needs the package", extra, package, "onnxruntime")
     spec = importlib.util.find_spec(package)
     file = Path((spec and spec.origin) or "").parent / path
     if not file.is_file():
@@ -29,12 +28,6 @@ def packaged_file(package: str, path: str, encoder: str, extra: str) -> Path:
             f"pip install 'aersut[{extra}]'."
         )
     return file
-
-
-def require_package(package: str, encoder: str, extra: str) -> None:
-    """Raise `UserError` if a package is not installed."""
-    if importlib.util.find_spec(package) is None:
-        raise UserError(f"encoder '{encoder}' needs the package {package}: pip install 'aersut[{extra}]'.")
 
 
 @functools.cache

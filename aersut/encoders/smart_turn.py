@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from aersut import matrices
 from aersut.contracts import Encoder
-from aersut.encoders.onnx import file_digest, packaged_file, require_package, session
+from aersut.encoders.onnx import file_digest, packaged_file, session
+from aersut.errors import require
 from aersut.registry import ENCODERS
 
 FILE = "audio/turn/smart_turn/data/smart-turn-v3.2-cpu.onnx"
@@ -45,7 +46,7 @@ class SmartTurn(Encoder):
 
     def check(self) -> None:
         _file()
-        require_package("onnx", "smart_turn", "smart_turn")
+        require("encoder 'smart_turn' needs the package", "smart_turn", "onnx")
 
     def __call__(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "frames width"]:
         running = session(_file(), "LayerNormalization", self.layers)

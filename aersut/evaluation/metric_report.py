@@ -13,6 +13,7 @@ from aersut.evaluation.roc_auc import class_pairs, resampled_roc_auc
 
 BINS = 15
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Minimum confidences of `rejection`."""
 LEAST = {"kappa": -1.0}
 """Lower bounds of the metrics that can be negative."""
 

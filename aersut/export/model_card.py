@@ -1,6 +1,6 @@
 """labels.txt and the model card (Mitchell et al. 2019) of a bundle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aersut.config import Experiment, to_tree
@@ -20,7 +20,7 @@ def documents(context: Context) -> Mapping[str, bytes]:
 
 def _card(context: Context) -> str:
     experiment, split = context.run.experiment, context.prepared.split
-    framing = experiment.framing
+    framing, predictions = experiment.framing, _predictions(context)
     frames, channels = context.trained.frontend.shape
     corpora = ", ".join(map(_corpus, experiment.data.corpora))
     how = "by mean and standard deviation of"
@@ -47,6 +47,7 @@ def _card(context: Context) -> str:
         "",
         f"- Corpora: {corpora}; protocol `{split.protocol}`; epoch {context.trained.epoch},"
         f" {SELECTED[experiment.select]}.",
+        *_licences(experiment.data.corpora),
         *_teacher(experiment),
         *_encoders(experiment),
         f"- {len(context.test.labels):,} test clips{' of unseen speakers' if split.speaker_independent else ''}.",
@@ -59,11 +60,12 @@ def _card(context: Context) -> str:
         "Lite Micro needs for activations.",
         *[f"\n{note}" for note in context.notes],
         *_robustness(context.results.get("stress", {})),
-        *_calibration(context),
-        *_groups(context),
+        *_calibration(predictions, context.trained.temperature),
+        *_groups(predictions),
         "",
-        "## Limitations",
+        "## Intended use and limitations",
         "",
+        "For research, and for prototypes that react to how something is said, on a device near the speaker.",
         "The corpora are acted, in few languages and by few speakers. The classifier predicts the emotion that an",
         "utterance expresses, not what a person feels. Do not base decisions about people on it. In the European",
         "Union, inferring emotions at work and in education is prohibited",
@@ -75,6 +77,11 @@ def _card(context: Context) -> str:
 def _corpus(corpus: Corpus) -> str:
     name = CORPORA.name_of(corpus)
     return f"{name} ({corpus.licence})" if corpus.licence else name
+
+
+def _licences(corpora: Sequence[Corpus]) -> list[str]:
+    limited = any(corpus.licence for corpus in corpora)
+    return ["- The licences of the corpora may also limit the use of the trained weights."] if limited else []
 
 
 def _encoders(experiment: Experiment) -> list[str]:
@@ -124,18 +131,14 @@ def _predictions(context: Context) -> ClipPredictions:
     return ClipPredictions(clips, test.labels, test.reference, context.run.experiment.data.emotions)
 
 
-def _calibration(context: Context) -> list[str]:
-    predictions = _predictions(context)
+def _calibration(predictions: ClipPredictions, temperature: float) -> list[str]:
     if not len(predictions):
         return []
-    error, fitted = calibration_error(predictions.confidences, predictions.correct), context.trained.temperature
+    error = calibration_error(predictions.confidences, predictions.correct)
+    fitted = f"The logits are divided by {temperature:.3g}, a temperature fitted on the validation set."
     return [
         *("", "## Calibration", ""),
-        *(
-            [f"The logits are divided by {fitted:.3g}, a temperature fitted on the validation set."]
-            if fitted != 1
-            else []
-        ),
+        *([fitted] if temperature != 1 else []),
         "On the test set, in JAX, the mean difference between confidence and accuracy (expected calibration error,",
         f"ECE) is {error:.3f}. Confidences are less reliable in other conditions than those of the corpora.",
         "A prediction below a minimum confidence can be rejected as uncertain (`--min_confidence`):",
@@ -147,9 +150,8 @@ def _calibration(context: Context) -> list[str]:
     ]
 
 
-def _groups(context: Context) -> list[str]:
+def _groups(predictions: ClipPredictions) -> list[str]:
     """UAR of each group of test clips, except single speakers and properties that all clips share."""
-    predictions = _predictions(context)
     results = results_by_group(predictions) if len(predictions) else {}
     rows = [
         f"| {grouping} | {name} | {one['speakers']} | {one['clips']} | {_number(one['uar'])} |"

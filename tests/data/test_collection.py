@@ -16,6 +16,7 @@ from aersut.errors import UserError
 from aersut.paths import write_json
 from aersut.registry import CORPORA
 from aersut.run import Run
+from tests.data.audio_files import folder_not_utf_8
 
 RATE = 16_000
 FRAMING = Framing(sample_rate=RATE, seconds=0.05, frame_length=256, hop_length=256)
@@ -274,11 +275,7 @@ class TestUnusualDisks:
         assert file.damage
 
     def test_names_that_are_not_utf_8_are_used_printed_and_written(self, tmp_path):
-        root = tmp_path / os.fsdecode(b"caf\xe9")
-        try:
-            root.mkdir()
-        except OSError:
-            pytest.skip("this file system takes no such name")
+        root = folder_not_utf_8(tmp_path)
         paths = ravdess(root, 100)
         bad = paths[42].with_name(os.fsdecode(b"caf\xe9.wav"))
         paths[42].rename(bad)

@@ -94,6 +94,8 @@ def test_a_failing_encoder_is_named_with_the_clip(collection: Collection) -> Non
     class Failing(Encoder):
         """Fails."""
 
+        provenance = "written for a test"
+
         def __call__(self, samples: np.ndarray) -> np.ndarray:
             raise RuntimeError("out of order")
 
@@ -106,6 +108,8 @@ def test_an_encoder_without_frames_is_named(collection: Collection) -> None:
     @dataclass(frozen=True)
     class Flat(Encoder):
         """Returns one value."""
+
+        provenance = "written for a test"
 
         def __call__(self, samples: np.ndarray) -> np.ndarray:
             return np.ones(1)
