@@ -1,6 +1,19 @@
 """The modes of the command line, one module each. Heavy libraries are imported when a mode runs."""
 
-from aersut.commands import compare, data, evaluate, export, lr_range, monitor, predict, report, show, sweep, train
+from aersut.commands import (
+    compare,
+    data,
+    emulate,
+    evaluate,
+    export,
+    lr_range,
+    monitor,
+    predict,
+    report,
+    show,
+    sweep,
+    train,
+)
 from aersut.commands import end_to_end as all_steps
 
 COMMANDS = {
@@ -9,6 +22,7 @@ COMMANDS = {
     "train": train.COMMAND,
     "evaluate": evaluate.COMMAND,
     "export": export.COMMAND,
+    "emulate": emulate.COMMAND,
     "predict": predict.COMMAND,
     "monitor": monitor.COMMAND,
     "report": report.COMMAND,

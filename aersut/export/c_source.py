@@ -35,6 +35,8 @@ class Pipeline:
         source: one line on the origin of the models.
         samples: frames, each with the sample before it, as test inputs of the frontend.
         windows: windows of frames, as test inputs of the classifier.
+        trim_db: silence at both ends of a window, this far below its loudest frame, is removed as in training; None
+            keeps it.
     """
 
     framing: Framing
@@ -45,6 +47,12 @@ class Pipeline:
     source: str
     samples: Int16[np.ndarray, "some one_and_frame_length"]
     windows: Int8[np.ndarray, "some frames channels"]
+    trim_db: float | None
+
+    @property
+    def state(self) -> int:
+        """Floats that the frontend carries from frame to frame."""
+        return self.frontend.inputs[1].shape[1] if len(self.frontend.inputs) > 1 else 0
 
 
 def c_sources(pipeline: Pipeline) -> dict[str, str]:
@@ -54,10 +62,10 @@ def c_sources(pipeline: Pipeline) -> dict[str, str]:
         "model_settings.h": _settings(pipeline),
         "model_data.h": _declarations(pipeline),
         "op_resolver.h": _resolver(operators),
-        "test_vectors.h": _vectors(pipeline),
+        "test_vectors.h": test_vectors(pipeline),
     }
     return {
-        **{name: _guarded(name, pipeline.source, text) for name, text in headers.items()},
+        **{name: guarded(name, pipeline.source, text) for name, text in headers.items()},
         "model_data.cc": _data(pipeline),
         "main_example.cc": EXAMPLE.read_text(encoding="utf-8"),
     }
@@ -66,38 +74,42 @@ def c_sources(pipeline: Pipeline) -> dict[str, str]:
 def _settings(pipeline: Pipeline) -> str:
     framing = pipeline.framing
     frontend, classifier = pipeline.arenas
-    [window], [output] = pipeline.classifier.inputs, pipeline.classifier.outputs
-    state = pipeline.frontend.inputs[1].shape[1] if len(pipeline.frontend.inputs) > 1 else 0
-    before = framing.frame_length // 2 if framing.center else 0
     ring = 1 << (4 * max(framing.frame_length, framing.hop_length) - 1).bit_length()
-    numbers = [
+    return definitions(
+        pipeline,
+        ("SAMPLE_RING", ring, "samples; size of the ring buffer, a power of two"),
+        ("FRAMES_PER_SECOND", framing.sample_rate // framing.hop_length, "rounded down"),
+        ("FRONTEND_ARENA", _with_headroom(frontend), f"bytes; {frontend} measured at 64 bits, 10 % added"),
+        ("CLASSIFIER_ARENA", _with_headroom(classifier), f"bytes; {classifier} measured at 64 bits, 10 % added"),
+    )
+
+
+def definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
+    """`#define` lines with the numbers of the models, then those of `more` (name, value, comment), then the labels."""
+    framing = pipeline.framing
+    [window], [output] = pipeline.classifier.inputs, pipeline.classifier.outputs
+    before = framing.frame_length // 2 if framing.center else 0
+    numbers: list[tuple[str, object, str]] = [
         ("SAMPLE_RATE", framing.sample_rate, "Hz; samples are int16, mono"),
         ("FRAME_LENGTH", framing.frame_length, "samples per frame"),
         ("HOP_LENGTH", framing.hop_length, "samples between the starts of frames"),
         ("FIRST_SAMPLES", framing.frame_length - before, "samples that the first frame needs; zeros precede them"),
-        ("SAMPLE_RING", ring, "samples; size of the ring buffer, a power of two"),
-        ("FRAMES_PER_SECOND", framing.sample_rate // framing.hop_length, "rounded down"),
         ("FRAMES", window.shape[1], "frames per window, the input of the classifier"),
         ("CHANNELS", window.shape[2], "feature channels per frame, the output of the frontend"),
-        ("STATE", state, "floats that the frontend carries from frame to frame; 0 for none"),
+        ("STATE", pipeline.state, "floats that the frontend carries from frame to frame; 0 for none"),
         ("CLASSES", len(pipeline.labels), "emotions"),
-        ("FRONTEND_ARENA", _with_headroom(frontend), f"bytes; {frontend} measured at 64 bits, 10 % added"),
-        (
-            "CLASSIFIER_ARENA",
-            _with_headroom(classifier),
-            f"bytes; {classifier} measured at 64 bits, 10 % added",
-        ),
         ("FRAME_SCALE", _float(window.scale), "scaled feature = scale * (int8 - zero point)"),
         ("FRAME_ZERO_POINT", window.zero_point, ""),
         ("OUTPUT_SCALE", _float(output.scale), "probability = scale * (int8 - zero point)"),
         ("OUTPUT_ZERO_POINT", output.zero_point, ""),
+        *more,
     ]
     lines = [
         f"#define AERSUT_{name} {f'({value})' if str(value).startswith('-') else value}{about and f'  /* {about} */'}"
         for name, value, about in numbers
     ]
     lines += ["", "/* Emotions in the order of the output; the array aersut_labels holds the same strings. */"]
-    lines += [f"#define AERSUT_LABEL_{index} {_text(label)}" for index, label in enumerate(pipeline.labels)]
+    lines += [f"#define AERSUT_LABEL_{index} {quoted(label)}" for index, label in enumerate(pipeline.labels)]
     return "\n".join(lines) + "\n"
 
 
@@ -120,7 +132,7 @@ extern const char *const aersut_labels[{len(pipeline.labels)}];
 
 
 def _data(pipeline: Pipeline) -> str:
-    labels = ", ".join(map(_text, pipeline.labels))
+    labels = ", ".join(map(quoted, pipeline.labels))
     return f"""/* {pipeline.source} */
 #include "model_data.h"
 
@@ -160,7 +172,8 @@ def adder(operator: str) -> str:
     return "Add" + "".join(ADDED.get(word, word.capitalize()) for word in words)
 
 
-def _vectors(pipeline: Pipeline) -> str:
+def test_vectors(pipeline: Pipeline) -> str:
+    """A header with inputs of both models and their outputs in TensorFlow Lite Micro."""
     samples, windows = pipeline.samples[:FRAMES], pipeline.windows[:WINDOWS]
     frames = run_tflm(pipeline.frontend, samples).outputs
     probabilities = run_tflm(pipeline.classifier, windows).outputs
@@ -189,7 +202,8 @@ def _vectors(pipeline: Pipeline) -> str:
 """
 
 
-def _guarded(name: str, source: str, text: str) -> str:
+def guarded(name: str, source: str, text: str) -> str:
+    """A header file with an include guard; `source` is its first comment."""
     guard = f"AERSUT_{name.replace('.', '_').upper()}_"
     return f"/* {source} */\n#ifndef {guard}\n#define {guard}\n\n{text}\n#endif  /* {guard} */\n"
 
@@ -207,6 +221,7 @@ def _float(value: float | None) -> str:
     return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
 
 
-def _text(label: str) -> str:
+def quoted(label: str) -> str:
+    """A string as C source."""
     escaped = label.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -1,0 +1,71 @@
+"""Run an export's C library on emulated boards (QEMU) and compare every byte.
+
+{program} --mode=emulate --workdir=RUN
+    Build export/c for five boards with Cortex-M processors, run test clips on them, and write RUN/emulation.json.
+{program} --mode=emulate --workdir=RUN --boards=mps2-an386 clip.wav
+    Run one recording on one board.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from aersut.commands.command import Arguments, Command
+from aersut.commands.common import FLAGS, open_run
+from aersut.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Int16
+
+    from aersut.emulation.boards import Board
+    from aersut.run import Run
+
+flags.DEFINE_list("boards", None, "Emulated boards, by QEMU's names; by default all that are known.")
+CLIPS = 6
+"""Number of test clips that are joined to one recording."""
+
+
+def _run(arguments: Arguments) -> int:
+    from aersut.emulation.emulate import emulate
+    from aersut.emulation.summary import Summary, predicted, table
+
+    run = open_run(arguments)
+    samples = _recording(run, arguments.paths)
+    found = list(emulate(run.export, samples, _boards(FLAGS.boards)))
+    summary = Summary(tuple(found), predicted(run.export, samples), run.experiment.framing)
+    print(table(summary))
+    summary.write(run.folder / "emulation.json")
+    return 0 if all(one.differing == 0 for one in found) else 1
+
+
+def _boards(names: list[str] | None) -> "tuple[Board, ...]":
+    from aersut.emulation.boards import BOARDS
+
+    known = {board.machine: board for board in BOARDS}
+    if names is None:
+        return BOARDS
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f"--boards: '{unknown[0]}' is unknown; choose from {', '.join(known)}.")
+    return tuple(known[name] for name in names)
+
+
+def _recording(run: "Run", paths: tuple[str, ...]) -> "Int16[np.ndarray, ' samples']":
+    """The recordings at `paths`, or clips of the test set, one after the other."""
+    import numpy as np
+
+    from aersut.data.audio import read_recording, resample, to_int16
+    from aersut.run import prepare
+
+    if paths:
+        rate = run.experiment.framing.sample_rate
+        return np.concatenate([to_int16(resample(read_recording(Path(path)), rate)) for path in paths])
+    prepared = prepare(run)
+    examples = prepared.split.examples("test")
+    clips = list(dict.fromkeys(int(clip) for clip, _ in examples))
+    chosen = [clips[index] for index in np.linspace(0, len(clips) - 1, min(CLIPS, len(clips))).astype(int)]
+    return np.concatenate([prepared.collection.window(clip) for clip in chosen])
+
+
+COMMAND = Command(_run, __doc__, flags=("workdir", "boards"), paths=True)

@@ -1,0 +1,188 @@
+"""Build an export's C library for emulated boards, run it there, and compare every byte with TensorFlow Lite Micro."""
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int8, Int16
+
+from aersut.contracts import Framing
+from aersut.emulation.boards import BOARDS, Board, Memory
+from aersut.errors import UserError
+from aersut.evaluation.streamed import CLASSIFIERS, frames_of
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.micro import run_tflm
+
+HARNESS = Path(__file__).parent / "harness"
+COMPILER, SIZE, EMULATOR = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
+REMEDY = "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
+FLAGS = ("-std=c99", "-O2", "-mthumb", "-ffunction-sections", "-fdata-sections")
+LINKED = ("-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections", "-lm")
+SPUN = 200_000
+"""Instructions of the loop that calibrates the counter."""
+SECONDS = 600.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the library took on a board; the largest value of all frames and windows.
+
+    Attributes:
+        flash: bytes of code and constants of the smallest program that uses the library.
+        ram: `sizeof(aersut)` in bytes, all memory apart from the stack.
+        stack: bytes.
+        frame_instructions, window_instructions: executed for the features of a frame, and for a classification. A
+            processor takes one cycle or more for each.
+    """
+
+    flash: int
+    ram: int
+    stack: int
+    frame_instructions: int
+    window_instructions: int
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """The outputs of the library on a board.
+
+    Attributes:
+        emotions: of the windows of the stream, "silence" and "uncertain" included.
+        differing: number of bytes of features and probabilities that differ from those of TensorFlow Lite Micro.
+        compared: number of bytes that were compared.
+    """
+
+    board: Board
+    emotions: tuple[str, ...]
+    differing: int
+    compared: int
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The outputs of TensorFlow Lite Micro on a recording."""
+
+    frames: Int8[np.ndarray, "frames channels"]
+    windows: Int8[np.ndarray, "windows classes"]
+
+
+def emulate(
+    export: Path, samples: Int16[np.ndarray, " samples"], boards: Sequence[Board] = BOARDS, block: int = 160
+) -> Iterator[Emulation]:
+    """Run `export/c` on each board with a recording at the sample rate of the run.
+
+    Args:
+        export: the folder of an export.
+        block: samples per call of `aersut_push`.
+
+    Raises:
+        UserError: the export has no C library, a tool is missing, or the program does not fit a board or fails there.
+    """
+    library = export / "c"
+    if not (library / "src" / "aersut_model.c").exists():
+        raise UserError(f"{export} has no c/ with the C library; export the run again (docs/edge.md).")
+    if missing := [tool for tool in (COMPILER, SIZE, EMULATOR) if not shutil.which(tool)]:
+        raise UserError(f"{', '.join(missing)} missing. On Debian and Ubuntu: {REMEDY}")
+    expected = reference(export, samples)
+    with tempfile.TemporaryDirectory() as folder:
+        audio = Path(folder) / "samples.c"
+        audio.write_text(_samples(samples))
+        for board in boards:
+            flash = _flash(_built(board, library, Path(folder), [HARNESS / "size.c"]))
+            program = _built(board, library, Path(folder), [HARNESS / "main.c", audio], block)
+            yield _emulation(board, _run(board, program), expected, flash)
+
+
+def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Expected:
+    """Frames and windows of a recording in TensorFlow Lite Micro; windows are as far apart as in the library."""
+    frontend = TFLiteFile.read(export / "frontend.tflite")
+    classifier = TFLiteFile.read(next(export / name for name in CLASSIFIERS if (export / name).exists()))
+    framing = Framing(**frontend.metadata["framing"])
+    if len(samples) < framing.samples + framing.frame_length:
+        raise UserError(f"the recording has {len(samples):,} samples; one window needs {framing.samples:,}.")
+    inputs = frames_of(samples, framing)
+    frames = run_tflm(frontend, inputs).outputs.reshape(len(inputs), -1)
+    ends = range(framing.frames, len(frames) + 1, stride(framing))
+    windows = np.stack([frames[end - framing.frames : end] for end in ends])
+    return Expected(frames, run_tflm(classifier, windows).outputs.reshape(len(windows), -1))
+
+
+def stride(framing: Framing) -> int:
+    """Frames from window to window: `AERSUT_STRIDE`, unless the compiler sets another one."""
+    return max(1, framing.sample_rate // framing.hop_length // 2)
+
+
+def _samples(samples: Int16[np.ndarray, " samples"]) -> str:
+    numbers = ",".join(map(str, samples))
+    return f"""#include <stdint.h>
+const int32_t harness_count = {len(samples)};
+__attribute__((section(".samples"))) const int16_t harness_samples[] = {{{numbers}}};
+"""
+
+
+def _built(board: Board, library: Path, folder: Path, sources: Sequence[Path], block: int = 160) -> Path:
+    script, program = folder / f"{board.machine}.ld", folder / f"{board.machine}-{sources[0].stem}.elf"
+    memories: Mapping[str, Memory] = {
+        "CODE": board.code, "CONSTANTS": board.constants, "RAM": board.ram, "SAMPLES": board.samples
+    }  # fmt: skip
+    lines = [f"  {name} (rwx) : ORIGIN = {one.start:#x}, LENGTH = {one.size}" for name, one in memories.items()]
+    script.write_text("\n".join(["MEMORY {", *lines, "}", (HARNESS / "link.ld").read_text()]))
+    command = [
+        *(COMPILER, *board.flags, *FLAGS, f"-DHARNESS_BLOCK={block}", f"-I{library / 'src'}", f"-I{HARNESS}"),
+        *map(str, [HARNESS / "cortex_m.c", *sources, *sorted((library / "src").glob("*.c"))]),
+        *(f"-T{script}", *LINKED, "-o", str(program)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        errors = [line for line in done.stderr.splitlines() if "error:" in line or "ld: " in line]
+        reason = (errors or done.stderr.splitlines() or ["no reason"])[0].rpartition("ld: ")[2]
+        raise UserError(f"the C library cannot be built for {board.machine} ({board.processor}): {reason}")
+    return program
+
+
+def _flash(program: Path) -> int:
+    done = subprocess.run([SIZE, "-A", str(program)], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    return sum(int(row[1]) for row in rows if row and row[0] in (".text", ".rodata", ".data"))
+
+
+def _run(board: Board, program: Path) -> list[list[str]]:
+    """The lines that the program prints, divided into words."""
+    command = [
+        *(EMULATOR, "-machine", board.machine, "-kernel", str(program), "-icount", "shift=0"),
+        *("-display", "none", "-serial", "none", "-monitor", "none"),
+        *("-semihosting-config", "enable=on,target=native"),
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{board.machine}: the program did not end within {SECONDS:g} s.") from None
+    lines = [line.split() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    if done.returncode != 0 or ["self-test", "passed"] not in lines:
+        raise UserError(f"{board.machine}: the program failed ({' '.join(lines[-1]) if lines else 'no output'}).")
+    return lines
+
+
+def _emulation(board: Board, lines: list[list[str]], expected: Expected, flash: int) -> Emulation:
+    def rows(kind: str, like: np.ndarray) -> np.ndarray:
+        found = b"".join(bytes.fromhex(line[1]) for line in lines if line[0] == kind)
+        whole = np.frombuffer(found, np.int8).reshape(-1, like.shape[1])
+        if not 0 <= len(like) - len(whole) <= 1:  # padding ends the last frame of the reference
+            raise UserError(f"{board.machine}: {len(whole)} of {len(like)} {kind}s were computed.")
+        return whole
+
+    pairs = [(rows("frame", expected.frames), expected.frames), (rows("window", expected.windows), expected.windows)]
+    [figures] = [[int(word, 16) for word in line[1:]] for line in lines if line[0] == "figures"]
+    spun, frame, window, stack, ram = figures
+    return Emulation(
+        board,
+        emotions=tuple(line[1] for line in lines if line[0] == "emotion"),
+        differing=sum(int(np.count_nonzero(found != like[: len(found)])) for found, like in pairs),
+        compared=sum(found.size for found, _ in pairs),
+        figures=Figures(flash, ram, stack, *(round(ticks * SPUN / spun) for ticks in (frame, window))),
+    )

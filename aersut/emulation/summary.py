@@ -1,0 +1,98 @@
+"""The results of an emulation: a table for the terminal, and a file in the run folder."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int16
+
+from aersut.contracts import Framing
+from aersut.emulation.emulate import Emulation, stride
+from aersut.paths import write_json
+from aersut.serving.recognizer import load
+from aersut.serving.runners import FEATURES
+from aersut.tflite.file import TFLiteFile
+
+SMOOTHING = 3
+"""AERSUT_SMOOTHING of aersut.h."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The results of all boards.
+
+    Attributes:
+        predicted: the emotions of the windows according to `predicted`; None if they are unknown.
+    """
+
+    boards: Sequence[Emulation]
+    predicted: Sequence[str] | None
+    framing: Framing
+
+    def million_instructions_per_second(self, one: Emulation) -> float:
+        """Executed for one second of audio."""
+        frames = self.framing.sample_rate / self.framing.hop_length
+        figures = one.figures
+        return frames * (figures.frame_instructions + figures.window_instructions / stride(self.framing)) / 1e6
+
+    def same(self, one: Emulation) -> int | None:
+        """Number of windows with the predicted emotion."""
+        if self.predicted is None:
+            return None
+        return sum(found == like for found, like in zip(one.emotions, self.predicted, strict=False))
+
+    def write(self, path: Path) -> None:
+        """Write the results as JSON."""
+        write_json(path, {"boards": [self._entry(one) for one in self.boards]})
+
+    def _entry(self, one: Emulation) -> dict[str, Any]:
+        return {
+            "machine": one.board.machine,
+            "processor": one.board.processor,
+            "compared": one.compared,
+            "differing": one.differing,
+            "windows": len(one.emotions),
+            "as_predicted": self.same(one),
+            "million_instructions_per_second": round(self.million_instructions_per_second(one), 2),
+            **asdict(one.figures),
+        }
+
+
+def predicted(export: Path, samples: Int16[np.ndarray, " samples"]) -> list[str] | None:
+    """The emotions that `predict --stream` prints, with the library's hop and smoothing; "silence" without speech.
+
+    None if the export has no features.tflite, which predictions need.
+    """
+    if not (export / FEATURES).exists():
+        return None
+    recognizer = load(export / "model_int8.tflite")
+    framing = Framing(**TFLiteFile.read(export / "frontend.tflite").metadata["framing"])
+    hop = stride(framing) * framing.hop_length / framing.sample_rate
+    return [one.emotion or "silence" for one in recognizer.stream(hop=hop, smoothing=SMOOTHING * hop).push(samples)]
+
+
+def table(summary: Summary) -> str:
+    """The figures of each board as a table for the terminal."""
+    lines = [
+        f"{'board':12}{'processor':12}{'bytes equal':>20}{'flash':>10}{'RAM':>10}{'stack':>9}{'a frame':>10}"
+        f"{'a window':>10}{'per second':>12}{'as predicted':>14}"
+    ]
+    for one in summary.boards:
+        figures = one.figures
+        cells = (
+            (f"{one.compared - one.differing:,} of {one.compared:,}", 20),
+            (f"{figures.flash / 1000:,.0f} KB", 10),
+            (f"{figures.ram / 1000:,.1f} KB", 10),
+            (f"{figures.stack:,} B", 9),
+            (f"{figures.frame_instructions / 1e6:.2f} M", 10),
+            (f"{figures.window_instructions / 1e6:.2f} M", 10),
+            (f"{summary.million_instructions_per_second(one):,.0f} M", 12),
+            ("-" if summary.predicted is None else f"{summary.same(one)} of {len(one.emotions)}", 14),
+        )
+        texts = "".join(f"{text:>{width}}" for text, width in cells)
+        lines.append(f"{one.board.machine:12}{one.board.processor:12}{texts}")
+    lines.append("Executed instructions for the features of a frame, for a classification, and for a second of audio;")
+    lines.append("a processor takes at least a cycle for each. RAM does not contain the stack.")
+    return "\n".join(lines)

@@ -1,0 +1,104 @@
+"""Operators on float32 values, in the order of additions of TensorFlow Lite Micro's reference kernels."""
+
+from collections.abc import Callable
+
+from aersut.export.c_library.int8 import broadcast, reduction
+from aersut.export.c_library.program import Operator, Program, UntranslatableError
+
+RELU = 1
+
+
+def dense(program: Program, operator: Operator) -> None:
+    """FULLY_CONNECTED."""
+    source, weights, *rest = operator.inputs
+    output = operator.output
+    columns, depth = program.shape(weights)
+    rows = program.count(source) // depth
+    bias = program.values(rest[0]) if rest else None
+    program.call(
+        "aersut_dense_f32",
+        *(program.address(source), program.address(weights), "NULL" if bias is None else program.array(bias)),
+        *(program.address(output), rows, depth, columns),
+    )
+    _activate(program, operator)
+    program.macs += rows * depth * columns
+
+
+def unary(kernel: str) -> Callable[[Program, Operator], None]:
+    """A translator for a kernel that changes each value by itself."""
+
+    def translate(program: Program, operator: Operator) -> None:
+        source, output = operator.inputs[0], operator.output
+        addresses = program.address(source), program.address(output)
+        program.call(kernel, *addresses, program.count(output), reuse=(output, source))
+
+    return translate
+
+
+def binary(kernel: str) -> Callable[[Program, Operator], None]:
+    """A translator for a kernel with two inputs, of which one may be repeated."""
+
+    def translate(program: Program, operator: Operator) -> None:
+        first, second = operator.inputs
+        output = operator.output
+        whole = first if program.count(first) == program.count(output) else second
+        addresses = program.address(first), program.address(second), program.address(output)
+        reuse = (output, whole) if program.bytes(whole) == program.bytes(output) else None
+        program.call(kernel, *addresses, broadcast(program, operator), reuse=reuse)
+        _activate(program, operator)
+
+    return translate
+
+
+def reduce(kernel: str) -> Callable[[Program, Operator], None]:
+    """A translator for a kernel that reduces adjacent axes."""
+
+    def translate(program: Program, operator: Operator) -> None:
+        addresses = program.address(operator.inputs[0]), program.address(operator.output)
+        program.call(kernel, *addresses, *reduction(program, operator))
+
+    return translate
+
+
+def differ(program: Program, operator: Operator) -> None:
+    """NOT_EQUAL of booleans of one shape."""
+    first, second = operator.inputs
+    if program.count(first) != program.count(second):
+        raise UntranslatableError(f"{program.file.name} has a NOT_EQUAL that repeats an input.")
+    program.call("aersut_differ_bool", *map(program.address, (first, second, operator.output)), program.count(first))
+
+
+def select(program: Program, operator: Operator) -> None:
+    """SELECT, SELECT_V2: each input is as large as the output, or one value."""
+    count = program.count(operator.output)
+    sizes = [program.count(one) for one in operator.inputs]
+    if any(size not in (1, count) for size in sizes):
+        raise UntranslatableError(f"{program.file.name} has a {operator.name} that repeats rows of an input.")
+    steps = [int(size == count) for size in sizes]
+    addresses = [program.address(one) for one in (*operator.inputs, operator.output)]
+    program.call("aersut_select_f32", *addresses, *steps, count)
+
+
+def quantize(program: Program, operator: Operator) -> None:
+    """QUANTIZE from float32 to int8."""
+    source, output = operator.inputs[0], operator.output
+    scale = f"{float(program.scale(output)).hex()}f"
+    addresses = program.address(source), program.address(output)
+    program.call("aersut_quantize_f32", *addresses, program.count(output), scale, program.zero_point(output))
+
+
+def dequantize(program: Program, operator: Operator) -> None:
+    """DEQUANTIZE from int8 to float32."""
+    source, output = operator.inputs[0], operator.output
+    scale = f"{float(program.scale(source)).hex()}f"
+    addresses = program.address(source), program.address(output)
+    program.call("aersut_dequantize_s8", *addresses, program.count(output), scale, program.zero_point(source))
+
+
+def _activate(program: Program, operator: Operator) -> None:
+    code = getattr(operator.options, "fusedActivationFunction", 0)
+    if code == RELU:
+        address = program.address(operator.output)
+        program.call("aersut_relu_f32", address, address, program.count(operator.output))
+    elif code:
+        raise UntranslatableError(f"{program.file.name} has an activation (code {code}) that the C library lacks.")

@@ -1,0 +1,113 @@
+"""The files of the C library: sources that are the same for all models, and those that are generated."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import aersut
+from aersut.export.c_library.operators import TRANSLATORS
+from aersut.export.c_library.program import CFunction, literal, translate
+from aersut.export.c_source import Pipeline, definitions, guarded, quoted, test_vectors
+from aersut.tflite.micro import run_tflm
+
+SOURCES = Path(__file__).parent / "sources"
+"""Files that are copied; `@VERSION@` in them is replaced."""
+TEXTS = (".c", ".h", ".cpp", ".ino", ".md", ".txt", ".yml", ".json", ".properties", "Kconfig", "Makefile")
+
+
+@dataclass(frozen=True)
+class CLibrary:
+    """The files of a library by path, and the functions in `src/aersut_model.c`."""
+
+    files: Mapping[str, str]
+    frontend: CFunction
+    classifier: CFunction
+
+    @property
+    def arena(self) -> int:
+        """Bytes of memory for the intermediate results; frontend and classifier share them."""
+        return max(self.frontend.arena, self.classifier.arena)
+
+
+def c_library(pipeline: Pipeline) -> CLibrary:
+    """Translate both models, and collect the files of the library.
+
+    Raises:
+        UntranslatableError: a model has an operator, a type or a shape that the library lacks.
+    """
+    frontend = translate(pipeline.frontend, "aersut_frontend", TRANSLATORS)
+    classifier = translate(pipeline.classifier, "aersut_classifier", TRANSLATORS, window=True)
+    library = CLibrary({}, frontend, classifier)
+    generated = {
+        "src/aersut_model.h": guarded("aersut_model.h", pipeline.source, _header(pipeline, library)),
+        "src/aersut_model.c": _model(pipeline, library),
+        "src/aersut_vectors.h": guarded("aersut_vectors.h", pipeline.source, test_vectors(pipeline)),
+    }
+    return CLibrary(_copied() | generated, frontend, classifier)
+
+
+def _copied() -> dict[str, str]:
+    version = re.match(r"[0-9]+(\.[0-9]+)*", aersut.__version__)
+    assert version
+    return {
+        path.relative_to(SOURCES).as_posix(): path.read_text(encoding="utf-8").replace("@VERSION@", version[0])
+        for path in sorted(SOURCES.rglob("*"))
+        if path.name.endswith(TEXTS)
+    }
+
+
+def _header(pipeline: Pipeline, library: CLibrary) -> str:
+    numbers: list[tuple[str, object, str]] = [
+        ("ARENA", library.arena, "bytes for intermediate results, of a frame or of a window"),
+        ("WINDOW", library.classifier.window, "offset of the classifier's input in the arena"),
+    ]
+    if pipeline.trim_db is not None:
+        ratio = literal(np.float32(10 ** (-pipeline.trim_db / 10)))
+        numbers.append(
+            ("TRIM", ratio, f"silence is {pipeline.trim_db:g} dB below the loudest frame: the ratio of powers")
+        )
+    return f"""\
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+{definitions(pipeline, *numbers)}
+extern const char *const aersut_labels[AERSUT_CLASSES];
+extern const int8_t aersut_silent_frame[AERSUT_CHANNELS]; /* features of a frame of zeros */
+
+/* The two models; `arena` has AERSUT_ARENA bytes, aligned to 8. Most programs call the functions of aersut.h instead.
+   The frontend reads the sample before a frame, then the frame. The classifier reads its input, the frames of a window,
+   from arena + AERSUT_WINDOW. */
+{library.frontend.declaration}
+{library.classifier.declaration}
+
+#ifdef __cplusplus
+}}
+#endif
+"""
+
+
+def _model(pipeline: Pipeline, library: CLibrary) -> str:
+    silence = np.zeros((1, 1 + pipeline.framing.frame_length), np.int16)
+    silent = run_tflm(pipeline.frontend, silence).outputs.reshape(-1)
+    return f"""\
+/* {pipeline.source} */
+#include "aersut_model.h"
+
+#include "aersut_kernels.h"
+
+const char *const aersut_labels[AERSUT_CLASSES] = {{{", ".join(map(quoted, pipeline.labels))}}};
+
+const int8_t aersut_silent_frame[AERSUT_CHANNELS] = {{{", ".join(map(literal, silent))}}};
+
+/* ---- frontend ---- */
+
+{library.frontend.text}
+/* ---- classifier ---- */
+
+{library.classifier.text}"""

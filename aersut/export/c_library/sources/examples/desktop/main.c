@@ -1,0 +1,31 @@
+/* Emotions of speech from the standard input: 16-bit mono samples at AERSUT_SAMPLE_RATE, without a header.
+ *
+ *     arecord -t raw -f S16_LE -c 1 -r 16000 | ./aersut
+ */
+#include <stdio.h>
+
+#include "aersut.h"
+
+int main(void) {
+  static aersut ser;
+  static int16_t block[1024];
+  size_t count;
+  double windows = 0;
+  if (!aersut_self_test(&ser)) {
+    fputs("self-test failed: compile without options like -ffast-math\n", stderr);
+    return 1;
+  }
+  while ((count = fread(block, sizeof block[0], sizeof block / sizeof block[0], stdin)) > 0) {
+    for (size_t done = 0; done < count;) {
+      done += (size_t)aersut_push(&ser, block + done, (int)(count - done));
+      if (!aersut_ready(&ser)) continue;
+      aersut_result result;
+      aersut_classify(&ser, &result);
+      /* the start of the window */
+      printf("%7.2f s  %-10s %.3f\n", windows++ * AERSUT_STRIDE * AERSUT_HOP_LENGTH / AERSUT_SAMPLE_RATE,
+             aersut_name(&result), (double)result.confidence);
+      fflush(stdout);
+    }
+  }
+  return 0;
+}

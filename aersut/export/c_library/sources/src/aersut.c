@@ -1,0 +1,144 @@
+#include "aersut.h"
+
+#include <string.h>
+
+#define OFFSET_BITS 14     /* of the fraction of the mean that is subtracted as DC offset */
+#define OFFSET_SAMPLES 8192 /* its time constant */
+#define MEASURED (AERSUT_HOP_LENGTH < AERSUT_FRAME_LENGTH ? AERSUT_HOP_LENGTH : AERSUT_FRAME_LENGTH)
+
+void aersut_init(aersut *self) {
+  memset(self, 0, sizeof *self);
+  self->missing = AERSUT_FIRST_SAMPLES;
+  self->until_window = AERSUT_FRAMES;
+}
+
+bool aersut_ready(const aersut *self) { return self->ready; }
+
+const char *aersut_name(const aersut_result *result) {
+  if (result->emotion == AERSUT_SILENCE) return "silence";
+  return result->emotion == AERSUT_UNCERTAIN ? "uncertain" : aersut_labels[result->emotion];
+}
+
+/* Subtracts the running mean of the samples; training has removed the mean of its recordings. */
+static int16_t without_offset(aersut *self, int16_t sample) {
+  const int32_t scaled = sample * (INT32_C(1) << OFFSET_BITS);
+  self->mean = self->started ? self->mean + (scaled - self->mean) / OFFSET_SAMPLES : scaled;
+  self->started = true;
+  const int32_t value = sample - self->mean / (INT32_C(1) << OFFSET_BITS);
+  return (int16_t)(value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value);
+}
+
+/* The variance of the middle of a frame, as long as the hop, so that each sample is measured once. */
+static float power_of(const int16_t *frame) {
+  int64_t sum = 0, squares = 0;
+  const int16_t *x = frame + (AERSUT_FRAME_LENGTH - MEASURED) / 2;
+  for (int i = 0; i < MEASURED; ++i) {
+    sum += x[i];
+    squares += x[i] * x[i];
+  }
+  return (float)(MEASURED * squares - sum * sum) / ((float)MEASURED * (float)MEASURED);
+}
+
+static void extract(aersut *self, const int16_t *samples, int8_t *frame) {
+#if AERSUT_STATE > 0
+  float next[AERSUT_STATE];
+  aersut_frontend(samples, self->state, frame, next, self->arena.bytes);
+  memcpy(self->state, next, sizeof next);
+#else
+  aersut_frontend(samples, frame, self->arena.bytes);
+#endif
+}
+
+static void add_frame(aersut *self) {
+  const int last = AERSUT_FRAMES - 1;
+  const int16_t *samples = self->samples + AERSUT_KEPT - (1 + AERSUT_FRAME_LENGTH);
+  memmove(self->frames, self->frames + AERSUT_CHANNELS, (size_t)(last * AERSUT_CHANNELS));
+  memmove(self->powers, self->powers + 1, (size_t)last * sizeof self->powers[0]);
+  extract(self, samples, self->frames + last * AERSUT_CHANNELS);
+  self->powers[last] = power_of(samples + 1);
+  self->until_window -= 1;
+  if (self->until_window == 0) {
+    self->until_window = AERSUT_STRIDE;
+    self->ready = true;
+  }
+}
+
+int aersut_push(aersut *self, const int16_t *samples, int count) {
+  int taken = 0;
+  self->ready = false;
+  while (taken < count && !self->ready) {
+    self->samples[AERSUT_KEPT - self->missing] = without_offset(self, samples[taken]);
+    taken += 1;
+    self->missing -= 1;
+    if (self->missing > 0) continue;
+    add_frame(self);
+    self->missing = AERSUT_HOP_LENGTH;
+    memmove(self->samples, self->samples + AERSUT_HOP_LENGTH, (AERSUT_KEPT - AERSUT_HOP_LENGTH) * sizeof(int16_t));
+  }
+  return taken;
+}
+
+/* The power that `rank` frames of the window are below. */
+static float ranked(const float *powers, int rank) {
+  float found = 0.0f;
+  for (int i = 0; i < AERSUT_FRAMES; ++i) {
+    int below = 0, equal = 0;
+    for (int k = 0; k < AERSUT_FRAMES; ++k) {
+      below += powers[k] < powers[i];
+      equal += powers[k] == powers[i];
+    }
+    if (below <= rank && rank < below + equal) found = powers[i];
+  }
+  return found;
+}
+
+static bool contains_speech(const float *powers) {
+  const float loud = ranked(powers, 9 * (AERSUT_FRAMES - 1) / 10), quiet = ranked(powers, (AERSUT_FRAMES - 1) / 10);
+  return loud >= AERSUT_VAD_RMS * AERSUT_VAD_RMS && loud >= AERSUT_VAD_RANGE * AERSUT_VAD_RANGE * quiet;
+}
+
+/* Copies the frames to the input of the classifier. As in training, silence at both ends is removed, and follows. */
+static void place(const aersut *self, int8_t *window) {
+  int first = 0, last = AERSUT_FRAMES - 1;
+#ifdef AERSUT_TRIM
+  float most = 0.0f;
+  for (int i = 0; i < AERSUT_FRAMES; ++i)
+    if (self->powers[i] > most) most = self->powers[i];
+  while (first < last && self->powers[first] <= AERSUT_TRIM * most) ++first;
+  while (first < last && self->powers[last] <= AERSUT_TRIM * most) --last;
+#endif
+  const int kept = last - first + 1;
+  memcpy(window, self->frames + first * AERSUT_CHANNELS, (size_t)(kept * AERSUT_CHANNELS));
+  for (int i = kept; i < AERSUT_FRAMES; ++i)
+    memcpy(window + i * AERSUT_CHANNELS, aersut_silent_frame, AERSUT_CHANNELS);
+}
+
+void aersut_classify(aersut *self, aersut_result *result) {
+  float *newest = self->recent[AERSUT_SMOOTHING - 1];
+  memset(result, 0, sizeof *result);
+  result->emotion = AERSUT_SILENCE;
+  self->ready = false;
+  memmove(self->recent[0], self->recent[1 % AERSUT_SMOOTHING], sizeof self->recent - sizeof self->recent[0]);
+  memset(newest, 0, sizeof self->recent[0]);
+  if (!contains_speech(self->powers)) return;
+
+  int8_t output[AERSUT_CLASSES];
+  place(self, (int8_t *)self->arena.bytes + AERSUT_WINDOW);
+  aersut_classifier(output, self->arena.bytes);
+  for (int i = 0; i < AERSUT_CLASSES; ++i)
+    newest[i] = (float)(output[i] - AERSUT_OUTPUT_ZERO_POINT) * AERSUT_OUTPUT_SCALE;
+
+  int windows = 0, best = 0;
+  for (int k = 0; k < AERSUT_SMOOTHING; ++k) {
+    float total = 0.0f;
+    for (int i = 0; i < AERSUT_CLASSES; ++i) total += self->recent[k][i];
+    windows += total > 0.0f;
+    for (int i = 0; i < AERSUT_CLASSES; ++i) result->probabilities[i] += self->recent[k][i];
+  }
+  for (int i = 0; i < AERSUT_CLASSES; ++i) {
+    result->probabilities[i] /= (float)windows;
+    if (result->probabilities[i] > result->probabilities[best]) best = i;
+  }
+  result->confidence = result->probabilities[best];
+  result->emotion = result->confidence < AERSUT_MIN_CONFIDENCE ? AERSUT_UNCERTAIN : best;
+}

@@ -1,0 +1,111 @@
+/* Speech emotion recognition (SER) from a stream of samples, in C99: no heap, no interpreter.
+ *
+ *     static aersut ser;                      // all of its RAM: sizeof(aersut)
+ *     aersut_init(&ser);
+ *     for (;;) {
+ *       int count = read_microphone(block);   // int16, mono, AERSUT_SAMPLE_RATE
+ *       for (int done = 0; done < count;) {
+ *         done += aersut_push(&ser, block + done, count - done);
+ *         if (!aersut_ready(&ser)) continue;
+ *         aersut_result result;
+ *         aersut_classify(&ser, &result);
+ *         puts(aersut_name(&result));         // "happy", "silence" or "uncertain"
+ *       }
+ *     }
+ *
+ * The samples are cut into frames, from which aersut_push() computes features. Every AERSUT_STRIDE frames, the latest
+ * AERSUT_FRAMES form a window for the classifier. The constants below that are in #ifndef can be set by the compiler
+ * (-DAERSUT_STRIDE=30).
+ */
+#ifndef AERSUT_H_
+#define AERSUT_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aersut_model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Frames from one window to the next; about half a second. */
+#ifndef AERSUT_STRIDE
+#define AERSUT_STRIDE (AERSUT_SAMPLE_RATE / AERSUT_HOP_LENGTH / 2 > 0 ? AERSUT_SAMPLE_RATE / AERSUT_HOP_LENGTH / 2 : 1)
+#endif
+
+/* Number of latest windows whose probabilities are averaged; 1 disables smoothing. */
+#ifndef AERSUT_SMOOTHING
+#define AERSUT_SMOOTHING 3
+#endif
+
+/* A confidence (probability of the most probable emotion) below this is reported as AERSUT_UNCERTAIN. */
+#ifndef AERSUT_MIN_CONFIDENCE
+#define AERSUT_MIN_CONFIDENCE 0.0f
+#endif
+
+/* Voice activity detection (VAD): a window is silence if the 90th percentile of the RMS of its frames is below this, in
+ * int16 steps (58 is -55 dBFS), or exceeds the 10th percentile by less than AERSUT_VAD_RANGE (steady noise); 0 and 1
+ * switch it off. */
+#ifndef AERSUT_VAD_RMS
+#define AERSUT_VAD_RMS 58.27f
+#endif
+#ifndef AERSUT_VAD_RANGE
+#define AERSUT_VAD_RANGE 1.9953f /* 6 dB */
+#endif
+
+#define AERSUT_SILENCE (-1)
+#define AERSUT_UNCERTAIN (-2)
+
+/* Samples that are kept: the sample before a frame, and the frame. */
+#define AERSUT_KEPT (1 + (AERSUT_FRAME_LENGTH > AERSUT_HOP_LENGTH ? AERSUT_FRAME_LENGTH : AERSUT_HOP_LENGTH))
+
+/* A stream; its members are private. */
+typedef struct {
+  union {
+    int64_t alignment;
+    unsigned char bytes[AERSUT_ARENA];
+  } arena; /* intermediate results of one frame or window */
+  int16_t samples[AERSUT_KEPT];
+  int8_t frames[AERSUT_FRAMES * AERSUT_CHANNELS]; /* features, the latest frame last */
+  float powers[AERSUT_FRAMES];                    /* mean squares of frames */
+  float state[AERSUT_STATE > 0 ? AERSUT_STATE : 1];
+  float recent[AERSUT_SMOOTHING][AERSUT_CLASSES]; /* probabilities of the latest windows; all 0 for silence */
+  int32_t mean;                                   /* of the samples, times 2^14 */
+  int missing;                                    /* samples until the next frame is complete */
+  int until_window;                               /* frames until the next window is complete */
+  bool started, ready;
+} aersut;
+
+typedef struct {
+  int emotion;                         /* index into aersut_labels, AERSUT_SILENCE or AERSUT_UNCERTAIN */
+  float confidence;                    /* probability of the most probable emotion; 0 for silence */
+  float probabilities[AERSUT_CLASSES]; /* after smoothing; 0 for silence */
+} aersut_result;
+
+/* Starts a stream, or starts it again. */
+void aersut_init(aersut *self);
+
+/* Adds mono samples at AERSUT_SAMPLE_RATE; removes their DC offset, and computes the features of complete frames.
+ *
+ * Returns how many samples it took: all, or fewer if they complete a window. Then aersut_ready() is true, and
+ * aersut_classify() comes before the rest of the samples; without it, the window is skipped. */
+int aersut_push(aersut *self, const int16_t *samples, int count);
+
+/* Whether a window is complete. */
+bool aersut_ready(const aersut *self);
+
+/* Classifies the latest window. */
+void aersut_classify(aersut *self, aersut_result *result);
+
+/* The name of the emotion, "silence" or "uncertain". */
+const char *aersut_name(const aersut_result *result);
+
+/* Runs both models on inputs with known outputs (aersut_vectors.h); false if a byte differs, which a compiler option
+ * like -ffast-math causes. It leaves the stream as aersut_init() does. The linker drops it if it is not called. */
+bool aersut_self_test(aersut *self);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* AERSUT_H_ */

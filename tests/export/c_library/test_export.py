@@ -1,0 +1,143 @@
+"""The library in the export: compared with TensorFlow Lite Micro, buildable, and omitted with a reason."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aersut.errors import UserError
+from aersut.evaluation.streamed import frames_of
+from aersut.export.c_library import host
+from aersut.export.c_library.library import CLibrary, c_library
+from aersut.export.c_source import Pipeline
+from aersut.export.targets.firmware import Verified, _compare
+from aersut.run import Run
+from aersut.tflite.file import TFLiteFile
+from aersut.tflite.micro import run_tflm
+
+
+@pytest.fixture(scope="module")
+def pipeline(finished: Run) -> Pipeline:
+    framing = finished.experiment.framing
+    frontend, classifier = (
+        TFLiteFile.read(finished.export / name) for name in ("frontend.tflite", "model_int8.tflite")
+    )
+    samples = frames_of(np.random.default_rng(0).integers(-999, 999, 40_000).astype(np.int16), framing)
+    rows = run_tflm(frontend, samples).outputs.reshape(len(samples), -1)
+    windows = np.stack([rows[: framing.frames], rows[-framing.frames :]])
+    labels = tuple(finished.experiment.data.emotions)
+    return Pipeline(framing, labels, frontend, classifier, (1, 1), "a test", samples, windows, 40.0)
+
+
+@pytest.fixture(scope="module")
+def library(pipeline: Pipeline) -> CLibrary:
+    return c_library(pipeline)
+
+
+def verified(pipeline: Pipeline) -> Verified:
+    return Verified(
+        pipeline.samples,
+        run_tflm(pipeline.frontend, pipeline.samples, sequence=pipeline.framing.frames).outputs,
+        pipeline.windows,
+        run_tflm(pipeline.classifier, pipeline.windows).outputs,
+    )
+
+
+def test_the_export_compared_every_byte(finished: Run):
+    found = json.loads((finished.export / "export.json").read_text())["c"]
+    clips = json.loads((finished.export / "export.json").read_text())["stream"]["clips"]
+    if found["compared"] is None:
+        pytest.skip("there is no C compiler")
+    assert found["compared"]["windows"] == clips
+    assert found["compared"]["frames"] == clips * finished.experiment.framing.frames
+    assert found["macs"]["window"] > 1000
+
+
+def test_one_differing_byte_refuses_the_library(pipeline: Pipeline, library: CLibrary):
+    found = verified(pipeline)
+    if host.find_compiler() is None:
+        pytest.skip("there is no C compiler")
+    assert _compare(library, pipeline, found) == {
+        "compiler": host.find_compiler(), "frames": len(found.samples), "windows": 2
+    }  # fmt: skip
+    probabilities = found.probabilities.copy()
+    probabilities[0, 0] ^= 1
+    other = Verified(found.samples, found.features, found.windows, probabilities)
+    with pytest.raises(UserError, match=r"1 of \d+ bytes of its probabilities differ from TensorFlow Lite Micro's"):
+        _compare(library, pipeline, other)
+
+
+def test_without_a_compiler_nothing_is_compared(pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    assert _compare(library, pipeline, verified(pipeline)) is None
+
+
+def test_a_compiler_that_fails_is_named(
+    pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    broken = tmp_path / "broken"
+    broken.write_text("#!/bin/sh\necho 'no such target' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CC", str(broken))
+    with pytest.raises(UserError, match=r"broken refused the C library: no such target"):
+        _compare(library, pipeline, verified(pipeline))
+
+
+def test_make_builds_the_desktop_example(finished: Run, tmp_path: Path):
+    if not (shutil.which("make") and shutil.which("cc")):
+        pytest.skip("there is no make, or no C compiler")
+    shutil.copytree(finished.export / "c", tmp_path / "c")
+    done = subprocess.run(["make", "-C", tmp_path / "c"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    samples = (np.random.default_rng(0).normal(size=50_000) * np.repeat([3000, 30], 25_000)).astype(np.int16)
+    ran = subprocess.run([tmp_path / "c" / "aersut"], input=samples.tobytes(), capture_output=True, text=False)
+    assert ran.returncode == 0
+    lines = ran.stdout.decode().splitlines()
+    assert lines[0].split()[:2] == ["0.00", "s"]
+    assert lines[0].split()[2] in {*finished.experiment.data.emotions, "silence"}
+
+
+def test_cmake_builds_the_library(finished: Run, tmp_path: Path):
+    if not shutil.which("cmake"):
+        pytest.skip("there is no CMake")
+    folder = tmp_path / "build"
+    for command in (["cmake", "-S", finished.export / "c", "-B", folder], ["cmake", "--build", folder]):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    assert (folder / "aersut_desktop").exists()
+
+
+def test_it_compiles_as_part_of_a_cpp_program(finished: Run, tmp_path: Path):
+    """Arduino's sketches are C++."""
+    if not shutil.which("g++"):
+        pytest.skip("there is no C++ compiler")
+    (tmp_path / "main.cpp").write_text(
+        '#include "aersut.h"\nstatic aersut ser;\nint main() { aersut_init(&ser); return aersut_ready(&ser); }\n'
+    )
+    source = finished.export / "c" / "src"
+    objects = []
+    for path in source.glob("*.c"):
+        objects.append(str(tmp_path / f"{path.stem}.o"))
+        subprocess.run(["gcc", "-c", path, "-o", objects[-1]], check=True)
+    command = ["g++", "-std=c++11", "-Wall", "-Wextra", "-Werror", f"-I{source}", tmp_path / "main.cpp", *objects]
+    done = subprocess.run([*command, "-lm", "-o", tmp_path / "main"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([tmp_path / "main"]).returncode == 0
+
+
+def test_the_arduino_folder_has_the_layout_of_a_library(finished: Run):
+    folder = finished.export / "c"
+    properties = dict(
+        line.split("=", 1) for line in (folder / "library.properties").read_text().splitlines() if "=" in line
+    )
+    assert {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url", "architectures"} <= {
+        *properties
+    }
+    assert all(part.isdigit() for part in properties["version"].split("."))
+    assert (folder / "src" / properties["includes"]).exists()
+    assert (folder / "examples" / "pdm_microphone" / "pdm_microphone.ino").exists()
+    assert json.loads((folder / "library.json").read_text())["version"] == properties["version"]

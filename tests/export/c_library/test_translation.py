@@ -1,0 +1,146 @@
+"""Translated models and frontends give the bytes of TensorFlow Lite Micro; what the library lacks is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import Array
+
+from aersut.contracts import Feature, Model
+from aersut.export.c_library.lstm import sigmoid_table
+from aersut.export.c_library.operators import TRANSLATORS
+from aersut.export.c_library.program import LARGEST_CONSTANT, UntranslatableError, translate
+from aersut.export.convert import probabilities, to_tflite
+from aersut.export.frontend_file import frontend_file
+from aersut.export.quantize import quantize
+from aersut.export.streaming import cut, split_frontend
+from aersut.features import MFCC, PCEN, RMS, ZCR, Centered, Chroma, LogMel, Rasta, SpectralCentroid, SpectralFlatness
+from aersut.features.frontend import Frontend
+from aersut.models import CNN, DSCNN, TCResNet
+from aersut.quiet import quiet
+from aersut.tflite.file import Tensor, TFLiteFile
+from aersut.tflite.join import quantized_output
+from aersut.tflite.micro import run_tflm
+from tests.export.c_library.compiled import run_c
+from tests.export.conftest import FRAMING
+from tests.export.models import CHANNELS, FRAMES, clips, small, trained
+
+WINDOWS = 40
+BYTES = Tensor("int8", (), "int8", 0.1, 3, constant=False)
+
+
+def int8_model(model: Model) -> TFLiteFile:
+    graphs, state = trained(model)
+    with quiet():
+        network = probabilities(lambda: graphs.network(state.weights, state.rest), fused=True)
+        return quantize(to_tflite(network, [(1, FRAMES, CHANNELS)]), "int8", clips(50))
+
+
+def int8_function(function: Callable[[Array], Array], shape: tuple[int, ...] = (1, FRAMES, CHANNELS)) -> TFLiteFile:
+    inputs = np.random.default_rng(2).normal(size=(50, *shape[1:])).astype(np.float32)
+    with quiet():
+        return quantize(to_tflite(function, [shape]), "int8", inputs)
+
+
+def any_bytes(file: TFLiteFile, count: int = WINDOWS) -> np.ndarray:
+    """Random bytes: the whole range, and more than training data give."""
+    return np.random.default_rng(3).integers(-128, 128, (count, *file.inputs[0].shape[1:])).astype(np.int8)
+
+
+MODELS: dict[str, Model] = {
+    "cnn": small("cnn"),
+    "cnn, other strides": CNN(filters=(7, 9), kernels=(5, 2), dense=10),
+    "cnn_lstm": small("cnn_lstm"),
+    "bidirectional": small("bidirectional"),
+    "cnn2d": small("cnn2d"),
+    "ds_cnn": DSCNN(filters=(8, 8), kernels=(3, 3)),
+    "residual": TCResNet(filters=(8, 12), kernels=(3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_int8_model_has_the_bytes_of_micro(name: str, tmp_path: Path):
+    file = int8_model(MODELS[name])
+    inputs = any_bytes(file)
+    np.testing.assert_array_equal(run_c(file, inputs, tmp_path), run_tflm(file, inputs).outputs)
+
+
+OPERATORS: dict[str, Callable[[Array], Array]] = {
+    "mean of axes": lambda x: x.mean(1),
+    "sum": lambda x: 0.1 * x.sum(1),
+    "product of two": lambda x: x[:, 1:] * x[:, :-1],
+    "difference, one repeated": lambda x: x - x[:, :1],
+    "moves": lambda x: jnp.concatenate([x[:, ::2, 3:9], x[:, 1::2, 9:3:-1]], axis=1).swapaxes(1, 2),
+    "padding": lambda x: jnp.pad(jax.nn.relu(x), ((0, 0), (2, 1), (0, 3))),
+    "absolute": lambda x: jnp.abs(x) @ jnp.ones((CHANNELS, 3)),
+    "softmax": lambda x: jax.nn.softmax(3 * x, axis=-1),
+}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_an_int8_operator_has_the_bytes_of_micro(name: str, tmp_path: Path):
+    file = int8_function(OPERATORS[name])
+    inputs = any_bytes(file, 10)
+    np.testing.assert_array_equal(run_c(file, inputs, tmp_path), run_tflm(file, inputs).outputs)
+
+
+FRONTENDS: dict[str, tuple[Feature, ...]] = {
+    "mfcc": (MFCC(n_mfcc=13, n_mels=40, pre_emphasis=0.97, lifter=22),),
+    "log_mel": (LogMel(n_mels=40),),
+    "many": (ZCR(), RMS(), Chroma(), SpectralCentroid(), SpectralFlatness()),
+    "recursive": (PCEN(gain=1.0), Rasta(), Centered(time_constant=0.5, variance=True, level=False)),
+}
+
+
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_a_frontend_has_the_bytes_of_micro(name: str, voices: np.ndarray, tmp_path: Path):
+    """Also where its float operations are many: a difference of the last bit changes a byte only sometimes."""
+    stream = split_frontend(Frontend(FRAMING, FRONTENDS[name], (), 8, False), voices)
+    with quiet():
+        file = quantized_output(frontend_file(stream), BYTES)
+        frames = np.concatenate([cut(clip, FRAMING) for clip in voices])
+        expected = run_tflm(file, frames, sequence=FRAMING.frames).outputs
+    found = run_c(file, frames, tmp_path, sequence=FRAMING.frames)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_memory_is_shared_by_tensors_that_do_not_live_together():
+    file = int8_model(TCResNet(filters=(8, 12), kernels=(3, 3)))
+    function = translate(file, "model", TRANSLATORS)
+    tensors = sum(int(np.prod(one.shape)) for one in file.tensors if not one.constant)
+    assert 2 * FRAMES * CHANNELS // 2 <= function.arena < tensors
+
+
+def test_the_table_of_the_sigmoid():
+    table = sigmoid_table()
+    exact = 65536 / (1 + np.exp(-np.arange(256) / 24))
+    assert table[0] == 32768
+    assert np.abs(table - np.minimum(exact, 65535)).max() < 1.5
+    assert (np.diff(table.astype(int)) >= 0).all()
+
+
+def test_an_operator_that_the_library_lacks_is_named():
+    with quiet():
+        file = to_tflite(lambda x: jnp.floor(x), [(1, 8)], name="floor.tflite")
+    with pytest.raises(UntranslatableError, match=r"floor\.tflite has the operator FLOOR, which the C library lacks"):
+        translate(file, "model", TRANSLATORS)
+
+
+def test_a_type_that_the_library_lacks_is_named():
+    with quiet():
+        file = quantize(to_tflite(lambda x: x @ jnp.ones((8, 4)), [(1, 8)]), "int16x8", np.ones((4, 8), np.float32))
+    with pytest.raises(UntranslatableError, match="which the C library lacks"):
+        translate(file, "model", TRANSLATORS)
+
+
+def test_a_constant_beyond_the_limit_is_refused():
+    wide = LARGEST_CONSTANT // 4 // 8 + 1
+    with quiet():
+        file = to_tflite(
+            lambda x: x @ jnp.asarray(np.random.default_rng(0).normal(size=(8, wide)), jnp.float32), [(1, 8)]
+        )
+    with pytest.raises(UntranslatableError, match="takes at most 4,000,000"):
+        translate(file, "model", TRANSLATORS)
