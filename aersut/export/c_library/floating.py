@@ -6,6 +6,27 @@ from aersut.export.c_library.int8 import broadcast, reduction
 from aersut.export.c_library.program import Operator, Program, UntranslatableError
 
 RELU = 1
+UNARY = {
+    "ABS": "aersut_abs_f32",
+    "COS": "aersut_cos_f32",
+    "EXP": "aersut_exp_f32",
+    "LOG": "aersut_log_f32",
+    "NEG": "aersut_negate_f32",
+    "RELU": "aersut_relu_f32",
+    "RSQRT": "aersut_rsqrt_f32",
+    "SIN": "aersut_sin_f32",
+    "SQRT": "aersut_sqrt_f32",
+    "SQUARE": "aersut_square_f32",
+}
+BINARY = {
+    "ADD": "aersut_add_f32",
+    "DIV": "aersut_divide_f32",
+    "MAXIMUM": "aersut_maximum_f32",
+    "MINIMUM": "aersut_minimum_f32",
+    "MUL": "aersut_multiply_f32",
+    "SUB": "aersut_subtract_f32",
+}
+"""Kernels of operators on float32 values, by name."""
 
 
 def dense(program: Program, operator: Operator) -> None:

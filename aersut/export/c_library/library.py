@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 import aersut
-from aersut.export.c_library.operators import TRANSLATORS
-from aersut.export.c_library.program import CFunction, literal, translate
+from aersut.export.c_library.operators import translate
+from aersut.export.c_library.program import CFunction, literal
 from aersut.export.c_source import Pipeline, definitions, guarded, quoted, test_vectors
 from aersut.tflite.micro import run_tflm
 
@@ -38,8 +38,8 @@ def c_library(pipeline: Pipeline) -> CLibrary:
     Raises:
         UntranslatableError: a model has an operator, a type or a shape that the library lacks.
     """
-    frontend = translate(pipeline.frontend, "aersut_frontend", TRANSLATORS)
-    classifier = translate(pipeline.classifier, "aersut_classifier", TRANSLATORS, window=True)
+    frontend = translate(pipeline.frontend, "aersut_frontend")
+    classifier = translate(pipeline.classifier, "aersut_classifier", window=True)
     library = CLibrary({}, frontend, classifier)
     generated = {
         "src/aersut_model.h": guarded("aersut_model.h", pipeline.source, _header(pipeline, library)),

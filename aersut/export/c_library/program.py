@@ -52,11 +52,18 @@ class Operator:
 
 @dataclass(frozen=True)
 class Address:
-    """An argument of a call: the memory of a tensor, or of `scratch` bytes that live during one call."""
+    """An argument of a call: the memory of a tensor, or of `scratch` bytes that live during one call.
+
+    Attributes:
+        offset: elements.
+        scratch: C type of memory without a tensor.
+        row: elements from one iteration to the next, in a loop.
+    """
 
     tensor: int
     offset: int = 0
     scratch: str = ""
+    row: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,14 @@ class Call:
     kernel: str
     arguments: tuple[Address | str | int, ...]
     reuse: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Calls that are repeated for each row."""
+
+    count: int
+    calls: tuple[Call, ...]
 
 
 @dataclass(frozen=True)
@@ -102,13 +117,33 @@ class Program:
     file: TFLiteFile
     name: str
     graph: Graph
-    calls: list[Call] = field(default_factory=list)
+    calls: list[Call | Loop] = field(default_factory=list)
     constants: list[str] = field(default_factory=list)
     constant_bytes: int = 0
     macs: int = 0
     _named: dict[tuple[str, bytes], str] = field(default_factory=dict)
     _views: dict[int, tuple[int, int]] = field(default_factory=dict)
     _scratch: list[int] = field(default_factory=list)
+
+    def operators(self) -> list[Operator]:
+        """The operators of the graph, in the order of execution.
+
+        Raises:
+            UntranslatableError: an output has a dynamic or empty shape.
+        """
+        found = []
+        for one in self.graph.operators:
+            inputs, outputs = tuple(map(int, one.inputs)), tuple(map(int, one.outputs))
+            found.append(Operator(self.graph.name(one), inputs, outputs, one.builtinOptions))
+            if any(size < 1 for index in outputs for size in self.shape(index)):
+                raise UntranslatableError(
+                    f"{self.file.name}: an output of {found[-1].name} has a dynamic or empty shape."
+                )
+        return found
+
+    def finished(self, window: bool) -> CFunction:
+        """The function of all calls; see `aersut.export.c_library.operators.translate`."""
+        return _finished(self, window)
 
     # what operators are made of
 
@@ -162,13 +197,20 @@ class Program:
     def call(self, kernel: str, *arguments: Address | str | int, reuse: tuple[int, int] | None = None) -> None:
         self.calls.append(Call(kernel, arguments, reuse))
 
-    def address(self, tensor: int, offset: int = 0) -> Address | str:
-        """The memory of a tensor, `offset` elements after its start; the name of an array for a constant."""
+    def loop(self, count: int, calls: Sequence[Call]) -> None:
+        self.calls.append(Loop(count, tuple(calls)))
+
+    def address(self, tensor: int, offset: int = 0, row: int = 0) -> Address | str:
+        """The memory of a tensor, `offset` elements after its start; the name of an array for a constant.
+
+        Args:
+            row: elements from one iteration to the next, in a loop.
+        """
         values = self.values(tensor)
         if values is None:
-            return Address(tensor, offset)
-        self.type(tensor)
-        return f"{self.array(values)} + {offset}" if offset else self.array(values)
+            return Address(tensor, offset, row=row)
+        parts = [self.array(values), *([str(offset)] if offset else []), *([f"row * {row}"] if row else [])]
+        return " + ".join(parts)
 
     def scratch(self, size: int, ctype: str) -> Address:
         """Memory of `size` bytes for the next call."""
@@ -214,30 +256,6 @@ class Program:
         return tensor, offset
 
 
-def translate(file: TFLiteFile, name: str, translators: Mapping[str, Translator], window: bool = False) -> CFunction:
-    """Translate a file to the C function `name(inputs…, outputs…, arena)`.
-
-    Args:
-        translators: by operator name.
-        window: the first input is in the arena, where the caller writes it, and its memory is used again.
-
-    Raises:
-        UntranslatableError: the library lacks an operator, a type or a shape.
-    """
-    graph = Graph(file.model())
-    program = Program(file, name, graph)
-    for one in graph.operators:
-        operator = Operator(
-            graph.name(one), tuple(map(int, one.inputs)), tuple(map(int, one.outputs)), one.builtinOptions
-        )
-        if operator.name not in translators:
-            raise UntranslatableError(f"{file.name} has the operator {operator.name}, which the C library lacks.")
-        if any(-1 in graph.shape(index) or 0 in graph.shape(index) for index in operator.outputs):
-            raise UntranslatableError(f"{file.name}: an output of {operator.name} has a dynamic or empty shape.")
-        translators[operator.name](program, operator)
-    return _finished(program, window)
-
-
 def _finished(program: Program, window: bool) -> CFunction:
     graph, name = program.graph, program.name
     inputs, outputs = [int(i) for i in graph.graph.inputs], [int(i) for i in graph.graph.outputs]
@@ -263,16 +281,25 @@ def _finished(program: Program, window: bool) -> CFunction:
         if argument.scratch:
             return f"AERSUT_AT({argument.scratch}, {places[argument.tensor]})"
         root, offset = program.root(argument.tensor)
+        ctype, size = C_TYPES[program.type(argument.tensor)], np.dtype(program.type(argument.tensor)).itemsize
+        row = f" + row * {argument.row}" if argument.row else ""
+        offset += argument.offset * size
         if (values := program.values(root)) is not None:  # a view of a constant
-            offset = offset // values.dtype.itemsize + argument.offset
-            return f"{program.array(values)} + {offset}" if offset else program.array(values)
-        ctype = C_TYPES[program.type(argument.tensor)]
-        offset += argument.offset * np.dtype(program.type(argument.tensor)).itemsize
+            return f"{program.array(values)} + {offset // size}{row}"
         if root not in outside:
-            return f"AERSUT_AT({ctype}, {places[root] + offset})"
-        return f"{outside[root]} + {offset // np.dtype(program.type(root)).itemsize}" if offset else outside[root]
+            return f"AERSUT_AT({ctype}, {places[root] + offset}){row}"
+        return f"{outside[root]} + {offset // size}{row}" if offset else f"{outside[root]}{row}"
 
-    body = "".join(f"  {call.kernel}({', '.join(map(text, call.arguments))});\n" for call in program.calls)
+    def line(call: Call) -> str:
+        return f"  {call.kernel}({', '.join(map(text, call.arguments))});\n"
+
+    def block(one: Call | Loop) -> str:
+        if isinstance(one, Call):
+            return line(one)
+        inner = "".join(f"  {line(call)}" for call in one.calls)
+        return f"  for (int row = 0; row < {one.count}; ++row) {{\n{inner}  }}\n"
+
+    body = "".join(map(block, program.calls))
     declaration = f"void {name}({', '.join([*parameters, 'void *arena'])})"
     unused = "" if "AERSUT_AT" in body else "  (void)arena;\n"
     return CFunction(
@@ -296,31 +323,43 @@ def _plan(program: Program, outside: Mapping[int, str], window: int | None) -> t
 
     if window is not None:
         use(window, program.bytes(window), 0)
-    for step, call in enumerate(program.calls):
-        for argument in call.arguments:
-            if isinstance(argument, Address) and argument.scratch:
+    for step, one in enumerate(program.calls):
+        for argument in _addresses(one):
+            if argument.scratch:
                 use(argument.tensor, program._scratch[-argument.tensor - 1], step)
-            elif isinstance(argument, Address):
-                root, _ = program.root(argument.tensor)
-                if root not in outside and program.values(root) is None:
-                    use(root, program.bytes(root), step)
+                continue
+            root, _ = program.root(argument.tensor)
+            if root not in outside and program.values(root) is None:
+                use(root, program.bytes(root), step)
     shared = _in_place(program, lifetimes)
     places, arena = plan(lifetimes)
     return places | {key: places[root] for key, root in shared.items()}, arena
 
 
+def _addresses(one: Call | Loop) -> list[Address]:
+    calls = [one] if isinstance(one, Call) else one.calls
+    return [argument for call in calls for argument in call.arguments if isinstance(argument, Address)]
+
+
 def _in_place(program: Program, lifetimes: dict[int, Lifetime]) -> dict[int, int]:
     """Join tensors that a kernel may compute in place; those that lose their own memory, with the one that they use."""
     shared: dict[int, int] = {}
+
+    def memory(tensor: int) -> int:
+        root, _ = program.root(tensor)
+        return shared.get(root, root)
+
     for step, call in enumerate(program.calls):
-        if call.reuse is None:
+        if not isinstance(call, Call) or call.reuse is None:
             continue
-        (after, offset), (before, start) = map(program.root, call.reuse)
-        before = shared.get(before, before)
+        (after, offset), (_, start) = map(program.root, call.reuse)
+        before = memory(call.reuse[1])
         if offset or start or not {after, before} <= lifetimes.keys():
             continue
         one, other = lifetimes[before], lifetimes[after]
-        if one.last == step == other.first and one.size == other.size:
+        # a second argument in the same memory (a view of the first) would be read after it is overwritten
+        alone = sum(memory(argument.tensor) == before for argument in _addresses(call) if not argument.scratch) == 1
+        if alone and one.last == step == other.first and one.size == other.size:
             lifetimes[before] = Lifetime(one.size, one.first, other.last)
             del lifetimes[after]
             shared[after] = before

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from aersut.export.c_library.library import SOURCES
-from aersut.export.c_library.operators import TRANSLATORS
-from aersut.export.c_library.program import C_TYPES, translate
+from aersut.export.c_library.operators import translate
+from aersut.export.c_library.program import C_TYPES
 from aersut.tflite.file import Tensor, TFLiteFile
 
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -25,7 +25,7 @@ def run_c(file: TFLiteFile, inputs: np.ndarray, folder: Path, sequence: int | No
     """The first output for each of `inputs`; a state starts at zero every `sequence` inputs. As `run_tflm`."""
     if not shutil.which("gcc"):
         pytest.skip("there is no C compiler")
-    function = translate(file, "model", TRANSLATORS)
+    function = translate(file, "model")
     state = len(file.inputs) > 1
     names = ["x", "s", "y", "t"] if state else ["x", "y"]
     tensors = [*file.inputs, *file.outputs]

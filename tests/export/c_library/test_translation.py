@@ -1,6 +1,7 @@
 """Translated models and frontends give the bytes of TensorFlow Lite Micro; what the library lacks is named."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -11,18 +12,31 @@ from jax import Array
 
 from aersut.contracts import Feature, Model
 from aersut.export.c_library.lstm import sigmoid_table
-from aersut.export.c_library.operators import TRANSLATORS
-from aersut.export.c_library.program import LARGEST_CONSTANT, UntranslatableError, translate
+from aersut.export.c_library.operators import translate
+from aersut.export.c_library.program import LARGEST_CONSTANT, UntranslatableError
 from aersut.export.convert import probabilities, to_tflite
-from aersut.export.frontend_file import frontend_file
+from aersut.export.frontend_file import frontend_file, window_file
 from aersut.export.quantize import quantize
 from aersut.export.streaming import cut, split_frontend
-from aersut.features import MFCC, PCEN, RMS, ZCR, Centered, Chroma, LogMel, Rasta, SpectralCentroid, SpectralFlatness
+from aersut.features import (
+    MFCC,
+    PCEN,
+    RMS,
+    ZCR,
+    Centered,
+    Chroma,
+    LogEnergy,
+    LogMel,
+    Rasta,
+    Relative,
+    SpectralCentroid,
+    SpectralFlatness,
+)
 from aersut.features.frontend import Frontend
 from aersut.models import CNN, DSCNN, TCResNet
 from aersut.quiet import quiet
 from aersut.tflite.file import Tensor, TFLiteFile
-from aersut.tflite.join import quantized_output
+from aersut.tflite.join import joined, quantized_input, quantized_output
 from aersut.tflite.micro import run_tflm
 from tests.export.c_library.compiled import run_c
 from tests.export.conftest import FRAMING
@@ -109,7 +123,7 @@ def test_a_frontend_has_the_bytes_of_micro(name: str, voices: np.ndarray, tmp_pa
 
 def test_memory_is_shared_by_tensors_that_do_not_live_together():
     file = int8_model(TCResNet(filters=(8, 12), kernels=(3, 3)))
-    function = translate(file, "model", TRANSLATORS)
+    function = translate(file, "model")
     tensors = sum(int(np.prod(one.shape)) for one in file.tensors if not one.constant)
     assert 2 * FRAMES * CHANNELS // 2 <= function.arena < tensors
 
@@ -126,14 +140,14 @@ def test_an_operator_that_the_library_lacks_is_named():
     with quiet():
         file = to_tflite(lambda x: jnp.floor(x), [(1, 8)], name="floor.tflite")
     with pytest.raises(UntranslatableError, match=r"floor\.tflite has the operator FLOOR, which the C library lacks"):
-        translate(file, "model", TRANSLATORS)
+        translate(file, "model")
 
 
 def test_a_type_that_the_library_lacks_is_named():
     with quiet():
         file = quantize(to_tflite(lambda x: x @ jnp.ones((8, 4)), [(1, 8)]), "int16x8", np.ones((4, 8), np.float32))
     with pytest.raises(UntranslatableError, match="which the C library lacks"):
-        translate(file, "model", TRANSLATORS)
+        translate(file, "model")
 
 
 def test_a_constant_beyond_the_limit_is_refused():
@@ -143,4 +157,26 @@ def test_a_constant_beyond_the_limit_is_refused():
             lambda x: x @ jnp.asarray(np.random.default_rng(0).normal(size=(8, wide)), jnp.float32), [(1, 8)]
         )
     with pytest.raises(UntranslatableError, match="takes at most 4,000,000"):
-        translate(file, "model", TRANSLATORS)
+        translate(file, "model")
+
+
+@pytest.mark.parametrize(
+    "features",
+    [(Relative(LogMel(n_mels=CHANNELS)),), (Relative(LogMel(n_mels=CHANNELS - 1)), LogEnergy())],
+    ids=["relative", "relative and another"],
+)
+def test_features_of_a_window_are_computed_by_rows(features: tuple[Feature, ...], voices: np.ndarray, tmp_path: Path):
+    """The window's maximum, and levels below it; of two features, the concatenation needs the whole window."""
+    framing = replace(FRAMING, seconds=0.36)
+    stream = split_frontend(Frontend(framing, features, (), 8, False), voices[:, : framing.samples])
+    assert framing.frames == FRAMES - 1
+    graphs, state = trained(TCResNet(filters=(8,), kernels=(3,)), framing.frames)
+    with quiet():
+        network = probabilities(lambda: graphs.network(state.weights, state.rest), fused=True)
+        shape = (framing.frames, CHANNELS)
+        classifier = quantize(to_tflite(network, [(1, *shape)]), "int8", clips(50, *shape))
+        file = quantized_input(joined(window_file(stream), classifier, "ring"), replace(BYTES, shape=(1, *shape)))
+    inputs = any_bytes(file, 10)
+    np.testing.assert_array_equal(run_c(file, inputs, tmp_path), run_tflm(file, inputs).outputs)
+    if len(features) == 1:
+        assert translate(file, "model").arena < 4 * framing.frames * CHANNELS

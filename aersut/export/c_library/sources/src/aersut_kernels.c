@@ -1,5 +1,6 @@
 #include "aersut_kernels.h"
 
+#include <float.h>
 #include <math.h>
 
 /* A fused multiply-add rounds once where TensorFlow Lite Micro rounds twice. GCC ignores the standard's pragma, and
@@ -10,11 +11,17 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
-#if defined(__ARM_FEATURE_DSP) && !defined(AERSUT_PORTABLE)
-#include <arm_acle.h>
+/* Without optimization, the compiler has too few registers for the assembly. */
+#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__) && !defined(AERSUT_PORTABLE)
 #define AERSUT_DSP 1
 #else
 #define AERSUT_DSP 0
+#endif
+
+#if defined(__GNUC__)
+#define NOT_INLINED __attribute__((noinline))
+#else
+#define NOT_INLINED
 #endif
 
 /* ---- fixed-point numbers; the roundings are those of gemmlowp ---- */
@@ -91,50 +98,45 @@ static inline int32_t sum_of(const int8_t *w, int count) {
   return sum;
 }
 
-#if AERSUT_DSP
-static inline uint32_t word(const int8_t *x) {
-  uint32_t value;
-  memcpy(&value, x, 4);
-  return value;
-}
-
-/* Bytes 1 and 3 as two 16-bit values; bytes 0 and 2 are __sxtb16(value). */
-static inline int16x2_t odd(uint32_t value) {
-  int16x2_t result;
-  __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(value));
-  return result;
-}
-#endif
-
 /* Adds Σ x · w for four filters, whose weights are `stride` bytes apart. */
-static inline void dot4(const int8_t *x, const int8_t *w, int stride, int count, int32_t *sums) {
+static NOT_INLINED void dot4(const int8_t *x, const int8_t *w, int stride, int count, int32_t *sums) {
   int32_t a = sums[0], b = sums[1], c = sums[2], d = sums[3];
-  const int8_t *w1 = w + stride, *w2 = w1 + stride, *w3 = w2 + stride;
-  int i = 0;
+  const int8_t *w2 = w + 2 * stride;
 #if AERSUT_DSP
-  for (; i + 4 <= count; i += 4) {
-    const uint32_t v = word(x + i);
-    const int16x2_t even = __sxtb16(v), other = odd(v);
-    uint32_t u = word(w + i);
-    a = __smlad(even, __sxtb16(u), a);
-    a = __smlad(other, odd(u), a);
-    u = word(w1 + i);
-    b = __smlad(even, __sxtb16(u), b);
-    b = __smlad(other, odd(u), b);
-    u = word(w2 + i);
-    c = __smlad(even, __sxtb16(u), c);
-    c = __smlad(other, odd(u), c);
-    u = word(w3 + i);
-    d = __smlad(even, __sxtb16(u), d);
-    d = __smlad(other, odd(u), d);
+  if (count >= 4) {
+    /* In assembly, because it needs 13 of the 14 registers, and GCC 12 keeps pointers in memory. */
+    int n = count / 4;
+    uint32_t even, other, one, two;
+#define FILTER(address, sum)                                   \
+  "ldr %[one], " address "\n"                                  \
+  "sxtb16 %[two], %[one]\n"                                    \
+  "smlad %[" sum "], %[even], %[two], %[" sum "]\n"            \
+  "sxtb16 %[one], %[one], ror #8\n"                            \
+  "smlad %[" sum "], %[other], %[one], %[" sum "]\n"
+    __asm__ volatile(
+        "1:\n"
+        "ldr %[other], [%[x]], #4\n"
+        "sxtb16 %[even], %[other]\n"
+        "sxtb16 %[other], %[other], ror #8\n"
+        FILTER("[%[w], %[stride]]", "b")
+        FILTER("[%[w]], #4", "a")
+        FILTER("[%[w2], %[stride]]", "d")
+        FILTER("[%[w2]], #4", "c")
+        "subs %[n], %[n], #1\n"
+        "bne 1b\n"
+        : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(x), [w] "+r"(w), [w2] "+r"(w2), [n] "+r"(n),
+          [even] "=&r"(even), [other] "=&r"(other), [one] "=&r"(one), [two] "=&r"(two)
+        : [stride] "r"(stride)
+        : "cc", "memory");
+    count &= 3;
   }
 #endif
-  for (; i < count; ++i) {
-    const int32_t v = x[i];
-    a += v * w[i];
-    b += v * w1[i];
-    c += v * w2[i];
-    d += v * w3[i];
+  for (; count > 0; --count, ++x, ++w, ++w2) {
+    const int32_t v = *x;
+    a += v * w[0];
+    b += v * w[stride];
+    c += v * w2[0];
+    d += v * w2[stride];
   }
   sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
 }
@@ -469,9 +471,16 @@ void aersut_differ_bool(const uint8_t *a, const uint8_t *b, uint8_t *y, int coun
 
 void aersut_quantize_f32(const float *x, int8_t *y, int count, float scale, int32_t zero) {
   for (int i = 0; i < count; ++i) {
-    const float value = roundf(x[i] / scale); /* the comparisons are false for NaN, which becomes the lowest value */
-    y[i] = (int8_t)(value > -1000.0f ? clamp(value < 1000.0f ? (int32_t)value + zero : 1000, INT8_MIN, INT8_MAX)
-                                     : INT8_MIN);
+    const float value = x[i] / scale;
+    int32_t rounded = INT8_MIN - zero; /* also for NaN, for which the comparisons are false */
+    if (value >= 1000.0f) {
+      rounded = INT8_MAX - zero;
+    } else if (value > -1000.0f) { /* ties away from zero */
+      rounded = (int32_t)value;
+      const float rest = value - (float)rounded;
+      rounded += (rest >= 0.5f) - (rest <= -0.5f);
+    }
+    y[i] = (int8_t)clamp(rounded + zero, INT8_MIN, INT8_MAX);
   }
 }
 
@@ -521,6 +530,13 @@ void aersut_reduce_max_f32(const float *x, float *y, int outer, int count, int i
         if (x[k * inner + i] > best) best = x[k * inner + i];
       *y++ = best;
     }
+}
+
+void aersut_lowest_f32(float *y) { *y = -FLT_MAX; }
+
+void aersut_raise_f32(const float *x, float *y, int count) {
+  for (int i = 0; i < count; ++i)
+    if (x[i] > *y) *y = x[i];
 }
 
 void aersut_select_f32(const uint8_t *chosen, const float *a, const float *b, float *y, int chosen_step, int a_step,

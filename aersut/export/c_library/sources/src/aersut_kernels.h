@@ -96,6 +96,8 @@ void aersut_dense_f32(const float *x, const float *weights, const float *bias, f
                       int columns);
 void aersut_sum_f32(const float *x, float *y, int outer, int count, int inner);
 void aersut_reduce_max_f32(const float *x, float *y, int outer, int count, int inner);
+void aersut_lowest_f32(float *y);                               /* y = -FLT_MAX */
+void aersut_raise_f32(const float *x, float *y, int count);     /* y = max(y, x) */
 void aersut_select_f32(const uint8_t *chosen, const float *a, const float *b, float *y, int chosen_step, int a_step,
                        int b_step, int count);
 
