@@ -28,7 +28,7 @@ SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Figures:
+class Measurements:
     """What the library took on a board; the largest value of all frames and windows.
 
     Attributes:
@@ -60,7 +60,7 @@ class Emulation:
     emotions: tuple[str, ...]
     differing: int
     compared: int
-    figures: Figures
+    measured: Measurements
 
 
 @dataclass(frozen=True)
@@ -177,12 +177,12 @@ def _emulation(board: Board, lines: list[list[str]], expected: Expected, flash: 
         return whole
 
     pairs = [(rows("frame", expected.frames), expected.frames), (rows("window", expected.windows), expected.windows)]
-    [figures] = [[int(word, 16) for word in line[1:]] for line in lines if line[0] == "figures"]
-    spun, frame, window, stack, ram = figures
+    [measured] = [[int(word, 16) for word in line[1:]] for line in lines if line[0] == "measured"]
+    spun, frame, window, stack, ram = measured
     return Emulation(
         board,
         emotions=tuple(line[1] for line in lines if line[0] == "emotion"),
         differing=sum(int(np.count_nonzero(found != like[: len(found)])) for found, like in pairs),
         compared=sum(found.size for found, _ in pairs),
-        figures=Figures(flash, ram, stack, *(round(ticks * SPUN / spun) for ticks in (frame, window))),
+        measured=Measurements(flash, ram, stack, *(round(ticks * SPUN / spun) for ticks in (frame, window))),
     )

@@ -34,8 +34,8 @@ class Summary:
     def million_instructions_per_second(self, one: Emulation) -> float:
         """Executed for one second of audio."""
         frames = self.framing.sample_rate / self.framing.hop_length
-        figures = one.figures
-        return frames * (figures.frame_instructions + figures.window_instructions / stride(self.framing)) / 1e6
+        measured = one.measured
+        return frames * (measured.frame_instructions + measured.window_instructions / stride(self.framing)) / 1e6
 
     def same(self, one: Emulation) -> int | None:
         """Number of windows with the predicted emotion."""
@@ -56,7 +56,7 @@ class Summary:
             "windows": len(one.emotions),
             "as_predicted": self.same(one),
             "million_instructions_per_second": round(self.million_instructions_per_second(one), 2),
-            **asdict(one.figures),
+            **asdict(one.measured),
         }
 
 
@@ -74,20 +74,20 @@ def predicted(export: Path, samples: Int16[np.ndarray, " samples"]) -> list[str]
 
 
 def table(summary: Summary) -> str:
-    """The figures of each board as a table for the terminal."""
+    """The measurements on each board as a table for the terminal."""
     lines = [
         f"{'board':12}{'processor':12}{'bytes equal':>20}{'flash':>10}{'RAM':>10}{'stack':>9}{'a frame':>10}"
         f"{'a window':>10}{'per second':>12}{'as predicted':>14}"
     ]
     for one in summary.boards:
-        figures = one.figures
+        measured = one.measured
         cells = (
             (f"{one.compared - one.differing:,} of {one.compared:,}", 20),
-            (f"{figures.flash / 1000:,.0f} KB", 10),
-            (f"{figures.ram / 1000:,.1f} KB", 10),
-            (f"{figures.stack:,} B", 9),
-            (f"{figures.frame_instructions / 1e6:.2f} M", 10),
-            (f"{figures.window_instructions / 1e6:.2f} M", 10),
+            (f"{measured.flash / 1000:,.0f} KB", 10),
+            (f"{measured.ram / 1000:,.1f} KB", 10),
+            (f"{measured.stack:,} B", 9),
+            (f"{measured.frame_instructions / 1e6:.2f} M", 10),
+            (f"{measured.window_instructions / 1e6:.2f} M", 10),
             (f"{summary.million_instructions_per_second(one):,.0f} M", 12),
             ("-" if summary.predicted is None else f"{summary.same(one)} of {len(one.emotions)}", 14),
         )

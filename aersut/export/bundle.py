@@ -118,6 +118,17 @@ def export_table(result: dict[str, Any]) -> str:
             f"WA {stream['wa']:.3f}, UAR {stream['uar']:.3f}, agreement with JAX {stream['agreement']:.1%}, "
             f"{stream['clips']} clips"
         )
+    if library := result.get("c"):
+        compared = library["compared"]
+        lines.append(
+            f"c/ (C99, without an interpreter): {library['arena'] / 1000:,.0f} KB for intermediate results, "
+            f"{library['constants'] / 1000:,.0f} KB of weights"
+            + (
+                f"; all bytes equal on {compared['frames']:,} frames, {compared['windows']:,} windows"
+                if compared
+                else ""
+            )
+        )
     for name, stress in result.get("stress", {}).items():
         lines.append(
             f"{name} under stress conditions: stress mean {format_metric(stress['mean'])}, UAR without a condition "

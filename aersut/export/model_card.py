@@ -54,6 +54,7 @@ def _card(context: Context) -> str:
         *([f"- **{split.warning}**"] if split.warning else []),
         "",
         *_files(context.reports),
+        *_c_library(context.results.get("c")),
         "",
         "UAR is the unweighted average recall, WA the plain accuracy. Agreement with JAX is the fraction of test clips",
         "with the same predicted emotion as the trained network in JAX. The tensor arena is the RAM that TensorFlow",
@@ -108,6 +109,20 @@ def _features(experiment: Experiment) -> str:
         fields = (f"{key}={value}" for key, value in tree.items() if key != "name")
         described.append(f"`{tree['name']}({', '.join(fields)})`")
     return ", ".join(described)
+
+
+def _c_library(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    compared = found["compared"]
+    equal = f", equal to TensorFlow Lite Micro on {compared['windows']:,} test clips" if compared else ""
+    return [
+        "",
+        f"`c/` has frontend and classifier as C99 source{equal}: {found['constants'] / 1000:,.0f} KB of weights,",
+        f"{found['arena'] / 1000:,.0f} KB of RAM for intermediate results. Multiply-accumulate operations:"
+        f" {found['macs']['window'] / 1e6:.2f} million for",
+        f"a window, {found['macs']['frame'] / 1e6:.2f} million for the features of a frame.",
+    ]
 
 
 def _files(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -41,9 +41,9 @@ def test_a_board_has_the_bytes_of_micro(board: Board, block: int, finished: Run,
     files = {f"src/{path.name}": path.read_text() for path in source.iterdir()}
     with host_program(files, find_compiler() or "gcc") as program:
         assert list(found.emotions) == [emotion for emotion, _ in program.stream(recording, 160)]
-    assert found.figures.ram < 40_000
-    assert 0 < found.figures.stack < 2_000
-    assert 10_000 < found.figures.frame_instructions < 10_000_000
+    assert found.measured.ram < 40_000
+    assert 0 < found.measured.stack < 2_000
+    assert 10_000 < found.measured.frame_instructions < 10_000_000
 
 
 def test_a_board_reports_the_emotions_of_predict(finished: Run, recording: np.ndarray):

@@ -1,7 +1,7 @@
 /* Runs the C library on samples that are linked into the program, and prints every byte of its outputs.
  *
  * Lines: "frame HEX", "window HEX" (bytes of the frontend and of the classifier), "emotion NAME BITS…" (the stream, with
- * the probabilities as float bits), "figures …" (instructions and stack).
+ * the probabilities as float bits), "measured …" (instructions and stack).
  */
 #include <string.h>
 
@@ -106,7 +106,7 @@ int main(void) {
   run_stream(HARNESS_BLOCK);
   const uint32_t *painted = stack_low;
   while (*painted == PAINT) ++painted;
-  write_number("figures ", spun);
+  write_number("measured ", spun);
   write_number(" ", ticks[0]);
   write_number(" ", ticks[1]);
   write_number(" ", (uint32_t)((const char *)stack_high - (const char *)painted));

@@ -72,8 +72,9 @@ def _gate(program: Program, operator: Operator, gate: int, state: int) -> tuple[
 def sigmoid_table() -> UInt16[np.ndarray, "256"]:
     """The sigmoid at i / 24 for i in 0…255, in Q0.16, as TensorFlow Lite Micro's kernels have it.
 
-    44 of its entries are one off the nearest value, so no formula gives it. Its int16 TANH interpolates in the same
-    table; with an input scale of 1 / 48 the inputs 0…255 are the nodes, and the result is the entry minus 32768.
+    44 of its entries are one more than the nearest value (findings/tflm_sigmoid_table.sh), so it is asked from the
+    interpreter: its int16 TANH interpolates in the same table; with an input scale of 1 / 48 the inputs 0…255 are the
+    nodes, and the result is the entry minus 32768.
     """
     nodes = np.arange(NODES, dtype=np.int16)
     found = run_tflm(_tanh(1 / 48), nodes[None]).outputs[0].astype(np.int32)

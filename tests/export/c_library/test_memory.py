@@ -25,6 +25,6 @@ def test_tensors_that_live_together_do_not_overlap(lifetimes: list[Lifetime]):
 
 
 @given(LIFETIMES)
-def test_the_arena_is_no_larger_than_all_tensors_side_by_side(lifetimes: list[Lifetime]):
+def test_the_arena_is_no_larger_than_all_tensors_together(lifetimes: list[Lifetime]):
     _, size = plan(dict(enumerate(lifetimes)))
     assert size <= sum(-(-one.size // ALIGNMENT) * ALIGNMENT for one in lifetimes)

@@ -151,8 +151,8 @@ static inline void dots(const int8_t *x, const int8_t *w, int stride, int count,
 }
 
 /* Adds zero · Σ w for what lies outside the input: the folded bias took every weight for one inside. */
-static inline void outside(const int8_t *w, int stride, int count, int many, int32_t zero, int32_t *sums) {
-  for (int k = 0; k < many && count > 0; ++k) sums[k] += zero * sum_of(w + k * stride, count);
+static NOT_INLINED void outside(const int8_t *w, int stride, int count, int many, int32_t zero, int32_t *sums) {
+  for (int k = 0; k < many; ++k) sums[k] += zero * sum_of(w + k * stride, count);
 }
 
 /* ---- int8 ---- */
@@ -178,9 +178,9 @@ void aersut_convolution_s8(const int8_t *x, const int8_t *weights, const int32_t
             outside(w, size, row, many, g->zero_in, sums);
           } else if (g->x.dilation == 1) {
             const int8_t *in = x + (iy * g->x.size + x0 + from) * channels;
-            outside(w, size, from * channels, many, g->zero_in, sums);
+            if (from > 0) outside(w, size, from * channels, many, g->zero_in, sums);
             dots(in, w + from * channels, size, (to - from) * channels, many, sums);
-            outside(w + to * channels, size, row - to * channels, many, g->zero_in, sums);
+            if (to < g->x.kernel) outside(w + to * channels, size, row - to * channels, many, g->zero_in, sums);
           } else {
             for (int kx = 0; kx < g->x.kernel; ++kx) {
               const int ix = x0 + kx * g->x.dilation;
@@ -562,18 +562,19 @@ UNARY(aersut_sqrt_f32, sqrtf(v))
 UNARY(aersut_rsqrt_f32, 1.0f / sqrtf(v))
 UNARY(aersut_square_f32, v *v)
 
-#define BINARY(name, type, expression)                                                        \
-  AERSUT_BINARY(name, type) {                                                                 \
-    for (int i = 0; i < shape->size[0]; ++i)                                                  \
-      for (int j = 0; j < shape->size[1]; ++j)                                                \
-        for (int k = 0; k < shape->size[2]; ++k) {                                            \
-          const float *p = a + i * shape->first[0] + j * shape->first[1] + k * shape->first[2];     \
-          const float *q = b + i * shape->second[0] + j * shape->second[1] + k * shape->second[2];  \
-          for (int l = 0; l < shape->size[3]; ++l, p += shape->first[3], q += shape->second[3]) {   \
-            const float u = *p, v = *q;                                                       \
-            *y++ = (type)(expression);                                                        \
-          }                                                                                   \
-        }                                                                                     \
+#define BINARY(name, type, expression)                                                               \
+  AERSUT_BINARY(name, type) {                                                                        \
+    const int p_step = shape->first[3], q_step = shape->second[3], count = shape->size[3];           \
+    for (int i = 0; i < shape->size[0]; ++i)                                                         \
+      for (int j = 0; j < shape->size[1]; ++j)                                                       \
+        for (int k = 0; k < shape->size[2]; ++k) {                                                   \
+          const float *p = a + i * shape->first[0] + j * shape->first[1] + k * shape->first[2];      \
+          const float *q = b + i * shape->second[0] + j * shape->second[1] + k * shape->second[2];   \
+          for (int l = 0; l < count; ++l, p += p_step, q += q_step) {                                \
+            const float u = *p, v = *q;                                                              \
+            *y++ = (type)(expression);                                                               \
+          }                                                                                          \
+        }                                                                                            \
   }
 BINARY(aersut_add_f32, float, u + v)
 BINARY(aersut_subtract_f32, float, u - v)
