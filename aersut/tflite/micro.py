@@ -3,11 +3,13 @@
 The interpreter runs in a subprocess under a time limit, because a malformed file can hang or crash it.
 """
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +22,8 @@ from aersut.tflite.file import TFLiteFile
 SECONDS = 300.0
 ARENA = 16_000_000
 """Size of the tensor arena on this machine, in bytes; more RAM than any microcontroller has."""
+ARENA_STEP = 64
+"""Resolution of a tensor arena above the printed total, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,9 @@ class TFLMResult:
 
     Attributes:
         outputs: one per input, in the type of the output tensor.
-        arena: bytes of tensor arena (the RAM for activations), as TensorFlow Lite Micro counts them. They contain
-            pointers, so a 32-bit board needs a little less.
+        arena: bytes of the smallest tensor arena (the RAM for activations) in which a new interpreter ran, at least the
+            total that TensorFlow Lite Micro prints. That total may be too small: memory that its planner needs for a
+            moment is not part of it. It contains pointers, so a 32-bit board needs a little less.
     """
 
     outputs: Shaped[np.ndarray, "inputs *shape"]
@@ -70,9 +75,7 @@ def run_tflm(
         log = done.stderr.decode(errors="replace")
         if done.returncode != 0:
             raise UserError(f"{file.name} does not run in TensorFlow Lite Micro: {_reason(log, done.returncode)}")
-        arena = re.search(r"Arena allocation total (\d+) bytes", log)
-        assert arena, log
-        return TFLMResult(np.load(Path(folder) / "outputs.npy")[:, 0], int(arena[1]))
+        return TFLMResult(np.load(Path(folder) / "outputs.npy")[:, 0], int((Path(folder) / "arena").read_text()))
 
 
 def run_tflm_float(file: TFLiteFile, examples: Float[np.ndarray, "examples *shape"]) -> TFLMResult:
@@ -109,8 +112,55 @@ def _child(folder: Path, sequence: int) -> None:
         interpreter.invoke()
         outputs.append(interpreter.get_output(0))
         state = None if state is None else interpreter.get_output(1)
-    interpreter.print_allocations()
     np.save(folder / "outputs.npy", np.stack(outputs))
+    with _stderr(folder / "allocations"):
+        interpreter.print_allocations()
+    total = re.search(r"Arena allocation total (\d+) bytes", (folder / "allocations").read_text(errors="replace"))
+    assert total
+    (folder / "arena").write_text(str(_smallest_arena(int(total[1]), lambda size: _runs(content, size))))
+
+
+@contextlib.contextmanager
+def _stderr(path: Path) -> Iterator[None]:
+    """Redirect the standard error of the process, C++ included, to a file."""
+    before = os.dup(2)
+    try:
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+            yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+
+
+def _runs(content: bytes, arena: int) -> bool:
+    """Whether a new interpreter runs in an arena. In a process of its own, since some kernels crash in a small one."""
+    from tflite_micro.python.tflite_micro import runtime
+
+    if child := os.fork():
+        return os.waitpid(child, 0)[1] == 0
+    status = 1
+    try:
+        interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
+        for index, one in enumerate(TFLiteFile(content).inputs):
+            interpreter.set_input(np.zeros(one.shape, one.type), index)
+        interpreter.invoke()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _smallest_arena(total: int, runs: Callable[[int], bool]) -> int:
+    """The smallest arena in which a model `runs`, from `total` in steps of `ARENA_STEP`."""
+    if runs(total):
+        return total
+    low, step = 0, 1  # in steps above the total; `low` is too small
+    while not runs(total + step * ARENA_STEP):
+        low, step = step, 2 * step
+    while step - low > 1:
+        middle = (low + step) // 2
+        low, step = (low, middle) if runs(total + middle * ARENA_STEP) else (middle, step)
+    return total + step * ARENA_STEP
 
 
 if __name__ == "__main__":

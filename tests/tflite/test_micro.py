@@ -1,5 +1,7 @@
 """TensorFlow Lite Micro in a subprocess: outputs and tensor arena; errors name the file."""
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -7,9 +9,13 @@ import pytest
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 
 from aersut.errors import UserError
+from aersut.export.convert import probabilities, to_tflite
+from aersut.export.quantize import quantize
+from aersut.quiet import quiet
 from aersut.tflite.file import TFLiteFile
-from aersut.tflite.micro import run_tflm
+from aersut.tflite.micro import ARENA_STEP, _smallest_arena, run_tflm
 from tests.export.files import dense
+from tests.export.models import CHANNELS, FRAMES, clips, small, trained
 
 FILE = dense(np.arange(6).reshape(2, 3))
 INPUTS = np.eye(3, dtype=np.float32)
@@ -20,6 +26,33 @@ def test_outputs_and_arena():
     logits = np.arange(6).reshape(2, 3).T
     np.testing.assert_allclose(result.outputs, np.exp(logits) / np.exp(logits).sum(1, keepdims=True), rtol=1e-5)
     assert 100 < result.arena < 4_000
+
+
+RUNS = (
+    "import sys; from aersut.tflite.micro import _runs; sys.exit(not _runs(sys.stdin.buffer.read(), int(sys.argv[1])))"
+)
+
+
+def test_the_arena_is_the_smallest_in_which_a_new_interpreter_runs():
+    """The total that the interpreter prints for this network is too small."""
+    with quiet():
+        graphs, state = trained(small("cnn_lstm"))
+        network = probabilities(lambda: graphs.network(state.weights, state.rest), fused=True)
+        file = quantize(to_tflite(network, [(1, FRAMES, CHANNELS)]), "int8", clips(10))
+    arena = run_tflm(file, np.zeros((1, FRAMES, CHANNELS), np.int8)).arena
+
+    def runs(size: int) -> bool:
+        return subprocess.run([sys.executable, "-c", RUNS, str(size)], input=file.content).returncode == 0
+
+    assert runs(arena)
+    assert not runs(arena - ARENA_STEP)
+
+
+@pytest.mark.parametrize(
+    ("total", "needed", "found"), [(100, 80, 100), (100, 101, 164), (100, 164, 164), (100, 999, 1060)]
+)
+def test_the_search_for_the_arena(total: int, needed: int, found: int):
+    assert _smallest_arena(total, lambda size: size >= needed) == found
 
 
 def test_a_missing_operator_is_named():
