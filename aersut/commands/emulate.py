@@ -1,7 +1,7 @@
 """Run an export's C library on emulated boards (QEMU) and compare every byte.
 
 {program} --mode=emulate --workdir=RUN
-    Build export/c for five boards with Cortex-M processors, run test clips on them, and write RUN/emulation.json.
+    Build export/c for five boards with Cortex-M processors, run test clips on them, write RUN/export/emulation.json.
 {program} --mode=emulate --workdir=RUN --boards=mps2-an386 clip.wav
     Run one recording on one board.
 """
@@ -30,13 +30,14 @@ CLIPS = 6
 def _run(arguments: Arguments) -> int:
     from aersut.emulation.emulate import emulate
     from aersut.emulation.summary import Summary, predicted, table
+    from aersut.evaluation.result_files import EMULATION
 
     run = open_run(arguments)
     samples = _recording(run, arguments.paths)
     found = list(emulate(run.export, samples, _boards(FLAGS.boards)))
     summary = Summary(tuple(found), predicted(run.export, samples), run.experiment.framing)
     print(table(summary))
-    summary.write(run.folder / "emulation.json")
+    summary.write(run.export / EMULATION)
     return 0 if all(one.differing == 0 for one in found) else 1
 
 

@@ -32,6 +32,10 @@ RENAMED = {
 """Keys of metrics.json and importance.json until November 2026, and the keys of today."""
 
 
+EMULATION = "emulation.json"
+"""Results of `--mode=emulate` in the folder of the export, with which they are replaced."""
+
+
 def read_metrics(path: Path) -> dict[str, Any] | None:
     """`read_json` of a metrics.json or importance.json; keys of earlier versions are translated to those of today."""
     return read_json(path, _translated)

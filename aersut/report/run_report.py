@@ -12,7 +12,7 @@ from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
 from aersut.errors import require
 from aersut.evaluation.comparison import flatten
-from aersut.evaluation.result_files import read_export, read_metrics
+from aersut.evaluation.result_files import EMULATION, read_export, read_metrics
 from aersut.experiment import load_experiment
 from aersut.paths import read_json
 from aersut.program import program
@@ -78,6 +78,7 @@ def write_report(run: RunFolder) -> str:
         and _plotted(run.plots / "corpora", CORPORA_CAPTION, classes.CORPORA, classes.paint_corpora, split, emotions),
         examples=_embedded(folder, {f"{EXAMPLE}{name}": name for name in emotions}, captioned=False),
         export=exported,
+        boards=(read_json(run.export / EMULATION) or {}).get("boards", []),
         exportable=about.exportable,
         configuration=flatten(configuration),
         sessions=_sessions(run),

@@ -63,10 +63,14 @@ def test_the_command_prints_a_table_and_writes_a_file(finished: Run, launch: Cal
     done = launch("--mode=emulate", f"--workdir={run}", "--boards=mps2-an386")
     assert done.status == 0, done.err
     [line] = [line for line in done.out.splitlines() if line.startswith("mps2-an386")]
-    [entry] = json.loads((run / "emulation.json").read_text())["boards"]
+    [entry] = json.loads((run / "export" / "emulation.json").read_text())["boards"]
     assert entry["differing"] == 0
     assert f"{entry['compared']:,} of {entry['compared']:,}" in line
     assert entry["flash"] > entry["stack"]
+    assert launch("--mode=report", f"--workdir={run}").status == 0
+    page = (run / "report.html").read_text()
+    assert "The C library on emulated boards" in page
+    assert "<td>Cortex-M4F</td>" in page
 
 
 def test_an_unknown_board_is_named(finished: Run, launch: Callable[..., Any]):
