@@ -6,6 +6,7 @@
     Run one recording on one board.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,17 +29,21 @@ CLIPS = 6
 
 
 def _run(arguments: Arguments) -> int:
-    from aersut.emulation.emulate import emulate
+    from aersut.emulation.emulate import Emulation, Failure, emulate
     from aersut.emulation.summary import Summary, predicted, table
     from aersut.evaluation.result_files import EMULATION
 
     run = open_run(arguments)
     samples = _recording(run, arguments.paths)
     found = list(emulate(run.export, samples, _boards(FLAGS.boards)))
-    summary = Summary(tuple(found), predicted(run.export, samples), run.experiment.framing)
+    done = [one for one in found if isinstance(one, Emulation)]
+    failed = [one for one in found if isinstance(one, Failure)]
+    summary = Summary(done, predicted(run.export, samples), run.experiment.framing)
     print(table(summary))
     summary.write(run.export / EMULATION)
-    return 0 if all(one.differing == 0 for one in found) else 1
+    for failure in failed:
+        print(f"warning: {failure.reason}", file=sys.stderr)
+    return 1 if failed or any(one.differing for one in done) else 0
 
 
 def _boards(names: list[str] | None) -> "tuple[Board, ...]":

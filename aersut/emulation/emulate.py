@@ -29,14 +29,14 @@ SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Measurements:
-    """What the library took on a board; the largest value of all frames and windows.
+    """What the library took on a board.
 
     Attributes:
         flash: bytes of code and constants of the smallest program that uses the library.
         ram: `sizeof(aersut)` in bytes, all memory apart from the stack.
         stack: bytes.
-        frame_instructions, window_instructions: executed for the features of a frame, and for a classification. A
-            processor takes one cycle or more for each.
+        frame_instructions: executed by `aersut_push` for the samples of one hop, mean.
+        window_instructions: executed by `aersut_classify`, maximum. A processor takes one cycle or more for each.
     """
 
     flash: int
@@ -64,6 +64,14 @@ class Emulation:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """A board on which the library cannot be built or run, and the reason."""
+
+    board: Board
+    reason: str
+
+
+@dataclass(frozen=True)
 class Expected:
     """The outputs of TensorFlow Lite Micro on a recording."""
 
@@ -73,7 +81,7 @@ class Expected:
 
 def emulate(
     export: Path, samples: Int16[np.ndarray, " samples"], boards: Sequence[Board] = BOARDS, block: int = 160
-) -> Iterator[Emulation]:
+) -> Iterator[Emulation | Failure]:
     """Run `export/c` on each board with a recording at the sample rate of the run.
 
     Args:
@@ -81,7 +89,7 @@ def emulate(
         block: samples per call of `aersut_push`.
 
     Raises:
-        UserError: the export has no C library, a tool is missing, or the program does not fit a board or fails there.
+        UserError: the export has no C library, a tool is missing, or the recording is too short.
     """
     library = export / "c"
     if not (library / "src" / "aersut_model.c").exists():
@@ -93,9 +101,12 @@ def emulate(
         audio = Path(folder) / "samples.c"
         audio.write_text(_samples(samples))
         for board in boards:
-            flash = _flash(_built(board, library, Path(folder), [HARNESS / "size.c"]))
-            program = _built(board, library, Path(folder), [HARNESS / "main.c", audio], block)
-            yield _emulation(board, _run(board, program), expected, flash)
+            try:
+                flash = _flash(_built(board, library, Path(folder), [HARNESS / "size.c"]))
+                program = _built(board, library, Path(folder), [HARNESS / "main.c", audio], block)
+                yield _emulation(board, _run(board, program), expected, flash)
+            except UserError as error:
+                yield Failure(board, str(error))
 
 
 def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Expected:

@@ -16,7 +16,7 @@ from aersut.serving.runners import FEATURES
 from aersut.tflite.file import TFLiteFile
 
 SMOOTHING = 3
-"""AERSUT_SMOOTHING of aersut.h."""
+"""`smoothing` after aersut_init()."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,6 @@ def table(summary: Summary) -> str:
         )
         texts = "".join(f"{text:>{width}}" for text, width in cells)
         lines.append(f"{one.board.machine:12}{one.board.processor:12}{texts}")
-    lines.append("Executed instructions for the features of a frame, for a classification, and for a second of audio;")
+    lines.append("Executed instructions for the samples of a hop, for a classification, and for a second of audio;")
     lines.append("a processor takes at least a cycle for each. RAM does not contain the stack.")
     return "\n".join(lines)

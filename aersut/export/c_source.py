@@ -37,6 +37,7 @@ class Pipeline:
         windows: windows of frames, as test inputs of the classifier.
         trim_db: silence at both ends of a window, this far below its loudest frame, is removed as in training; None
             keeps it.
+        licences: of the corpora, one after the other.
     """
 
     framing: Framing
@@ -48,6 +49,7 @@ class Pipeline:
     samples: Int16[np.ndarray, "some one_and_frame_length"]
     windows: Int8[np.ndarray, "some frames channels"]
     trim_db: float | None
+    licences: str
 
     @property
     def state(self) -> int:

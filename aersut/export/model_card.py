@@ -22,7 +22,7 @@ def _card(context: Context) -> str:
     experiment, split = context.run.experiment, context.prepared.split
     framing, predictions = experiment.framing, _predictions(context)
     frames, channels = context.trained.frontend.shape
-    corpora = ", ".join(map(_corpus, experiment.data.corpora))
+    corpora = ", ".join(map(described, experiment.data.corpora))
     how = "by mean and standard deviation of"
     scaling = {"utterance": f"{how} each utterance", "standard": f"{how} the training set"}
     synthetic = "> Trained on SYNTHETIC speech: its metrics do not apply to real speech.\n"
@@ -75,7 +75,8 @@ def _card(context: Context) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _corpus(corpus: Corpus) -> str:
+def described(corpus: Corpus) -> str:
+    """The name of a corpus with its licence."""
     name = CORPORA.name_of(corpus)
     return f"{name} ({corpus.licence})" if corpus.licence else name
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 import pytest
 
 from aersut.data.collection import collect
-from aersut.emulation.boards import BOARDS, Board
-from aersut.emulation.emulate import COMPILER, EMULATOR, emulate
+from aersut.emulation.boards import BOARDS, Board, Memory
+from aersut.emulation.emulate import COMPILER, EMULATOR, Emulation, Failure, emulate
 from aersut.emulation.summary import predicted
 from aersut.errors import UserError
 from aersut.export.c_library.host import find_compiler, host_program
@@ -35,11 +36,12 @@ def needs_emulator() -> None:
 def test_a_board_has_the_bytes_of_micro(board: Board, block: int, finished: Run, recording: np.ndarray):
     needs_emulator()
     [found] = emulate(finished.export, recording, [board], block)
+    assert isinstance(found, Emulation), found
     assert found.compared > 1_500
     assert found.differing == 0
     source = finished.export / "c" / "src"
     files = {f"src/{path.name}": path.read_text() for path in source.iterdir()}
-    with host_program(files, find_compiler() or "gcc") as program:
+    with host_program(files, find_compiler() or ("gcc",)) as program:
         assert list(found.emotions) == [emotion for emotion, _ in program.stream(recording, 160)]
     assert found.measured.ram < 40_000
     assert 0 < found.measured.stack < 2_000
@@ -50,6 +52,7 @@ def test_a_board_reports_the_emotions_of_predict(finished: Run, recording: np.nd
     """Not always: a stream's windows have a past, and silence is removed by whole frames."""
     needs_emulator()
     [found] = emulate(finished.export, recording, BOARDS[1:2])
+    assert isinstance(found, Emulation), found
     like = predicted(finished.export, recording)
     assert like is not None
     assert len(like) == len(found.emotions)
@@ -71,6 +74,15 @@ def test_the_command_prints_a_table_and_writes_a_file(finished: Run, launch: Cal
     page = (run / "report.html").read_text()
     assert "The C library on emulated boards" in page
     assert "<td>Cortex-M4F</td>" in page
+
+
+def test_a_board_that_is_too_small_does_not_hide_the_others(finished: Run, recording: np.ndarray):
+    needs_emulator()
+    tiny = replace(BOARDS[1], code=Memory(0, 1024))
+    failed, found = emulate(finished.export, recording, [tiny, BOARDS[1]])
+    assert isinstance(failed, Failure)
+    assert "cannot be built for mps2-an386 (Cortex-M4F)" in failed.reason
+    assert isinstance(found, Emulation)
 
 
 def test_an_unknown_board_is_named(finished: Run, launch: Callable[..., Any]):

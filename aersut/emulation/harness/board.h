@@ -7,7 +7,7 @@
 void board_write(const char *text);
 void board_exit(int status);
 
-/* Counts down or up at a constant number of instructions per tick; both wrap at COUNTER_MASK. */
+/* Counts up, at a constant number of instructions per tick; it wraps at COUNTER_MASK. */
 uint32_t board_counter(void);
 #define COUNTER_MASK 0x00ffffffu
 

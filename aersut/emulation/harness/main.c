@@ -1,7 +1,7 @@
 /* Runs the C library on samples that are linked into the program, and prints every byte of its outputs.
  *
- * Lines: "frame HEX", "window HEX" (bytes of the frontend and of the classifier), "emotion NAME BITS…" (the stream, with
- * the probabilities as float bits), "measured …" (instructions and stack).
+ * Lines: "frame HEX", "window HEX" (bytes of the frontend and of the classifier), "emotion NAME" (of the stream),
+ * "measured …" (ticks and bytes).
  */
 #include <string.h>
 
@@ -44,8 +44,8 @@ static void write_number(const char *title, uint32_t value) {
 
 static uint32_t elapsed(uint32_t since) { return (board_counter() - since) & COUNTER_MASK; }
 
-/* Both models by themselves. Returns the largest number of ticks of each in `ticks`. */
-static void run_models(uint32_t *ticks) {
+/* Both models by themselves. */
+static void run_models(void) {
   static int16_t samples[1 + AERSUT_FRAME_LENGTH];
   static int8_t rows[AERSUT_FRAMES * AERSUT_CHANNELS];
   static int8_t output[AERSUT_CLASSES];
@@ -55,46 +55,46 @@ static void run_models(uint32_t *ticks) {
     int8_t *row = rows + (AERSUT_FRAMES - 1) * AERSUT_CHANNELS;
     for (int i = 0; i <= AERSUT_FRAME_LENGTH; ++i) samples[i] = begin + i < 0 ? 0 : harness_samples[begin + i];
     memmove(rows, rows + AERSUT_CHANNELS, sizeof rows - AERSUT_CHANNELS);
-    uint32_t start = board_counter();
 #if AERSUT_STATE > 0
-    static float next[AERSUT_STATE];
-    aersut_frontend(samples, ser.state, row, next, ser.arena.bytes);
-    memcpy(ser.state, next, sizeof next);
+    aersut_run_frontend(samples, ser.state, row, ser.next_state, ser.arena.bytes);
+    memcpy(ser.state, ser.next_state, sizeof ser.state);
 #else
-    aersut_frontend(samples, row, ser.arena.bytes);
+    aersut_run_frontend(samples, row, ser.arena.bytes);
 #endif
-    uint32_t taken = elapsed(start);
-    if (taken > ticks[0]) ticks[0] = taken;
     write_bytes("frame ", row, AERSUT_CHANNELS);
     if (frame + 1 < AERSUT_FRAMES || (frame + 1 - AERSUT_FRAMES) % AERSUT_STRIDE != 0) continue;
     memcpy(ser.arena.bytes + AERSUT_WINDOW, rows, sizeof rows);
-    start = board_counter();
-    aersut_classifier(output, ser.arena.bytes);
-    taken = elapsed(start);
-    if (taken > ticks[1]) ticks[1] = taken;
+    aersut_run_classifier(output, ser.arena.bytes);
     write_bytes("window ", output, AERSUT_CLASSES);
   }
 }
 
-static void run_stream(int block) {
+/* The library as a program uses it. Ticks: the mean of aersut_push() for the samples of one hop, and the most that
+ * aersut_classify() took. */
+static void run_stream(int block, uint32_t *ticks) {
+  uint32_t pushing = 0;
+  int pushed = 0;
   aersut_init(&ser);
   for (int begin = 0; begin < harness_count; begin += block) {
     const int count = harness_count - begin < block ? harness_count - begin : block;
     for (int done = 0; done < count;) {
-      done += aersut_push(&ser, harness_samples + begin + done, count - done);
+      uint32_t start = board_counter();
+      const int taken = aersut_push(&ser, harness_samples + begin + done, count - done);
+      pushing += elapsed(start);
+      done += taken;
+      pushed += taken;
       if (!aersut_ready(&ser)) continue;
       aersut_result result;
+      start = board_counter();
       aersut_classify(&ser, &result);
+      start = elapsed(start);
+      if (start > ticks[1]) ticks[1] = start;
       board_write("emotion ");
       board_write(aersut_name(&result));
-      for (int i = 0; i < AERSUT_CLASSES; ++i) {
-        uint32_t bits;
-        memcpy(&bits, &result.probabilities[i], sizeof bits);
-        write_number(" ", bits);
-      }
       board_write("\n");
     }
   }
+  ticks[0] = pushing / (uint32_t)(pushed / AERSUT_HOP_LENGTH);
 }
 
 int main(void) {
@@ -102,8 +102,8 @@ int main(void) {
   uint32_t start = board_counter();
   board_spin(SPIN);
   const uint32_t spun = elapsed(start);
-  run_models(ticks);
-  run_stream(HARNESS_BLOCK);
+  run_models();
+  run_stream(HARNESS_BLOCK, ticks);
   const uint32_t *painted = stack_low;
   while (*painted == PAINT) ++painted;
   write_number("measured ", spun);

@@ -10,6 +10,9 @@ import math
 def multiplier(real: float) -> tuple[int, int]:
     """The pair (m, shift) with real ≈ m · 2**(shift − 31), and m an int32 of at least 2**30.
 
+    Raises:
+        ValueError: the factor is 2**30 or more.
+
     >>> multiplier(0.75), multiplier(3.0), multiplier(0.0)
     ((1610612736, 0), (1610612736, 2), (0, 0))
     """
@@ -19,6 +22,8 @@ def multiplier(real: float) -> tuple[int, int]:
     scaled = math.floor(fraction * (1 << 31) + 0.5)
     if scaled == 1 << 31:
         scaled, shift = scaled // 2, shift + 1
+    if shift > 30:
+        raise ValueError(f"a factor of {real:g} is too large")
     return (0, 0) if shift < -31 else (scaled, shift)
 
 

@@ -31,11 +31,11 @@ BINARY = {
 
 def dense(program: Program, operator: Operator) -> None:
     """FULLY_CONNECTED."""
-    source, weights, *rest = operator.inputs
+    source, weights = operator.inputs[:2]
     output = operator.output
     columns, depth = program.shape(weights)
     rows = program.count(source) // depth
-    bias = program.values(rest[0]) if rest else None
+    bias = program.bias(operator)
     program.call(
         "aersut_dense_f32",
         *(program.address(source), program.address(weights), "NULL" if bias is None else program.array(bias)),
@@ -64,7 +64,8 @@ def binary(kernel: str) -> Callable[[Program, Operator], None]:
         output = operator.output
         whole = first if program.count(first) == program.count(output) else second
         addresses = program.address(first), program.address(second), program.address(output)
-        reuse = (output, whole) if program.bytes(whole) == program.bytes(output) else None
+        same = program.shape(whole) == program.shape(output) and program.bytes(whole) == program.bytes(output)
+        reuse = (output, whole) if same else None
         program.call(kernel, *addresses, broadcast(program, operator), reuse=reuse)
         _activate(program, operator)
 

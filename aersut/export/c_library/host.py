@@ -1,6 +1,7 @@
 """The C library compiled on this machine, to compare its outputs with those of TensorFlow Lite Micro."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -25,7 +26,6 @@ class HostProgram:
     """The library with `verify.c`, compiled; it exists inside the block of `host_program`."""
 
     path: Path
-    compiler: str
 
     def frontend(self, samples: Int16[np.ndarray, "frames length"], sequence: int, channels: int) -> np.ndarray:
         """The features of frames, i8[frames, channels]; the state is zero at the start of each `sequence`."""
@@ -45,6 +45,8 @@ class HostProgram:
         command = [str(self.path), *map(str, arguments)]
         try:
             done = subprocess.run(command, input=content, capture_output=True, timeout=SECONDS)
+        except OSError as error:
+            raise UserError(f"the compiled C library does not run on this machine ({error}).") from None
         except subprocess.TimeoutExpired:
             raise UserError(f"the C library did not end within {SECONDS:g} s.") from None
         if done.returncode != 0:
@@ -54,14 +56,17 @@ class HostProgram:
         return done.stdout
 
 
-def find_compiler() -> str | None:
-    """The C compiler: `$CC`, or the first of `COMPILERS` that is installed."""
-    wanted = os.environ.get("CC")
-    return next((name for name in ([wanted] if wanted else COMPILERS) if shutil.which(name)), None)
+def find_compiler() -> tuple[str, ...] | None:
+    """The command of a C compiler: `$CC`, or the first of `COMPILERS` that is installed."""
+    wanted = shlex.split(os.environ.get("CC", ""))
+    found = ([command] for command in COMPILERS)
+    return next((tuple(command) for command in ([wanted] if wanted else found) if shutil.which(command[0])), None)
 
 
 @contextmanager
-def host_program(files: Mapping[str, str], compiler: str, flags: Sequence[str] = FLAGS) -> Iterator[HostProgram]:
+def host_program(
+    files: Mapping[str, str], compiler: Sequence[str], flags: Sequence[str] = FLAGS
+) -> Iterator[HostProgram]:
     """Compile the library's files with `verify.c` in a temporary folder.
 
     Raises:
@@ -75,9 +80,10 @@ def host_program(files: Mapping[str, str], compiler: str, flags: Sequence[str] =
         program = Path(folder) / "verify"
         sources = sorted(str(path) for path in (Path(folder) / "src").glob("*.c"))
         include = f"-I{Path(folder) / 'src'}"
-        command = [compiler, *flags, include, str(PROGRAM), *sources, "-lm", "-o", str(program)]
+        command = [*compiler, *flags, include, str(PROGRAM), *sources, "-lm", "-o", str(program)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or ["no reason"]
-            raise UserError(f"the compiler {compiler} refused the C library: {lines[0]}")
-        yield HostProgram(program, compiler)
+            reason = next((line for line in lines if "error" in line), lines[0])
+            raise UserError(f"the compiler {' '.join(compiler)} refused the C library: {reason}")
+        yield HostProgram(program)

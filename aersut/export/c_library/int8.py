@@ -22,7 +22,7 @@ def convolution(program: Program, operator: Operator) -> None:
         raise UntranslatableError(f"{program.file.name} has a grouped CONV_2D, which the C library lacks.")
     bias = _folded(program, operator)
     geometry = _geometry(program, operator, height, width)
-    values = program.known(weights, "the weights of CONV_2D")
+    values = program.weights(operator)
     program.call(
         "aersut_convolution_s8",
         program.address(source),
@@ -36,14 +36,15 @@ def convolution(program: Program, operator: Operator) -> None:
 
 
 def depthwise_convolution(program: Program, operator: Operator) -> None:
-    source, weights, *rest = operator.inputs
+    """DEPTHWISE_CONV_2D."""
+    source, weights = operator.inputs[:2]
     output = operator.output
     _, height, width, filters = program.shape(weights)
-    bias = program.values(rest[0]) if rest else None
+    bias = program.bias(operator)
     program.call(
         "aersut_depthwise_s8",
         program.address(source),
-        program.array(program.known(weights, "the weights of DEPTHWISE_CONV_2D")),
+        program.array(program.weights(operator)),
         program.array(np.zeros(filters, np.int32) if bias is None else bias),
         *_factors(program, operator, filters),
         program.address(output),
@@ -53,10 +54,12 @@ def depthwise_convolution(program: Program, operator: Operator) -> None:
 
 
 def max_pool(program: Program, operator: Operator) -> None:
+    """MAX_POOL_2D."""
     _pool(program, operator, "aersut_max_pool_s8")
 
 
 def average_pool(program: Program, operator: Operator) -> None:
+    """AVERAGE_POOL_2D."""
     _pool(program, operator, "aersut_average_pool_s8")
 
 
@@ -78,7 +81,7 @@ def dense(program: Program, operator: Operator) -> None:
     program.call(
         "aersut_dense_s8",
         program.address(source),
-        program.array(program.known(weights, "the weights of FULLY_CONNECTED")),
+        program.array(program.weights(operator)),
         _folded(program, operator),
         *factors,
         each,
@@ -113,14 +116,17 @@ def matmul(program: Program, operator: Operator) -> None:
 
 
 def add(program: Program, operator: Operator) -> None:
+    """ADD."""
     _sum(program, operator, 1)
 
 
 def subtract(program: Program, operator: Operator) -> None:
+    """SUB."""
     _sum(program, operator, -1)
 
 
 def multiply(program: Program, operator: Operator) -> None:
+    """MUL."""
     first, second = operator.inputs
     output = operator.output
     low, high = limits(program, operator)
@@ -132,6 +138,7 @@ def multiply(program: Program, operator: Operator) -> None:
 
 
 def absolute(program: Program, operator: Operator) -> None:
+    """ABS."""
     source, output = operator.inputs[0], operator.output
     zero, before, after = program.zero_point(output), program.scale(source), program.scale(output)
     factor = multiplier(float(np.float32(before / after)))
@@ -140,6 +147,7 @@ def absolute(program: Program, operator: Operator) -> None:
 
 
 def relu(program: Program, operator: Operator) -> None:
+    """RELU."""
     source, output = operator.inputs[0], operator.output
     factor = multiplier(float(np.float32(program.scale(source) / program.scale(output))))
     zero = program.zero_point(output)
@@ -154,6 +162,7 @@ def requantize(program: Program, operator: Operator) -> None:
 
 
 def softmax(program: Program, operator: Operator) -> None:
+    """SOFTMAX along the last axis."""
     source, output = operator.inputs[0], operator.output
     real = min(operator.options.beta * float(program.scale(source)) * (1 << 26), (1 << 31) - 1.0)
     factor, shift = multiplier(real)
@@ -165,10 +174,12 @@ def softmax(program: Program, operator: Operator) -> None:
 
 
 def total(program: Program, operator: Operator) -> None:
+    """SUM."""
     _reduce(program, operator, mean=False)
 
 
 def mean(program: Program, operator: Operator) -> None:
+    """MEAN."""
     _reduce(program, operator, mean=True)
 
 
@@ -258,9 +269,7 @@ def _pool(program: Program, operator: Operator, kernel: str) -> None:
 
 def _folded(program: Program, operator: Operator) -> str:
     """The bias minus input zero point · Σ weights, so that the kernel multiplies stored values."""
-    source, weights, *rest = operator.inputs
-    values = program.known(weights, f"the weights of {operator.name}").astype(np.int64)
-    bias = program.values(rest[0]) if rest else None
+    source, values, bias = operator.inputs[0], program.weights(operator).astype(np.int64), program.bias(operator)
     sums = values.reshape(len(values), -1).sum(axis=1)
     folded = (0 if bias is None else bias.astype(np.int64)) - program.zero_point(source) * sums
     return program.array(folded.astype(np.int32))
@@ -281,7 +290,9 @@ def _geometry(program: Program, operator: Operator, height: int, width: int) -> 
     Values along one axis only (one column of frames) are described as one row, whose values are adjacent.
     """
     options, source = operator.options, operator.inputs[0]
-    _, rows, columns, channels = program.shape(source)
+    batch, rows, columns, channels = program.shape(source)
+    if batch != 1:
+        raise UntranslatableError(f"{program.file.name} has a {operator.name} of a batch of {batch}; expected 1.")
     _, out_rows, out_columns, filters = program.shape(operator.output)
     by, dilation = (options.strideH, options.strideW), (1, 1)
     if hasattr(options, "dilationHFactor"):

@@ -14,8 +14,8 @@ from aersut.export.c_source import Pipeline, definitions, guarded, quoted, test_
 from aersut.tflite.micro import run_tflm
 
 SOURCES = Path(__file__).parent / "sources"
-"""Files that are copied; `@VERSION@` in them is replaced."""
-TEXTS = (".c", ".h", ".cpp", ".ino", ".md", ".txt", ".yml", ".json", ".properties", "Kconfig", "Makefile")
+"""Files that are copied; words like @VERSION@ in them are replaced."""
+TEXTS = (".c", ".h", ".ino", ".md", ".txt", ".yml", ".json", ".properties", "Kconfig", "Makefile")
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,33 @@ def c_library(pipeline: Pipeline) -> CLibrary:
     Raises:
         UntranslatableError: a model has an operator, a type or a shape that the library lacks.
     """
-    frontend = translate(pipeline.frontend, "aersut_frontend")
-    classifier = translate(pipeline.classifier, "aersut_classifier", window=True)
+    frontend = translate(pipeline.frontend, "aersut_run_frontend")
+    classifier = translate(pipeline.classifier, "aersut_run_classifier", window=True)
     library = CLibrary({}, frontend, classifier)
     generated = {
         "src/aersut_model.h": guarded("aersut_model.h", pipeline.source, _header(pipeline, library)),
         "src/aersut_model.c": _model(pipeline, library),
         "src/aersut_vectors.h": guarded("aersut_vectors.h", pipeline.source, test_vectors(pipeline)),
     }
-    return CLibrary(_copied() | generated, frontend, classifier)
+    return CLibrary(_copied(pipeline) | generated, frontend, classifier)
 
 
-def _copied() -> dict[str, str]:
+def _copied(pipeline: Pipeline) -> dict[str, str]:
     version = re.match(r"[0-9]+(\.[0-9]+)*", aersut.__version__)
     assert version
-    return {
-        path.relative_to(SOURCES).as_posix(): path.read_text(encoding="utf-8").replace("@VERSION@", version[0])
-        for path in sorted(SOURCES.rglob("*"))
-        if path.name.endswith(TEXTS)
+    words = {
+        "@VERSION@": version[0],
+        "@SAMPLE_RATE@": str(pipeline.framing.sample_rate),
+        "@LICENCES@": pipeline.licences,
     }
+    files = {}
+    for path in sorted(SOURCES.rglob("*")):
+        if path.name.endswith(TEXTS):
+            text = path.read_text(encoding="utf-8")
+            for word, value in words.items():
+                text = text.replace(word, value)
+            files[path.relative_to(SOURCES).as_posix()] = text
+    return files
 
 
 def _header(pipeline: Pipeline, library: CLibrary) -> str:
@@ -65,7 +73,7 @@ def _header(pipeline: Pipeline, library: CLibrary) -> str:
         ("WINDOW", library.classifier.window, "offset of the classifier's input in the arena"),
     ]
     if pipeline.trim_db is not None:
-        ratio = literal(np.float32(10 ** (-pipeline.trim_db / 10)))
+        ratio = f"{10 ** (-pipeline.trim_db / 10):.9e}f"  # C++ before 2017 has no hexadecimal floats
         numbers.append(
             ("TRIM", ratio, f"silence is {pipeline.trim_db:g} dB below the loudest frame: the ratio of powers")
         )

@@ -22,11 +22,14 @@ NODES = 256
 
 
 def lstm(program: Program, operator: Operator) -> None:
+    """UNIDIRECTIONAL_SEQUENCE_LSTM."""
     options, source, output = operator.options, operator.inputs[0], operator.output
     state, cell = operator.inputs[STATE], operator.inputs[CELL]
     if options.timeMajor or options.fusedActivationFunction != TANH or program.type(source) != "int8":
         raise UntranslatableError(f"{program.file.name} has an LSTM whose options the C library lacks.")
-    _, frames, width = program.shape(source)
+    batch, frames, width = program.shape(source)
+    if batch != 1:
+        raise UntranslatableError(f"{program.file.name} has an LSTM of a batch of {batch}; expected 1.")
     units = program.shape(output)[2]
     cell_scale = float(program.scale(cell))
     power = round(math.log2(cell_scale))
@@ -58,7 +61,7 @@ def _gate(program: Program, operator: Operator, gate: int, state: int) -> tuple[
     inputs, recurrent, bias = (operator.inputs[first + gate] for first in (INPUT_WEIGHTS, RECURRENT_WEIGHTS, BIASES))
 
     def part(values: int, weights: int, bias: np.ndarray | int) -> tuple[str, str, tuple[int, int]]:
-        stored = program.known(weights, "the weights of an LSTM")
+        stored = program.weights(operator, operator.inputs.index(weights))
         folded = bias - program.zero_point(values) * stored.astype(np.int64).sum(axis=1)
         scale = np.float32(program.scale(values) * program.scale(weights))
         return program.array(stored), program.array(folded.astype(np.int32)), multiplier(float(scale) / GATE_SCALE)

@@ -23,6 +23,11 @@ def _typed(position: Callable[[Operator], int], **by_type: Translator) -> Transl
     return translate
 
 
+def _to(name: str, translator: Translator) -> Translator:
+    """A translator of conversions to one type."""
+    return _typed(_output, **{name: translator})
+
+
 def _first(operator: Operator) -> int:
     return operator.inputs[0]
 
@@ -53,11 +58,14 @@ TRANSLATORS: Mapping[str, Translator] = {
     },
     "AVERAGE_POOL_2D": _typed(_output, int8=int8.average_pool),
     "BATCH_MATMUL": _typed(_output, int8=int8.matmul),
-    "CAST": _typed(_first, int16=floating.unary("aersut_cast_s16_f32"), bool=floating.unary("aersut_cast_bool_f32")),
+    "CAST": _to(
+        "float32",
+        _typed(_first, int16=floating.unary("aersut_cast_s16_f32"), bool=floating.unary("aersut_cast_bool_f32")),
+    ),
     "CONCATENATION": views.concatenate,
     "CONV_2D": _typed(_output, int8=int8.convolution),
     "DEPTHWISE_CONV_2D": _typed(_output, int8=int8.depthwise_convolution),
-    "DEQUANTIZE": _typed(_first, int8=floating.dequantize),
+    "DEQUANTIZE": _to("float32", _typed(_first, int8=floating.dequantize)),
     "EXPAND_DIMS": views.reshape,
     "FULLY_CONNECTED": _typed(_output, int8=int8.dense, float32=floating.dense),
     "GREATER": _typed(_first, float32=floating.binary("aersut_greater_f32")),
@@ -69,7 +77,7 @@ TRANSLATORS: Mapping[str, Translator] = {
     "PACK": views.concatenate,
     "PAD": views.pad,
     "PADV2": views.pad,
-    "QUANTIZE": _typed(_first, int8=int8.requantize, float32=floating.quantize),
+    "QUANTIZE": _to("int8", _typed(_first, int8=int8.requantize, float32=floating.quantize)),
     "REDUCE_MAX": _typed(_output, float32=floating.reduce("aersut_reduce_max_f32")),
     "RESHAPE": views.reshape,
     "REVERSE_V2": views.reverse,
@@ -101,6 +109,17 @@ def translate(file: TFLiteFile, name: str, window: bool = False) -> CFunction:
             raise UntranslatableError(f"{file.name} has the operator {one.name}, which the C library lacks.")
     chains = find_chains(program, operators)
     for one in operators:
-        if not chains.translate(one):
-            TRANSLATORS[one.name](program, one)
+        try:
+            if not chains.translate(one):
+                TRANSLATORS[one.name](program, one)
+        except (
+            AttributeError,
+            IndexError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:  # a form that no translator knows
+            raise UntranslatableError(
+                f"{file.name}: {one.name} has a form that the C library lacks ({error})."
+            ) from error
     return program.finished(window)

@@ -47,6 +47,7 @@ class Operator:
 
     @property
     def output(self) -> int:
+        """The first output."""
         return self.outputs[0]
 
 
@@ -129,11 +130,17 @@ class Program:
         """The operators of the graph, in the order of execution.
 
         Raises:
-            UntranslatableError: an output has a dynamic or empty shape.
+            UntranslatableError: an output has a dynamic or empty shape, or a variable has no initial value.
         """
         found = []
+        written = {-1, *map(int, self.graph.graph.inputs)}
         for one in self.graph.operators:
             inputs, outputs = tuple(map(int, one.inputs)), tuple(map(int, one.outputs))
+            if any(index not in written and self.values(index) is None for index in inputs):
+                raise UntranslatableError(
+                    f"{self.file.name}: {self.graph.name(one)} reads a state that no operator initializes."
+                )
+            written |= set(outputs)
             found.append(Operator(self.graph.name(one), inputs, outputs, one.builtinOptions))
             if any(size < 1 for index in outputs for size in self.shape(index)):
                 raise UntranslatableError(
@@ -148,6 +155,7 @@ class Program:
     # what operators are made of
 
     def shape(self, tensor: int) -> tuple[int, ...]:
+        """The sizes of a tensor's axes."""
         return self.graph.shape(tensor)
 
     def type(self, tensor: int) -> str:
@@ -162,9 +170,11 @@ class Program:
         return name
 
     def count(self, tensor: int) -> int:
+        """The number of values of a tensor."""
         return math.prod(self.shape(tensor))
 
     def bytes(self, tensor: int) -> int:
+        """The size of a tensor in bytes."""
         return self.count(tensor) * np.dtype(self.type(tensor)).itemsize
 
     def values(self, tensor: int) -> Shaped[np.ndarray, "*shape"] | None:
@@ -186,18 +196,39 @@ class Program:
         return np.asarray(quantization.scale, np.float32)
 
     def scale(self, tensor: int) -> np.float32:
-        return np.float32(self.scales(tensor)[0])
+        """The scale of a tensor that is quantized as a whole; raises `UntranslatableError` for one by channel."""
+        scales = self.scales(tensor)
+        if len(scales) != 1:
+            raise UntranslatableError(f"{self.file.name} has scales for each channel where the C library takes one.")
+        return np.float32(scales[0])
 
     def zero_point(self, tensor: int) -> int:
-        self.scales(tensor)
+        """The zero point of a tensor that is quantized as a whole."""
+        self.scale(tensor)
         return int(self.graph.tensor(tensor).quantization.zeroPoint[0])
+
+    def weights(self, operator: Operator, position: int = 1) -> Shaped[np.ndarray, "*shape"]:
+        """The constant weights among an operator's inputs, int8 with zero points of 0 or float32."""
+        tensor = operator.inputs[position]
+        values = self.known(tensor, f"the weights of {operator.name}")
+        if values.dtype == np.int8 and np.any(self.graph.tensor(tensor).quantization.zeroPoint):
+            raise UntranslatableError(f"{self.file.name}: the weights of {operator.name} have a zero point.")
+        return values
+
+    def bias(self, operator: Operator, position: int = 2) -> Shaped[np.ndarray, " filters"] | None:
+        """The constant bias among an operator's inputs; None if it is omitted."""
+        if len(operator.inputs) <= position or operator.inputs[position] < 0:
+            return None
+        return self.known(operator.inputs[position], f"the bias of {operator.name}")
 
     # what operators write
 
     def call(self, kernel: str, *arguments: Address | str | int, reuse: tuple[int, int] | None = None) -> None:
+        """Add a call; see `Call`."""
         self.calls.append(Call(kernel, arguments, reuse))
 
     def loop(self, count: int, calls: Sequence[Call]) -> None:
+        """Add a loop; see `Loop`."""
         self.calls.append(Loop(count, tuple(calls)))
 
     def address(self, tensor: int, offset: int = 0, row: int = 0) -> Address | str:
@@ -225,6 +256,8 @@ class Program:
         """The name of a constant array with these values; equal arrays are stored once."""
         values = np.ascontiguousarray(values)
         ctype = C_TYPES[str(values.dtype)]
+        if values.dtype == np.float32 and not np.isfinite(values).all():
+            raise UntranslatableError(f"{self.file.name} has a constant with NaN or infinity.")
         if values.nbytes > LARGEST_CONSTANT:
             raise UntranslatableError(
                 f"{self.file.name} has a constant of {values.nbytes:,} bytes; the C library takes at most "
@@ -359,6 +392,7 @@ def _in_place(program: Program, lifetimes: dict[int, Lifetime]) -> dict[int, int
         one, other = lifetimes[before], lifetimes[after]
         # a second argument in the same memory (a view of the first) would be read after it is overwritten
         alone = sum(memory(argument.tensor) == before for argument in _addresses(call) if not argument.scratch) == 1
+        alone &= program.count(call.reuse[0]) == program.count(call.reuse[1])
         if alone and one.last == step == other.first and one.size == other.size:
             lifetimes[before] = Lifetime(one.size, one.first, other.last)
             del lifetimes[after]

@@ -17,10 +17,10 @@ static int frontend(int sequence) {
     if (i % sequence == 0) aersut_init(&ser);
 #if AERSUT_STATE > 0
     float next[AERSUT_STATE];
-    aersut_frontend(samples, ser.state, frame, next, ser.arena.bytes);
+    aersut_run_frontend(samples, ser.state, frame, next, ser.arena.bytes);
     memcpy(ser.state, next, sizeof next);
 #else
-    aersut_frontend(samples, frame, ser.arena.bytes);
+    aersut_run_frontend(samples, frame, ser.arena.bytes);
 #endif
     fwrite(frame, sizeof frame, 1, stdout);
   }
@@ -30,7 +30,7 @@ static int frontend(int sequence) {
 static int classifier(void) {
   int8_t output[AERSUT_CLASSES];
   while (fread(ser.arena.bytes + AERSUT_WINDOW, AERSUT_FRAMES * AERSUT_CHANNELS, 1, stdin) == 1) {
-    aersut_classifier(output, ser.arena.bytes);
+    aersut_run_classifier(output, ser.arena.bytes);
     fwrite(output, sizeof output, 1, stdout);
   }
   return 0;

@@ -26,6 +26,7 @@ def reshape(program: Program, operator: Operator) -> None:
 
 
 def slice_(program: Program, operator: Operator) -> None:
+    """SLICE."""
     source, output = operator.inputs[0], operator.output
     begin = program.known(operator.inputs[1], "where SLICE begins")
     values = program.values(source)
@@ -37,6 +38,7 @@ def slice_(program: Program, operator: Operator) -> None:
 
 
 def strided_slice(program: Program, operator: Operator) -> None:
+    """STRIDED_SLICE, with negative steps too."""
     source, output, options = operator.inputs[0], operator.output, operator.options
     if options.ellipsisMask or options.newAxisMask:
         raise UntranslatableError(f"{program.file.name} has a STRIDED_SLICE with new axes, which the C library lacks.")
@@ -57,6 +59,7 @@ def strided_slice(program: Program, operator: Operator) -> None:
 
 
 def transpose(program: Program, operator: Operator) -> None:
+    """TRANSPOSE."""
     source = operator.inputs[0]
     natural = strides(program.shape(source))
     order = program.known(operator.inputs[1], "the order of axes of TRANSPOSE")
@@ -64,6 +67,7 @@ def transpose(program: Program, operator: Operator) -> None:
 
 
 def reverse(program: Program, operator: Operator) -> None:
+    """REVERSE_V2."""
     source = operator.inputs[0]
     shape = program.shape(source)
     steps, offset = strides(shape), 0
@@ -77,6 +81,8 @@ def concatenate(program: Program, operator: Operator) -> None:
     """CONCATENATION, and PACK along a new axis."""
     output = operator.output
     shape = program.shape(output)
+    if getattr(operator.options, "fusedActivationFunction", 0):
+        raise UntranslatableError(f"{program.file.name} has a {operator.name} with an activation.")
     axis = operator.options.axis % len(shape)
     outer, row = math.prod(shape[:axis]), math.prod(shape[axis:])
     size = program.bytes(output) // program.count(output)

@@ -16,6 +16,7 @@ from aersut.export.c_source import FRAMES, WINDOWS, Pipeline, c_sources
 from aersut.export.context import Context
 from aersut.export.frontend_file import frontend_file, window_file
 from aersut.export.metadata import documented, run_metadata
+from aersut.export.model_card import described
 from aersut.export.quantize import file_name
 from aersut.export.streaming import StreamingFrontend, cut, split_frontend
 from aersut.export.verify import feature_difference, file_metrics
@@ -89,6 +90,7 @@ def _files(
         samples=_by_energy(frames),
         windows=ring[:: max(1, len(ring) // WINDOWS)][:WINDOWS],
         trim_db=origin["trim_db"] if origin["fit"] == "start" else None,
+        licences=", ".join(map(described, context.run.experiment.data.corpora)),
     )
     found = Verified(frames, extracted.outputs, ring, classified.outputs)
     sources = c_sources(pipeline) | _c_library(context, pipeline, found)
@@ -139,7 +141,7 @@ def _compare(library: CLibrary, pipeline: Pipeline, found: Verified) -> dict[str
     ):
         if differing := int(np.count_nonzero(one != other)):
             raise UserError(f"{differing:,} of {one.size:,} bytes of its {what} differ from TensorFlow Lite Micro's.")
-    return {"compiler": compiler, "frames": len(found.samples), "windows": len(found.windows)}
+    return {"compiler": " ".join(compiler), "frames": len(found.samples), "windows": len(found.windows)}
 
 
 def _check_frames(

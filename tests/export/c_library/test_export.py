@@ -1,6 +1,7 @@
 """The library in the export: compared with TensorFlow Lite Micro, buildable, and omitted with a reason."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,7 +30,9 @@ def pipeline(finished: Run) -> Pipeline:
     rows = run_tflm(frontend, samples).outputs.reshape(len(samples), -1)
     windows = np.stack([rows[: framing.frames], rows[-framing.frames :]])
     labels = tuple(finished.experiment.data.emotions)
-    return Pipeline(framing, labels, frontend, classifier, (1, 1), "a test", samples, windows, 40.0)
+    return Pipeline(
+        framing, labels, frontend, classifier, (1, 1), "a test", samples, windows, 40.0, "a corpus (a licence)"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def test_one_differing_byte_refuses_the_library(pipeline: Pipeline, library: CLi
     if host.find_compiler() is None:
         pytest.skip("there is no C compiler")
     assert _compare(library, pipeline, found) == {
-        "compiler": host.find_compiler(), "frames": len(found.samples), "windows": 2
+        "compiler": " ".join(host.find_compiler() or ()), "frames": len(found.samples), "windows": 2
     }  # fmt: skip
     probabilities = found.probabilities.copy()
     probabilities[0, 0] ^= 1
@@ -74,6 +77,33 @@ def test_without_a_compiler_nothing_is_compared(pipeline: Pipeline, library: CLi
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CC", raising=False)
     assert _compare(library, pipeline, verified(pipeline)) is None
+
+
+def test_a_compiler_with_options(pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch):
+    if not shutil.which("gcc"):
+        pytest.skip("there is no gcc")
+    monkeypatch.setenv("CC", "gcc -O3")
+    compared = _compare(library, pipeline, verified(pipeline))
+    assert compared is not None
+    assert compared["compiler"] == "gcc -O3"
+
+
+def test_a_compiler_for_another_machine_is_told(
+    pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    cross = tmp_path / "cross"
+    cross.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\nprintf "\\177ELF" > "$2"; chmod +x "$2"\n')
+    cross.chmod(0o755)
+    monkeypatch.setenv("CC", str(cross))
+    with pytest.raises(UserError, match="does not run on this machine"):
+        _compare(library, pipeline, verified(pipeline))
+
+
+def test_fast_math_is_refused(pipeline: Pipeline, library: CLibrary):
+    if not shutil.which("gcc"):
+        pytest.skip("there is no gcc")
+    with pytest.raises(UserError, match="without -ffast-math"), host.host_program(library.files, ["gcc"], ["-Ofast"]):
+        pass
 
 
 def test_a_compiler_that_fails_is_named(
@@ -127,6 +157,13 @@ def test_it_compiles_as_part_of_a_cpp_program(finished: Run, tmp_path: Path):
     done = subprocess.run([*command, "-lm", "-o", tmp_path / "main"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert subprocess.run([tmp_path / "main"]).returncode == 0
+
+
+def test_the_folder_states_the_sample_rate_and_the_licences(library: CLibrary, pipeline: Pipeline):
+    readme = library.files["README.md"]
+    assert f"-r {pipeline.framing.sample_rate} " in readme
+    assert "a corpus (a licence)" in readme
+    assert not [name for name, text in library.files.items() if re.search("@[A-Z_]+@", text)]
 
 
 def test_the_arduino_folder_has_the_layout_of_a_library(finished: Run):

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from jax import Array
 
 from aersut.contracts import Feature, Model
@@ -36,6 +38,7 @@ from aersut.features.frontend import Frontend
 from aersut.models import CNN, DSCNN, TCResNet
 from aersut.quiet import quiet
 from aersut.tflite.file import Tensor, TFLiteFile
+from aersut.tflite.graph import Graph
 from aersut.tflite.join import joined, quantized_input, quantized_output
 from aersut.tflite.micro import run_tflm
 from tests.export.c_library.compiled import run_c
@@ -180,3 +183,74 @@ def test_features_of_a_window_are_computed_by_rows(features: tuple[Feature, ...]
     np.testing.assert_array_equal(run_c(file, inputs, tmp_path), run_tflm(file, inputs).outputs)
     if len(features) == 1:
         assert translate(file, "model").arena < 4 * framing.frames * CHANNELS
+
+
+def test_a_batch_is_refused():
+    with quiet():
+        file = to_tflite(lambda x: jax.nn.relu(jnp.reshape(x, (2, 4, 1, 3))), [(1, 24)])
+        file = quantize(file, "int8", np.ones((4, 24), np.float32))
+    pool = {
+        "padding": 1, "strideW": 1, "strideH": 1, "filterWidth": 1, "filterHeight": 2, "fusedActivationFunction": 0
+    }  # fmt: skip
+
+    def append(model: Any) -> None:
+        graph = Graph(model)
+        source = int(graph.graph.outputs[0])
+        output = graph.add_tensor("pooled", (2, 3, 1, 3), "int8")
+        graph.tensor(output).quantization = graph.tensor(source).quantization
+        options = schema.Pool2DOptionsT(**pool)
+        graph.operators.append(graph.new_operator("MAX_POOL_2D", [source], [output], options))
+        graph.graph.outputs = [output]
+        for signature in model.signatureDefs or []:
+            signature.outputs[0].tensorIndex = output
+
+    with pytest.raises(UntranslatableError, match="MAX_POOL_2D of a batch of 2; expected 1"):
+        translate(file.edited(append), "model")
+
+
+def test_a_comparison_that_repeats_an_input_is_not_computed_in_place(tmp_path: Path):
+    """Its 32 results take the memory of an input's eight floats, which are read for each of four rows."""
+
+    def compare(x: Array) -> Array:
+        doubled = 2 * x[:, :8].reshape(1, 8)
+        return jnp.where(x[:, 8:].reshape(4, 1) > doubled, 1.0, 0.0).reshape(1, 32)
+
+    with quiet():
+        file = to_tflite(compare, [(1, 12)])
+    inputs = np.random.default_rng(0).normal(size=(20, 12)).astype(np.float32)
+    np.testing.assert_array_equal(run_c(file, inputs, tmp_path), run_tflm(file, inputs[:, None][:, 0]).outputs)
+
+
+def test_weights_with_a_zero_point_are_refused():
+    def shift(model: Any) -> None:
+        graph = Graph(model)
+        [one] = [one for one in graph.operators if graph.name(one) == "FULLY_CONNECTED"]
+        graph.tensor(int(one.inputs[1])).quantization.zeroPoint[0] = 3
+
+    file = int8_function(lambda x: x @ jnp.ones((CHANNELS, 3)))
+    with pytest.raises(UntranslatableError, match="the weights of FULLY_CONNECTED have a zero point"):
+        translate(file.edited(shift), "model")
+
+
+def test_a_form_that_no_translator_knows_names_the_operator():
+    def drop(model: Any) -> None:
+        [one] = [one for one in model.subgraphs[0].operators if Graph(model).name(one) == "ADD"]
+        one.inputs = one.inputs[:1]
+
+    with pytest.raises(UntranslatableError, match="ADD has a form that the C library lacks"):
+        translate(int8_function(lambda x: x[:, 1:] + x[:, :-1]).edited(drop), "model")
+
+
+def test_an_lstm_that_keeps_its_state_between_clips_is_refused():
+    """Without the operators that clear the state, it would begin with whatever the arena contains."""
+    file = int8_model(MODELS["cnn_lstm"])
+
+    def keep(model: Any) -> None:
+        operators = model.subgraphs[0].operators
+        graph = Graph(model)
+        model.subgraphs[0].operators = [
+            one for one in operators if not (graph.name(one) == "SLICE" and graph.tensor(one.outputs[0]).isVariable)
+        ]
+
+    with pytest.raises(UntranslatableError, match="LSTM reads a state that no operator initializes"):
+        translate(file.edited(keep), "model")

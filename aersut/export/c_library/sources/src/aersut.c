@@ -8,6 +8,10 @@
 
 void aersut_init(aersut *self) {
   memset(self, 0, sizeof *self);
+  self->stride = AERSUT_STRIDE;
+  self->smoothing = 3;
+  self->vad_rms = 58.27f;
+  self->vad_range = 1.9953f;
   self->missing = AERSUT_FIRST_SAMPLES;
   self->until_window = AERSUT_FRAMES;
 }
@@ -41,11 +45,10 @@ static float power_of(const int16_t *frame) {
 
 static void extract(aersut *self, const int16_t *samples, int8_t *frame) {
 #if AERSUT_STATE > 0
-  float next[AERSUT_STATE];
-  aersut_frontend(samples, self->state, frame, next, self->arena.bytes);
-  memcpy(self->state, next, sizeof next);
+  aersut_run_frontend(samples, self->state, frame, self->next_state, self->arena.bytes);
+  memcpy(self->state, self->next_state, sizeof self->state);
 #else
-  aersut_frontend(samples, frame, self->arena.bytes);
+  aersut_run_frontend(samples, frame, self->arena.bytes);
 #endif
 }
 
@@ -58,7 +61,7 @@ static void add_frame(aersut *self) {
   self->powers[last] = power_of(samples + 1);
   self->until_window -= 1;
   if (self->until_window == 0) {
-    self->until_window = AERSUT_STRIDE;
+    self->until_window = self->stride;
     self->ready = true;
   }
 }
@@ -92,9 +95,10 @@ static float ranked(const float *powers, int rank) {
   return found;
 }
 
-static bool contains_speech(const float *powers) {
+static bool contains_speech(const aersut *self) {
+  const float *powers = self->powers;
   const float loud = ranked(powers, 9 * (AERSUT_FRAMES - 1) / 10), quiet = ranked(powers, (AERSUT_FRAMES - 1) / 10);
-  return loud >= AERSUT_VAD_RMS * AERSUT_VAD_RMS && loud >= AERSUT_VAD_RANGE * AERSUT_VAD_RANGE * quiet;
+  return loud >= self->vad_rms * self->vad_rms && loud >= self->vad_range * self->vad_range * quiet;
 }
 
 /* Copies the frames to the input of the classifier. As in training, silence at both ends is removed, and follows. */
@@ -114,22 +118,23 @@ static void place(const aersut *self, int8_t *window) {
 }
 
 void aersut_classify(aersut *self, aersut_result *result) {
-  float *newest = self->recent[AERSUT_SMOOTHING - 1];
+  float *newest = self->recent[AERSUT_MAX_SMOOTHING - 1];
   memset(result, 0, sizeof *result);
   result->emotion = AERSUT_SILENCE;
   self->ready = false;
-  memmove(self->recent[0], self->recent[1 % AERSUT_SMOOTHING], sizeof self->recent - sizeof self->recent[0]);
+  memmove(self->recent[0], self->recent[1], sizeof self->recent - sizeof self->recent[0]);
   memset(newest, 0, sizeof self->recent[0]);
-  if (!contains_speech(self->powers)) return;
+  if (!contains_speech(self)) return;
 
   int8_t output[AERSUT_CLASSES];
   place(self, (int8_t *)self->arena.bytes + AERSUT_WINDOW);
-  aersut_classifier(output, self->arena.bytes);
+  aersut_run_classifier(output, self->arena.bytes);
   for (int i = 0; i < AERSUT_CLASSES; ++i)
     newest[i] = (float)(output[i] - AERSUT_OUTPUT_ZERO_POINT) * AERSUT_OUTPUT_SCALE;
 
   int windows = 0, best = 0;
-  for (int k = 0; k < AERSUT_SMOOTHING; ++k) {
+  const int oldest = self->smoothing < AERSUT_MAX_SMOOTHING ? AERSUT_MAX_SMOOTHING - self->smoothing : 0;
+  for (int k = oldest; k < AERSUT_MAX_SMOOTHING; ++k) {
     float total = 0.0f;
     for (int i = 0; i < AERSUT_CLASSES; ++i) total += self->recent[k][i];
     windows += total > 0.0f;
@@ -140,5 +145,5 @@ void aersut_classify(aersut *self, aersut_result *result) {
     if (result->probabilities[i] > result->probabilities[best]) best = i;
   }
   result->confidence = result->probabilities[best];
-  result->emotion = result->confidence < AERSUT_MIN_CONFIDENCE ? AERSUT_UNCERTAIN : best;
+  result->emotion = result->confidence < self->min_confidence ? AERSUT_UNCERTAIN : best;
 }

@@ -13,9 +13,8 @@
  *       }
  *     }
  *
- * The samples are cut into frames, from which aersut_push() computes features. Every AERSUT_STRIDE frames, the latest
- * AERSUT_FRAMES form a window for the classifier. The constants below that are in #ifndef can be set by the compiler
- * (-DAERSUT_STRIDE=30).
+ * The samples are cut into frames, from which aersut_push() computes features. Every `stride` frames, the latest
+ * AERSUT_FRAMES form a window for the classifier.
  */
 #ifndef AERSUT_H_
 #define AERSUT_H_
@@ -29,30 +28,11 @@
 extern "C" {
 #endif
 
-/* Frames from one window to the next; about half a second. */
-#ifndef AERSUT_STRIDE
+/* Frames from one window to the next, at the start; about half a second. */
 #define AERSUT_STRIDE (AERSUT_SAMPLE_RATE / AERSUT_HOP_LENGTH / 2 > 0 ? AERSUT_SAMPLE_RATE / AERSUT_HOP_LENGTH / 2 : 1)
-#endif
 
-/* Number of latest windows whose probabilities are averaged; 1 disables smoothing. */
-#ifndef AERSUT_SMOOTHING
-#define AERSUT_SMOOTHING 3
-#endif
-
-/* A confidence (probability of the most probable emotion) below this is reported as AERSUT_UNCERTAIN. */
-#ifndef AERSUT_MIN_CONFIDENCE
-#define AERSUT_MIN_CONFIDENCE 0.0f
-#endif
-
-/* Voice activity detection (VAD): a window is silence if the 90th percentile of the RMS of its frames is below this, in
- * int16 steps (58 is -55 dBFS), or exceeds the 10th percentile by less than AERSUT_VAD_RANGE (steady noise); 0 and 1
- * switch it off. */
-#ifndef AERSUT_VAD_RMS
-#define AERSUT_VAD_RMS 58.27f
-#endif
-#ifndef AERSUT_VAD_RANGE
-#define AERSUT_VAD_RANGE 1.9953f /* 6 dB */
-#endif
+/* The largest number of windows whose probabilities are averaged. */
+#define AERSUT_MAX_SMOOTHING 8
 
 #define AERSUT_SILENCE (-1)
 #define AERSUT_UNCERTAIN (-2)
@@ -60,8 +40,15 @@ extern "C" {
 /* Samples that are kept: the sample before a frame, and the frame. */
 #define AERSUT_KEPT (1 + (AERSUT_FRAME_LENGTH > AERSUT_HOP_LENGTH ? AERSUT_FRAME_LENGTH : AERSUT_HOP_LENGTH))
 
-/* A stream; its members are private. */
+/* A stream. The first five members are options, which may be changed after aersut_init(); the others are private. */
 typedef struct {
+  int stride;    /* frames from one window to the next */
+  int smoothing; /* number of latest windows whose probabilities are averaged, 1 to AERSUT_MAX_SMOOTHING; 3 */
+  float min_confidence; /* a confidence below this is reported as AERSUT_UNCERTAIN; 0 */
+  /* Voice activity detection (VAD): a window is silence if the 90th percentile of the RMS of its frames is below
+   * vad_rms, in int16 steps (58.3, -55 dBFS), or less than vad_range times the 10th percentile (2, 6 dB: steady noise).
+   * Two zeros switch it off. */
+  float vad_rms, vad_range;
   union {
     int64_t alignment;
     unsigned char bytes[AERSUT_ARENA];
@@ -70,7 +57,8 @@ typedef struct {
   int8_t frames[AERSUT_FRAMES * AERSUT_CHANNELS]; /* features, the latest frame last */
   float powers[AERSUT_FRAMES];                    /* mean squares of frames */
   float state[AERSUT_STATE > 0 ? AERSUT_STATE : 1];
-  float recent[AERSUT_SMOOTHING][AERSUT_CLASSES]; /* probabilities of the latest windows; all 0 for silence */
+  float next_state[AERSUT_STATE > 0 ? AERSUT_STATE : 1];
+  float recent[AERSUT_MAX_SMOOTHING][AERSUT_CLASSES]; /* probabilities of the latest windows; all 0 for silence */
   int32_t mean;                                   /* of the samples, times 2^14 */
   int missing;                                    /* samples until the next frame is complete */
   int until_window;                               /* frames until the next window is complete */
@@ -101,8 +89,9 @@ void aersut_classify(aersut *self, aersut_result *result);
 /* The name of the emotion, "silence" or "uncertain". */
 const char *aersut_name(const aersut_result *result);
 
-/* Runs both models on inputs with known outputs (aersut_vectors.h); false if a byte differs, which a compiler option
- * like -ffast-math causes. It leaves the stream as aersut_init() does. The linker drops it if it is not called. */
+/* Runs both models on inputs with known outputs (aersut_vectors.h); false if a byte differs: a wrong compiler option, or
+ * another rounding of the C library's logf(), which is harmless. It leaves the stream as aersut_init() does. The linker
+ * drops it if it is not called. */
 bool aersut_self_test(aersut *self);
 
 #ifdef __cplusplus

@@ -11,8 +11,14 @@
 #pragma GCC optimize("fp-contract=off")
 #endif
 
-/* Without optimization, the compiler has too few registers for the assembly. */
-#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__) && !defined(AERSUT_PORTABLE)
+#ifdef __FAST_MATH__
+#error "aersut needs the order of float operations: compile without -ffast-math and -Ofast"
+#endif
+
+/* Cortex-M with DSP instructions and unaligned loads. Without optimization, or in position-independent code, the compiler
+ * has too few registers for the assembly. */
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && __ARM_ARCH_PROFILE == 'M' && \
+    defined(__OPTIMIZE__) && !defined(__PIC__) && !defined(AERSUT_PORTABLE)
 #define AERSUT_DSP 1
 #else
 #define AERSUT_DSP 0

@@ -1,8 +1,7 @@
 /* Kernels of the generated code: operators of TensorFlow Lite on int8 and float32 values.
  *
- * The outputs equal those of TensorFlow Lite Micro's reference kernels, byte for byte. Where the compiler offers the DSP
- * instructions of Armv7E-M and Armv8-M, products are computed in pairs, with the same result;
- * -DAERSUT_PORTABLE switches them off.
+ * The outputs equal those of TensorFlow Lite Micro's reference kernels, byte for byte. On a Cortex-M with
+ * DSP instructions, products are computed in pairs, with the same result; -DAERSUT_PORTABLE switches that off.
  */
 #ifndef AERSUT_KERNELS_H_
 #define AERSUT_KERNELS_H_

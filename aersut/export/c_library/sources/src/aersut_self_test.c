@@ -9,18 +9,17 @@ bool aersut_self_test(aersut *self) {
   for (int i = 0; i < AERSUT_TEST_FRAMES; ++i) {
     int8_t frame[AERSUT_CHANNELS];
 #if AERSUT_STATE > 0
-    float next[AERSUT_STATE];
-    aersut_frontend(aersut_test_samples[i], self->state, frame, next, self->arena.bytes);
-    memcpy(self->state, next, sizeof next);
+    aersut_run_frontend(aersut_test_samples[i], self->state, frame, self->next_state, self->arena.bytes);
+    memcpy(self->state, self->next_state, sizeof self->state);
 #else
-    aersut_frontend(aersut_test_samples[i], frame, self->arena.bytes);
+    aersut_run_frontend(aersut_test_samples[i], frame, self->arena.bytes);
 #endif
     same = same && memcmp(frame, aersut_test_frames[i], sizeof frame) == 0;
   }
   for (int i = 0; i < AERSUT_TEST_WINDOWS; ++i) {
     int8_t output[AERSUT_CLASSES];
     memcpy(self->arena.bytes + AERSUT_WINDOW, aersut_test_windows[i], sizeof aersut_test_windows[i]);
-    aersut_classifier(output, self->arena.bytes);
+    aersut_run_classifier(output, self->arena.bytes);
     same = same && memcmp(output, aersut_test_probabilities[i], sizeof output) == 0;
   }
   aersut_init(self);

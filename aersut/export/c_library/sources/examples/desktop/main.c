@@ -1,6 +1,6 @@
 /* Emotions of speech from the standard input: 16-bit mono samples at AERSUT_SAMPLE_RATE, without a header.
  *
- *     arecord -t raw -f S16_LE -c 1 -r 16000 | ./aersut
+ *     arecord -t raw -f S16_LE -c 1 -r @SAMPLE_RATE@ | ./aersut
  */
 #include <stdio.h>
 
@@ -11,10 +11,7 @@ int main(void) {
   static int16_t block[1024];
   size_t count;
   double windows = 0;
-  if (!aersut_self_test(&ser)) {
-    fputs("self-test failed: compile without options like -ffast-math\n", stderr);
-    return 1;
-  }
+  if (!aersut_self_test(&ser)) fputs("warning: the outputs of the self-test differ from the expected ones\n", stderr);
   while ((count = fread(block, sizeof block[0], sizeof block / sizeof block[0], stdin)) > 0) {
     for (size_t done = 0; done < count;) {
       done += (size_t)aersut_push(&ser, block + done, (int)(count - done));

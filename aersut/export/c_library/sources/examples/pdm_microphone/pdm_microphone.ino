@@ -1,4 +1,4 @@
-// Emotions on the serial monitor, from the PDM microphone of an Arduino board (Nano 33 BLE Sense, Nano RP2040 Connect).
+// Emotions on the serial monitor, from the PDM microphone of an Arduino board (Nano 33 BLE Sense).
 // Not compiled by AERSUT's tests: it needs the board's core, whose PDM library it uses.
 #include <PDM.h>
 #include <aersut.h>
@@ -18,17 +18,19 @@ static void onSamples() {
 
 void setup() {
   Serial.begin(115200);
-  if (!aersut_self_test(&ser)) Serial.println("self-test failed: check the compiler options");
+  if (!aersut_self_test(&ser)) Serial.println("the outputs of the self-test differ from the expected ones");
   PDM.onReceive(onSamples);
   if (!PDM.begin(1, AERSUT_SAMPLE_RATE)) Serial.println("the microphone does not start at this sample rate");
 }
 
 void loop() {
-  if (written - consumed > 4096) {
-    Serial.println("samples lost: the board is too slow for this model");
-    consumed = written;
-  }
   while (consumed != written) {
+    if (written - consumed > 4096) {
+      Serial.println("samples lost: the board is too slow for this model");
+      consumed = written;
+      aersut_init(&ser);
+      return;
+    }
     const int16_t sample = ring[consumed % 4096];
     consumed += aersut_push(&ser, &sample, 1);
     if (!aersut_ready(&ser)) continue;

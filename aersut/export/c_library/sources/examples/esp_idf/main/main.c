@@ -1,7 +1,7 @@
-/* Emotions on the console, from an I2S microphone (INMP441 and its kin) on an ESP32, with ESP-IDF 5.
+/* Emotions on the console, from an I2S microphone (INMP441 and its kin) on an ESP32, with ESP-IDF 5.3 or newer.
  *
- * Not compiled by AERSUT's tests. Set the pins, copy the folder of the library to components/aersut, and run
- * `idf.py set-target esp32s3 build flash monitor`.
+ * Not compiled by AERSUT's tests. Set the pins, and run `idf.py set-target esp32s3 build flash monitor` in this example's
+ * folder. The DMA buffers hold half a second, during which a window is classified.
  */
 #include <stdio.h>
 
@@ -20,7 +20,9 @@ static int16_t block[BLOCK];
 
 static i2s_chan_handle_t start_microphone(void) {
   i2s_chan_handle_t channel;
-  const i2s_chan_config_t pair = I2S_CHANNEL_DEFAULT_CONFIG(I2S_NUM_AUTO, I2S_ROLE_MASTER);
+  i2s_chan_config_t pair = I2S_CHANNEL_DEFAULT_CONFIG(I2S_NUM_AUTO, I2S_ROLE_MASTER);
+  pair.dma_frame_num = BLOCK;
+  pair.dma_desc_num = AERSUT_SAMPLE_RATE / 2 / BLOCK + 1;
   const i2s_std_config_t format = {
       .clk_cfg = I2S_STD_CLK_DEFAULT_CONFIG(AERSUT_SAMPLE_RATE),
       .slot_cfg = I2S_STD_PHILIPS_SLOT_DEFAULT_CONFIG(I2S_DATA_BIT_WIDTH_32BIT, I2S_SLOT_MODE_MONO),
@@ -37,7 +39,7 @@ static i2s_chan_handle_t start_microphone(void) {
 }
 
 void app_main(void) {
-  if (!aersut_self_test(&ser)) printf("self-test failed: check the compiler options\n");
+  if (!aersut_self_test(&ser)) printf("the outputs of the self-test differ from the expected ones\n");
   const i2s_chan_handle_t microphone = start_microphone();
   for (;;) {
     size_t bytes = 0;
