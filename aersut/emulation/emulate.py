@@ -13,7 +13,7 @@ from jaxtyping import Int8, Int16
 from aersut.contracts import Framing
 from aersut.emulation.boards import BOARDS, Board, Memory
 from aersut.errors import UserError
-from aersut.evaluation.streamed import CLASSIFIERS, frames_of
+from aersut.evaluation.streamed import CLASSIFIERS, frames_of, stride
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 
@@ -121,11 +121,6 @@ def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Expected:
     ends = range(framing.frames, len(frames) + 1, stride(framing))
     windows = np.stack([frames[end - framing.frames : end] for end in ends])
     return Expected(frames, run_tflm(classifier, windows).outputs.reshape(len(windows), -1))
-
-
-def stride(framing: Framing) -> int:
-    """Frames from window to window: `AERSUT_STRIDE`, unless the compiler sets another one."""
-    return max(1, framing.sample_rate // framing.hop_length // 2)
 
 
 def _samples(samples: Int16[np.ndarray, " samples"]) -> str:

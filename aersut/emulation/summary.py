@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Int16
 
 from aersut.contracts import Framing
-from aersut.emulation.emulate import Emulation, stride
+from aersut.emulation.emulate import Emulation
+from aersut.evaluation.streamed import stride
 from aersut.paths import write_json
 from aersut.serving.recognizer import load
 from aersut.serving.runners import FEATURES

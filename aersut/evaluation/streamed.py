@@ -60,8 +60,7 @@ class StreamedModel:
         frontend, classifier = self._interpreters()
         framing = self.framing
         rows = frontend(frames_of(without_offset(samples), framing))
-        stride = max(1, framing.sample_rate // framing.hop_length // 2)
-        ends = range(framing.frames, len(rows) + 1, stride)
+        ends = range(framing.frames, len(rows) + 1, stride(framing))
         outputs = [classifier.invoke(rows[None, end - framing.frames : end])[0] for end in ends]
         return np.asarray(self._classifier.outputs[0].dequantize(np.stack(outputs)).mean(axis=0))
 
@@ -70,6 +69,11 @@ class StreamedModel:
             self._models.both = LiteRTSequence(self._frontend), LiteRTModel(self._classifier)
         both: tuple[LiteRTSequence, LiteRTModel] = self._models.both
         return both
+
+
+def stride(framing: Framing) -> int:
+    """Frames from one window to the next on a board: half a second, as in main_example.cc and aersut.h."""
+    return max(1, framing.sample_rate // framing.hop_length // 2)
 
 
 def without_offset(samples: Int16[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:

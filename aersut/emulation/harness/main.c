@@ -55,12 +55,7 @@ static void run_models(void) {
     int8_t *row = rows + (AERSUT_FRAMES - 1) * AERSUT_CHANNELS;
     for (int i = 0; i <= AERSUT_FRAME_LENGTH; ++i) samples[i] = begin + i < 0 ? 0 : harness_samples[begin + i];
     memmove(rows, rows + AERSUT_CHANNELS, sizeof rows - AERSUT_CHANNELS);
-#if AERSUT_STATE > 0
-    aersut_run_frontend(samples, ser.state, row, ser.next_state, ser.arena.bytes);
-    memcpy(ser.state, ser.next_state, sizeof ser.state);
-#else
-    aersut_run_frontend(samples, row, ser.arena.bytes);
-#endif
+    aersut_extract(&ser, samples, row);
     write_bytes("frame ", row, AERSUT_CHANNELS);
     if (frame + 1 < AERSUT_FRAMES || (frame + 1 - AERSUT_FRAMES) % AERSUT_STRIDE != 0) continue;
     memcpy(ser.arena.bytes + AERSUT_WINDOW, rows, sizeof rows);

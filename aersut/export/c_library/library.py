@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 import aersut
+from aersut.export.c_library.function import CFunction
 from aersut.export.c_library.operators import translate
-from aersut.export.c_library.program import CFunction, literal
+from aersut.export.c_library.program import literal
 from aersut.export.c_source import Pipeline, definitions, guarded, quoted, test_vectors
 from aersut.tflite.micro import run_tflm
 

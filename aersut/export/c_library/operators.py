@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from aersut.export.c_library import floating, int8, lstm, views
-from aersut.export.c_library.program import CFunction, Operator, Program, Translator, UntranslatableError
+from aersut.export.c_library.function import CFunction, c_function
+from aersut.export.c_library.program import Operator, Program, Translator, UntranslatableError
 from aersut.export.c_library.rows import find_chains
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.graph import Graph
@@ -122,4 +123,4 @@ def translate(file: TFLiteFile, name: str, window: bool = False) -> CFunction:
             raise UntranslatableError(
                 f"{file.name}: {one.name} has a form that the C library lacks ({error})."
             ) from error
-    return program.finished(window)
+    return c_function(program, window)

@@ -1,16 +1,15 @@
-"""Translation of one .tflite file to one C function: calls of kernels, constants, and a plan of its memory."""
+"""What a .tflite file is translated to: calls of kernels, constants, and views, which operators add one by one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aersut.errors import UserError
-from aersut.export.c_library.memory import Lifetime, plan
 from aersut.tflite.file import TYPES, TFLiteFile
 from aersut.tflite.graph import Graph
 
@@ -88,29 +87,6 @@ class Loop:
     calls: tuple[Call, ...]
 
 
-@dataclass(frozen=True)
-class CFunction:
-    """A translated file.
-
-    Attributes:
-        name: of the function.
-        text: its definition, after its constants.
-        declaration: its prototype.
-        arena: bytes of memory that it needs, aligned to 8.
-        window: offset of the first input in the arena, if the function reads it there.
-        constants: bytes of weights and tables.
-        macs: multiply-accumulate operations of one call.
-    """
-
-    name: str
-    text: str
-    declaration: str
-    arena: int
-    window: int
-    constants: int
-    macs: int
-
-
 @dataclass
 class Program:
     """The C function that grows as the operators of a graph are translated."""
@@ -147,10 +123,6 @@ class Program:
                     f"{self.file.name}: an output of {found[-1].name} has a dynamic or empty shape."
                 )
         return found
-
-    def finished(self, window: bool) -> CFunction:
-        """The function of all calls; see `aersut.export.c_library.operators.translate`."""
-        return _finished(self, window)
 
     # what operators are made of
 
@@ -248,6 +220,10 @@ class Program:
         self._scratch.append(size)
         return Address(-len(self._scratch), scratch=ctype)
 
+    def size(self, argument: Address) -> int:
+        """The size in bytes of the memory that an argument of a call uses."""
+        return self._scratch[-argument.tensor - 1] if argument.scratch else self.bytes(self.root(argument.tensor)[0])
+
     def view(self, tensor: int, of: int, offset: int = 0) -> None:
         """`tensor` has the values of another one, `offset` elements after its start: no code, no memory."""
         self._views[tensor] = (of, offset * np.dtype(self.type(tensor)).itemsize)
@@ -287,117 +263,6 @@ class Program:
             tensor, more = self._views[tensor]
             offset += more
         return tensor, offset
-
-
-def _finished(program: Program, window: bool) -> CFunction:
-    graph, name = program.graph, program.name
-    inputs, outputs = [int(i) for i in graph.graph.inputs], [int(i) for i in graph.graph.outputs]
-    outside: dict[int, str] = {}
-    for number, tensor in enumerate(inputs):
-        if not (window and number == 0):
-            outside[tensor] = f"input{number}" if len(inputs) > 1 else "input"
-    parameters = [f"const {C_TYPES[program.type(tensor)]} *{outside[tensor]}" for tensor in inputs if tensor in outside]
-    for number, tensor in enumerate(outputs):
-        parameter = f"output{number}" if len(outputs) > 1 else "output"
-        parameters.append(f"{C_TYPES[program.type(tensor)]} *{parameter}")
-        root, offset = program.root(tensor)
-        whole = not offset and program.values(root) is None and program.bytes(root) == program.bytes(tensor)
-        if whole and root not in outside and root not in inputs:
-            outside[root] = parameter
-        else:
-            program.call("memcpy", parameter, program.address(tensor), program.bytes(tensor))
-    places, arena = _plan(program, outside, inputs[0] if window else None)
-
-    def text(argument: Address | str | int) -> str:
-        if not isinstance(argument, Address):
-            return str(argument)
-        if argument.scratch:
-            return f"AERSUT_AT({argument.scratch}, {places[argument.tensor]})"
-        root, offset = program.root(argument.tensor)
-        ctype, size = C_TYPES[program.type(argument.tensor)], np.dtype(program.type(argument.tensor)).itemsize
-        row = f" + row * {argument.row}" if argument.row else ""
-        offset += argument.offset * size
-        if (values := program.values(root)) is not None:  # a view of a constant
-            return f"{program.array(values)} + {offset // size}{row}"
-        if root not in outside:
-            return f"AERSUT_AT({ctype}, {places[root] + offset}){row}"
-        return f"{outside[root]} + {offset // size}{row}" if offset else f"{outside[root]}{row}"
-
-    def line(call: Call) -> str:
-        return f"  {call.kernel}({', '.join(map(text, call.arguments))});\n"
-
-    def block(one: Call | Loop) -> str:
-        if isinstance(one, Call):
-            return line(one)
-        inner = "".join(f"  {line(call)}" for call in one.calls)
-        return f"  for (int row = 0; row < {one.count}; ++row) {{\n{inner}  }}\n"
-
-    body = "".join(map(block, program.calls))
-    declaration = f"void {name}({', '.join([*parameters, 'void *arena'])})"
-    unused = "" if "AERSUT_AT" in body else "  (void)arena;\n"
-    return CFunction(
-        name=name,
-        text="\n".join([*program.constants, "", f"{declaration} {{", f"{unused}{body}}}", ""]),
-        declaration=f"{declaration};",
-        arena=arena,
-        window=places[inputs[0]] if window else 0,
-        constants=program.constant_bytes,
-        macs=program.macs,
-    )
-
-
-def _plan(program: Program, outside: Mapping[int, str], window: int | None) -> tuple[dict[int, int], int]:
-    """Offsets of the tensors (and scratch memory, by negative number) in the arena, and its size."""
-    lifetimes: dict[int, Lifetime] = {}
-
-    def use(key: int, size: int, step: int) -> None:
-        first = lifetimes[key].first if key in lifetimes else step
-        lifetimes[key] = Lifetime(size, first, step)
-
-    if window is not None:
-        use(window, program.bytes(window), 0)
-    for step, one in enumerate(program.calls):
-        for argument in _addresses(one):
-            if argument.scratch:
-                use(argument.tensor, program._scratch[-argument.tensor - 1], step)
-                continue
-            root, _ = program.root(argument.tensor)
-            if root not in outside and program.values(root) is None:
-                use(root, program.bytes(root), step)
-    shared = _in_place(program, lifetimes)
-    places, arena = plan(lifetimes)
-    return places | {key: places[root] for key, root in shared.items()}, arena
-
-
-def _addresses(one: Call | Loop) -> list[Address]:
-    calls = [one] if isinstance(one, Call) else one.calls
-    return [argument for call in calls for argument in call.arguments if isinstance(argument, Address)]
-
-
-def _in_place(program: Program, lifetimes: dict[int, Lifetime]) -> dict[int, int]:
-    """Join tensors that a kernel may compute in place; those that lose their own memory, with the one that they use."""
-    shared: dict[int, int] = {}
-
-    def memory(tensor: int) -> int:
-        root, _ = program.root(tensor)
-        return shared.get(root, root)
-
-    for step, call in enumerate(program.calls):
-        if not isinstance(call, Call) or call.reuse is None:
-            continue
-        (after, offset), (_, start) = map(program.root, call.reuse)
-        before = memory(call.reuse[1])
-        if offset or start or not {after, before} <= lifetimes.keys():
-            continue
-        one, other = lifetimes[before], lifetimes[after]
-        # a second argument in the same memory (a view of the first) would be read after it is overwritten
-        alone = sum(memory(argument.tensor) == before for argument in _addresses(call) if not argument.scratch) == 1
-        alone &= program.count(call.reuse[0]) == program.count(call.reuse[1])
-        if alone and one.last == step == other.first and one.size == other.size:
-            lifetimes[before] = Lifetime(one.size, one.first, other.last)
-            del lifetimes[after]
-            shared[after] = before
-    return shared
 
 
 def literal(value: Any) -> str:

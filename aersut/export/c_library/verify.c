@@ -15,13 +15,7 @@ static int frontend(int sequence) {
   int8_t frame[AERSUT_CHANNELS];
   for (int i = 0; fread(samples, sizeof samples, 1, stdin) == 1; ++i) {
     if (i % sequence == 0) aersut_init(&ser);
-#if AERSUT_STATE > 0
-    float next[AERSUT_STATE];
-    aersut_run_frontend(samples, ser.state, frame, next, ser.arena.bytes);
-    memcpy(ser.state, next, sizeof next);
-#else
-    aersut_run_frontend(samples, frame, ser.arena.bytes);
-#endif
+    aersut_extract(&ser, samples, frame);
     fwrite(frame, sizeof frame, 1, stdout);
   }
   return 0;

@@ -88,14 +88,30 @@ def test_a_compiler_with_options(pipeline: Pipeline, library: CLibrary, monkeypa
     assert compared["compiler"] == "gcc -O3"
 
 
-def test_a_compiler_for_another_machine_is_told(
-    pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo 'no such target' >&2; exit 1", r"compiler refused the C library: no such target"),
+        (
+            'while [ "$1" != -o ]; do shift; done; printf "\\177ELF" > "$2"; chmod +x "$2"',
+            "does not run on this machine",
+        ),
+    ],
+    ids=["it fails", "it compiles for another machine"],
+)
+def test_a_compiler_that_cannot_be_used_is_named(
+    script: str,
+    message: str,
+    pipeline: Pipeline,
+    library: CLibrary,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ):
-    cross = tmp_path / "cross"
-    cross.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\nprintf "\\177ELF" > "$2"; chmod +x "$2"\n')
-    cross.chmod(0o755)
-    monkeypatch.setenv("CC", str(cross))
-    with pytest.raises(UserError, match="does not run on this machine"):
+    compiler = tmp_path / "compiler"
+    compiler.write_text(f"#!/bin/sh\n{script}\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CC", str(compiler))
+    with pytest.raises(UserError, match=message):
         _compare(library, pipeline, verified(pipeline))
 
 
@@ -104,17 +120,6 @@ def test_fast_math_is_refused(pipeline: Pipeline, library: CLibrary):
         pytest.skip("there is no gcc")
     with pytest.raises(UserError, match="without -ffast-math"), host.host_program(library.files, ["gcc"], ["-Ofast"]):
         pass
-
-
-def test_a_compiler_that_fails_is_named(
-    pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    broken = tmp_path / "broken"
-    broken.write_text("#!/bin/sh\necho 'no such target' >&2\nexit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("CC", str(broken))
-    with pytest.raises(UserError, match=r"broken refused the C library: no such target"):
-        _compare(library, pipeline, verified(pipeline))
 
 
 def test_make_builds_the_desktop_example(finished: Run, tmp_path: Path):

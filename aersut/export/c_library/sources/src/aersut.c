@@ -43,7 +43,7 @@ static float power_of(const int16_t *frame) {
   return (float)(MEASURED * squares - sum * sum) / ((float)MEASURED * (float)MEASURED);
 }
 
-static void extract(aersut *self, const int16_t *samples, int8_t *frame) {
+void aersut_extract(aersut *self, const int16_t *samples, int8_t *frame) {
 #if AERSUT_STATE > 0
   aersut_run_frontend(samples, self->state, frame, self->next_state, self->arena.bytes);
   memcpy(self->state, self->next_state, sizeof self->state);
@@ -57,7 +57,7 @@ static void add_frame(aersut *self) {
   const int16_t *samples = self->samples + AERSUT_KEPT - (1 + AERSUT_FRAME_LENGTH);
   memmove(self->frames, self->frames + AERSUT_CHANNELS, (size_t)(last * AERSUT_CHANNELS));
   memmove(self->powers, self->powers + 1, (size_t)last * sizeof self->powers[0]);
-  extract(self, samples, self->frames + last * AERSUT_CHANNELS);
+  aersut_extract(self, samples, self->frames + last * AERSUT_CHANNELS);
   self->powers[last] = power_of(samples + 1);
   self->until_window -= 1;
   if (self->until_window == 0) {

@@ -89,6 +89,10 @@ void aersut_classify(aersut *self, aersut_result *result);
 /* The name of the emotion, "silence" or "uncertain". */
 const char *aersut_name(const aersut_result *result);
 
+/* Computes the features of one frame, and carries the frontend's state: what aersut_push() does for each complete frame.
+ * `samples` are the sample before the frame, and the frame. */
+void aersut_extract(aersut *self, const int16_t *samples, int8_t *frame);
+
 /* Runs both models on inputs with known outputs (aersut_vectors.h); false if a byte differs: a wrong compiler option, or
  * another rounding of the C library's logf(), which is harmless. It leaves the stream as aersut_init() does. The linker
  * drops it if it is not called. */

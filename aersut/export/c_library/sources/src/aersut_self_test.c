@@ -8,12 +8,7 @@ bool aersut_self_test(aersut *self) {
   aersut_init(self);
   for (int i = 0; i < AERSUT_TEST_FRAMES; ++i) {
     int8_t frame[AERSUT_CHANNELS];
-#if AERSUT_STATE > 0
-    aersut_run_frontend(aersut_test_samples[i], self->state, frame, self->next_state, self->arena.bytes);
-    memcpy(self->state, self->next_state, sizeof self->state);
-#else
-    aersut_run_frontend(aersut_test_samples[i], frame, self->arena.bytes);
-#endif
+    aersut_extract(self, aersut_test_samples[i], frame);
     same = same && memcmp(frame, aersut_test_frames[i], sizeof frame) == 0;
   }
   for (int i = 0; i < AERSUT_TEST_WINDOWS; ++i) {
