@@ -43,7 +43,7 @@ def _run(arguments: Arguments) -> int:
     summary.write(run.export / EMULATION)
     for failure in failed:
         print(f"warning: {failure.reason}", file=sys.stderr)
-    return 1 if failed or any(one.differing for one in done) else 0
+    return 1 if failed or not all(one.passed for one in done) else 0
 
 
 def _boards(names: list[str] | None) -> "tuple[Board, ...]":

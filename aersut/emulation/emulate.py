@@ -54,12 +54,14 @@ class Emulation:
         emotions: of the windows of the stream, "silence" and "uncertain" included.
         differing: number of bytes of features and probabilities that differ from those of TensorFlow Lite Micro.
         compared: number of bytes that were compared.
+        passed: whether those that differ are features, by one step, of a library with a Fourier transform of its own.
     """
 
     board: Board
     emotions: tuple[str, ...]
     differing: int
     compared: int
+    passed: bool
     measured: Measurements
 
 
@@ -72,11 +74,25 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Expected:
-    """The outputs of TensorFlow Lite Micro on a recording."""
+class Reference:
+    """TensorFlow Lite Micro on a recording.
+
+    Attributes:
+        frames: the features that it computes.
+        steps: by which the features of the library may differ.
+    """
 
     frames: Int8[np.ndarray, "frames channels"]
-    windows: Int8[np.ndarray, "windows classes"]
+    steps: int
+    classifier: TFLiteFile
+    framing: Framing
+
+    def windows(self, frames: Int8[np.ndarray, "frames channels"]) -> Int8[np.ndarray, "windows classes"]:
+        """The probabilities of the windows of a stream of features, as far apart as in the library."""
+        length = self.framing.frames
+        ends = range(length, len(frames) + 1, stride(self.framing))
+        windows = np.stack([frames[end - length : end] for end in ends])
+        return run_tflm(self.classifier, windows).outputs.reshape(len(windows), -1)
 
 
 def emulate(
@@ -109,8 +125,12 @@ def emulate(
                 yield Failure(board, str(error))
 
 
-def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Expected:
-    """Frames and windows of a recording in TensorFlow Lite Micro; windows are as far apart as in the library."""
+def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Reference:
+    """Run the frontend of an export on a recording.
+
+    Raises:
+        UserError: the recording is shorter than a window.
+    """
     frontend = TFLiteFile.read(export / "frontend.tflite")
     classifier = TFLiteFile.read(next(export / name for name in CLASSIFIERS if (export / name).exists()))
     framing = Framing(**frontend.metadata["framing"])
@@ -118,9 +138,8 @@ def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Expected:
         raise UserError(f"the recording has {len(samples):,} samples; one window needs {framing.samples:,}.")
     inputs = frames_of(samples, framing)
     frames = run_tflm(frontend, inputs).outputs.reshape(len(inputs), -1)
-    ends = range(framing.frames, len(frames) + 1, stride(framing))
-    windows = np.stack([frames[end - framing.frames : end] for end in ends])
-    return Expected(frames, run_tflm(classifier, windows).outputs.reshape(len(windows), -1))
+    generated = (export / "c" / "src" / "aersut_model.c").read_text()
+    return Reference(frames, int("aersut_rfft" in generated), classifier, framing)
 
 
 def _samples(samples: Int16[np.ndarray, " samples"]) -> str:
@@ -174,21 +193,27 @@ def _run(board: Board, program: Path) -> list[list[str]]:
     return lines
 
 
-def _emulation(board: Board, lines: list[list[str]], expected: Expected, flash: int) -> Emulation:
-    def rows(kind: str, like: np.ndarray) -> np.ndarray:
+def _emulation(board: Board, lines: list[list[str]], expected: Reference, flash: int) -> Emulation:
+    def rows(kind: str, width: int) -> np.ndarray:
         found = b"".join(bytes.fromhex(line[1]) for line in lines if line[0] == kind)
-        whole = np.frombuffer(found, np.int8).reshape(-1, like.shape[1])
-        if not 0 <= len(like) - len(whole) <= 1:  # padding ends the last frame of the reference
-            raise UserError(f"{board.machine}: {len(whole)} of {len(like)} {kind}s were computed.")
-        return whole
+        return np.frombuffer(found, np.int8).reshape(-1, width)
 
-    pairs = [(rows("frame", expected.frames), expected.frames), (rows("window", expected.windows), expected.windows)]
+    frames = rows("frame", expected.frames.shape[1])
+    if not 0 <= len(expected.frames) - len(frames) <= 1:  # padding ends the last frame of the reference
+        raise UserError(f"{board.machine}: {len(frames)} of {len(expected.frames)} frames were computed.")
+    likely = expected.windows(frames)
+    windows = rows("window", likely.shape[1])
+    if len(windows) != len(likely):
+        raise UserError(f"{board.machine}: {len(windows)} of {len(likely)} windows were computed.")
+    steps = np.abs(frames.astype(int) - expected.frames[: len(frames)])
+    wrong = int(np.count_nonzero(windows != likely))
     [measured] = [[int(word, 16) for word in line[1:]] for line in lines if line[0] == "measured"]
     spun, frame, window, stack, ram = measured
     return Emulation(
         board,
         emotions=tuple(line[1] for line in lines if line[0] == "emotion"),
-        differing=sum(int(np.count_nonzero(found != like[: len(found)])) for found, like in pairs),
-        compared=sum(found.size for found, _ in pairs),
+        differing=int(np.count_nonzero(steps)) + wrong,
+        compared=frames.size + windows.size,
+        passed=not wrong and int(steps.max()) <= expected.steps,
         measured=Measurements(flash, ram, stack, *(round(ticks * SPUN / spun) for ticks in (frame, window))),
     )

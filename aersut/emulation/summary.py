@@ -54,6 +54,7 @@ class Summary:
             "processor": one.board.processor,
             "compared": one.compared,
             "differing": one.differing,
+            "passed": one.passed,
             "windows": len(one.emotions),
             "as_predicted": self.same(one),
             "million_instructions_per_second": round(self.million_instructions_per_second(one), 2),
@@ -94,6 +95,9 @@ def table(summary: Summary) -> str:
         )
         texts = "".join(f"{text:>{width}}" for text, width in cells)
         lines.append(f"{one.board.machine:12}{one.board.processor:12}{texts}")
+    lines.append(
+        "Features may differ by one step: the library has a Fourier transform in place of frontend.tflite's matrices."
+    )
     lines.append("Executed instructions for the samples of a hop, for a classification, and for a second of audio;")
     lines.append("a processor takes at least a cycle for each. RAM does not contain the stack.")
     return "\n".join(lines)

@@ -106,6 +106,10 @@ COLUMNS: tuple[tuple[str, str, int, Callable[[Any], str]], ...] = (
 """Heading, key in a file's report, width and format of each column of `export_table`."""
 
 
+def _except(differing: float) -> str:
+    return f" except {differing:.4%}, by one step" if differing else ""
+
+
 def export_table(result: dict[str, Any]) -> str:
     """The content of export.json as a table for the terminal: size, tensor arena, latency and metrics of each file."""
     lines = [f"{'exported file':26}" + "".join(f"{heading:>{width}}" for heading, _, width, _ in COLUMNS)]
@@ -124,7 +128,8 @@ def export_table(result: dict[str, Any]) -> str:
             f"c/ (C99, without an interpreter): {library['arena'] / 1000:,.0f} KB for intermediate results, "
             f"{library['constants'] / 1000:,.0f} KB of weights"
             + (
-                f"; all bytes equal on {compared['frames']:,} frames, {compared['windows']:,} windows"
+                f"; probabilities equal on {compared['windows']:,} windows, "
+                f"features on {compared['frames']:,} frames{_except(compared['features_differing'])}"
                 if compared
                 else ""
             )

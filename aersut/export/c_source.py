@@ -38,6 +38,7 @@ class Pipeline:
         trim_db: silence at both ends of a window, this far below its loudest frame, is removed as in training; None
             keeps it.
         licences: of the corpora, one after the other.
+        fft: the frontend with the operator RFFT2D, for the C library alone; see `fft_frontend_file`.
     """
 
     framing: Framing
@@ -50,6 +51,7 @@ class Pipeline:
     windows: Int8[np.ndarray, "some frames channels"]
     trim_db: float | None
     licences: str
+    fft: TFLiteFile | None = None
 
     @property
     def state(self) -> int:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int16
 
 from aersut.errors import UserError
 from aersut.export.convert import convert_features, to_tflite
-from aersut.export.matrix_dft import FrameSignal
+from aersut.export.frame_signal import FrameSignal, MatrixFrameSignal
 from aersut.export.streaming import StreamingFrontend
 from aersut.features.frontend import Frontend
 from aersut.registry import FEATURES
@@ -48,6 +48,17 @@ def frontend_file(stream: StreamingFrontend) -> TFLiteFile:
     return file
 
 
+def fft_frontend_file(stream: StreamingFrontend) -> TFLiteFile | None:
+    """Convert the frontend of one frame with the operator RFFT2D, for the C library.
+
+    None if the frame length is not a power of two, or no feature needs a Fourier transform.
+    """
+    if stream.frames.framing.frame_length.bit_count() != 1:
+        return None
+    file = _convert(stream.frames, "the frontend of the C library", FrameSignal)
+    return file if "RFFT2D" in file.operators else None
+
+
 def window_file(stream: StreamingFrontend) -> TFLiteFile:
     """Convert `StreamingFrontend.window`: f32[1, frames, some] of one window's frames to the network's input."""
     shape = (1, *stream.frames.shape)
@@ -55,14 +66,14 @@ def window_file(stream: StreamingFrontend) -> TFLiteFile:
     return file.edited(_shorten_concatenations)
 
 
-def _convert(frames: Frontend, name: str) -> TFLiteFile:
+def _convert(frames: Frontend, name: str, kind: type[FrameSignal] = MatrixFrameSignal) -> TFLiteFile:
     shape = (1, 1 + frames.framing.frame_length)
 
     def one(
         samples: Int16[Array, "1 one_and_frame_length"], state: Float[Array, "1 size"] | None = None
     ) -> tuple[Float[Array, "1 channels"], Float[Array, "1 size"]]:
         before = None if state is None else state[0]
-        frame = FrameSignal(samples[0].astype(jnp.float32) / 32768, frames.framing, before)
+        frame = kind(samples[0].astype(jnp.float32) / 32768, frames.framing, before)
         return frames.standardized(frame.concatenated(frames.features)), frame.next_state[None]
 
     size = jax.eval_shape(one, np.zeros(shape, np.int16))[1].shape[1]

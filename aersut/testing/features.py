@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from aersut.contracts import Feature, Framing
-from aersut.export.matrix_dft import FrameSignal
+from aersut.export.frame_signal import MatrixFrameSignal
 from aersut.features.signal import Signal
 from aersut.registry import FEATURES
 from aersut.testing.contract import BrokenPromiseError, Contract, expect, expect_close, noise
@@ -118,7 +118,7 @@ def _check_stream(feature: Feature, main: Framing) -> None:
     padded = jnp.pad(samples, (1, 0))
 
     def one(start: int, state: Array | None) -> tuple[Array, Array]:
-        signal = FrameSignal(padded[start : start + 1 + framing.frame_length], framing, state)
+        signal = MatrixFrameSignal(padded[start : start + 1 + framing.frame_length], framing, state)
         return feature(signal)[0], signal.next_state
 
     rows, state = [], None

@@ -15,7 +15,7 @@ from aersut.emulation.boards import BOARDS, Board, Memory
 from aersut.emulation.emulate import COMPILER, EMULATOR, Emulation, Failure, emulate
 from aersut.emulation.summary import predicted
 from aersut.errors import UserError
-from aersut.export.c_library.host import find_compiler, host_program
+from aersut.export.c_library.host import FIXED_POINT, FLAGS, find_compiler, host_program
 from aersut.run import Run
 
 
@@ -38,10 +38,12 @@ def test_a_board_has_the_bytes_of_micro(board: Board, block: int, finished: Run,
     [found] = emulate(finished.export, recording, [board], block)
     assert isinstance(found, Emulation), found
     assert found.compared > 1_500
-    assert found.differing == 0
+    assert found.passed
+    assert found.differing <= found.compared / 200
     source = finished.export / "c" / "src"
     files = {f"src/{path.name}": path.read_text() for path in source.iterdir()}
-    with host_program(files, find_compiler() or ("gcc",)) as program:
+    flags = FLAGS if "-mfloat-abi=hard" in board.flags else (*FLAGS, FIXED_POINT)
+    with host_program(files, find_compiler() or ("gcc",), flags) as program:
         assert list(found.emotions) == [emotion for emotion, _ in program.stream(recording, 160)]
     assert found.measured.ram < 40_000
     assert 0 < found.measured.stack < 2_000
@@ -67,8 +69,8 @@ def test_the_command_prints_a_table_and_writes_a_file(finished: Run, launch: Cal
     assert done.status == 0, done.err
     [line] = [line for line in done.out.splitlines() if line.startswith("mps2-an386")]
     [entry] = json.loads((run / "export" / "emulation.json").read_text())["boards"]
-    assert entry["differing"] == 0
-    assert f"{entry['compared']:,} of {entry['compared']:,}" in line
+    assert entry["passed"]
+    assert f"{entry['compared'] - entry['differing']:,} of {entry['compared']:,}" in line
     assert entry["flash"] > entry["stack"]
     assert launch("--mode=report", f"--workdir={run}").status == 0
     page = (run / "report.html").read_text()

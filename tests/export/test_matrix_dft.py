@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aersut.contracts import Framing
-from aersut.export.matrix_dft import FrameSignal, MatrixDFTSignal, factors
+from aersut.export.frame_signal import MatrixFrameSignal
+from aersut.export.matrix_dft import MatrixDFTSignal, factors
 from aersut.features.signal import Signal
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 8_000).astype(np.float32)
@@ -29,7 +30,7 @@ def test_power_and_mel_bands_equal_those_of_a_signal(length: int):
 def test_pre_emphasis_of_a_frame_reads_the_sample_before_it():
     framing = Framing(sample_rate=16_000, seconds=0.5, frame_length=512, hop_length=160, center=False)
     before = 3 * 160 - 1
-    frame = jax.jit(lambda samples: FrameSignal(samples, framing).power(0.97))(NOISE[before : before + 1 + 512])
+    frame = jax.jit(lambda samples: MatrixFrameSignal(samples, framing).power(0.97))(NOISE[before : before + 1 + 512])
     plain = jax.jit(lambda samples: Signal(samples, framing).power(0.97))(NOISE)
     np.testing.assert_allclose(frame, plain[3:4], atol=1e-5)
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
+from jaxtyping import Float
+
 from aersut.export.c_library.int8 import broadcast, reduction
 from aersut.export.c_library.program import Operator, Program, UntranslatableError
 
@@ -30,12 +33,23 @@ BINARY = {
 
 
 def dense(program: Program, operator: Operator) -> None:
-    """FULLY_CONNECTED."""
+    """FULLY_CONNECTED; of mel filters, only the bins of each band are stored."""
     source, weights = operator.inputs[:2]
     output = operator.output
     columns, depth = program.shape(weights)
     rows = program.count(source) // depth
     bias = program.bias(operator)
+    values = program.values(weights)
+    if rows == 1 and bias is None and values is not None:
+        bands = [_band(row) for row in values]
+        used = np.concatenate([row[band] for row, band in zip(values, bands, strict=True)])
+        if 2 * len(used) < values.size:
+            limits = np.array([(band.start, band.stop) for band in bands], np.int16)
+            arrays = program.array(used), program.array(limits)
+            program.call("aersut_bands_f32", program.address(source), *arrays, program.address(output), columns)
+            _activate(program, operator)
+            program.macs += len(used)
+            return
     program.call(
         "aersut_dense_f32",
         *(program.address(source), program.address(weights), "NULL" if bias is None else program.array(bias)),
@@ -43,6 +57,32 @@ def dense(program: Program, operator: Operator) -> None:
     )
     _activate(program, operator)
     program.macs += rows * depth * columns
+
+
+def fourier(program: Program, operator: Operator) -> None:
+    """RFFT2D of one row, whose length is a power of two."""
+    source, output = operator.inputs[0], operator.output
+    length = program.shape(source)[-1]
+    wanted = program.known(operator.inputs[1], "the length of RFFT2D").tolist()
+    if program.count(source) != length or wanted != [1, length] or length.bit_count() != 1 or length < 4:
+        raise UntranslatableError(
+            f"{program.file.name} has an RFFT2D of another form than one row of 4, 8, 16… values."
+        )
+    angles = 2 * np.pi / length * np.arange(length // 2)
+    turns = program.turns(np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    program.call("aersut_rfft_f32", program.address(source), program.address(output), turns, length)
+    program.macs += length * (length.bit_length() - 1)  # four for each of the complex products
+
+
+def part(index: int) -> Callable[[Program, Operator], None]:
+    """A translator of REAL (0) or IMAG (1)."""
+
+    def translate(program: Program, operator: Operator) -> None:
+        source, output = operator.inputs[0], operator.output
+        addresses = program.address(source), program.address(output)
+        program.call("aersut_part_c64", *addresses, index, program.count(output))
+
+    return translate
 
 
 def unary(kernel: str) -> Callable[[Program, Operator], None]:
@@ -115,6 +155,12 @@ def dequantize(program: Program, operator: Operator) -> None:
     scale = f"{float(program.scale(source)).hex()}f"
     addresses = program.address(source), program.address(output)
     program.call("aersut_dequantize_s8", *addresses, program.count(output), scale, program.zero_point(source))
+
+
+def _band(row: Float[np.ndarray, " bins"]) -> slice:
+    """The range of weights that are not zero."""
+    used = np.flatnonzero(row)
+    return slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 0)
 
 
 def _activate(program: Program, operator: Operator) -> None:

@@ -128,7 +128,7 @@ def _in_place(program: Program, lifetimes: dict[int, Lifetime]) -> dict[int, int
         return shared.get(root, root)
 
     for step, call in enumerate(program.calls):
-        if not isinstance(call, Call) or call.reuse is None:
+        if call.reuse is None:
             continue
         (after, offset), (_, start) = map(program.root, call.reuse)
         before = memory(call.reuse[1])

@@ -17,6 +17,8 @@ from aersut.errors import UserError
 
 PROGRAM = Path(__file__).parent / "verify.c"
 FLAGS = ("-std=c99", "-O2")
+FIXED_POINT = "-DAERSUT_FIXED_POINT=1"
+"""Compiles the library for this machine as for a processor without an FPU."""
 SECONDS = 300.0
 COMPILERS = ("cc", "gcc", "clang")
 

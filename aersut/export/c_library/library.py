@@ -39,7 +39,7 @@ def c_library(pipeline: Pipeline) -> CLibrary:
     Raises:
         UntranslatableError: a model has an operator, a type or a shape that the library lacks.
     """
-    frontend = translate(pipeline.frontend, "aersut_run_frontend")
+    frontend = translate(pipeline.fft or pipeline.frontend, "aersut_run_frontend")
     classifier = translate(pipeline.classifier, "aersut_run_classifier", window=True)
     library = CLibrary({}, frontend, classifier)
     generated = {

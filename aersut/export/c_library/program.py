@@ -14,7 +14,7 @@ from aersut.tflite.file import TYPES, TFLiteFile
 from aersut.tflite.graph import Graph
 
 if TYPE_CHECKING:
-    from jaxtyping import Shaped
+    from jaxtyping import Float, Shaped
 
 C_TYPES = {
     "bool": "uint8_t",
@@ -23,6 +23,7 @@ C_TYPES = {
     "int16": "int16_t",
     "int32": "int32_t",
     "float32": "float",
+    "complex64": "float",  # two for each value
 }
 """NumPy's name → C's name of the types that the library computes with."""
 LARGEST_CONSTANT = 4_000_000
@@ -81,10 +82,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Loop:
-    """Calls that are repeated for each row."""
+    """Calls that are repeated for each row.
+
+    Attributes:
+        reuse: as in `Call`; each row of the input is read before that of the output is written.
+    """
 
     count: int
     calls: tuple[Call, ...]
+    reuse: tuple[int, int] | None = None
 
 
 @dataclass
@@ -199,9 +205,9 @@ class Program:
         """Add a call; see `Call`."""
         self.calls.append(Call(kernel, arguments, reuse))
 
-    def loop(self, count: int, calls: Sequence[Call]) -> None:
+    def loop(self, count: int, calls: Sequence[Call], reuse: tuple[int, int] | None = None) -> None:
         """Add a loop; see `Loop`."""
-        self.calls.append(Loop(count, tuple(calls)))
+        self.calls.append(Loop(count, tuple(calls), reuse))
 
     def address(self, tensor: int, offset: int = 0, row: int = 0) -> Address | str:
         """The memory of a tensor, `offset` elements after its start; the name of an array for a constant.
@@ -245,6 +251,16 @@ class Program:
             numbers = ", ".join(map(literal, values.reshape(-1)))
             self.constants.append(f"static const {ctype} {name}[{values.size}] = {{{numbers}}};")
             self.constant_bytes += values.nbytes
+        return self._named[key]
+
+    def turns(self, values: Float[np.ndarray, "count 2"]) -> str:
+        """The name of a constant array of cosines and sines, as numbers of the Fourier transform."""
+        key = "aersut_turn", values.tobytes()
+        if key not in self._named:
+            self._named[key] = name = f"{self.name}_{len(self._named)}"
+            pairs = ", ".join(f"AERSUT_TURN({cosine!r}, {sine!r})" for cosine, sine in values.tolist())
+            self.constants.append(f"static const aersut_turn {name}[{len(values)}] = {{{pairs}}};")
+            self.constant_bytes += 8 * len(values)
         return self._named[key]
 
     def structure(self, kind: str, *members: object) -> str:

@@ -39,15 +39,18 @@ class Chains:
             return False
         program, source, output = self.program, operator.inputs[0], operator.output
         calls: list[Call] = []
+        reuse = None
         row = self._row(source, calls, {})
         if operator.name == "QUANTIZE":
             scale, zero = f"{float(program.scale(output)).hex()}f", program.zero_point(output)
             to = Address(output, row=self.width)
             calls.append(Call("aersut_quantize_f32", (row, to, self.width, scale, zero)))
+            whole = (one for call in calls for one in call.arguments if isinstance(one, Address) and one.row)
+            reuse = output, next(one.tensor for one in whole if program.type(one.tensor) == "int8")
         else:
             program.call("aersut_lowest_f32", program.address(output))
             calls.append(Call("aersut_raise_f32", (row, program.address(output), self.width)))
-        program.loop(program.count(source) // self.width, calls)
+        program.loop(program.count(source) // self.width, calls, reuse)
         return True
 
     def _row(self, tensor: int, calls: list[Call], known: dict[int, Address | str]) -> Address | str:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int8, Int16
+from jaxtyping import Float, Int16
 
 from aersut.contracts import SkippedTargetError, Target
 from aersut.errors import UserError
-from aersut.export.c_library.host import find_compiler, host_program
-from aersut.export.c_library.library import CLibrary, c_library
+from aersut.export.c_library.compare import Verified, compare
+from aersut.export.c_library.library import c_library
 from aersut.export.c_source import FRAMES, WINDOWS, Pipeline, c_sources
 from aersut.export.context import Context
-from aersut.export.frontend_file import frontend_file, window_file
+from aersut.export.frontend_file import fft_frontend_file, frontend_file, window_file
 from aersut.export.metadata import documented, run_metadata
 from aersut.export.model_card import described
 from aersut.export.quantize import file_name
@@ -29,6 +28,8 @@ from aersut.tflite.micro import run_tflm
 COMPARED = 16
 """Number of test clips whose features are compared with the offline frontend; the whole test set is classified."""
 RING = "ring_int8.tflite"
+LARGEST_LOSS = 0.005
+"""Of UAR by the fixed-point Fourier transform, without a note."""
 
 
 @TARGETS.register("firmware")
@@ -49,15 +50,20 @@ class Firmware(Target):
             stream = split_frontend(context.trained.frontend, context.samples(context.calibration))
             float_file = frontend_file(stream)
             from_ring = None if stream.plain else window_file(stream)
+            fft_file = fft_frontend_file(stream)
         except UserError as error:
             if wanted:
                 raise
             raise SkippedTargetError(f"frontend.tflite and the firmware are omitted: {error}") from error
-        return _files(context, stream, float_file, from_ring)
+        return _files(context, stream, float_file, from_ring, fft_file)
 
 
 def _files(
-    context: Context, stream: StreamingFrontend, float_file: TFLiteFile, from_ring: TFLiteFile | None
+    context: Context,
+    stream: StreamingFrontend,
+    float_file: TFLiteFile,
+    from_ring: TFLiteFile | None,
+    fft_file: TFLiteFile | None,
 ) -> dict[str, bytes | TFLiteFile]:
     test, samples = context.test.originals, context.samples(context.test.originals)
     difference = _check_frames(stream, float_file, from_ring, samples[:: max(1, len(samples) // COMPARED)])
@@ -91,32 +97,28 @@ def _files(
         windows=ring[:: max(1, len(ring) // WINDOWS)][:WINDOWS],
         trim_db=origin["trim_db"] if origin["fit"] == "start" else None,
         licences=", ".join(map(described, context.run.experiment.data.corpora)),
+        fft=fft_file and quantized_output(fft_file, to),
     )
-    found = Verified(frames, extracted.outputs, ring, classified.outputs)
+    found = Verified(frames, extracted.outputs, ring, classified.outputs, test.labels)
     sources = c_sources(pipeline) | _c_library(context, pipeline, found)
     return {file.name: file for file in finished} | {name: text.encode() for name, text in sources.items()}
-
-
-@dataclass(frozen=True)
-class Verified:
-    """Inputs and outputs of both models in TensorFlow Lite Micro, on the whole test set."""
-
-    samples: Int16[np.ndarray, "frames one_and_frame_length"]
-    features: Int8[np.ndarray, "frames channels"]
-    windows: Int8[np.ndarray, "windows frames channels"]
-    probabilities: Int8[np.ndarray, "windows classes"]
 
 
 def _c_library(context: Context, pipeline: Pipeline, found: Verified) -> dict[str, str]:
     """The C library's files, in `c/`; none, with a note, where it cannot be made or an output differs."""
     try:
         library = c_library(pipeline)
-        checked = _compare(library, pipeline, found)
+        checked = compare(library, pipeline, found)
     except UserError as error:
         context.notes.append(f"c/ (the model as C source) is omitted: {error} TensorFlow Lite Micro remains.")
         return {}
     if checked is None:
         context.notes.append("c/ was not compared with TensorFlow Lite Micro: there is no C compiler here.")
+    elif (fixed := checked.get("fixed_point")) and fixed["uar"] < fixed["uar_float"] - LARGEST_LOSS:
+        context.notes.append(
+            f"On processors without an FPU, c/ has a UAR of {fixed['uar']:.3f} instead of "
+            f"{fixed['uar_float']:.3f}: its Fourier transform is in fixed point there."
+        )
     parts = (library.frontend, library.classifier)
     context.results["c"] = {
         "arena": library.arena,
@@ -125,23 +127,6 @@ def _c_library(context: Context, pipeline: Pipeline, found: Verified) -> dict[st
         "compared": checked,
     }
     return {f"c/{name}": text for name, text in library.files.items()}
-
-
-def _compare(library: CLibrary, pipeline: Pipeline, found: Verified) -> dict[str, Any] | None:
-    """Compile the library for this machine, and compare every output; None without a compiler."""
-    compiler = find_compiler()
-    if compiler is None:
-        return None
-    with host_program(library.files, compiler) as program:
-        features = program.frontend(found.samples, pipeline.framing.frames, found.features.shape[-1])
-        probabilities = program.classifier(found.windows, len(pipeline.labels))
-    for what, one, other in (
-        ("features", features, found.features.reshape(features.shape)),
-        ("probabilities", probabilities, found.probabilities.reshape(probabilities.shape)),
-    ):
-        if differing := int(np.count_nonzero(one != other)):
-            raise UserError(f"{differing:,} of {one.size:,} bytes of its {what} differ from TensorFlow Lite Micro's.")
-    return {"compiler": " ".join(compiler), "frames": len(found.samples), "windows": len(found.windows)}
 
 
 def _check_frames(

@@ -3,6 +3,7 @@
 import math
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ def _memory(name: str, tensor: Tensor) -> str:
     return f"static {C_TYPES[tensor.type]} {name}[{math.prod(tensor.shape)}];"
 
 
-def run_c(file: TFLiteFile, inputs: np.ndarray, folder: Path, sequence: int | None = None) -> np.ndarray:
+def run_c(
+    file: TFLiteFile, inputs: np.ndarray, folder: Path, sequence: int | None = None, flags: Sequence[str] = ()
+) -> np.ndarray:
     """The first output for each of `inputs`; a state starts at zero every `sequence` inputs. As `run_tflm`."""
     if not shutil.which("gcc"):
         pytest.skip("there is no C compiler")
@@ -48,10 +51,11 @@ int main(void) {{
 """
     (folder / "model.c").write_text(f'#include "aersut_kernels.h"\n{function.declaration}\n{function.text}')
     (folder / "main.c").write_text(main)
-    sources = [str(folder / "main.c"), str(folder / "model.c"), str(SOURCES / "src" / "aersut_kernels.c")]
+    kernels = [str(SOURCES / "src" / name) for name in ("aersut_kernels.c", "aersut_fft.c")]
+    sources = [str(folder / "main.c"), str(folder / "model.c"), *kernels]
     include, program = f"-I{SOURCES / 'src'}", str(folder / "model")
     done = subprocess.run(
-        ["gcc", *STRICT, *SANITIZED, include, *sources, "-lm", "-o", program], capture_output=True, text=True
+        ["gcc", *STRICT, *SANITIZED, *flags, include, *sources, "-lm", "-o", program], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     ran = subprocess.run([program], input=inputs.tobytes(), capture_output=True)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ import pytest
 from aersut.errors import UserError
 from aersut.evaluation.streamed import frames_of
 from aersut.export.c_library import host
+from aersut.export.c_library.compare import Verified, compare
 from aersut.export.c_library.library import CLibrary, c_library
 from aersut.export.c_source import Pipeline
-from aersut.export.targets.firmware import Verified, _compare
 from aersut.run import Run
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
@@ -46,6 +47,7 @@ def verified(pipeline: Pipeline) -> Verified:
         run_tflm(pipeline.frontend, pipeline.samples, sequence=pipeline.framing.frames).outputs,
         pipeline.windows,
         run_tflm(pipeline.classifier, pipeline.windows).outputs,
+        np.array([0, 1]),
     )
 
 
@@ -57,33 +59,42 @@ def test_the_export_compared_every_byte(finished: Run):
     assert found["compared"]["windows"] == clips
     assert found["compared"]["frames"] == clips * finished.experiment.framing.frames
     assert found["macs"]["window"] > 1000
+    assert found["compared"]["features_differing"] <= 1e-3
+    assert found["compared"]["fixed_point"]["features_differing"] <= 0.01
+    assert found["compared"]["fixed_point"]["uar"] >= found["compared"]["fixed_point"]["uar_float"] - 0.05
 
 
 def test_one_differing_byte_refuses_the_library(pipeline: Pipeline, library: CLibrary):
     found = verified(pipeline)
     if host.find_compiler() is None:
         pytest.skip("there is no C compiler")
-    assert _compare(library, pipeline, found) == {
-        "compiler": " ".join(host.find_compiler() or ()), "frames": len(found.samples), "windows": 2
-    }  # fmt: skip
+    assert compare(library, pipeline, found) == {
+        "compiler": " ".join(host.find_compiler() or ()),
+        "frames": len(found.samples),
+        "windows": 2,
+        "features_differing": 0.0,
+    }
     probabilities = found.probabilities.copy()
     probabilities[0, 0] ^= 1
-    other = Verified(found.samples, found.features, found.windows, probabilities)
-    with pytest.raises(UserError, match=r"1 of \d+ bytes of its probabilities differ from TensorFlow Lite Micro's"):
-        _compare(library, pipeline, other)
+    with pytest.raises(UserError, match=r"1 of \d+ of its probabilities differ from TensorFlow Lite Micro's"):
+        compare(library, pipeline, replace(found, probabilities=probabilities))
+    features = found.features.copy()
+    features.flat[5] += 1
+    with pytest.raises(UserError, match=r"1 of \d[\d,]* of its features differ .*, by up to 1 steps"):
+        compare(library, pipeline, replace(found, features=features))
 
 
 def test_without_a_compiler_nothing_is_compared(pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CC", raising=False)
-    assert _compare(library, pipeline, verified(pipeline)) is None
+    assert compare(library, pipeline, verified(pipeline)) is None
 
 
 def test_a_compiler_with_options(pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch):
     if not shutil.which("gcc"):
         pytest.skip("there is no gcc")
     monkeypatch.setenv("CC", "gcc -O3")
-    compared = _compare(library, pipeline, verified(pipeline))
+    compared = compare(library, pipeline, verified(pipeline))
     assert compared is not None
     assert compared["compiler"] == "gcc -O3"
 
@@ -112,7 +123,7 @@ def test_a_compiler_that_cannot_be_used_is_named(
     compiler.chmod(0o755)
     monkeypatch.setenv("CC", str(compiler))
     with pytest.raises(UserError, match=message):
-        _compare(library, pipeline, verified(pipeline))
+        compare(library, pipeline, verified(pipeline))
 
 
 def test_fast_math_is_refused(pipeline: Pipeline, library: CLibrary):

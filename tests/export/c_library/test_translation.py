@@ -17,7 +17,7 @@ from aersut.export.c_library.lstm import sigmoid_table
 from aersut.export.c_library.operators import translate
 from aersut.export.c_library.program import LARGEST_CONSTANT, UntranslatableError
 from aersut.export.convert import probabilities, to_tflite
-from aersut.export.frontend_file import frontend_file, window_file
+from aersut.export.frontend_file import fft_frontend_file, frontend_file, window_file
 from aersut.export.quantize import quantize
 from aersut.export.streaming import cut, split_frontend
 from aersut.features import (
@@ -122,6 +122,49 @@ def test_a_frontend_has_the_bytes_of_micro(name: str, voices: np.ndarray, tmp_pa
         expected = run_tflm(file, frames, sequence=FRAMING.frames).outputs
     found = run_c(file, frames, tmp_path, sequence=FRAMING.frames)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("fixed", [0, 1])
+@pytest.mark.parametrize("name", FRONTENDS)
+def test_a_frontend_with_a_fourier_transform(name: str, fixed: int, voices: np.ndarray, tmp_path: Path):
+    """A step from that with matrices, rarely; in fixed point too, apart from the flatness of silence."""
+    framing = replace(FRAMING, frame_length=256)
+    stream = split_frontend(Frontend(framing, FRONTENDS[name], (), 8, False), voices)
+    with quiet():
+        matrices, transform = frontend_file(stream), fft_frontend_file(stream)
+        assert transform
+        file = quantized_output(transform, BYTES)
+        frames = np.concatenate([cut(clip, framing) for clip in voices])
+        expected = run_tflm(quantized_output(matrices, BYTES), frames, sequence=framing.frames).outputs
+    found = run_c(file, frames, tmp_path, framing.frames, [f"-DAERSUT_FIXED_POINT={fixed}"])
+    steps = np.abs(found.reshape(expected.shape).astype(int) - expected)
+    assert np.mean(steps > 0) <= (0.02 if fixed else 0.002)
+    assert np.mean(steps > 1) <= (0.001 if fixed else 0)
+
+
+@pytest.mark.parametrize(("fixed", "tolerance"), [(0, 1e-6), (1, 1e-4)])
+@pytest.mark.parametrize("length", [4, 8, 64, 1024, 2048])
+def test_the_fourier_transform(length: int, fixed: int, tolerance: float, tmp_path: Path):
+    """Of noise, a tone, an impulse, silence, and of any level: the error is small beside the largest bin."""
+
+    def function(samples: Array) -> Array:
+        bins = jnp.fft.rfft(samples)
+        return jnp.concatenate([bins.real, bins.imag], axis=1)
+
+    noise = np.random.default_rng(0).normal(size=length)
+    rows = [noise, 1e-6 * noise, 3e4 * noise, np.cos(np.arange(length)), np.eye(length)[1], np.zeros(length)]
+    samples = np.array([*rows, 1e-40 * noise], np.float32)
+    with quiet():
+        file = to_tflite(function, [(1, length)])
+    found = run_c(file, samples, tmp_path, flags=[f"-DAERSUT_FIXED_POINT={fixed}"]).astype(np.float64)
+    expected = np.fft.rfft(samples.astype(np.float64))
+    error = np.abs(found[:, : length // 2 + 1] + 1j * found[:, length // 2 + 1 :] - expected).max(axis=1)
+    assert np.all(error <= tolerance * np.abs(expected).max(axis=1) + 1e-37)
+
+
+def test_a_fourier_transform_of_another_length_keeps_its_matrices(voices: np.ndarray):
+    stream = split_frontend(Frontend(replace(FRAMING, frame_length=200), (LogMel(n_mels=20),), (), 8, False), voices)
+    assert fft_frontend_file(stream) is None
 
 
 def test_memory_is_shared_by_tensors_that_do_not_live_together():

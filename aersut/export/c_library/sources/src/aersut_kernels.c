@@ -3,18 +3,6 @@
 #include <float.h>
 #include <math.h>
 
-/* A fused multiply-add rounds once where TensorFlow Lite Micro rounds twice. GCC ignores the standard's pragma, and
- * fuses unless -std=c99 or -ffp-contract=off is given. */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
-#endif
-
-#ifdef __FAST_MATH__
-#error "aersut needs the order of float operations: compile without -ffast-math and -Ofast"
-#endif
-
 /* Cortex-M with DSP instructions and unaligned loads. Without optimization, or in position-independent code, the compiler
  * has too few registers for the assembly. */
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_UNALIGNED) && __ARM_ARCH_PROFILE == 'M' && \
@@ -492,6 +480,18 @@ void aersut_quantize_f32(const float *x, int8_t *y, int count, float scale, int3
 
 void aersut_dequantize_s8(const int8_t *x, float *y, int count, float scale, int32_t zero) {
   for (int i = 0; i < count; ++i) y[i] = scale * (float)(x[i] - zero);
+}
+
+void aersut_bands_f32(const float *x, const float *weights, const int16_t *limits, float *y, int columns) {
+  for (int o = 0; o < columns; ++o) {
+    float sum = 0.0f;
+    for (int i = limits[2 * o]; i < limits[2 * o + 1]; ++i) sum += x[i] * *weights++;
+    y[o] = sum;
+  }
+}
+
+void aersut_part_c64(const float *x, float *y, int part, int count) {
+  for (int i = 0; i < count; ++i) y[i] = x[2 * i + part];
 }
 
 void aersut_dense_f32(const float *x, const float *weights, const float *bias, float *y, int rows, int depth,

@@ -10,6 +10,40 @@
 #include <stdint.h>
 #include <string.h>
 
+/* A fused multiply-add rounds once where TensorFlow Lite Micro rounds twice. GCC ignores the standard's pragma, and
+ * fuses unless -std=c99 or -ffp-contract=off is given. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif
+
+#ifdef __FAST_MATH__
+#error "aersut needs the order of float operations: compile without -ffast-math and -Ofast"
+#endif
+
+/* Whether the Fourier transform uses integers: faster where the processor has no FPU. Features may then differ by one step. */
+#ifndef AERSUT_FIXED_POINT
+#if (defined(__arm__) && !defined(__ARM_FP)) || (defined(__riscv) && !defined(__riscv_flen))
+#define AERSUT_FIXED_POINT 1
+#else
+#define AERSUT_FIXED_POINT 0
+#endif
+#endif
+
+/* A number of the Fourier transform, and a cosine and a sine among its constants. */
+#if AERSUT_FIXED_POINT
+typedef int32_t aersut_number;
+#define AERSUT_NUMBER(x) ((int32_t)((x) * 32768.0 + ((x) < 0.0 ? -0.5 : 0.5)))
+#else
+typedef float aersut_number;
+#define AERSUT_NUMBER(x) ((float)(x))
+#endif
+typedef struct {
+  aersut_number cosine, sine;
+} aersut_turn;
+#define AERSUT_TURN(cosine, sine) {AERSUT_NUMBER(cosine), AERSUT_NUMBER(sine)}
+
 /* An address in the arena, in the generated code. */
 #define AERSUT_AT(type, offset) ((type *)(void *)((unsigned char *)arena + (offset)))
 
@@ -93,6 +127,11 @@ void aersut_quantize_f32(const float *x, int8_t *y, int count, float scale, int3
 void aersut_dequantize_s8(const int8_t *x, float *y, int count, float scale, int32_t zero);
 void aersut_dense_f32(const float *x, const float *weights, const float *bias, float *y, int rows, int depth,
                       int columns);
+/* Weights of the inputs from limits[2 o] to limits[2 o + 1] - 1 of each output o, one after the other. */
+void aersut_bands_f32(const float *x, const float *weights, const int16_t *limits, float *y, int columns);
+/* length / 2 + 1 complex numbers, real and imaginary parts alternating, of `length` values; length / 2 turns. */
+void aersut_rfft_f32(const float *x, float *y, const aersut_turn *turns, int length);
+void aersut_part_c64(const float *x, float *y, int part, int count);
 void aersut_sum_f32(const float *x, float *y, int outer, int count, int inner);
 void aersut_reduce_max_f32(const float *x, float *y, int outer, int count, int inner);
 void aersut_lowest_f32(float *y);                               /* y = -FLT_MAX */
