@@ -65,7 +65,7 @@ def compare(library: CLibrary, pipeline: Pipeline, found: Verified) -> dict[str,
 
 
 def _differing(features: Int8[np.ndarray, "frames channels"], found: Verified, exact: bool) -> float:
-    """The share of features that differ from those of TensorFlow Lite Micro; `UserError` if they may not."""
+    """The fraction of features that differ from those of TensorFlow Lite Micro; `UserError` if they may not."""
     steps = np.abs(features.astype(int) - found.features.reshape(features.shape))
     share = float(np.mean(steps > 0))
     if steps.max() > (0 if exact else 1) or share > LARGEST_SHARE:
@@ -79,7 +79,7 @@ def _differing(features: Int8[np.ndarray, "frames channels"], found: Verified, e
 def _fixed_point(
     library: CLibrary, pipeline: Pipeline, found: Verified, features: Int8[np.ndarray, "frames channels"]
 ) -> dict[str, float]:
-    """What the fixed-point Fourier transform changes: the share of other features, and the UAR of the test set."""
+    """What the fixed-point Fourier transform changes: the fraction of other features, and the UAR of the test set."""
     windows = features.reshape(found.windows.shape)
     outputs = run_tflm(pipeline.classifier, windows).outputs.reshape(len(windows), -1)
     return {

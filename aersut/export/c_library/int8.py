@@ -9,6 +9,9 @@ from aersut.export.c_library.fixed_point import multiplier, rescaled
 from aersut.export.c_library.program import Operator, Program, UntranslatableError
 from aersut.export.c_library.views import four_axes, merged_axes, strides
 
+PLACES = 4
+"""Of a filter, computed at a time; as in aersut_kernels.c."""
+
 RELU, RELU6 = 1, 3
 LOW, HIGH = -128, 127
 
@@ -31,6 +34,7 @@ def convolution(program: Program, operator: Operator) -> None:
         *_factors(program, operator, filters),
         program.address(output),
         geometry,
+        program.scratch(2 * PLACES * math.ceil(height * width * channels / 4) * 4, "int16_t"),
     )
     program.macs += program.count(output) * height * width * channels
 

@@ -86,12 +86,6 @@ static inline int32_t dot(const int8_t *x, const int8_t *w, int count, int32_t s
   return sum;
 }
 
-static inline int32_t sum_of(const int8_t *w, int count) {
-  int32_t sum = 0;
-  for (int i = 0; i < count; ++i) sum += w[i];
-  return sum;
-}
-
 /* Adds Σ x · w for four filters, whose weights are `stride` bytes apart. */
 static NOT_INLINED void dot4(const int8_t *x, const int8_t *w, int stride, int count, int32_t *sums) {
   int32_t a = sums[0], b = sums[1], c = sums[2], d = sums[3];
@@ -144,52 +138,100 @@ static inline void dots(const int8_t *x, const int8_t *w, int stride, int count,
   }
 }
 
-/* Adds zero · Σ w for what lies outside the input: the folded bias took every weight for one inside. */
-static NOT_INLINED void outside(const int8_t *w, int stride, int count, int many, int32_t zero, int32_t *sums) {
-  for (int k = 0; k < many; ++k) sums[k] += zero * sum_of(w + k * stride, count);
+/* Patches: what a filter covers at four places of the input, as int16 and interleaved, so that each weight is loaded once
+ * for four products. With DSP instructions, four elements of a place are adjacent, in the order in which SXTB16 unpacks;
+ * without, those of the four places. */
+#define PLACES 4
+#if AERSUT_DSP
+#define NEXT_PLACE 4
+#define PATCH(i) (((i) & ~3) * PLACES + ((i) & 1) * 2 + (((i) >> 1) & 1))
+#else
+#define NEXT_PLACE 1
+#define PATCH(i) ((i) * PLACES)
+#endif
+
+/* Writes elements `first` to `first + count - 1` of the patch that begins at `patch`; `x` may be NULL, for `zero`. */
+static void add_to_patch(int16_t *patch, int first, int count, const int8_t *x, int32_t zero) {
+  int i = 0;
+#if AERSUT_DSP
+  if (x && first % 4 == 0) {
+    for (; i + 4 <= count; i += 4) {
+      uint32_t four, even, other;
+      memcpy(&four, x + i, sizeof four);
+      __asm__("sxtb16 %[even], %[four]\n sxtb16 %[other], %[four], ror #8"
+              : [even] "=&r"(even), [other] "=r"(other)
+              : [four] "r"(four));
+      memcpy(patch + (first + i) * PLACES, &even, sizeof even);
+      memcpy(patch + (first + i) * PLACES + 2, &other, sizeof other);
+    }
+  }
+#endif
+  for (; i < count; ++i) patch[PATCH(first + i)] = (int16_t)(x ? x[i] : zero);
+}
+
+/* Adds Σ patch · w of each of the four patches. */
+static NOT_INLINED void dot_patches(const int16_t *patches, const int8_t *w, int count, int32_t *sums) {
+  int32_t a = sums[0], b = sums[1], c = sums[2], d = sums[3];
+#if AERSUT_DSP
+  if (count >= 4) {
+    int n = count / 4;
+    uint32_t even, other, one, two;
+#define PLACE(sum)                                         \
+  "ldrd %[one], %[two], [%[x]], #8\n"                      \
+  "smlad %[" sum "], %[one], %[even], %[" sum "]\n"        \
+  "smlad %[" sum "], %[two], %[other], %[" sum "]\n"
+    __asm__ volatile(
+        "1:\n"
+        "ldr %[other], [%[w]], #4\n"
+        "sxtb16 %[even], %[other]\n"
+        "sxtb16 %[other], %[other], ror #8\n"
+        PLACE("a") PLACE("b") PLACE("c") PLACE("d")
+        "subs %[n], %[n], #1\n"
+        "bne 1b\n"
+        : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [x] "+r"(patches), [w] "+r"(w), [n] "+r"(n),
+          [even] "=&r"(even), [other] "=&r"(other), [one] "=&r"(one), [two] "=&r"(two)
+        :
+        : "cc", "memory");
+    count &= 3;
+  }
+#endif
+  for (int i = 0; i < count; ++i) {
+    const int16_t *x = patches + PATCH(i);
+    const int32_t v = w[i];
+    a += v * x[0];
+    b += v * x[NEXT_PLACE];
+    c += v * x[2 * NEXT_PLACE];
+    d += v * x[3 * NEXT_PLACE];
+  }
+  sums[0] = a, sums[1] = b, sums[2] = c, sums[3] = d;
 }
 
 /* ---- int8 ---- */
 
 void aersut_convolution_s8(const int8_t *x, const int8_t *weights, const int32_t *folded, const int32_t *factors,
-                           const int8_t *shifts, int8_t *y, const aersut_geometry *g) {
-  const int channels = g->channels, row = g->x.kernel * channels, size = g->y.kernel * row;
-  for (int oy = 0; oy < g->y.out; ++oy) {
-    for (int ox = 0; ox < g->x.out; ++ox, y += g->filters) {
-      const int y0 = oy * g->y.step - g->y.before, x0 = ox * g->x.step - g->x.before;
-      /* columns of the filter that lie inside; without dilation their values are adjacent */
-      const int left = x0 < 0 ? -x0 : 0;
-      const int right = g->x.size - x0 < g->x.kernel ? (g->x.size > x0 ? g->x.size - x0 : 0) : g->x.kernel;
-      const int from = left < g->x.kernel ? left : g->x.kernel, to = right > from ? right : from;
-      for (int o = 0; o < g->filters; o += 4) {
-        const int many = g->filters - o < 4 ? g->filters - o : 4;
-        int32_t sums[4] = {0, 0, 0, 0};
-        for (int k = 0; k < many; ++k) sums[k] = folded[o + k];
-        for (int ky = 0; ky < g->y.kernel; ++ky) {
-          const int iy = y0 + ky * g->y.dilation;
-          const int8_t *w = weights + o * size + ky * row;
-          if (iy < 0 || iy >= g->y.size) {
-            outside(w, size, row, many, g->zero_in, sums);
-          } else if (g->x.dilation == 1) {
-            const int8_t *in = x + (iy * g->x.size + x0 + from) * channels;
-            if (from > 0) outside(w, size, from * channels, many, g->zero_in, sums);
-            dots(in, w + from * channels, size, (to - from) * channels, many, sums);
-            if (to < g->x.kernel) outside(w + to * channels, size, row - to * channels, many, g->zero_in, sums);
-          } else {
-            for (int kx = 0; kx < g->x.kernel; ++kx) {
-              const int ix = x0 + kx * g->x.dilation;
-              if (ix < 0 || ix >= g->x.size) {
-                outside(w + kx * channels, size, channels, many, g->zero_in, sums);
-              } else {
-                dots(x + (iy * g->x.size + ix) * channels, w + kx * channels, size, channels, many, sums);
-              }
-            }
-          }
+                           const int8_t *shifts, int8_t *y, const aersut_geometry *g, int16_t *patches) {
+  const int channels = g->channels, size = g->y.kernel * g->x.kernel * channels, places = g->y.out * g->x.out;
+  for (int begin = 0; begin < places; begin += PLACES, y += PLACES * g->filters) {
+    const int many = places - begin < PLACES ? places - begin : PLACES;
+    for (int p = 0; p < PLACES; ++p) {
+      const int place = p < many ? begin + p : begin; /* beyond the last one, any */
+      const int y0 = place / g->x.out * g->y.step - g->y.before;
+      const int x0 = place % g->x.out * g->x.step - g->x.before;
+      int element = 0;
+      for (int ky = 0; ky < g->y.kernel; ++ky)
+        for (int kx = 0; kx < g->x.kernel; ++kx, element += channels) {
+          const int iy = y0 + ky * g->y.dilation, ix = x0 + kx * g->x.dilation;
+          const int inside = iy >= 0 && iy < g->y.size && ix >= 0 && ix < g->x.size;
+          const int8_t *from = inside ? x + (iy * g->x.size + ix) * channels : NULL;
+          add_to_patch(patches + p * NEXT_PLACE, element, channels, from, g->zero_in);
         }
-        for (int k = 0; k < many; ++k)
-          y[o + k] =
-              (int8_t)clamp(rescale(sums[k], factors[o + k], shifts[o + k]) + g->zero_out, g->low, g->high);
-      }
+    }
+    for (int o = 0; o < g->filters; ++o) {
+      int32_t sums[PLACES] = {folded[o], folded[o], folded[o], folded[o]};
+      dot_patches(patches, weights + o * size, size, sums);
+      for (int p = 0; p < many; ++p)
+        y[p * g->filters + o] =
+            (int8_t)clamp(rescale(sums[p], factors[o], shifts[o]) + g->zero_out, g->low, g->high);
     }
   }
 }
@@ -217,21 +259,22 @@ void aersut_depthwise_s8(const int8_t *x, const int8_t *weights, const int32_t *
 
 void aersut_max_pool_s8(const int8_t *x, int8_t *y, const aersut_geometry *g) {
   for (int oy = 0; oy < g->y.out; ++oy)
-    for (int ox = 0; ox < g->x.out; ++ox)
-      for (int c = 0; c < g->channels; ++c) {
-        int32_t best = INT8_MIN;
-        for (int ky = 0; ky < g->y.kernel; ++ky) {
-          const int iy = oy * g->y.step - g->y.before + ky;
-          if (iy < 0 || iy >= g->y.size) continue;
-          for (int kx = 0; kx < g->x.kernel; ++kx) {
-            const int ix = ox * g->x.step - g->x.before + kx;
-            if (ix < 0 || ix >= g->x.size) continue;
-            const int32_t value = x[(iy * g->x.size + ix) * g->channels + c];
-            if (value > best) best = value;
-          }
+    for (int ox = 0; ox < g->x.out; ++ox, y += g->channels) {
+      memset(y, (int)g->low, (size_t)g->channels);
+      for (int ky = 0; ky < g->y.kernel; ++ky) {
+        const int iy = oy * g->y.step - g->y.before + ky;
+        if (iy < 0 || iy >= g->y.size) continue;
+        for (int kx = 0; kx < g->x.kernel; ++kx) {
+          const int ix = ox * g->x.step - g->x.before + kx;
+          if (ix < 0 || ix >= g->x.size) continue;
+          const int8_t *in = x + (iy * g->x.size + ix) * g->channels;
+          for (int c = 0; c < g->channels; ++c)
+            if (in[c] > y[c]) y[c] = in[c];
         }
-        *y++ = (int8_t)clamp(best, g->low, g->high);
       }
+      for (int c = 0; c < g->channels; ++c)
+        if (y[c] > g->high) y[c] = (int8_t)g->high;
+    }
 }
 
 void aersut_average_pool_s8(const int8_t *x, int8_t *y, const aersut_geometry *g) {

@@ -95,9 +95,10 @@ void aersut_copy(const void *x, int x_step, void *y, int y_step, int bytes, int 
 void aersut_gather(const void *x, void *y, int size, const aersut_strides *strides);
 void aersut_scatter(const void *x, void *y, int size, const aersut_strides *strides);
 
-/* int8; `folded` is the bias minus the input's zero point times the sum of the weights of each filter. */
+/* int8; `folded` is the bias minus the input's zero point times the sum of the weights of each filter. `patches` has room
+ * for four times the values that a filter covers, rounded up to a multiple of 4. */
 void aersut_convolution_s8(const int8_t *x, const int8_t *weights, const int32_t *folded, const int32_t *factors,
-                           const int8_t *shifts, int8_t *y, const aersut_geometry *geometry);
+                           const int8_t *shifts, int8_t *y, const aersut_geometry *geometry, int16_t *patches);
 void aersut_depthwise_s8(const int8_t *x, const int8_t *weights, const int32_t *bias, const int32_t *factors,
                          const int8_t *shifts, int8_t *y, const aersut_geometry *geometry);
 void aersut_max_pool_s8(const int8_t *x, int8_t *y, const aersut_geometry *geometry);
