@@ -24,7 +24,7 @@ class StreamedModel:
 
     A running mean removes the DC offset. The samples go through frontend.tflite frame by frame, from a state of zeros.
     The classifier runs on the ring buffer when it is full for the first time, then every half second, as in
-    main_example.cc. The result is the mean of these probabilities. Silence is not trimmed, and a recording shorter than
+    aersut.c. The result is the mean of these probabilities. Silence is not trimmed, and a recording shorter than
     the ring buffer is followed by zeros.
 
     Several threads may call it.
@@ -72,12 +72,12 @@ class StreamedModel:
 
 
 def stride(framing: Framing) -> int:
-    """Frames from one window to the next on a board: half a second, as in main_example.cc and aersut.h."""
+    """Frames from one window to the next on a board: half a second, as in aersut.h."""
     return max(1, framing.sample_rate // framing.hop_length // 2)
 
 
 def without_offset(samples: Int16[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
-    """Samples minus their running mean, as WithoutOffset() in main_example.cc, except for its rounding."""
+    """Samples minus their running mean, as without_offset() in aersut.c, except for its rounding."""
     import scipy.signal  # deferred: it takes most of the import time of an evaluation's modules
 
     if not len(samples):

@@ -1,27 +1,17 @@
-"""C and C++ source files of the firmware.
-
-Headers and data are generated. `board/main_example.cc` is copied unchanged, since all differences between models are in
-`model_settings.h`: the file in the repository is the one that the tests compile.
-"""
+"""C source that both kinds of firmware have: the numbers of the models, labels and test vectors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int8, Int16
+from jaxtyping import Int8, Int16, Shaped
 
 from aersut.contracts import Framing
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 
-EXAMPLE = Path(__file__).parent / "board" / "main_example.cc"
-HEADROOM = 1.1
-"""Factor from the measured tensor arena to the reserved one; optimized kernels need scratch buffers."""
 FRAMES, WINDOWS = 4, 2
 """Number of test vectors of the frontend and of the classifier."""
-ADDED = {"2D": "2D", "3D": "3D", "V2": "V2", "L2": "L2", "LSTM": "LSTM", "MATMUL": "MatMul", "CUMSUM": "CumSum"}
-"""Words of operator names that MicroMutableOpResolver does not write with an initial capital only ("Reshape")."""
 
 
 @dataclass(frozen=True)
@@ -59,37 +49,44 @@ class Pipeline:
         return self.frontend.inputs[1].shape[1] if len(self.frontend.inputs) > 1 else 0
 
 
-def c_sources(pipeline: Pipeline) -> dict[str, str]:
-    """The text of each source file, by name."""
-    operators = sorted({*pipeline.frontend.operators, *pipeline.classifier.operators})
-    headers = {
-        "model_settings.h": _settings(pipeline),
-        "model_data.h": _declarations(pipeline),
-        "op_resolver.h": _resolver(operators),
-        "test_vectors.h": test_vectors(pipeline),
-    }
-    return {
-        **{name: guarded(name, pipeline.source, text) for name, text in headers.items()},
-        "model_data.cc": _data(pipeline),
-        "main_example.cc": EXAMPLE.read_text(encoding="utf-8"),
-    }
+def model_header(pipeline: Pipeline, numbers: Sequence[tuple[str, object, str]], declarations: str) -> str:
+    """The text of aersut_model.h: what aersut.c needs to know about the models, then `declarations`.
+
+    Args:
+        numbers: name, value and comment of further definitions.
+    """
+    return f"""\
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+{_definitions(pipeline, *numbers)}
+extern const char *const aersut_labels[AERSUT_CLASSES];
+extern const int8_t aersut_silent_frame[AERSUT_CHANNELS]; /* features of a frame of zeros */
+
+{declarations}
+
+#ifdef __cplusplus
+}}
+#endif
+"""
 
 
-def _settings(pipeline: Pipeline) -> str:
-    framing = pipeline.framing
-    frontend, classifier = pipeline.arenas
-    ring = 1 << (4 * max(framing.frame_length, framing.hop_length) - 1).bit_length()
-    return definitions(
-        pipeline,
-        ("SAMPLE_RING", ring, "samples; size of the ring buffer, a power of two"),
-        ("FRAMES_PER_SECOND", framing.sample_rate // framing.hop_length, "rounded down"),
-        ("FRONTEND_ARENA", _with_headroom(frontend), f"bytes; {frontend} measured at 64 bits, 10 % added"),
-        ("CLASSIFIER_ARENA", _with_headroom(classifier), f"bytes; {classifier} measured at 64 bits, 10 % added"),
-    )
+def constants(pipeline: Pipeline) -> str:
+    """The definitions of the labels and of the features of silence."""
+    silence = np.zeros((1, 1 + pipeline.framing.frame_length), np.int16)
+    silent = run_tflm(pipeline.frontend, silence).outputs.reshape(-1)
+    return f"""\
+const char *const aersut_labels[AERSUT_CLASSES] = {{{", ".join(map(quoted, pipeline.labels))}}};
+
+const int8_t aersut_silent_frame[AERSUT_CHANNELS] = {{{", ".join(map(str, silent))}}};
+"""
 
 
-def definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
-    """`#define` lines with the numbers of the models, then those of `more` (name, value, comment), then the labels."""
+def _definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
     framing = pipeline.framing
     [window], [output] = pipeline.classifier.inputs, pipeline.classifier.outputs
     before = framing.frame_length // 2 if framing.center else 0
@@ -108,6 +105,10 @@ def definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
         ("OUTPUT_ZERO_POINT", output.zero_point, ""),
         *more,
     ]
+    if pipeline.trim_db is not None:
+        ratio = f"{10 ** (-pipeline.trim_db / 10):.9e}f"  # C++ before 2017 has no hexadecimal floats
+        about = f"silence is {pipeline.trim_db:g} dB below the loudest frame: the ratio of powers"
+        numbers.append(("TRIM", ratio, about))
     lines = [
         f"#define AERSUT_{name} {f'({value})' if str(value).startswith('-') else value}{about and f'  /* {about} */'}"
         for name, value, about in numbers
@@ -115,65 +116,6 @@ def definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
     lines += ["", "/* Emotions in the order of the output; the array aersut_labels holds the same strings. */"]
     lines += [f"#define AERSUT_LABEL_{index} {quoted(label)}" for index, label in enumerate(pipeline.labels)]
     return "\n".join(lines) + "\n"
-
-
-def _declarations(pipeline: Pipeline) -> str:
-    bare = "" if pipeline.classifier.metadata else " without its metadata"
-    return f"""#include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-extern const uint8_t aersut_frontend[{len(pipeline.frontend.content)}];   /* frontend.tflite without its metadata */
-extern const uint8_t aersut_classifier[{len(pipeline.classifier.content)}]; /* {pipeline.classifier.name}{bare} */
-extern const char *const aersut_labels[{len(pipeline.labels)}];
-
-#ifdef __cplusplus
-}}
-#endif
-"""
-
-
-def _data(pipeline: Pipeline) -> str:
-    labels = ", ".join(map(quoted, pipeline.labels))
-    return f"""/* {pipeline.source} */
-#include "model_data.h"
-
-#ifndef __cplusplus
-#include <stdalign.h>
-#endif
-
-const char *const aersut_labels[{len(pipeline.labels)}] = {{{labels}}};
-
-alignas(16) const uint8_t aersut_frontend[{len(pipeline.frontend.content)}] = {{
-{_numbers(np.frombuffer(pipeline.frontend.content, np.uint8))}
-}};
-
-alignas(16) const uint8_t aersut_classifier[{len(pipeline.classifier.content)}] = {{
-{_numbers(np.frombuffer(pipeline.classifier.content, np.uint8))}
-}};
-"""
-
-
-def _resolver(operators: Sequence[str]) -> str:
-    calls = "\n".join(f"  TF_LITE_ENSURE_STATUS(resolver.{adder(name)}());" for name in operators)
-    return f"""#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"
-
-// Registers the operators of both models; pass the resolver to both interpreters.
-using AersutOpResolver = tflite::MicroMutableOpResolver<{len(operators)}>;
-
-inline TfLiteStatus AersutAddOperators(AersutOpResolver& resolver) {{
-{calls}
-  return kTfLiteOk;
-}}
-"""
-
-
-def adder(operator: str) -> str:
-    """The method of MicroMutableOpResolver that adds an operator: "AddMaxPool2D" for "MAX_POOL_2D"."""
-    words = operator.replace("PADV2", "PAD_V2").replace("BATCH_MATMUL", "BATCH_MAT_MUL").split("_")
-    return "Add" + "".join(ADDED.get(word, word.capitalize()) for word in words)
 
 
 def test_vectors(pipeline: Pipeline) -> str:
@@ -189,7 +131,7 @@ def test_vectors(pipeline: Pipeline) -> str:
     ]
     arrays = "\n\n".join(
         f"static const {kind} aersut_test_{name}[{len(rows)}][{rows.shape[1]}] = {{\n"
-        + ",\n".join(f"{{{_numbers(row)}}}" for row in rows)
+        + ",\n".join(f"{{{integers(row)}}}" for row in rows)
         + "};"
         for kind, name, rows in tables
     )
@@ -212,12 +154,9 @@ def guarded(name: str, source: str, text: str) -> str:
     return f"/* {source} */\n#ifndef {guard}\n#define {guard}\n\n{text}\n#endif  /* {guard} */\n"
 
 
-def _numbers(values: np.ndarray) -> str:
+def integers(values: Shaped[np.ndarray, " values"]) -> str:
+    """Integers as C source, 32 in a line."""
     return ",\n".join(",".join(map(str, values[begin : begin + 32])) for begin in range(0, len(values), 32))
-
-
-def _with_headroom(arena: int) -> int:
-    return -(-int(arena * HEADROOM) // 1024) * 1024
 
 
 def _float(value: float | None) -> str:

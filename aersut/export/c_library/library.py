@@ -5,14 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 import aersut
 from aersut.export.c_library.function import CFunction
 from aersut.export.c_library.operators import translate
-from aersut.export.c_library.program import literal
-from aersut.export.c_source import Pipeline, definitions, guarded, quoted, test_vectors
-from aersut.tflite.micro import run_tflm
+from aersut.export.c_source import Pipeline, constants, guarded, model_header, test_vectors
 
 SOURCES = Path(__file__).parent / "sources"
 """Files that are copied; words like @VERSION@ in them are replaced."""
@@ -73,47 +69,23 @@ def _header(pipeline: Pipeline, library: CLibrary) -> str:
         ("ARENA", library.arena, "bytes for intermediate results, of a frame or of a window"),
         ("WINDOW", library.classifier.window, "offset of the classifier's input in the arena"),
     ]
-    if pipeline.trim_db is not None:
-        ratio = f"{10 ** (-pipeline.trim_db / 10):.9e}f"  # C++ before 2017 has no hexadecimal floats
-        numbers.append(
-            ("TRIM", ratio, f"silence is {pipeline.trim_db:g} dB below the loudest frame: the ratio of powers")
-        )
-    return f"""\
-#include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-{definitions(pipeline, *numbers)}
-extern const char *const aersut_labels[AERSUT_CLASSES];
-extern const int8_t aersut_silent_frame[AERSUT_CHANNELS]; /* features of a frame of zeros */
-
+    declarations = f"""\
 /* The two models; `arena` has AERSUT_ARENA bytes, aligned to 8. Most programs call the functions of aersut.h instead.
    The frontend reads the sample before a frame, then the frame. The classifier reads its input, the frames of a window,
    from arena + AERSUT_WINDOW. */
 {library.frontend.declaration}
-{library.classifier.declaration}
-
-#ifdef __cplusplus
-}}
-#endif
-"""
+{library.classifier.declaration}"""
+    return model_header(pipeline, numbers, declarations)
 
 
 def _model(pipeline: Pipeline, library: CLibrary) -> str:
-    silence = np.zeros((1, 1 + pipeline.framing.frame_length), np.int16)
-    silent = run_tflm(pipeline.frontend, silence).outputs.reshape(-1)
     return f"""\
 /* {pipeline.source} */
 #include "aersut_model.h"
 
 #include "aersut_kernels.h"
 
-const char *const aersut_labels[AERSUT_CLASSES] = {{{", ".join(map(quoted, pipeline.labels))}}};
-
-const int8_t aersut_silent_frame[AERSUT_CHANNELS] = {{{", ".join(map(literal, silent))}}};
-
+{constants(pipeline)}
 /* ---- frontend ---- */
 
 {library.frontend.text}

@@ -11,13 +11,14 @@ from aersut.contracts import SkippedTargetError, Target
 from aersut.errors import UserError
 from aersut.export.c_library.compare import Verified, compare
 from aersut.export.c_library.library import c_library
-from aersut.export.c_source import FRAMES, WINDOWS, Pipeline, c_sources
+from aersut.export.c_source import FRAMES, WINDOWS, Pipeline
 from aersut.export.context import Context
 from aersut.export.frontend_file import fft_frontend_file, frontend_file, window_file
 from aersut.export.metadata import documented, run_metadata
 from aersut.export.model_card import described
 from aersut.export.quantize import file_name
 from aersut.export.streaming import StreamingFrontend, cut, split_frontend
+from aersut.export.tflm import tflm_sources
 from aersut.export.verify import feature_difference, file_metrics
 from aersut.features.frontend import Frontend, to_float
 from aersut.registry import TARGETS
@@ -35,7 +36,7 @@ LARGEST_LOSS = 0.005
 @TARGETS.register("firmware")
 @dataclass(frozen=True)
 class Firmware(Target):
-    """The folder c, a C99 library; frontend.tflite and C++ source files for TensorFlow Lite Micro."""
+    """The folder c, a C99 library; frontend.tflite and the folder tflm, its firmware for TensorFlow Lite Micro."""
 
     after = ("classifier", "waveform")  # the table lists the files for LiteRT first
 
@@ -100,7 +101,7 @@ def _files(
         fft=fft_file and quantized_output(fft_file, to),
     )
     found = Verified(frames, extracted.outputs, ring, classified.outputs, test.labels)
-    sources = c_sources(pipeline) | _c_library(context, pipeline, found)
+    sources = tflm_sources(pipeline) | _c_library(context, pipeline, found)
     return {file.name: file for file in finished} | {name: text.encode() for name, text in sources.items()}
 
 
@@ -110,7 +111,7 @@ def _c_library(context: Context, pipeline: Pipeline, found: Verified) -> dict[st
         library = c_library(pipeline)
         checked = compare(library, pipeline, found)
     except UserError as error:
-        context.notes.append(f"c/ (the model as C source) is omitted: {error} TensorFlow Lite Micro remains.")
+        context.notes.append(f"c/ (the model as C source) is omitted: {error} tflm/ remains.")
         return {}
     if checked is None:
         context.notes.append("c/ was not compared with TensorFlow Lite Micro: there is no C compiler here.")

@@ -1,9 +1,9 @@
-// Runs the loop of main_example.cc on the host, with a recording in place of the microphone, and with recorded outputs
-// of TensorFlow Lite Micro in place of inference. The inputs of both models are written to files.
+// Runs main_example.cc on the host: a recording in place of the microphone, and in place of the interpreter the models
+// of the C library, whose functions are compiled under other names (c_run_frontend, c_run_classifier).
 //
-// Environment variables: the files RECORDING (int16), FRAMES and PROBABILITIES (int8, in the order of the calls) are
-// read; GIVEN_SAMPLES, GIVEN_STATES (float) and GIVEN_WINDOWS are written. The next state of the frontend is its state
-// plus 1. BLOCK is the number of samples per call of OnSamples().
+// Environment variables: RECORDING (int16) is read, and the state that each call of the frontend gets is written to
+// GIVEN_STATES (float). The next state is the state plus 1. BLOCK is the number of samples per call of OnSamples(). FAIL
+// is the number of calls of both models after which they fail.
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,9 +14,11 @@
 #include <thread>
 #include <vector>
 
-#include "model_data.h"
-#include "model_settings.h"
+#include "aersut.h"
 #include "tflm.h"
+
+extern "C" void c_run_frontend(const int16_t* samples, int8_t* frame, void* arena);
+extern "C" void c_run_classifier(int8_t* probabilities, void* arena);
 
 void StartMicrophone();
 void OnSamples(const int16_t* samples, int count);
@@ -25,9 +27,14 @@ namespace {
 
 constexpr size_t kState = AERSUT_STATE;
 constexpr int kSamples = 1 + AERSUT_FRAME_LENGTH, kWindow = AERSUT_FRAMES * AERSUT_CHANNELS;
-FILE* Open(const char* variable, const char* how) { return fopen(getenv(variable), how); }
-FILE *frames, *probabilities, *given_samples, *given_states, *given_windows;
-std::atomic<int> done{0};
+FILE* given_states;
+alignas(16) uint8_t arena[C_ARENA];
+std::atomic<int> frames{0}, printed{0};
+int calls = 0, fail = -1;
+
+void Wait(const std::atomic<int>& value, long least) {
+  while (value < least) std::this_thread::yield();
+}
 
 }  // namespace
 
@@ -37,6 +44,7 @@ void MicroPrintf(const char* format, ...) {
   vprintf(format, arguments);
   va_end(arguments);
   printf("\n");
+  ++printed;
 }
 
 namespace tflite {
@@ -44,9 +52,8 @@ namespace tflite {
 const Model* GetModel(const void* data) { return static_cast<const Model*>(data); }
 
 void InitializeTarget() {
-  frames = Open("FRAMES", "rb"), probabilities = Open("PROBABILITIES", "rb");
-  given_samples = Open("GIVEN_SAMPLES", "wb"), given_windows = Open("GIVEN_WINDOWS", "wb");
-  given_states = Open("GIVEN_STATES", "wb");
+  given_states = fopen(getenv("GIVEN_STATES"), "wb");
+  if (const char* after = getenv("FAIL")) fail = atoi(after);
 }
 
 MicroInterpreter::MicroInterpreter(const Model* model, const MicroOpResolver&, uint8_t*, size_t) : model_(model) {
@@ -56,21 +63,23 @@ MicroInterpreter::MicroInterpreter(const Model* model, const MicroOpResolver&, u
   output_state_ = static_cast<uint8_t*>(malloc(4 * kState + 4));
 }
 
-TfLiteStatus MicroInterpreter::AllocateTensors() { return kTfLiteOk; }
+MicroInterpreter::~MicroInterpreter() { abort(); }  // an interpreter lives as long as the program
+
+TfLiteStatus MicroInterpreter::AllocateTensors() { return fail == 0 ? kTfLiteError : kTfLiteOk; }
 
 TfLiteStatus MicroInterpreter::Invoke() {
-  const bool frontend = static_cast<const void*>(model_) == aersut_frontend;
-  if (frontend) {
-    fwrite(input_, 2, kSamples, given_samples);
-    if (fread(output_, 1, AERSUT_CHANNELS, frames) != AERSUT_CHANNELS) return kTfLiteError;
+  if (calls++ == fail) return kTfLiteError;
+  int8_t* output = reinterpret_cast<int8_t*>(output_);
+  if (static_cast<const void*>(model_) == aersut_frontend) {
+    c_run_frontend(reinterpret_cast<const int16_t*>(input_), output, arena);
     float* state = reinterpret_cast<float*>(input_state_);
     fwrite(state, 4, kState, given_states);
     for (size_t i = 0; i < kState; ++i) reinterpret_cast<float*>(output_state_)[i] = state[i] + 1;
     memset(input_state_, 0x55, 4 * kState);  // as in an arena, whose tensors share memory
-    ++done;
+    ++frames;
   } else {
-    fwrite(input_, 1, kWindow, given_windows);
-    if (fread(output_, 1, AERSUT_CLASSES, probabilities) != AERSUT_CLASSES) return kTfLiteError;
+    memcpy(arena + C_WINDOW, input_, kWindow);
+    c_run_classifier(output, arena);
   }
   return kTfLiteOk;
 }
@@ -78,19 +87,20 @@ TfLiteStatus MicroInterpreter::Invoke() {
 }  // namespace tflite
 
 void StartMicrophone() {
-  std::thread([tested = done.load()] {
-    FILE* recording = Open("RECORDING", "rb");
+  std::thread([tested = frames.load()] {
+    FILE* recording = fopen(getenv("RECORDING"), "rb");
     std::vector<int16_t> block(atoi(getenv("BLOCK")));
-    long given = 0;
+    long given = 0, complete = 0;
     while (size_t count = fread(block.data(), 2, block.size(), recording)) {
       OnSamples(block.data(), static_cast<int>(count));
       given += static_cast<long>(count);
-      // wait for the loop, so that no samples are lost
-      const long complete = given < AERSUT_FIRST_SAMPLES ? 0 : 1 + (given - AERSUT_FIRST_SAMPLES) / AERSUT_HOP_LENGTH;
-      while (done - tested < complete) std::this_thread::yield();
+      complete = given < AERSUT_FIRST_SAMPLES ? 0 : 1 + (given - AERSUT_FIRST_SAMPLES) / AERSUT_HOP_LENGTH;
+      if (count <= AERSUT_SAMPLE_RING) Wait(frames, tested + complete);  // so that no samples are lost
     }
-    OnSamples(block.data(), 0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // until the last window is classified
-    exit(0);
+    const long windows = complete < AERSUT_FRAMES ? 0 : 1 + (complete - AERSUT_FRAMES) / AERSUT_STRIDE;
+    Wait(printed, block.size() > AERSUT_SAMPLE_RING ? 1 : windows);
+    fflush(stdout);
+    fclose(given_states);
+    _Exit(0);
   }).detach();
 }

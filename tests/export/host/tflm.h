@@ -1,5 +1,5 @@
-// The declarations of TensorFlow Lite Micro that main_example.cc and op_resolver.h use, to compile them without its
-// sources. Names and types are those of its headers.
+// The declarations of TensorFlow Lite Micro that the firmware uses, to compile it without its sources. Names and types
+// are those of its headers.
 #ifndef AERSUT_TESTS_TFLM_H_
 #define AERSUT_TESTS_TFLM_H_
 
@@ -22,7 +22,13 @@ struct Model;
 const Model* GetModel(const void* data);
 void InitializeTarget();
 
-class MicroOpResolver {};
+class MicroOpResolver {
+ public:
+  virtual ~MicroOpResolver() {}
+
+ private:
+  void operator delete(void*) {}
+};
 
 template <unsigned int tOpCount>
 class MicroMutableOpResolver : public MicroOpResolver {
@@ -38,6 +44,7 @@ class MicroMutableOpResolver : public MicroOpResolver {
   ADD(AddTanh) ADD(AddTranspose) ADD(AddUnidirectionalSequenceLSTM)
 #undef ADD
  private:
+  void operator delete(void*) {}
   unsigned int count_ = 0;
 };
 
@@ -45,6 +52,7 @@ class MicroInterpreter {
  public:
   MicroInterpreter(const Model* model, const MicroOpResolver& op_resolver, uint8_t* tensor_arena,
                    size_t tensor_arena_size);
+  ~MicroInterpreter();
   TfLiteStatus AllocateTensors();
   TfLiteStatus Invoke();
   template <class T>

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ from aersut.contracts import Framing
 from aersut.data.collection import collect
 from aersut.evaluation import streamed
 from aersut.evaluation.streamed import StreamedModel
-from aersut.export.c_source import adder
+from aersut.export.c_library.host import host_program
+from aersut.export.c_source import FRAMES, WINDOWS
 from aersut.export.streaming import cut, split_frontend
 from aersut.export.targets.firmware import _quantization, offline
+from aersut.export.tflm import adder
 from aersut.features import LogMel, Relative
 from aersut.features.frontend import Frontend
 from aersut.run import Run, open_run
@@ -56,104 +61,171 @@ def headers(tmp_path: Path) -> Path:
     return tmp_path / "include"
 
 
-@pytest.mark.parametrize("name", ["model_settings.h", "model_data.h", "test_vectors.h", "model_data.cc"])
+@pytest.mark.parametrize("name", ["aersut_model.h", "aersut_vectors.h", "aersut_model.c"])
 def test_headers_and_data_are_c11(name: str, finished: Run, compiler: Callable[..., None]):
-    compiler("gcc", "-std=c11", "-x", "c", *WARNINGS, "-fsyntax-only", finished.export / name)
+    compiler("gcc", "-std=c11", "-x", "c", *WARNINGS, "-fsyntax-only", finished.export / "tflm" / name)
 
 
 def test_the_program_is_cpp11(finished: Run, compiler: Callable[..., None], headers: Path):
-    for name in ("main_example.cc", "model_data.cc"):
-        compiler("g++", "-std=c++11", *WARNINGS, "-fsyntax-only", f"-I{headers}", f"-I{HOST}", finished.export / name)
+    for path in (finished.export / "tflm").glob("*.cc"):
+        compiler("g++", "-std=c++11", *WARNINGS, "-fsyntax-only", f"-I{headers}", f"-I{HOST}", path)
+
+
+def test_both_kinds_of_firmware_have_the_same_stream(finished: Run):
+    for name in ("aersut.h", "aersut.c", "aersut_self_test.c", "aersut_vectors.h"):
+        assert (finished.export / "tflm" / name).read_bytes() == (finished.export / "c" / "src" / name).read_bytes()
+
+
+def test_the_header_says_with_which_interpreter_the_models_were_verified(finished: Run):
+    text = (finished.export / "tflm" / "aersut_model.h").read_text()
+    assert f"Python package tflite-micro {version('tflite-micro')}" in text
+
+
+@dataclass(frozen=True)
+class Program:
+    """main_example.cc for this machine, with the models of the C library in place of the interpreter."""
+
+    folder: Path
+    compiler: Callable[..., None]
+    headers: Path
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that a file of the folder contains."""
+        path = self.folder / name
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    def run(self, samples: np.ndarray, block: int, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Compile it, and give it a recording in blocks; what it prints, and GIVEN_STATES in the folder."""
+        samples.tofile(self.folder / "RECORDING")
+        options = ["-pthread", *WARNINGS, *(f"-I{at}" for at in (self.headers, HOST, self.folder))]
+        sources = [*self.folder.glob("*.cc"), HOST / "replay.cc", *self.folder.glob("*.o")]
+        for path in self.folder.glob("*.c"):
+            self.compiler("gcc", "-std=c11", "-c", *options, path, "-o", path.with_suffix(".o"))
+            sources.append(path.with_suffix(".o"))
+        memory = [f"-DC_{name}={(self.folder / name).read_text()}" for name in ("ARENA", "WINDOW")]
+        self.compiler("g++", "-std=c++17", *options, *memory, *sources, "-lm", "-o", self.folder / "program")
+        paths = {name: str(self.folder / name) for name in ("RECORDING", "GIVEN_STATES")}
+        variables = {**os.environ, **paths, "BLOCK": str(block), **environment}
+        return subprocess.run([self.folder / "program"], env=variables, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def models(finished: Run, compiler: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder tflm, with the models of the C library as objects whose functions have other names."""
+    folder = tmp_path_factory.mktemp("models") / "tflm"
+    shutil.copytree(finished.export / "tflm", folder)
+    source = finished.export / "c" / "src"
+    names = ("aersut_run_frontend", "aersut_run_classifier", "aersut_labels", "aersut_silent_frame")
+    renamed = [f"-D{name}={name.replace('aersut', 'c')}" for name in names]
+    for path in source.glob("*.c"):
+        if path.name not in ("aersut.c", "aersut_self_test.c"):
+            compiler("gcc", "-std=c99", "-O2", "-c", *renamed, path, "-o", folder / f"c_{path.stem}.o")
+    for name in ("ARENA", "WINDOW"):
+        definition = (source / "aersut_model.h").read_text().split(f"#define AERSUT_{name} ")[1]
+        (folder / name).write_text(definition.split()[0])
+    return folder
+
+
+@pytest.fixture
+def program(models: Path, compiler: Callable[..., None], headers: Path, tmp_path: Path) -> Program:
+    return Program(shutil.copytree(models, tmp_path / "program"), compiler, headers)
+
+
+@pytest.fixture(scope="module")
+def recording(finished: Run) -> np.ndarray:
+    """Two clips with a DC offset, and silence between them; i16[samples]."""
+    clips = collect(finished.experiment.data, finished.experiment.framing)
+    silence = np.zeros(2 * finished.experiment.framing.sample_rate)
+    parts = np.concatenate([clips.window(0) // 2, silence, clips.window(9) // 2])
+    return (parts + 200).clip(-32768, 32767).astype(np.int16)
 
 
 @pytest.mark.parametrize(("block", "state"), [(1, 0), (160, 3), (700, 0)])
-def test_the_loop_feeds_the_models_the_inputs_of_training(
-    block: int, state: int, finished: Run, compiler: Callable[..., None], headers: Path, tmp_path: Path
+def test_it_prints_the_emotions_of_the_c_library(
+    block: int, state: int, finished: Run, program: Program, recording: np.ndarray
 ):
-    """The program runs on the host, with recorded outputs of TensorFlow Lite Micro in place of inference.
-
-    This frontend has no state; the program is compiled with one, too.
-    """
-    bundle, framing = finished.export, finished.experiment.framing
-    frontend, classifier = (TFLiteFile.read(bundle / name) for name in ("frontend.tflite", "model_int8.tflite"))
-    clips = collect(finished.experiment.data, framing)
-    recording = np.concatenate([clips.window(0), clips.window(1)])
-    before = framing.frame_length // 2
-    starts = np.arange(0, len(recording) + before - framing.frame_length + 1, framing.hop_length)
-    padded = np.pad(without_offset(recording), (1 + before, 0))
-    samples = np.stack([padded[start : start + 1 + framing.frame_length] for start in starts])
-    frames = run_tflm(frontend, samples).outputs
-    stride = framing.sample_rate // framing.hop_length // 2
-    ends = range(framing.frames, len(frames) + 1, stride)
-    windows = np.stack([frames[end - framing.frames : end] for end in ends])
-    probabilities = run_tflm(classifier, windows).outputs
-
-    tested = _vectors(bundle)
-    files = {
-        "RECORDING": recording,
-        "FRAMES": np.concatenate([tested["frames"].astype(np.int8), frames]),
-        "PROBABILITIES": np.concatenate([tested["probabilities"].astype(np.int8), probabilities]),
-    }
-    for name, values in files.items():
-        values.tofile(tmp_path / name)
-    settings = (bundle / "model_settings.h").read_text()
-    assert "#define AERSUT_STATE 0 " in settings
-    (tmp_path / "model_settings.h").write_text(settings.replace("AERSUT_STATE 0", f"AERSUT_STATE {state}"))
-    for name in ("main_example.cc", "model_data.cc", "model_data.h", "op_resolver.h", "test_vectors.h"):
-        shutil.copy(bundle / name, tmp_path)
-    program = tmp_path / "program"
-    sources = (tmp_path / "main_example.cc", tmp_path / "model_data.cc", HOST / "replay.cc")
-    compiler(
-        "g++",
-        "-std=c++17",
-        "-pthread",
-        *WARNINGS,
-        *(f"-I{at}" for at in (headers, HOST, tmp_path)),
-        *sources,
-        "-o",
-        program,
-    )
-    paths = {name: str(tmp_path / name) for name in (*files, "GIVEN_SAMPLES", "GIVEN_STATES", "GIVEN_WINDOWS")}
-    done = subprocess.run(program, env={**os.environ, **paths, "BLOCK": str(block)}, capture_output=True, timeout=60)
+    """The frontend of this run has no state; the program is compiled with one, too."""
+    source = finished.export / "c" / "src"
+    with host_program({f"src/{path.name}": path.read_text() for path in source.iterdir()}, ["gcc"]) as library:
+        expected = library.stream(recording, block)
+    emotions = {emotion for emotion, _ in expected}
+    assert "silence" in emotions
+    assert len(emotions) > 1
+    if state:
+        program.edit("aersut_model.h", "AERSUT_STATE 0 ", f"AERSUT_STATE {state} ")
+        program.edit("aersut_model.h", "int8_t *frame, ", "const float *state, int8_t *frame, float *next_state, ")
+    done = program.run(recording, block)
     assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines() == [
+        f"{emotion} {int(100 * max(probabilities) + 0.5)} %" for emotion, probabilities in expected
+    ]
+    framing = finished.experiment.framing
+    frames = 1 + (len(recording) - framing.frame_length + framing.frame_length // 2) // framing.hop_length
+    calls = [*range(FRAMES), *range(frames)]  # of the self-test; of the loop, again from zeros
+    np.testing.assert_array_equal(
+        np.fromfile(program.folder / "GIVEN_STATES", np.float32), np.repeat(calls, state).astype(np.float32)
+    )
 
-    given = np.fromfile(tmp_path / "GIVEN_SAMPLES", np.int16).reshape(-1, 1 + framing.frame_length)
-    np.testing.assert_array_equal(given, np.concatenate([tested["samples"], samples]))
-    states = np.fromfile(tmp_path / "GIVEN_STATES", np.float32)
-    calls = [*range(len(tested["samples"])), *range(len(samples))]  # of the self-test; of the loop, again from zeros
-    np.testing.assert_array_equal(states, np.repeat(calls, state))
-    given = np.fromfile(tmp_path / "GIVEN_WINDOWS", np.int8).reshape(-1, *windows.shape[1:])
-    np.testing.assert_array_equal(given, np.concatenate([tested["windows"].reshape(-1, *windows.shape[1:]), windows]))
-    assert done.stdout.decode().splitlines() == list(_reports(bundle, probabilities))
+
+def test_lost_samples_are_reported(program: Program, recording: np.ndarray):
+    done = program.run(recording, len(recording))
+    assert done.stdout.splitlines()[0] == f"sample ring buffer overrun: {len(recording)} samples lost"
 
 
-def without_offset(samples: np.ndarray) -> np.ndarray:
-    """The integer arithmetic of WithoutOffset(): divisions round towards zero."""
-    mean, kept = int(samples[0]) << 14, []
-    for sample in samples.tolist():
-        mean += int(((sample << 14) - mean) / (1 << 13))
-        kept.append(sample - int(mean / (1 << 14)))
-    return np.clip(kept, -32768, 32767).astype(np.int16)
+@pytest.mark.parametrize(
+    ("calls", "message"), [(0, ""), (FRAMES, "self-test failed"), (FRAMES + WINDOWS + 9, "")], ids=str
+)
+def test_a_model_that_fails_ends_the_program(calls: int, message: str, program: Program, recording: np.ndarray):
+    done = program.run(recording, 160, FAIL=str(calls))
+    assert done.returncode == 1
+    assert done.stdout.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("table", "difference", "passes"),
+    [("frames", 1, True), ("frames", 2, False), ("probabilities", 6, True), ("probabilities", 7, False)],
+)
+def test_the_self_test_has_a_tolerance(
+    table: str, difference: int, passes: bool, program: Program, recording: np.ndarray
+):
+    text = (program.folder / "aersut_vectors.h").read_text()
+    first = re.search(rf"aersut_test_{table}\[.*\n{{(-?\d+),", text)
+    assert first
+    value = int(first[1])
+    other = value + (difference if value < 0 else -difference)
+    program.edit("aersut_vectors.h", first[0], first[0].replace(f"{{{value},", f"{{{other},"))
+    done = program.run(recording[:100], 160)
+    assert (done.returncode == 0) == passes
+    assert done.stdout.startswith("self-test failed") != passes
+
+
+BARE_METAL = (
+    *("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-Os"),
+    *("-std=c++11", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"),
+)
+
+
+def test_it_compiles_for_bare_metal(finished: Run, compiler: Callable[..., None], headers: Path, tmp_path: Path):
+    """Without guards and destructors of static objects, a heap, or headers of a C++ library."""
+    if not shutil.which("arm-none-eabi-g++"):
+        pytest.skip("there is no C++ compiler for Cortex-M")
+    for path in (finished.export / "tflm").glob("*.cc"):
+        compiled = tmp_path / f"{path.stem}.o"
+        compiler("arm-none-eabi-g++", *BARE_METAL, *WARNINGS, f"-I{headers}", f"-I{HOST}", "-c", path, "-o", compiled)
+        symbols = subprocess.run(["arm-none-eabi-nm", compiled], capture_output=True, text=True, check=True).stdout
+        assert "aersut_" in symbols
+        assert not re.search(r"__cxa|__dso_handle|atexit|_Zn|_Zd|malloc|__atomic_", symbols), symbols
 
 
 def _vectors(bundle: Path) -> dict[str, np.ndarray]:
-    """The arrays of test_vectors.h."""
+    """The arrays of aersut_vectors.h."""
     found = {}
-    for definition in (bundle / "test_vectors.h").read_text().split("static const ")[1:]:
+    for definition in (bundle / "tflm" / "aersut_vectors.h").read_text().split("static const ")[1:]:
         head, body = definition.split("=", 1)
         rows = [row.split("}")[0].split(",") for row in body.split("{")[2:]]
         found[head.split("aersut_test_")[1].split("[")[0]] = np.array(rows, np.int16)
     return found
-
-
-def _reports(bundle: Path, probabilities: np.ndarray) -> Any:
-    labels = (bundle / "labels.txt").read_text().split()
-    [output] = TFLiteFile.read(bundle / "model_int8.tflite").outputs
-    smoothed: Any = None
-    for one in output.dequantize(probabilities):
-        smoothed = one if smoothed is None else smoothed + 0.4 * (one - smoothed)
-        best = int(np.argmax(smoothed))
-        yield f"{labels[best] if smoothed[best] >= 0.5 else 'uncertain'} {int(100 * smoothed[best] + 0.5)} %"
 
 
 def test_the_test_vectors_are_outputs_of_the_exported_files(finished: Run):
@@ -234,6 +306,21 @@ def _streamed(
     return done.out, json.loads((folder / "export" / "export.json").read_text())["stream"]
 
 
+@pytest.mark.slow  # an export of its own
+def test_the_firmware_does_not_need_the_c_library(
+    finished: Run, launch: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(finished.folder, tmp_path / "run")
+    monkeypatch.setenv("CC", "false")
+    done = launch("--mode=export", f"--workdir={tmp_path / 'run'}", "--export.waveform=false")
+    assert done.status == 0
+    assert "c/ (the model as C source) is omitted: the compiler false refused the C library" in done.out
+    bundle = tmp_path / "run" / "export"
+    assert not (bundle / "c").exists()
+    files = [{path.name for path in (folder / "tflm").iterdir()} for folder in (bundle, finished.export)]
+    assert files[0] == files[1]
+
+
 @pytest.mark.slow  # a run and an export of its own, with a classifier that reads the ring buffer
 def test_the_classifier_of_the_ring_buffer_computes_deltas_and_scaling_by_utterance(
     tiny: str, launch: Callable[..., Any], tmp_path: Path
@@ -271,7 +358,7 @@ def test_a_recursive_feature_is_exported_for_every_target(tiny: str, launch: Cal
     files = json.loads((run / "export" / "export.json").read_text())["files"]
     assert {"waveform_int8.tflite", "frontend.tflite", "ring_int8.tflite"} <= set(files)
     assert "WHILE" in files["ring_int8.tflite"]["operators"]  # rasta of a feature of the whole window
-    assert "#define AERSUT_STATE 65 " in (run / "export" / "model_settings.h").read_text()
+    assert "#define AERSUT_STATE 65 " in (run / "export" / "tflm" / "aersut_model.h").read_text()
 
     experiment = open_run(run).experiment
     model = StreamedModel(run / "export" / "frontend.tflite", experiment.framing, len(experiment.data.emotions))

@@ -140,6 +140,7 @@ void aersut_classify(aersut *self, aersut_result *result) {
     windows += total > 0.0f;
     for (int i = 0; i < AERSUT_CLASSES; ++i) result->probabilities[i] += self->recent[k][i];
   }
+  if (windows == 0) return; /* all outputs are zero */
   for (int i = 0; i < AERSUT_CLASSES; ++i) {
     result->probabilities[i] /= (float)windows;
     if (result->probabilities[i] > result->probabilities[best]) best = i;

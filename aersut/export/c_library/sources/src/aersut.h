@@ -1,4 +1,4 @@
-/* Speech emotion recognition (SER) from a stream of samples, in C99: no heap, no interpreter.
+/* Speech emotion recognition (SER) from a stream of samples, in C99 and without a heap.
  *
  *     static aersut ser;                      // all of its RAM: sizeof(aersut)
  *     aersut_init(&ser);
@@ -33,6 +33,11 @@ extern "C" {
 
 /* The largest number of windows whose probabilities are averaged. */
 #define AERSUT_MAX_SMOOTHING 8
+
+/* int8 steps by which the probabilities of aersut_self_test() may differ. */
+#ifndef AERSUT_PROBABILITY_TOLERANCE
+#define AERSUT_PROBABILITY_TOLERANCE 0
+#endif
 
 #define AERSUT_SILENCE (-1)
 #define AERSUT_UNCERTAIN (-2)
@@ -93,9 +98,9 @@ const char *aersut_name(const aersut_result *result);
  * `samples` are the sample before the frame, and the frame. */
 void aersut_extract(aersut *self, const int16_t *samples, int8_t *frame);
 
-/* Runs both models on inputs with known outputs (aersut_vectors.h); false if a byte differs: a wrong compiler option, or
- * another rounding of the C library's logf(), which is harmless. It leaves the stream as aersut_init() does. The linker
- * drops it if it is not called. */
+/* Runs both models on inputs with known outputs (aersut_vectors.h); false if a feature differs by more than one int8
+ * step, or a probability by more than AERSUT_PROBABILITY_TOLERANCE: a wrong compiler option or a defect. It leaves the
+ * stream as aersut_init() does. The linker drops it if it is not called. */
 bool aersut_self_test(aersut *self);
 
 #ifdef __cplusplus
