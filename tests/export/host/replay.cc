@@ -1,7 +1,7 @@
 // Runs main_example.cc on the host: a recording in place of the microphone, and in place of the interpreter the models
 // of the C library, whose functions are compiled under other names (c_run_frontend, c_run_classifier).
 //
-// Environment variables: RECORDING (int16) is read, and the state that each call of the frontend gets is written to
+// Environment variables: RECORDING (int16) is read; the state that each call of the frontend gets is written to
 // GIVEN_STATES (float). The next state is the state plus 1. BLOCK is the number of samples per call of OnSamples(). FAIL
 // is the number of calls of both models after which they fail.
 
