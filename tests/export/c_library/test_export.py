@@ -179,6 +179,7 @@ def test_the_folder_states_the_sample_rate_and_the_licences(library: CLibrary, p
     readme = library.files["README.md"]
     assert f"-r {pipeline.framing.sample_rate} " in readme
     assert "a corpus (a licence)" in readme
+    assert library.files["LICENSE"] == (Path(__file__).parents[3] / "LICENSE").read_text()
     assert not [name for name, text in library.files.items() if re.search("@[A-Z_]+@", text)]
 
 
