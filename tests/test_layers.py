@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "program", "paths", "quiet", "memo", "workers", "tflite", "matrices"),
-    *("contracts", "registry", "config", "experiment"),
+    *("contracts", "board", "registry", "config", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
     *("report", "serving", "export", "emulation", "sweep", "commands", "cli"),

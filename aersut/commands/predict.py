@@ -4,6 +4,8 @@
     Print the emotion of each audio file, and of all audio files in a folder.
 arecord -t raw -f S16_LE -c 1 -r 16000 | {program} --mode=predict --model=RUN --stream
     Print a JSON object for each window of audio from standard input (any program that writes raw samples).
+{program} --mode=predict --model=RUN/export/frontend.tflite --stream clip.wav
+    Print what a board with the C library prints.
 """
 
 import json
@@ -29,15 +31,24 @@ flags.DEFINE_float(
     "Seconds from window to window; default: 0.5, and one window for files of up to 10 s.",
     lower_bound=0,
 )
-flags.DEFINE_float("smoothing", 0.0, "Average the probabilities over this many seconds.", lower_bound=0)
+flags.DEFINE_float(
+    "smoothing",
+    None,
+    "Average the probabilities over this many seconds; default: 0, and three windows with frontend.tflite.",
+    lower_bound=0,
+)
 flags.DEFINE_float(
     "vad_threshold", -55.0, "Voice activity detection (VAD) threshold, dBFS: quieter windows are silence."
 )
 flags.DEFINE_float(
     "min_confidence", 0.0, "Confidence below which an emotion is 'uncertain'.", lower_bound=0, upper_bound=1
 )
-flags.DEFINE_bool("csv", False, "Print CSV: a row per window. With --stream, the file column is '-'.")
-flags.DEFINE_bool("stream", False, "Classify raw 16-bit little-endian mono samples from standard input.")
+flags.DEFINE_bool("csv", False, "Print CSV: a row per window. The file '-' is standard input.")
+flags.DEFINE_bool(
+    "stream",
+    False,
+    "Classify window by window: the files, or without files raw 16-bit little-endian mono samples from standard input.",
+)
 flags.DEFINE_integer("rate", 16_000, "Sample rate of --stream in Hz.", lower_bound=1000, upper_bound=768_000)
 
 
@@ -49,14 +60,14 @@ def _run(arguments: Arguments) -> int:
         raise UserError("--model is missing: expected --model=FILE.tflite, or --model=RUN (selected checkpoint).")
     if FLAGS.json and FLAGS.csv:
         raise UserError("--json and --csv exclude each other: omit one of them.")
-    if FLAGS.stream == bool(arguments.paths):
-        raise UserError("expected either audio files and folders, or --stream for samples from standard input.")
+    if not (FLAGS.stream or arguments.paths):
+        raise UserError("expected audio files and folders, or --stream for samples from standard input.")
     files = find_files(arguments.paths)
     recognizer = load(FLAGS.model, FLAGS.min_confidence)
-    options = PredictOptions(FLAGS.hop, FLAGS.smoothing, FLAGS.vad_threshold)
+    options = PredictOptions(FLAGS.hop, FLAGS.smoothing, FLAGS.vad_threshold, whole=not FLAGS.stream)
     recognizer.stream(**options.stream_arguments)  # reports a value out of range once, not for each file
     try:
-        return _stream(recognizer, options) if FLAGS.stream else _files(recognizer, files, options)
+        return _files(recognizer, files, options) if files else _stream(recognizer, options)
     except KeyboardInterrupt:  # Ctrl-C ends a live stream
         return 130
 
@@ -105,7 +116,7 @@ COMMAND = Command(
     __doc__,
     flags=("model", "json", "csv", "hop", "smoothing", "vad_threshold", "min_confidence", "stream", "rate"),
     notes={
-        "model": "Exported .tflite file, or a run folder, whose selected checkpoint runs in JAX.",
+        "model": "Exported .tflite file (frontend.tflite: as a board), or a run folder, whose checkpoint runs in JAX.",
         "json": "Print one JSON object per window.",
     },
     paths=True,

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int8, Int16
 
+from aersut.board import CLASSIFIERS, frames_of, stride
 from aersut.contracts import Framing
 from aersut.emulation.boards import BOARDS, Board, Memory
 from aersut.errors import UserError
-from aersut.evaluation.streamed import CLASSIFIERS, frames_of, stride
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 

@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int16
 
+from aersut.board import stride
 from aersut.contracts import Framing
 from aersut.emulation.emulate import Emulation
-from aersut.evaluation.streamed import stride
 from aersut.paths import write_json
 from aersut.serving.recognizer import load
-from aersut.serving.runners import FEATURES
-from aersut.tflite.file import TFLiteFile
-
-SMOOTHING = 3
-"""`smoothing` after aersut_init()."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +20,11 @@ class Summary:
     """The results of all boards.
 
     Attributes:
-        predicted: the emotions of the windows according to `predicted`; None if they are unknown.
+        predicted: the emotions of the windows according to `predicted`.
     """
 
     boards: Sequence[Emulation]
-    predicted: Sequence[str] | None
+    predicted: Sequence[str]
     framing: Framing
 
     def million_instructions_per_second(self, one: Emulation) -> float:
@@ -38,10 +33,8 @@ class Summary:
         measured = one.measured
         return frames * (measured.frame_instructions + measured.window_instructions / stride(self.framing)) / 1e6
 
-    def same(self, one: Emulation) -> int | None:
+    def same(self, one: Emulation) -> int:
         """Number of windows with the predicted emotion."""
-        if self.predicted is None:
-            return None
         return sum(found == like for found, like in zip(one.emotions, self.predicted, strict=False))
 
     def write(self, path: Path) -> None:
@@ -62,17 +55,9 @@ class Summary:
         }
 
 
-def predicted(export: Path, samples: Int16[np.ndarray, " samples"]) -> list[str] | None:
-    """The emotions that `predict --stream` prints, with the library's hop and smoothing; "silence" without speech.
-
-    None if the export has no features.tflite, which predictions need.
-    """
-    if not (export / FEATURES).exists():
-        return None
-    recognizer = load(export / "model_int8.tflite")
-    framing = Framing(**TFLiteFile.read(export / "frontend.tflite").metadata["framing"])
-    hop = stride(framing) * framing.hop_length / framing.sample_rate
-    return [one.emotion or "silence" for one in recognizer.stream(hop=hop, smoothing=SMOOTHING * hop).push(samples)]
+def predicted(export: Path, samples: Int16[np.ndarray, " samples"]) -> list[str]:
+    """The emotions that `predict --stream` prints with frontend.tflite; "silence" without speech."""
+    return [one.emotion or "silence" for one in load(export / "frontend.tflite").stream().push(samples)]
 
 
 def table(summary: Summary) -> str:
@@ -91,7 +76,7 @@ def table(summary: Summary) -> str:
             (f"{measured.frame_instructions / 1e6:.2f} M", 10),
             (f"{measured.window_instructions / 1e6:.2f} M", 10),
             (f"{summary.million_instructions_per_second(one):,.0f} M", 12),
-            ("-" if summary.predicted is None else f"{summary.same(one)} of {len(one.emotions)}", 14),
+            (f"{summary.same(one)} of {len(one.emotions)}", 14),
         )
         texts = "".join(f"{text:>{width}}" for text, width in cells)
         lines.append(f"{one.board.machine:12}{one.board.processor:12}{texts}")

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from aersut.board import BoardModel
 from aersut.data.audio import ClipError, Recording, cleaned, crop_or_pad, read_recording, resample, to_int16
 from aersut.errors import UserError
 from aersut.evaluation.evaluation_set import EvaluationSet
-from aersut.evaluation.streamed import StreamedModel
 from aersut.features.frontend import Frontend
 from aersut.features.windows import WindowFeatures
 from aersut.paths import printable
@@ -19,7 +19,7 @@ from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.training.trained import Trained
 
-ExportedModel = LiteRTModel | StreamedModel
+ExportedModel = LiteRTModel | BoardModel
 
 
 def open_exported(file: Path, frontend: Frontend) -> ExportedModel:
@@ -33,7 +33,10 @@ def open_exported(file: Path, frontend: Frontend) -> ExportedModel:
     content = TFLiteFile.read(file)
     kind = (content.metadata or {}).get("kind")
     if kind == "frontend":
-        return StreamedModel(file, frontend.framing, frontend.classes)
+        board = BoardModel(file, micro=False)
+        if board.framing != frontend.framing or len(board.labels) != frontend.classes:
+            raise UserError(f"{file} does not fit this run; choose a file exported from it.")
+        return board
     if kind == "ring":
         raise UserError(f"{file} reads the frames of frontend.tflite; set --model to that file, which evaluates both.")
     model = LiteRTModel(content)
@@ -65,8 +68,9 @@ def predict_probabilities(
             f"the model takes audio, but protocol '{examples.about['protocol']}' tests on augmented copies, which have "
             "features only. Evaluate a model that takes features."
         )
-    if isinstance(model, StreamedModel):
-        return np.concatenate([model([_decoded(clip.path, model.framing.sample_rate)]) for clip in examples.clips])
+    if isinstance(model, BoardModel):
+        rate = model.framing.sample_rate
+        return np.stack([model.recording(to_int16(_decoded(clip.path, rate))) for clip in examples.clips])
     rows = np.arange(len(examples.clips))
     # all windows of a corpus at once would fill the memory
     return np.concatenate([model(examples.audio(rows[first : first + 64])) for first in range(0, len(rows), 64)])
@@ -87,8 +91,8 @@ class RecordingPredictor:
     def __call__(self, recordings: Sequence[Float[np.ndarray, " samples"]]) -> Float[np.ndarray, "clips classes"]:
         """The probabilities of recordings at the sample rate of the run, rounded to 16 bits, samples in [-1, 1]."""
         model, trained = self._model, self._trained
-        if isinstance(model, StreamedModel):
-            return model(recordings)
+        if isinstance(model, BoardModel):
+            return np.stack([model.recording(to_int16(samples)) for samples in recordings])
         windows = np.stack([self._window(samples) for samples in recordings])
         if model is not None and model.shape != trained.frontend.shape:
             with self._interpreting:

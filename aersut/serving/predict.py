@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +24,7 @@ from aersut.errors import UserError
 from aersut.paths import printable
 from aersut.serving.prediction import UNCERTAIN, Prediction
 from aersut.serving.recognizer import Recognizer
-from aersut.serving.stream import HOP, bandwidth_warning
+from aersut.serving.stream import bandwidth_warning
 from aersut.serving.vad import VAD_THRESHOLD
 from aersut.workers import usable_cores
 
@@ -48,19 +48,19 @@ class PredictOptions:
     """Settings of window-by-window prediction.
 
     Attributes:
-        hop: seconds from one window to the next. None: utterances are classified as a whole, longer files and streams
-            with the default hop.
-        smoothing, vad_threshold: see `Recognizer.stream`.
+        hop, smoothing, vad_threshold: see `Recognizer.stream`.
+        whole: files of up to `MAX_UTTERANCE` are classified as a whole, unless there is a hop.
     """
 
     hop: float | None = None
-    smoothing: float = 0.0
+    smoothing: float | None = None
     vad_threshold: float | None = VAD_THRESHOLD
+    whole: bool = True
 
     @property
     def stream_arguments(self) -> dict[str, Any]:
         """The keyword arguments of `Recognizer.stream` and `over_time`."""
-        return {**asdict(self), "hop": HOP if self.hop is None else self.hop}
+        return {"hop": self.hop, "smoothing": self.smoothing, "vad_threshold": self.vad_threshold}
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def predict_stream(
     yield from stream.finish()
     if not stream.windows:
         raise UserError(
-            "standard input ended before one frame was complete. Expected 16-bit little-endian mono samples, for "
+            f"standard input ended before {stream.least} was complete. Expected 16-bit little-endian mono samples, for "
             f"example from arecord -t raw -f S16_LE -c 1 -r {sample_rate} | … --stream --rate={sample_rate}."
         )
 
@@ -253,7 +253,7 @@ def _classify(files: list[Path]) -> list[FilePrediction]:
 
 def _predict_file(recognizer: Recognizer, options: PredictOptions, file: Path) -> FilePrediction:
     try:
-        recording = read_utterance(file, MAX_UTTERANCE) if options.hop is None else None
+        recording = read_utterance(file, MAX_UTTERANCE) if options.whole and options.hop is None else None
         sample_rate = recording.sample_rate if recording else read_header(file)[0]
         warning = bandwidth_warning(sample_rate, recognizer.framing.sample_rate)
         if recording:

@@ -15,8 +15,8 @@ from aersut.data import audio
 from aersut.data.audio import ClipError, Recording, to_int16
 from aersut.errors import UserError
 from aersut.serving.prediction import Prediction, by_label
-from aersut.serving.runners import Runner, load_runner
-from aersut.serving.stream import HOP, Stream, to_float
+from aersut.serving.runners import BoardRunner, Runner, load_runner
+from aersut.serving.stream import HOP, FrameStream, Stream, to_float
 from aersut.serving.vad import VAD_THRESHOLD
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def load(path: str | Path, min_confidence: float = 0.0) -> "Recognizer":
 
     Args:
         path: a .tflite file that `--mode=export` wrote (a `model_*.tflite` with `features.tflite` of the same export in
-            the same folder, or a `waveform_*.tflite`), or a run folder, whose selected checkpoint runs in JAX.
+            the same folder, or a `waveform_*.tflite`), or a run folder, whose selected checkpoint runs in JAX. With
+            `frontend.tflite`, predictions are those of the C library on a board (`BoardRecognizer`).
         min_confidence: below this confidence, 0 to 1, a predicted emotion is "uncertain". The model card states which
             fraction of the test clips reaches which confidence, and their accuracy.
 
@@ -51,7 +52,10 @@ def load(path: str | Path, min_confidence: float = 0.0) -> "Recognizer":
         return Recognizer(CheckpointRunner(path), min_confidence)
     if not path.exists():
         raise UserError(f"model {path}: no such file or folder. Expected a .tflite file or a run folder.")
-    return Recognizer(load_runner(path), min_confidence)
+    runner = load_runner(path)
+    if isinstance(runner, BoardRunner):
+        return BoardRecognizer(runner, min_confidence)
+    return Recognizer(runner, min_confidence)
 
 
 class Recognizer:
@@ -118,8 +122,8 @@ class Recognizer:
         recording: str | Path | BinaryIO | Samples,
         sample_rate: int | None = None,
         *,
-        hop: float = HOP,
-        smoothing: float = 0.0,
+        hop: float | None = None,
+        smoothing: float | None = None,
         vad_threshold: float | None = VAD_THRESHOLD,
     ) -> Iterator[Prediction]:
         """Classify a recording of any length window by window, in constant memory.
@@ -142,30 +146,38 @@ class Recognizer:
                 yield from stream.push(block.samples)
             yield from stream.finish()
             if not stream.windows:
-                raise ClipError("is too short: it does not fill one frame")
+                raise ClipError(f"is too short: it does not fill {stream.least}")
 
     def stream(
         self,
         sample_rate: int | None = None,
         *,
-        hop: float = HOP,
-        smoothing: float = 0.0,
+        hop: float | None = None,
+        smoothing: float | None = None,
         vad_threshold: float | None = VAD_THRESHOLD,
     ) -> Stream:
         """Return a stream, whose `push(samples)` returns predictions for the windows that the samples complete.
 
         Args:
             sample_rate: of the pushed samples, in Hz; None: the classifier's.
-            hop: seconds from the start of one window to the start of the next.
-            smoothing: length of the moving average over the windows' probabilities, in seconds; 0: none.
+            hop: seconds from the start of one window to the start of the next; None: 0.5.
+            smoothing: length of the moving average over the windows' probabilities, in seconds; None or 0: none.
             vad_threshold: voice activity detection (VAD) threshold in dBFS; quieter windows are silence
                 (`aersut.serving.vad`). None classifies every window.
 
         Raises:
             UserError: a value is out of range.
         """
-        classify, confidence = self._classify_window, self._min_confidence
-        return Stream(classify, self.labels, self.framing, sample_rate, hop, smoothing, vad_threshold, confidence)
+        return Stream(
+            self._classify_window,
+            self.labels,
+            self.framing,
+            sample_rate,
+            HOP if hop is None else hop,
+            smoothing or 0.0,
+            vad_threshold,
+            self._min_confidence,
+        )
 
     def _classify_window(self, window: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
         # without DC offset and without leading and trailing silence, as the clips of the training set
@@ -174,6 +186,36 @@ class Recognizer:
 
     def _classify(self, samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
         return self._runner(to_float(audio.crop_or_pad(samples, self.framing.samples, self._runner.info.fit)))
+
+
+class BoardRecognizer(Recognizer):
+    """Speech emotion classifier whose predictions are those of the C library on a board.
+
+    The int8 classifier runs in TensorFlow Lite Micro where the package tflite-micro is installed (extra `export`), as
+    on the board. Otherwise it runs in LiteRT, whose kernels round otherwise: probabilities differ by a few steps of
+    1 / 256.
+    """
+
+    def __init__(self, runner: BoardRunner, min_confidence: float = 0.0) -> None:
+        super().__init__(runner, min_confidence)
+        self._board = runner.model
+
+    def utterance(self, recording: Recording) -> Prediction:
+        """The mean over all windows of a recording, as `--mode=evaluate` with frontend.tflite."""
+        samples = to_int16(audio.resample(recording, self.framing.sample_rate))
+        probabilities = by_label(self.labels, self._board.recording(samples))
+        return Prediction(0.0, recording.seconds, probabilities, self._min_confidence)
+
+    def stream(
+        self,
+        sample_rate: int | None = None,
+        *,
+        hop: float | None = None,
+        smoothing: float | None = None,
+        vad_threshold: float | None = VAD_THRESHOLD,
+    ) -> Stream:
+        """`Recognizer.stream`; by default hop and smoothing are those of aersut_init()."""
+        return FrameStream(self._board, sample_rate, hop, smoothing, vad_threshold, self._min_confidence)
 
 
 def _blocks(recording: str | Path | BinaryIO | Samples, sample_rate: int | None) -> Iterator[Recording]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from aersut.board import BoardModel
 from aersut.contracts import Framing
+from aersut.data.audio import to_int16
 from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
@@ -70,19 +72,25 @@ class TFLiteRunner:
         return values
 
 
-def load_runner(path: Path) -> TFLiteRunner:
-    """Load a .tflite file that `--mode=export` wrote.
+@dataclass(frozen=True)
+class BoardRunner:
+    """Inference with the two models of a board, frontend.tflite and the classifier beside it."""
+
+    info: ModelInfo
+    model: BoardModel
+
+    def __call__(self, window: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " classes"]:
+        return self.model.recording(to_int16(window))
+
+
+def load_runner(path: Path) -> TFLiteRunner | BoardRunner:
+    """Load a .tflite file that `--mode=export` wrote; frontend.tflite stands for the two models of a board.
 
     Raises:
         UserError: the file is not an exported classifier, is damaged, or lacks its features file.
     """
     file = _read(path)
     tree = file.metadata
-    if tree["kind"] not in ("waveform", "classifier"):
-        raise UserError(
-            f"{path} computes features, or is for a board. Expected model_*.tflite or waveform_*.tflite of the export."
-        )
-    files = (file,) if tree["kind"] == "waveform" else (_read_features(path, tree), file)
     info = ModelInfo(
         name=path.name,
         labels=tuple(tree["labels"]),
@@ -90,6 +98,14 @@ def load_runner(path: Path) -> TFLiteRunner:
         trim_db=tree.get("trim_db", 40.0),
         fit=tree.get("fit", "start"),
     )
+    if tree["kind"] == "frontend":
+        return BoardRunner(info, BoardModel(path))
+    if tree["kind"] not in ("waveform", "classifier"):
+        raise UserError(
+            f"{path} computes features, or reads the frames of frontend.tflite. Expected model_*.tflite, "
+            "waveform_*.tflite or frontend.tflite of the export."
+        )
+    files = (file,) if tree["kind"] == "waveform" else (_read_features(path, tree), file)
     parts = tuple(map(split, files))
     pool = InterpreterPool(lambda: tuple(map(load_model, parts)))
     with pool.acquire():  # a file that LiteRT cannot run is reported here

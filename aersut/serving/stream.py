@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soxr
 
+from aersut.board import BoardModel, BoardStream, stride
 from aersut.contracts import Framing
 from aersut.data.audio import to_int16
 from aersut.errors import UserError
 from aersut.serving.prediction import Prediction, Smoothing, by_label
-from aersut.serving.vad import contains_speech
+from aersut.serving.vad import contains_speech, frames_contain_speech
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int16, Shaped
 
-    Classify = Callable[[Int16[np.ndarray, " samples"]], Float[np.ndarray, " classes"]]
 
 HOP = 0.5
 """Default hop: seconds from the start of one window to the start of the next."""
+BOARD_SMOOTHING = 3
+"""Number of latest windows whose probabilities a board averages: `smoothing` after aersut_init()."""
 
 
 def bandwidth_warning(sample_rate: int, model_rate: int) -> str:
@@ -69,11 +71,14 @@ class Stream:
 
     Attributes:
         windows: how many windows are complete, silent ones included.
+        least: what the shortest stream with a window contains, for messages.
     """
+
+    least = "one frame"
 
     def __init__(
         self,
-        classify: Classify,
+        classify: Callable[[Any], Float[np.ndarray, " classes"]],
         labels: tuple[str, ...],
         framing: Framing,
         sample_rate: int | None,
@@ -122,9 +127,55 @@ class Stream:
     def _predict(self, window: Int16[np.ndarray, " samples"]) -> Prediction:
         rate = self._framing.sample_rate
         start = self.windows * self._hop / rate
-        end = start + len(window) / rate
+        speech = contains_speech(to_float(window), rate, self._vad_threshold)
+        return self._prediction(start, start + len(window) / rate, window, speech)
+
+    def _prediction(self, start: float, end: float, window: Any, speech: bool) -> Prediction:
         self.windows += 1
-        if not contains_speech(to_float(window), rate, self._vad_threshold):
+        if not speech:
             return Prediction(start, end)
         probabilities = by_label(self._labels, self._smoothing(end, self._classify(window)))
         return Prediction(start, end, probabilities, self._min_confidence)
+
+
+class FrameStream(Stream):
+    """Predictions for the windows of a stream as a board prints them: its windows consist of whole frames.
+
+    The last samples of a stream, and a stream shorter than a window, get no prediction.
+
+    Args:
+        hop, smoothing: None: half a second, and the latest three windows, as after aersut_init().
+    """
+
+    least = "one window"
+
+    def __init__(
+        self,
+        model: BoardModel,
+        sample_rate: int | None,
+        hop: float | None,
+        smoothing: float | None,
+        vad_threshold: float | None,
+        min_confidence: float,
+    ) -> None:
+        framing = model.framing
+        self._frame = framing.hop_length / framing.sample_rate  # in seconds, from one to the next
+        hop = stride(framing) * self._frame if hop is None else hop
+        if smoothing is None:
+            smoothing = (BOARD_SMOOTHING - 0.5) * hop  # half a hop less, because times are rounded
+        super().__init__(
+            model.classify, model.labels, framing, sample_rate, hop, smoothing, vad_threshold, min_confidence
+        )
+        self._frames = BoardStream(model, max(1, round(hop / self._frame)))
+
+    def finish(self) -> list[Prediction]:
+        """End the stream."""
+        return self._complete(self._resampler.push(np.zeros(0, np.float32), last=True))
+
+    def _complete(self, samples: Float[np.ndarray, " samples"]) -> list[Prediction]:
+        predictions = []
+        for window in self._frames.push(to_int16(samples)):
+            start = window.begin * self._frame
+            speech = frames_contain_speech(window.powers, self._vad_threshold)
+            predictions.append(self._prediction(start, start + self._framing.seconds, window, speech))
+        return predictions

@@ -39,3 +39,18 @@ def contains_speech(
     levels = 10 * np.log10(np.maximum(power, 1e-12))
     loud, quiet = np.percentile(levels, (90, 10))
     return bool(loud >= vad_threshold and loud - quiet >= MIN_LEVEL_RANGE)
+
+
+def frames_contain_speech(powers: Float[np.ndarray, " frames"], vad_threshold: float | None = VAD_THRESHOLD) -> bool:
+    """`contains_speech` as on a board, in float32 and without interpolation: contains_speech() in aersut.c.
+
+    Args:
+        powers: variance of the samples of each frame of a window, in squared int16 steps.
+        vad_threshold: in dBFS; None classifies every window as speech.
+    """
+    if vad_threshold is None:
+        return True
+    rms, level_range = np.float32(32768 * 10 ** (vad_threshold / 20)), np.float32(10 ** (MIN_LEVEL_RANGE / 20))
+    order, last = np.sort(powers), len(powers) - 1
+    loud, quiet = order[9 * last // 10], order[last // 10]
+    return bool(loud >= rms * rms and loud >= level_range * level_range * quiet)

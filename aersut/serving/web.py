@@ -29,6 +29,7 @@ from aersut.serving.address import Access
 from aersut.serving.predict import PredictOptions
 from aersut.serving.served_models import ServedModels
 from aersut.serving.session import Message, Session, recording_messages
+from aersut.serving.stream import HOP
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 INVALID, BUSY, IDLE = 1008, 1013, 1001
@@ -99,7 +100,7 @@ class Service:
 
     async def models(self, _: Request) -> Response:
         """List the models, the hop in seconds, and the maximum upload size in bytes."""
-        hop = self._options.stream_arguments["hop"]
+        hop = HOP if self._options.hop is None else self._options.hop
         return JSONResponse({"models": self._models.as_json(), "hop": hop, "upload": self._limits.upload})
 
     async def predict(self, request: Request) -> Response:

@@ -13,6 +13,9 @@ from aersut.tflite.file import TFLiteFile
 if TYPE_CHECKING:
     from jaxtyping import Float, Shaped
 
+    Rows = Shaped[np.ndarray, "items *output"]
+    State = list[np.ndarray]
+
 
 class LiteRTModel:
     """A file with one input and one output, run example by example on one thread.
@@ -49,7 +52,7 @@ class LiteRTModel:
 
 
 class LiteRTSequence:
-    """A file that is run over a sequence on one thread.
+    """A file that is run over the items of sequences on one thread.
 
     If it has a second input and output, they are a state, which starts as zeros and is carried from item to item.
     """
@@ -60,20 +63,31 @@ class LiteRTSequence:
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         self._item, *self._state = [one["index"] for one in inputs]
         self._output, *self._next_state = [one["index"] for one in outputs]
-        self._zeros = [np.zeros(one["shape"], one["dtype"]) for one in inputs[1:]]
+        self._zeros = zero_state(file)
 
-    def __call__(self, items: Shaped[np.ndarray, "items *shape"]) -> Shaped[np.ndarray, "items *output"]:
-        """The stored output for each stored input."""
+    def __call__(self, items: Shaped[np.ndarray, "items *shape"], state: State | None = None) -> tuple[Rows, State]:
+        """The stored output for each of at least one stored input, and the state after the last one.
+
+        Args:
+            state: before the first item; None at the start of a sequence.
+        """
         interpreter, rows = self._interpreter, []
-        for index, zeros in zip(self._state, self._zeros, strict=True):
-            interpreter.set_tensor(index, zeros)
+        for index, value in zip(self._state, self._zeros if state is None else state, strict=True):
+            interpreter.set_tensor(index, value)
         for item in items:
             interpreter.set_tensor(self._item, item[None])
             interpreter.invoke()
             rows.append(interpreter.get_tensor(self._output)[0])
-            for index, after in zip(self._state, self._next_state, strict=True):
-                interpreter.set_tensor(index, interpreter.get_tensor(after))
-        return np.stack(rows)
+            state = [interpreter.get_tensor(index) for index in self._next_state]
+            for index, value in zip(self._state, state, strict=True):
+                interpreter.set_tensor(index, value)
+        assert state is not None
+        return np.stack(rows), state
+
+
+def zero_state(file: TFLiteFile) -> State:
+    """The state before the first item of a sequence: zeros for each input after the first."""
+    return [np.zeros(one.shape, one.type) for one in file.inputs[1:]]
 
 
 def make_interpreter(file: TFLiteFile) -> Any:

@@ -1,9 +1,10 @@
 """Run a .tflite file in TensorFlow Lite Micro itself, the interpreter of microcontrollers.
 
-The interpreter runs in a subprocess under a time limit, because a malformed file can hang or crash it.
+`run_tflm` runs the interpreter in a subprocess under a time limit, because a malformed file can hang or crash it.
 """
 
 import contextlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -12,12 +13,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
+from aersut.tflite.litert import zero_state
 
 SECONDS = 300.0
 ARENA = 16_000_000
@@ -64,7 +67,7 @@ def run_tflm(
     file.model()  # raises for a damaged file, which could crash the interpreter
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "model.tflite").write_bytes(file.content)
-        np.save(Path(folder) / "inputs.npy", inputs[:, None])
+        np.save(Path(folder) / "inputs.npy", inputs)
         package = Path(__file__).parents[2]  # the same package as here, whatever the subprocess would import
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
         command = [sys.executable, "-m", "aersut.tflite.micro", folder, str(sequence or len(inputs))]
@@ -75,7 +78,7 @@ def run_tflm(
         log = done.stderr.decode(errors="replace")
         if done.returncode != 0:
             raise UserError(f"{file.name} does not run in TensorFlow Lite Micro: {_reason(log, done.returncode)}")
-        return TFLMResult(np.load(Path(folder) / "outputs.npy")[:, 0], int((Path(folder) / "arena").read_text()))
+        return TFLMResult(np.load(Path(folder) / "outputs.npy"), int((Path(folder) / "arena").read_text()))
 
 
 def run_tflm_float(file: TFLiteFile, examples: Float[np.ndarray, "examples *shape"]) -> TFLMResult:
@@ -97,24 +100,49 @@ def _reason(log: str, status: int) -> str:
     return f"{' … '.join(dict.fromkeys(lines[:1] + lines[-1:])) or 'it crashed'} (exit status {status})."
 
 
-def _child(folder: Path, sequence: int) -> None:
-    from tflite_micro.python.tflite_micro import runtime
+class MicroSequence:
+    """A file that is run in this process over the items of sequences, with the interface of `LiteRTSequence`.
 
+    Only for files that have run in TensorFlow Lite Micro before, since the interpreter can crash the process.
+    """
+
+    def __init__(self, file: TFLiteFile) -> None:
+        """Load a file; `UserError` if it is damaged."""
+        from tflite_micro.python.tflite_micro import runtime
+
+        self._zeros = zero_state(file)
+        file.model()  # raises for a damaged file
+        self.interpreter: Any = runtime.Interpreter.from_bytes(file.content, arena_size=ARENA)
+
+    def __call__(
+        self, items: Shaped[np.ndarray, "items *shape"], state: list[np.ndarray] | None = None
+    ) -> tuple[Shaped[np.ndarray, "items *output"], list[np.ndarray]]:
+        """The stored output for each of at least one stored input, and the state after the last one."""
+        interpreter, rows = self.interpreter, []
+        state = self._zeros if state is None else state
+        for item in items:
+            interpreter.set_input(item[None], 0)
+            for index, value in enumerate(state, 1):
+                interpreter.set_input(value, index)
+            interpreter.invoke()
+            rows.append(interpreter.get_output(0)[0])
+            state = [interpreter.get_output(index) for index in range(1, 1 + len(state))]
+        return np.stack(rows), state
+
+
+def micro_is_installed() -> bool:
+    """Whether the package tflite-micro, which is not part of the base install, is there."""
+    return importlib.util.find_spec("tflite_micro") is not None
+
+
+def _child(folder: Path, sequence: int) -> None:
     content = (folder / "model.tflite").read_bytes()
-    interpreter = runtime.Interpreter.from_bytes(content, arena_size=ARENA)
-    inputs = TFLiteFile(content, "model.tflite").inputs
-    state = np.zeros(inputs[1].shape, np.float32) if len(inputs) > 1 else None
-    outputs = []
-    for index, one in enumerate(np.load(folder / "inputs.npy")):
-        interpreter.set_input(one, 0)
-        if state is not None:
-            interpreter.set_input(state if index % sequence else np.zeros_like(state), 1)
-        interpreter.invoke()
-        outputs.append(interpreter.get_output(0))
-        state = None if state is None else interpreter.get_output(1)
-    np.save(folder / "outputs.npy", np.stack(outputs))
+    model = MicroSequence(TFLiteFile(content, "model.tflite"))
+    items = np.load(folder / "inputs.npy")
+    parts = [model(items[first : first + sequence])[0] for first in range(0, len(items), sequence)]
+    np.save(folder / "outputs.npy", np.concatenate(parts))
     with _stderr(folder / "allocations"):
-        interpreter.print_allocations()
+        model.interpreter.print_allocations()
     total = re.search(r"Arena allocation total (\d+) bytes", (folder / "allocations").read_text(errors="replace"))
     assert total
     (folder / "arena").write_text(str(_smallest_arena(int(total[1]), lambda size: _runs(content, size))))

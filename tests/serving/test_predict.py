@@ -20,6 +20,7 @@ import soundfile
 
 from aersut.data.audio import read_blocks
 from aersut.serving.predict import MAX_UTTERANCE, PredictOptions, find_files, predict_files
+from aersut.serving.recognizer import load
 from aersut.workers import usable_cores
 
 
@@ -124,13 +125,12 @@ class TestFiles:
     def test_user_errors_exit_with_2_and_one_line(self, predict, launch, folder, tmp_path, bundle):
         (tmp_path / "hollow").mkdir()
         for arguments, message in (
-            ((), "expected either audio files and folders, or --stream"),
+            ((), "expected audio files and folders, or --stream"),
             (("nothing.wav",), "nothing.wav: no such file"),
             ((tmp_path / "hollow",), "contains no audio file"),
             (("--json", "--csv", folder), "exclude each other"),
             (("--hop=0", folder), "hop is 0.0 s"),
             (("--hop=9", folder), "hop is 9.0 s"),
-            (("--stream", folder), "expected either audio files and folders, or --stream"),
         ):
             outcome = predict(*arguments)
             assert outcome.status == 2
@@ -253,6 +253,19 @@ class TestStandardInput:
         assert header == file_header
         assert rows == [["-", *row[1:]] for row in file_rows]
         assert len(rows) > 20
+
+    def test_and_files_are_classified_window_by_window(self, predict, dialogue, speech, bundle):
+        lines = predict("--stream", "--json", dialogue, speech).out.splitlines()
+        assert lines == predict("--hop=0.5", "--json", dialogue, speech).out.splitlines()
+
+    def test_prints_what_a_board_prints(self, monkeypatch, launch, dialogue, bundle):
+        samples = soundfile.read(dialogue, dtype="int16")[0]
+        expected = [one.emotion for one in load(bundle / "frontend.tflite").stream().push(samples)]
+        assert len(expected) > 20
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(samples.tobytes()))))
+        for source in ([], ["--json", str(dialogue)]):
+            done = launch("--mode=predict", f"--model={bundle / 'frontend.tflite'}", "--stream", *source)
+            assert [json.loads(line)["emotion"] for line in done.out.splitlines()] == expected
 
     def test_that_ends_at_once_is_a_user_error(self, piped):
         outcome = piped(b"")

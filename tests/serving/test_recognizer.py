@@ -135,6 +135,32 @@ class TestOverTime:
         noise = 0.1 * np.random.default_rng(0).standard_normal(48_000)
         assert [one.emotion for one in recognizer.over_time(noise, 16_000)] == [None] * 4
 
+    @pytest.mark.parametrize("size", [160, 700, 9_000])
+    def test_of_a_board_are_the_same_for_any_block_size(self, bundle, dialogue, size):
+        board = load(bundle / "frontend.tflite", min_confidence=0.2)
+        samples, rate = soundfile.read(dialogue, dtype="int16")
+        stream = board.stream(rate)
+        live = [one for begin in range(0, len(samples), size) for one in stream.push(samples[begin : begin + size])]
+        assert live + stream.finish() == list(board.over_time(dialogue))
+        assert {None, "uncertain"} < {one.emotion for one in live}
+        hop = board.framing.hop_length / rate * (rate // board.framing.hop_length // 2)
+        assert [one.start for one in live] == pytest.approx(hop * np.arange(len(live)))
+
+    def test_of_a_board_average_three_windows(self, bundle, dialogue):
+        board = load(bundle / "frontend.tflite")
+        plain = list(board.over_time(dialogue, smoothing=0, vad_threshold=None))
+        smooth = list(board.over_time(dialogue, vad_threshold=None))
+        for n in range(2, len(plain)):
+            mean = np.mean([list(one.probabilities.values()) for one in plain[n - 2 : n + 1]], axis=0)
+            assert list(smooth[n].probabilities.values()) == pytest.approx(mean, abs=1e-6)
+
+    def test_of_a_board_need_a_window(self, bundle, speech):
+        board = load(bundle / "frontend.tflite")
+        samples, rate = soundfile.read(speech, dtype="int16")
+        with pytest.raises(UserError, match="does not fill one window"):
+            list(board.over_time(samples[:8_000], rate))
+        assert sum(board(samples[:8_000], rate).probabilities.values()) == pytest.approx(1, abs=0.05)
+
     def test_reports_invalid_settings(self, recognizer: Recognizer):
         with pytest.raises(UserError, match="hop is 9 s"):
             recognizer.stream(hop=9)
@@ -171,7 +197,7 @@ class TestLoading:
             load(tmp_path / "nothing.tflite")
         with pytest.raises(UserError, match="a folder without config"):
             load(tmp_path)
-        with pytest.raises(UserError, match="computes features, or is for a board"):
+        with pytest.raises(UserError, match="computes features, or reads the frames"):
             load(bundle / "features.tflite")
         content = (bundle / "model_float32.tflite").read_bytes()
         alone = tmp_path / "model_float32.tflite"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aersut.board import frames_of
 from aersut.errors import UserError
-from aersut.evaluation.streamed import frames_of
 from aersut.export.c_library import host
 from aersut.export.c_library.compare import Verified, compare
 from aersut.export.c_library.library import CLibrary, c_library

@@ -1,20 +1,18 @@
-"""The library's stream: frames, voice activity detection, placement and smoothing, against the same in plain Python."""
+"""The library's stream against that of `predict --stream` with frontend.tflite (`aersut.board`)."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from aersut.contracts import Framing
+from aersut.board import frames_of
 from aersut.data.collection import collect
-from aersut.evaluation.streamed import frames_of
 from aersut.export.c_library.host import HostProgram, find_compiler, host_program
 from aersut.run import Run
+from aersut.serving.recognizer import Recognizer, load
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 from tests.export.c_library.compiled import SANITIZED, STRICT
-
-SMOOTHING = 3
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +27,11 @@ def library(finished: Run) -> Iterator[HostProgram]:
 
 
 @pytest.fixture(scope="module")
+def board(finished: Run) -> Recognizer:
+    return load(finished.export / "frontend.tflite")
+
+
+@pytest.fixture(scope="module")
 def recording(finished: Run) -> np.ndarray:
     """Two clips with an offset, silence, and steady noise; i16[samples]."""
     clips = collect(finished.experiment.data, finished.experiment.framing)
@@ -38,54 +41,59 @@ def recording(finished: Run) -> np.ndarray:
     return (np.concatenate(parts) + 200).clip(-32768, 32767).astype(np.int16)
 
 
-def without_offset(samples: np.ndarray) -> np.ndarray:
-    mean, result = int(samples[0]) << 14, []
-    for index, sample in enumerate(map(int, samples)):
-        if index:
-            mean += int(((sample << 14) - mean) / 8192)  # truncated, as in C
-        result.append(min(max(sample - int(mean / (1 << 14)), -32768), 32767))
-    return np.array(result, np.int16)
+def predicted(board: Recognizer, samples: np.ndarray, block: int) -> list[tuple[str, list[float]]]:
+    stream = board.stream()
+    blocks = (samples[begin : begin + block] for begin in range(0, len(samples), block))
+    found = [one for samples in blocks for one in stream.push(samples)] + stream.finish()
+    silence = [0.0] * len(board.labels)
+    return [(one.emotion or "silence", list(one.probabilities.values()) or silence) for one in found]
 
 
-def expected(run: Run, samples: np.ndarray) -> list[tuple[str, list[float]]]:
-    framing: Framing = run.experiment.framing
-    frontend = TFLiteFile.read(run.export / "frontend.tflite")
-    classifier = TFLiteFile.read(run.export / "model_int8.tflite")
-    inputs = frames_of(without_offset(samples), framing)
-    rows = run_tflm(frontend, inputs).outputs.reshape(len(inputs), -1)
-    silent = run_tflm(frontend, np.zeros_like(inputs[:1])).outputs.reshape(-1)
-    middle = inputs[:, 1:].astype(np.int64)  # the hop of this framing is as long as its frames
-    power = (middle.var(axis=1)).astype(np.float32)
-    stride = framing.sample_rate // framing.hop_length // 2
-    recent: list[np.ndarray | None] = []
-    found: list[tuple[str, list[float]]] = []
-    for end in range(framing.frames, len(rows) + 1, stride):
-        window, powers = rows[end - framing.frames : end], power[end - framing.frames : end]
-        order, last = np.sort(powers), framing.frames - 1
-        loud, quiet = order[9 * last // 10], order[last // 10]
-        recent = recent[-SMOOTHING + 1 :]
-        if loud < 58.27**2 or loud < 10**0.6 * quiet:
-            recent.append(None)
-            found.append(("silence", [0.0] * len(run.experiment.data.emotions)))
-            continue
-        kept = np.flatnonzero(powers > powers.max() * 10**-4)
-        window = window[kept[0] : kept[-1] + 1]
-        window = np.concatenate([window, np.tile(silent, (framing.frames - len(window), 1))])
-        output = classifier.outputs[0].dequantize(run_tflm(classifier, window[None]).outputs[0]).reshape(-1)
-        recent.append(output)
-        probabilities = np.mean([one for one in recent if one is not None], axis=0)
-        found.append((run.experiment.data.emotions[int(probabilities.argmax())], probabilities.tolist()))
-    return found
+def assert_equal(library: HostProgram, board: Recognizer, samples: np.ndarray, block: int) -> list[str]:
+    """Emotions are equal, and probabilities but for some steps of int8; return the emotions."""
+    found, like = library.stream(samples, block), predicted(board, samples, block)
+    emotions = [emotion for emotion, _ in like]
+    assert [emotion for emotion, _ in found] == emotions
+    for (_, probabilities), (_, expected) in zip(found, like, strict=True):
+        assert probabilities == pytest.approx(expected, abs=0.02)
+    return emotions
 
 
-def test_a_stream_has_the_predictions_of_its_windows(finished: Run, library: HostProgram, recording: np.ndarray):
-    found, wanted = library.stream(recording, 160), expected(finished, recording)
-    emotions = [emotion for emotion, _ in wanted]
+@pytest.mark.parametrize("block", [160, 700])
+def test_a_stream_has_the_emotions_of_predict(
+    block: int, library: HostProgram, board: Recognizer, recording: np.ndarray
+):
+    emotions = assert_equal(library, board, recording, block)
     assert "silence" in emotions
     assert len(set(emotions)) > 2
-    assert [emotion for emotion, _ in found] == emotions
-    for (_, probabilities), (_, like) in zip(found, wanted, strict=True):
-        assert probabilities == pytest.approx(like, abs=1e-6)
+
+
+def test_so_has_one_that_arrives_sample_by_sample(library: HostProgram, board: Recognizer, recording: np.ndarray):
+    assert len(assert_equal(library, board, recording[:40_000], 1)) > 1
+
+
+def test_a_quiet_stream_becomes_silence_at_the_same_level(
+    library: HostProgram, board: Recognizer, recording: np.ndarray
+):
+    quieter = [(recording - 200) // divisor for divisor in (2, 4, 6, 64)]
+    silent = [assert_equal(library, board, samples, 160).count("silence") for samples in quieter]
+    assert 0 < silent[0] < silent[-2] < silent[-1]
+
+
+@pytest.mark.parametrize("offset", [-30_000, 9_000])
+def test_a_large_offset_is_removed(offset: int, library: HostProgram, board: Recognizer, recording: np.ndarray):
+    moved = np.clip(recording.astype(int) + offset, -32768, 32767).astype(np.int16)
+    assert len(set(assert_equal(library, board, moved, 160))) > 2
+
+
+@pytest.mark.parametrize("level", [0, 400, 32767])
+def test_constant_samples_are_silence(level: int, library: HostProgram, board: Recognizer):
+    samples = np.full(4 * board.framing.sample_rate, level, np.int16)
+    assert set(assert_equal(library, board, samples, 160)) == {"silence"}
+
+
+def test_a_clip_shorter_than_a_window_has_no_result(library: HostProgram, board: Recognizer, recording: np.ndarray):
+    assert assert_equal(library, board, recording[: board.framing.samples - board.framing.frame_length], 160) == []
 
 
 @pytest.mark.parametrize("block", [1, 700, 100_000])

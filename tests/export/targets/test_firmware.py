@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aersut.board import BoardModel, BoardStream, frames_of
 from aersut.contracts import Framing
 from aersut.data.collection import collect
-from aersut.evaluation import streamed
-from aersut.evaluation.streamed import StreamedModel
 from aersut.export.c_library.host import host_program
 from aersut.export.c_source import FRAMES, WINDOWS
 from aersut.export.streaming import cut, split_frontend
@@ -25,10 +24,11 @@ from aersut.export.targets.firmware import _quantization, offline
 from aersut.export.tflm import adder
 from aersut.features import LogMel, Relative
 from aersut.features.frontend import Frontend
-from aersut.run import Run, open_run
+from aersut.run import Run
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 from aersut.training.trained import load_trained
+from tests.integer_offset import without_offset
 
 HOST = Path(__file__).parents[1] / "host"
 TFLM_HEADERS = (
@@ -360,15 +360,14 @@ def test_a_recursive_feature_is_exported_for_every_target(tiny: str, launch: Cal
     assert "WHILE" in files["ring_int8.tflite"]["operators"]  # rasta of a feature of the whole window
     assert "#define AERSUT_STATE 65 " in (run / "export" / "tflm" / "aersut_model.h").read_text()
 
-    experiment = open_run(run).experiment
-    model = StreamedModel(run / "export" / "frontend.tflite", experiment.framing, len(experiment.data.emotions))
-    rng = np.random.default_rng(0)
-    samples = 0.1 * rng.standard_normal(experiment.framing.samples)
+    model = BoardModel(run / "export" / "frontend.tflite")
+    samples = np.random.default_rng(0).normal(0, 3_000, model.framing.samples).astype(np.int16)
+    [window] = BoardStream(model).push(samples)
     frontend, ring = (TFLiteFile.read(run / "export" / name) for name in ("frontend.tflite", "ring_int8.tflite"))
-    stored = streamed.without_offset(np.rint(samples * 32768).astype(np.int16))
-    rows = run_tflm(frontend, streamed.frames_of(stored, experiment.framing)).outputs
-    expected = ring.outputs[0].dequantize(run_tflm(ring, rows[None, : experiment.framing.frames]).outputs)
-    np.testing.assert_allclose(model([samples])[0], expected[0], atol=0.03)  # LiteRT rounds int8 otherwise
+    rows = run_tflm(frontend, frames_of(without_offset(samples), model.framing)[: model.framing.frames]).outputs
+    np.testing.assert_array_equal(window.frames, rows.reshape(window.frames.shape))
+    expected = ring.outputs[0].dequantize(run_tflm(ring, window.frames[None]).outputs)
+    np.testing.assert_array_equal(model.classify(window), expected[0])
 
 
 def test_frames_are_quantized_for_any_gain(voices: np.ndarray):

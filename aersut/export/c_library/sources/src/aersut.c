@@ -10,8 +10,8 @@ void aersut_init(aersut *self) {
   memset(self, 0, sizeof *self);
   self->stride = AERSUT_STRIDE;
   self->smoothing = 3;
-  self->vad_rms = 58.27f;
-  self->vad_range = 1.9953f;
+  self->vad_rms = 58.2706604f;   /* -55 dBFS */
+  self->vad_range = 1.99526227f; /* 6 dB */
   self->missing = AERSUT_FIRST_SAMPLES;
   self->until_window = AERSUT_FRAMES;
 }
