@@ -63,8 +63,8 @@ def _gate(program: Program, operator: Operator, gate: int, state: int) -> tuple[
     def part(values: int, weights: int, bias: np.ndarray | int) -> tuple[str, str, tuple[int, int]]:
         stored = program.weights(operator, operator.inputs.index(weights))
         folded = bias - program.zero_point(values) * stored.astype(np.int64).sum(axis=1)
-        scale = np.float32(program.scale(values) * program.scale(weights))
-        return program.array(stored), program.array(folded.astype(np.int32)), multiplier(float(scale) / GATE_SCALE)
+        scale = float(program.scale(values)) * float(program.scale(weights))  # in double, unlike other operators
+        return program.array(stored), program.array(folded.astype(np.int32)), multiplier(scale / GATE_SCALE)
 
     wx, bx, (mx, sx) = part(source, inputs, program.known(bias, "the biases of an LSTM"))
     wh, bh, (mh, sh) = part(state, recurrent, 0)
