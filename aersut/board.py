@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CLASSIFIERS = ("ring_int8.tflite", "model_int8.tflite")
 """The classifier of a stream: the first of these files beside frontend.tflite."""
 OFFSET_BITS, OFFSET_SAMPLES = 14, 8192
+BLOCK = 1 << 17
+"""Samples that a stream divides into frames at once: an hour would fill the memory."""
 
 
 def stride(framing: Framing) -> int:
@@ -157,6 +159,10 @@ class BoardStream:
 
     def push(self, samples: Int16[np.ndarray, " samples"]) -> list[Window]:
         """Add samples at the sample rate of the run; return the windows that they complete."""
+        blocks = (samples[begin : begin + BLOCK] for begin in range(0, len(samples), BLOCK))
+        return [window for block in blocks for window in self._push(block)]
+
+    def _push(self, samples: Int16[np.ndarray, " samples"]) -> list[Window]:
         inputs = self._framer.push(self._without_offset(samples))
         if not len(inputs):
             return []
