@@ -5,10 +5,12 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: help install quickstart test lint format clean
+.PHONY: help install quickstart firmware test lint format clean
 
 help:
 	@echo "make quickstart   install, then train, evaluate and export a small model on synthetic speech"
+	@echo "make firmware RUN=runs/NAME"
+	@echo "                  build the exported C library of a run for emulated boards, and run it there"
 	@echo "make test         install, then run the whole test suite"
 	@echo "make lint         install, then check style, terms and types"
 	@echo "make format       format the code with ruff"
@@ -25,6 +27,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 quickstart: $(INSTALLED)
 	$(BIN)/python launch.py --experiment=quickstart
+
+firmware: $(INSTALLED)
+	@test -n "$(RUN)" || { echo "Name the folder of an exported run: make firmware RUN=runs/NAME"; exit 2; }
+	$(BIN)/python launch.py --mode=emulate --workdir="$(RUN)"
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto

@@ -1,8 +1,9 @@
 """Run an export's C library on emulated boards (QEMU) and compare every byte.
 
 {program} --mode=emulate --workdir=RUN
-    Build export/c for five boards with Cortex-M processors, run test clips on them, write RUN/export/emulation.json.
-{program} --mode=emulate --workdir=RUN --boards=mps2-an386 clip.wav
+    Build export/c for boards with Cortex-M and RISC-V processors, run test clips on them, write
+    RUN/export/emulation.json and a section of the model card.
+{program} --mode=emulate --workdir=RUN --boards=cortex-m4f clip.wav
     Run one recording on one board.
 """
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from aersut.emulation.boards import Board
     from aersut.run import Run
 
-flags.DEFINE_list("boards", None, "Emulated boards, by QEMU's names; by default all that are known.")
+flags.DEFINE_list("boards", None, "Emulated boards, by their processors; by default all whose tools are installed.")
 CLIPS = 6
 """Number of test clips that are joined to one recording."""
 
@@ -47,14 +48,19 @@ def _run(arguments: Arguments) -> int:
 
 
 def _boards(names: list[str] | None) -> "tuple[Board, ...]":
+    """The named boards, or those whose tools are installed; all if no tools are, which `emulate` refuses."""
     from aersut.emulation.boards import BOARDS
 
-    known = {board.machine: board for board in BOARDS}
-    if names is None:
-        return BOARDS
-    if unknown := [name for name in names if name not in known]:
-        raise UserError(f"--boards: '{unknown[0]}' is unknown; choose from {', '.join(known)}.")
-    return tuple(known[name] for name in names)
+    known = {board.processor.lower(): board for board in BOARDS}
+    if names is not None:
+        if unknown := [name for name in names if name.lower() not in known]:
+            raise UserError(f"--boards: '{unknown[0]}' is unknown; choose from {', '.join(known)}.")
+        return tuple(known[name.lower()] for name in names)
+    usable = tuple(board for board in BOARDS if not board.toolchain.missing)
+    for one in {board.toolchain for board in BOARDS if usable and board not in usable}:
+        omitted = ", ".join(board.processor for board in BOARDS if board.toolchain == one)
+        print(f"warning: {omitted} are not emulated: {one.missing}", file=sys.stderr)
+    return usable or BOARDS
 
 
 def _recording(run: "Run", paths: tuple[str, ...]) -> "Int16[np.ndarray, ' samples']":

@@ -1,6 +1,6 @@
 """Build an export's C library for emulated boards, run it there, and compare every byte with TensorFlow Lite Micro."""
 
-import shutil
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +18,8 @@ from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 
 HARNESS = Path(__file__).parent / "harness"
-COMPILER, SIZE, EMULATOR = "arm-none-eabi-gcc", "arm-none-eabi-size", "qemu-system-arm"
-REMEDY = "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
-FLAGS = ("-std=c99", "-O2", "-mthumb", "-ffunction-sections", "-fdata-sections")
-LINKED = ("-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs", "-Wl,--gc-sections", "-lm")
+FLAGS = ("-std=c99", "-O2", "-ffunction-sections", "-fdata-sections")
+LINKED = ("-nostartfiles", "-Wl,--gc-sections", "-lm")
 SPUN = 200_000
 """Instructions of the loop that calibrates the counter."""
 SECONDS = 600.0
@@ -110,15 +108,15 @@ def emulate(
     library = export / "c"
     if not (library / "src" / "aersut_model.c").exists():
         raise UserError(f"{export} has no c/ with the C library; export the run again (docs/edge.md).")
-    if missing := [tool for tool in (COMPILER, SIZE, EMULATOR) if not shutil.which(tool)]:
-        raise UserError(f"{', '.join(missing)} missing. On Debian and Ubuntu: {REMEDY}")
+    if missing := [board.toolchain.missing for board in boards if board.toolchain.missing]:
+        raise UserError(missing[0])
     expected = reference(export, samples)
     with tempfile.TemporaryDirectory() as folder:
         audio = Path(folder) / "samples.c"
         audio.write_text(_samples(samples))
         for board in boards:
             try:
-                flash = _flash(_built(board, library, Path(folder), [HARNESS / "size.c"]))
+                flash = _flash(board, _built(board, library, Path(folder), [HARNESS / "size.c"]))
                 program = _built(board, library, Path(folder), [HARNESS / "main.c", audio], block)
                 yield _emulation(board, _run(board, program), expected, flash)
             except UserError as error:
@@ -151,27 +149,35 @@ __attribute__((section(".samples"))) const int16_t harness_samples[] = {{{number
 
 
 def _built(board: Board, library: Path, folder: Path, sources: Sequence[Path], block: int = 160) -> Path:
-    script, program = folder / f"{board.machine}.ld", folder / f"{board.machine}-{sources[0].stem}.elf"
+    tools, script, program = (
+        board.toolchain,
+        folder / f"{board.processor}.ld",
+        folder / f"{board.processor}-{sources[0].stem}.elf",
+    )
     memories: Mapping[str, Memory] = {
         "CODE": board.code, "CONSTANTS": board.constants, "RAM": board.ram, "SAMPLES": board.samples
     }  # fmt: skip
     lines = [f"  {name} (rwx) : ORIGIN = {one.start:#x}, LENGTH = {one.size}" for name, one in memories.items()]
     script.write_text("\n".join(["MEMORY {", *lines, "}", (HARNESS / "link.ld").read_text()]))
     command = [
-        *(COMPILER, *board.flags, *FLAGS, f"-DHARNESS_BLOCK={block}", f"-I{library / 'src'}", f"-I{HARNESS}"),
-        *map(str, [HARNESS / "cortex_m.c", *sources, *sorted((library / "src").glob("*.c"))]),
+        *(f"{tools.prefix}-gcc", *tools.flags, *board.flags, *FLAGS),
+        *(f"-DHARNESS_BLOCK={block}", f"-I{library / 'src'}", f"-I{HARNESS}"),
+        *map(str, [HARNESS / tools.start, *sources, *sorted((library / "src").glob("*.c"))]),
         *(f"-T{script}", *LINKED, "-o", str(program)),
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        errors = [line for line in done.stderr.splitlines() if "error:" in line or "ld: " in line]
+        told = re.compile("[Ee]rror:|undefined reference|ld: (?!.*: in function)")
+        errors = [line for line in done.stderr.splitlines() if told.search(line)]
         reason = (errors or done.stderr.splitlines() or ["no reason"])[0].rpartition("ld: ")[2]
-        raise UserError(f"the C library cannot be built for {board.machine} ({board.processor}): {reason}")
+        raise UserError(f"the C library cannot be built for {board.processor}: {reason}")
     return program
 
 
-def _flash(program: Path) -> int:
-    done = subprocess.run([SIZE, "-A", str(program)], capture_output=True, text=True, check=True)
+def _flash(board: Board, program: Path) -> int:
+    done = subprocess.run(
+        [f"{board.toolchain.prefix}-size", "-A", str(program)], capture_output=True, text=True, check=True
+    )
     rows = [line.split() for line in done.stdout.splitlines()]
     return sum(int(row[1]) for row in rows if row and row[0] in (".text", ".rodata", ".data"))
 
@@ -179,17 +185,17 @@ def _flash(program: Path) -> int:
 def _run(board: Board, program: Path) -> list[list[str]]:
     """The lines that the program prints, divided into words."""
     command = [
-        *(EMULATOR, "-machine", board.machine, "-kernel", str(program), "-icount", "shift=0"),
-        *("-display", "none", "-serial", "none", "-monitor", "none"),
+        *(board.toolchain.emulator, *board.toolchain.options, "-machine", board.machine, "-kernel", str(program)),
+        *("-icount", "shift=0", "-display", "none", "-serial", "none", "-monitor", "none"),
         *("-semihosting-config", "enable=on,target=native"),
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        raise UserError(f"{board.machine}: the program did not end within {SECONDS:g} s.") from None
+        raise UserError(f"{board.processor}: the program did not end within {SECONDS:g} s.") from None
     lines = [line.split() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     if done.returncode != 0 or ["self-test", "passed"] not in lines:
-        raise UserError(f"{board.machine}: the program failed ({' '.join(lines[-1]) if lines else 'no output'}).")
+        raise UserError(f"{board.processor}: the program failed ({' '.join(lines[-1]) if lines else 'no output'}).")
     return lines
 
 
@@ -200,11 +206,11 @@ def _emulation(board: Board, lines: list[list[str]], expected: Reference, flash:
 
     frames = rows("frame", expected.frames.shape[1])
     if not 0 <= len(expected.frames) - len(frames) <= 1:  # padding ends the last frame of the reference
-        raise UserError(f"{board.machine}: {len(frames)} of {len(expected.frames)} frames were computed.")
+        raise UserError(f"{board.processor}: {len(frames)} of {len(expected.frames)} frames were computed.")
     likely = expected.windows(frames)
     windows = rows("window", likely.shape[1])
     if len(windows) != len(likely):
-        raise UserError(f"{board.machine}: {len(windows)} of {len(likely)} windows were computed.")
+        raise UserError(f"{board.processor}: {len(windows)} of {len(likely)} windows were computed.")
     steps = np.abs(frames.astype(int) - expected.frames[: len(frames)])
     wrong = int(np.count_nonzero(windows != likely))
     [measured] = [[int(word, 16) for word in line[1:]] for line in lines if line[0] == "measured"]

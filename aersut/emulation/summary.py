@@ -43,8 +43,8 @@ class Summary:
 
     def _entry(self, one: Emulation) -> dict[str, Any]:
         return {
-            "machine": one.board.machine,
             "processor": one.board.processor,
+            "machine": one.board.machine,
             "compared": one.compared,
             "differing": one.differing,
             "passed": one.passed,
@@ -63,7 +63,7 @@ def predicted(export: Path, samples: Int16[np.ndarray, " samples"]) -> list[str]
 def table(summary: Summary) -> str:
     """The measurements on each board as a table for the terminal."""
     lines = [
-        f"{'board':12}{'processor':12}{'bytes equal':>20}{'flash':>10}{'RAM':>10}{'stack':>9}{'a frame':>10}"
+        f"{'processor':12}{'emulated':12}{'bytes equal':>20}{'flash':>10}{'RAM':>10}{'stack':>9}{'a frame':>10}"
         f"{'a window':>10}{'per second':>12}{'as predicted':>14}"
     ]
     for one in summary.boards:
@@ -79,7 +79,7 @@ def table(summary: Summary) -> str:
             (f"{summary.same(one)} of {len(one.emotions)}", 14),
         )
         texts = "".join(f"{text:>{width}}" for text, width in cells)
-        lines.append(f"{one.board.machine:12}{one.board.processor:12}{texts}")
+        lines.append(f"{one.board.processor:12}{one.board.machine:12}{texts}")
     lines.append(
         "Features may differ by one step: the library has a Fourier transform in place of frontend.tflite's matrices."
     )

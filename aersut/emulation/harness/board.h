@@ -7,9 +7,9 @@
 void board_write(const char *text);
 void board_exit(int status);
 
-/* Counts up, at a constant number of instructions per tick; it wraps at COUNTER_MASK. */
+/* A counter of a constant number of instructions per tick, and the ticks since an earlier value of it. */
 uint32_t board_counter(void);
-#define COUNTER_MASK 0x00ffffffu
+uint32_t board_elapsed(uint32_t since);
 
 /* Executes 2 * `loops` instructions. */
 void board_spin(uint32_t loops);

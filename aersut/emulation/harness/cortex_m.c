@@ -21,12 +21,15 @@ void board_exit(int status) {
 }
 
 #define SYSTICK ((volatile uint32_t *)0xe000e010)
+#define COUNTER_MASK 0x00ffffffu
 
 uint32_t board_counter(void) { return COUNTER_MASK - SYSTICK[2]; }
 
+uint32_t board_elapsed(uint32_t since) { return (board_counter() - since) & COUNTER_MASK; }
+
 __attribute__((naked, noinline)) void board_spin(uint32_t loops) {
   (void)loops;
-  __asm__ volatile("1: subs r0, r0, #1\n bne 1b\n bx lr\n");
+  __asm__ volatile(".syntax unified\n1: subs r0, r0, #1\n bne 1b\n bx lr\n");
 }
 
 static void fault(void) {

@@ -42,8 +42,6 @@ static void write_number(const char *title, uint32_t value) {
   write_hex(value, 8);
 }
 
-static uint32_t elapsed(uint32_t since) { return (board_counter() - since) & COUNTER_MASK; }
-
 /* Both models by themselves. */
 static void run_models(void) {
   static int16_t samples[1 + AERSUT_FRAME_LENGTH];
@@ -67,7 +65,7 @@ static void run_models(void) {
 /* The library as a program uses it. Ticks: the mean of aersut_push() for the samples of one hop, and the most that
  * aersut_classify() took. */
 static void run_stream(int block, uint32_t *ticks) {
-  uint32_t pushing = 0;
+  uint64_t pushing = 0;
   int pushed = 0;
   aersut_init(&ser);
   for (int begin = 0; begin < harness_count; begin += block) {
@@ -75,28 +73,28 @@ static void run_stream(int block, uint32_t *ticks) {
     for (int done = 0; done < count;) {
       uint32_t start = board_counter();
       const int taken = aersut_push(&ser, harness_samples + begin + done, count - done);
-      pushing += elapsed(start);
+      pushing += board_elapsed(start);
       done += taken;
       pushed += taken;
       if (!aersut_ready(&ser)) continue;
       aersut_result result;
       start = board_counter();
       aersut_classify(&ser, &result);
-      start = elapsed(start);
+      start = board_elapsed(start);
       if (start > ticks[1]) ticks[1] = start;
       board_write("emotion ");
       board_write(aersut_name(&result));
       board_write("\n");
     }
   }
-  ticks[0] = pushing / (uint32_t)(pushed / AERSUT_HOP_LENGTH);
+  ticks[0] = (uint32_t)(pushing / (uint32_t)(pushed / AERSUT_HOP_LENGTH));
 }
 
 int main(void) {
   uint32_t ticks[2] = {0, 0};
   uint32_t start = board_counter();
   board_spin(SPIN);
-  const uint32_t spun = elapsed(start);
+  const uint32_t spun = board_elapsed(start);
   run_models();
   run_stream(HARNESS_BLOCK, ticks);
   const uint32_t *painted = stack_low;
