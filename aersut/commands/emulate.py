@@ -16,6 +16,7 @@ from absl import flags
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, open_run
 from aersut.errors import UserError
+from aersut.paths import write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,9 +31,12 @@ CLIPS = 6
 
 
 def _run(arguments: Arguments) -> int:
+    from aersut.emulation import products
+    from aersut.emulation.card import update_card
     from aersut.emulation.emulate import Emulation, Failure, emulate
     from aersut.emulation.summary import Summary, predicted, table
     from aersut.evaluation.result_files import EMULATION
+    from aersut.export.model_card import CARD
 
     run = open_run(arguments)
     samples = _recording(run, arguments.paths)
@@ -40,8 +44,9 @@ def _run(arguments: Arguments) -> int:
     done = [one for one in found if isinstance(one, Emulation)]
     failed = [one for one in found if isinstance(one, Failure)]
     summary = Summary(done, predicted(run.export, samples), run.experiment.framing)
-    print(table(summary))
-    summary.write(run.export / EMULATION)
+    print(table(summary), products.table(summary.result["products"]), sep="\n\n")
+    write_json(run.export / EMULATION, summary.result)
+    update_card(run.export / CARD, summary.result)
     for failure in failed:
         print(f"warning: {failure.reason}", file=sys.stderr)
     return 1 if failed or not all(one.passed for one in done) else 0

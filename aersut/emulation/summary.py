@@ -1,4 +1,4 @@
-"""The results of an emulation: a table for the terminal, and a file in the run folder."""
+"""The results of an emulation: a table for the terminal, and the content of emulation.json."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +11,7 @@ from jaxtyping import Int16
 from aersut.board import stride
 from aersut.contracts import Framing
 from aersut.emulation.emulate import Emulation
-from aersut.paths import write_json
+from aersut.emulation.products import EXPLAINED, fits
 from aersut.serving.recognizer import load
 
 
@@ -37,9 +37,11 @@ class Summary:
         """Number of windows with the predicted emotion."""
         return sum(found == like for found, like in zip(one.emotions, self.predicted, strict=False))
 
-    def write(self, path: Path) -> None:
-        """Write the results as JSON."""
-        write_json(path, {"boards": [self._entry(one) for one in self.boards]})
+    @property
+    def result(self) -> dict[str, Any]:
+        """The content of emulation.json."""
+        boards = [self._entry(one) for one in self.boards]
+        return {"boards": boards, "products": fits(boards), "products_note": " ".join(EXPLAINED)}
 
     def _entry(self, one: Emulation) -> dict[str, Any]:
         return {
@@ -84,5 +86,5 @@ def table(summary: Summary) -> str:
         "Features may differ by one step: the library has a Fourier transform in place of frontend.tflite's matrices."
     )
     lines.append("Executed instructions for the samples of a hop, for a classification, and for a second of audio;")
-    lines.append("a processor takes at least a cycle for each. RAM does not contain the stack.")
+    lines.append("counted, not timed. RAM does not contain the stack.")
     return "\n".join(lines)

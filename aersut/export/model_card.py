@@ -12,10 +12,13 @@ from aersut.export.context import Context
 from aersut.registry import CORPORA, MODELS
 from aersut.training.records import SELECTED
 
+INTENDED_USE = "## Intended use and limitations"
+CARD = "model_card.md"
+
 
 def documents(context: Context) -> Mapping[str, bytes]:
     """labels.txt, one emotion per line in the order of the outputs, and model_card.md."""
-    return {"labels.txt": ("\n".join(context.labels) + "\n").encode(), "model_card.md": _card(context).encode()}
+    return {"labels.txt": ("\n".join(context.labels) + "\n").encode(), CARD: _card(context).encode()}
 
 
 def _card(context: Context) -> str:
@@ -64,7 +67,7 @@ def _card(context: Context) -> str:
         *_calibration(predictions, context.trained.temperature),
         *_groups(predictions),
         "",
-        "## Intended use and limitations",
+        INTENDED_USE,
         "",
         "For research, and for prototypes that react to how something is said, on a device near the speaker.",
         "The corpora are acted, in few languages and by few speakers. The classifier predicts the emotion that an",

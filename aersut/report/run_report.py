@@ -78,7 +78,7 @@ def write_report(run: RunFolder) -> str:
         and _plotted(run.plots / "corpora", CORPORA_CAPTION, classes.CORPORA, classes.paint_corpora, split, emotions),
         examples=_embedded(folder, {f"{EXAMPLE}{name}": name for name in emotions}, captioned=False),
         export=exported,
-        boards=(read_json(run.export / EMULATION) or {}).get("boards", []),
+        emulation={"boards": [], "products": []} | (read_json(run.export / EMULATION) or {}),
         exportable=about.exportable,
         configuration=flatten(configuration),
         sessions=_sessions(run),

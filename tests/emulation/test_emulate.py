@@ -75,10 +75,17 @@ def test_the_command_prints_a_table_and_writes_a_file(finished: Run, launch: Cal
     assert entry["passed"]
     assert f"{entry['compared'] - entry['differing']:,} of {entry['compared']:,}" in line
     assert entry["flash"] > entry["stack"]
+    card = (run / "export" / "model_card.md").read_text()
+    assert f"| Cortex-M4F | {entry['compared']:,} of {entry['compared']:,} |" in card
+    for product in ("Arduino Nano 33 BLE Sense", "ESP32-S3-DevKitC-1"):
+        assert product in done.out
+        assert product in card
     assert launch("--mode=report", f"--workdir={run}").status == 0
     page = (run / "report.html").read_text()
     assert "The C library on emulated boards" in page
     assert "<td>Cortex-M4F</td>" in page
+    assert "<td>Arduino Nano 33 BLE Sense</td>" in page
+    assert "million for a classification" in page
 
 
 def test_a_board_that_is_too_small_does_not_hide_the_others(finished: Run, recording: np.ndarray):
