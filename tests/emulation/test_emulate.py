@@ -49,7 +49,8 @@ def test_a_board_has_the_bytes_of_micro(board: Board, block: int, finished: Run,
     assert found.differing <= found.compared / 200
     source = finished.export / "c" / "src"
     files = {f"src/{path.name}": path.read_text() for path in source.iterdir()}
-    flags = FLAGS if "-mfloat-abi=hard" in board.flags else (*FLAGS, FIXED_POINT)
+    floats = {"-mfloat-abi=hard", "-mabi=ilp32f"} & {*board.flags}
+    flags = FLAGS if floats else (*FLAGS, FIXED_POINT)
     with host_program(files, find_compiler() or ("gcc",), flags) as program:
         assert list(found.emotions) == [emotion for emotion, _ in program.stream(recording, 160)]
     assert found.measured.ram < 40_000

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aersut.board import frames_of
 from aersut.contracts import Framing
 from aersut.data.collection import collect
-from aersut.evaluation.streamed import frames_of
 from aersut.export.c_library.host import find_compiler, host_program
 from aersut.run import Run
 from aersut.tflite.file import TFLiteFile
@@ -36,7 +36,7 @@ def function(finished: Run, tmp_path: Path) -> Callable[[str], Callable[..., Non
     def compiled(name: str) -> Callable[..., None]:
         source, program = finished.export / "c" / "src", tmp_path / name
         headers = Path(ziglang.__file__).parent / "lib" / "libc" / "include"
-        files = [source / "aersut_kernels.c", source / "aersut_model.c"]
+        files = [source / f"aersut_{part}.c" for part in ("kernels", "fft", "model")]
         subprocess.run(
             [sys.executable, "-m", "ziglang", "cc", *TARGET, *LINKED, f"-Wl,--entry={name}"]
             + [f"-isystem{headers / folder}" for folder in INCLUDES]
