@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import select
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import zero_state
 
 SECONDS = 300.0
+PROGRESS = 100
+"""Number of inputs after which the subprocess reports that it goes on: a busy machine takes long, but does not hang."""
 ARENA = 16_000_000
 """Size of the tensor arena on this machine, in bytes; more RAM than any microcontroller has."""
 ARENA_STEP = 64
@@ -57,7 +60,7 @@ def run_tflm(
     Args:
         inputs: examples without their batch axis, in the type of the input tensor. Integer tensors take stored values
             (`Tensor.quantize`), and outputs are stored values too.
-        seconds: time limit for the whole call.
+        seconds: time limit for the start, and for every `PROGRESS` inputs.
         sequence: number of adjacent inputs of one sequence, at whose start the state is zero; None for all inputs.
 
     Raises:
@@ -71,13 +74,15 @@ def run_tflm(
         package = Path(__file__).parents[2]  # the same package as here, whatever the subprocess would import
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
         command = [sys.executable, "-m", "aersut.tflite.micro", folder, str(sequence or len(inputs))]
-        try:
-            done = subprocess.run(command, env=environment, capture_output=True, timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise UserError(f"{file.name}: TensorFlow Lite Micro did not end within {seconds:g} s.") from None
-        log = done.stderr.decode(errors="replace")
-        if done.returncode != 0:
-            raise UserError(f"{file.name} does not run in TensorFlow Lite Micro: {_reason(log, done.returncode)}")
+        log = Path(folder) / "log"
+        with log.open("wb") as errors:
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
+        with process:
+            if not _goes_on(process, seconds):
+                raise UserError(f"{file.name}: TensorFlow Lite Micro made no progress for {seconds:g} s.")
+        if process.returncode != 0:
+            reason = _reason(log.read_text(errors="replace"), process.returncode)
+            raise UserError(f"{file.name} does not run in TensorFlow Lite Micro: {reason}")
         return TFLMResult(np.load(Path(folder) / "outputs.npy"), int((Path(folder) / "arena").read_text()))
 
 
@@ -85,6 +90,20 @@ def run_tflm_float(file: TFLiteFile, examples: Float[np.ndarray, "examples *shap
     """`run_tflm` with real inputs and outputs; quantized formats are converted by their scale and zero point."""
     result = run_tflm(file, file.inputs[0].quantize(examples))
     return replace(result, outputs=file.outputs[0].dequantize(result.outputs))
+
+
+def _goes_on(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait until a process has ended; false, and it is killed, if it writes nothing for some time."""
+    assert process.stdout
+    try:
+        while select.select([process.stdout], [], [], seconds)[0]:
+            if not os.read(process.stdout.fileno(), 1024):
+                return True
+        process.kill()
+        return False
+    except BaseException:  # as subprocess.run(), for an interruption
+        process.kill()
+        raise
 
 
 def _reason(log: str, status: int) -> str:
@@ -139,7 +158,13 @@ def _child(folder: Path, sequence: int) -> None:
     content = (folder / "model.tflite").read_bytes()
     model = MicroSequence(TFLiteFile(content, "model.tflite"))
     items = np.load(folder / "inputs.npy")
-    parts = [model(items[first : first + sequence])[0] for first in range(0, len(items), sequence)]
+    parts = []
+    for first in range(0, len(items), sequence):
+        state = None
+        for begin in range(first, min(first + sequence, len(items)), PROGRESS):
+            part, state = model(items[begin : min(begin + PROGRESS, first + sequence)], state)
+            parts.append(part)
+            print(".", end="", flush=True)
     np.save(folder / "outputs.npy", np.concatenate(parts))
     with _stderr(folder / "allocations"):
         model.interpreter.print_allocations()

@@ -13,7 +13,7 @@ from aersut.export.convert import probabilities, to_tflite
 from aersut.export.quantize import quantize
 from aersut.quiet import quiet
 from aersut.tflite.file import TFLiteFile
-from aersut.tflite.micro import ARENA_STEP, _smallest_arena, run_tflm
+from aersut.tflite.micro import ARENA_STEP, _goes_on, _smallest_arena, run_tflm
 from tests.export.files import dense
 from tests.export.models import CHANNELS, FRAMES, clips, small, trained
 
@@ -75,8 +75,18 @@ def test_a_file_that_needs_too_much_memory_is_an_error():
 
 
 def test_the_time_is_limited():
-    with pytest.raises(UserError, match=r"did not end within 0\.01 s"):
+    with pytest.raises(UserError, match=r"made no progress for 0\.01 s"):
         run_tflm(FILE, INPUTS, seconds=0.01)
+
+
+@pytest.mark.parametrize(("pauses", "ends"), [(8, True), (0, False)], ids=["slow", "hangs"])
+def test_the_time_limit_is_for_progress(pauses: int, ends: bool):
+    code = f"import time\nfor _ in range({pauses}): time.sleep(0.5); print('.', end='', flush=True)"
+    code += "" if ends else "\ntime.sleep(600)"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    with process:
+        assert _goes_on(process, seconds=3) == ends
+    assert (process.returncode == 0) == ends
 
 
 def test_a_truncated_file_is_an_error_before_it_runs():
