@@ -33,7 +33,7 @@ BLOCK = 1 << 17
 
 
 def stride(framing: Framing) -> int:
-    """Frames from one window to the next on a board: half a second, as in main_example.cc and aersut.h."""
+    """Frames from one window to the next on a board: half a second, as in aersut.h."""
     return max(1, framing.sample_rate // framing.hop_length // 2)
 
 

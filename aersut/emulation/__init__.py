@@ -1,1 +1,1 @@
-"""The C library of an export on emulated boards: GCC for Arm builds it, QEMU runs it."""
+"""The C library of an export on emulated boards: GCC builds it, QEMU runs it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aersut.board import stride
 from aersut.export.c_library.library import SOURCES
 from aersut.export.c_source import Pipeline, constants, guarded, integers, model_header, test_vectors
 
@@ -44,7 +45,8 @@ def tflm_sources(pipeline: Pipeline) -> dict[str, str]:
 def _header(pipeline: Pipeline) -> str:
     framing = pipeline.framing
     [window] = pipeline.classifier.inputs
-    ring = 1 << (4 * max(framing.frame_length, framing.hop_length) - 1).bit_length()
+    half_a_second = stride(framing) * framing.hop_length  # in which the models must run once
+    ring = 1 << (max(4 * framing.frame_length, half_a_second) - 1).bit_length()
     numbers: list[tuple[str, object, str]] = [
         (
             "ARENA",

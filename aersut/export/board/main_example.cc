@@ -11,7 +11,7 @@
 #include "tensorflow/lite/micro/system_setup.h"
 
 // Implement for your board: start recording 16-bit mono samples at AERSUT_SAMPLE_RATE. The interrupt handler or DMA
-// callback passes each block of samples to OnSamples().
+// callback, on the core of the loop, passes each block of samples to OnSamples().
 void StartMicrophone();
 
 void OnSamples(const int16_t* samples, int count);

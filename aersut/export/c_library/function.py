@@ -137,7 +137,7 @@ def _in_place(program: Program, lifetimes: dict[int, Lifetime]) -> dict[int, int
         one, other = lifetimes[before], lifetimes[after]
         # a second argument in the same memory (a view of the first) would be read after it is overwritten
         alone = sum(memory(argument.tensor) == before for argument in _addresses(call) if not argument.scratch) == 1
-        alone &= program.count(call.reuse[0]) == program.count(call.reuse[1])
+        alone &= program.bytes(call.reuse[0]) == program.bytes(call.reuse[1])
         if alone and one.last == step == other.first and one.size == other.size:
             lifetimes[before] = Lifetime(one.size, one.first, other.last)
             del lifetimes[after]

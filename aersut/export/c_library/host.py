@@ -42,6 +42,11 @@ class HostProgram:
         lines = self.run(samples.tobytes(), "stream", block).decode().splitlines()
         return [(emotion, [float(value) for value in values]) for emotion, *values in map(str.split, lines)]
 
+    def self_test(self) -> None:
+        """Run `aersut_self_test`; `UserError` if it fails."""
+        if self.run(b"", "self-test") != b"passed":
+            raise UserError("aersut_self_test() of the C library fails on this machine.")
+
     def run(self, content: bytes, *arguments: str | int) -> bytes:
         """Run the program with bytes as its standard input; return its standard output."""
         command = [str(self.path), *map(str, arguments)]

@@ -45,8 +45,9 @@ class Chains:
             scale, zero = f"{float(program.scale(output)).hex()}f", program.zero_point(output)
             to = Address(output, row=self.width)
             calls.append(Call("aersut_quantize_f32", (row, to, self.width, scale, zero)))
-            whole = (one for call in calls for one in call.arguments if isinstance(one, Address) and one.row)
-            reuse = output, next(one.tensor for one in whole if program.type(one.tensor) == "int8")
+            rows = [one.tensor for call in calls[:-1] for one in call.arguments if isinstance(one, Address) and one.row]
+            bytes_ = [tensor for tensor in rows if program.type(tensor) == "int8"]
+            reuse = (output, bytes_[0]) if bytes_ else None
         else:
             program.call("aersut_lowest_f32", program.address(output))
             calls.append(Call("aersut_raise_f32", (row, program.address(output), self.width)))

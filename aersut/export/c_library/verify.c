@@ -1,6 +1,6 @@
 /* For the export: runs a model on inputs from the standard input, and writes its outputs.
  *
- *     verify frontend FRAMES_PER_SEQUENCE | verify classifier | verify stream BLOCK
+ *     verify frontend FRAMES_PER_SEQUENCE | verify classifier | verify stream BLOCK | verify self-test
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,5 +52,6 @@ int main(int count, char **arguments) {
   if (count == 3 && strcmp(arguments[1], "frontend") == 0) return frontend(atoi(arguments[2]));
   if (count == 2 && strcmp(arguments[1], "classifier") == 0) return classifier();
   if (count == 3 && strcmp(arguments[1], "stream") == 0) return stream(atoi(arguments[2]));
+  if (count == 2 && strcmp(arguments[1], "self-test") == 0) return printf(aersut_self_test(&ser) ? "passed" : "failed") < 0;
   return 2;
 }

@@ -29,8 +29,6 @@ from aersut.tflite.micro import run_tflm
 COMPARED = 16
 """Number of test clips whose features are compared with the offline frontend; the whole test set is classified."""
 RING = "ring_int8.tflite"
-LARGEST_LOSS = 0.005
-"""Of UAR by the fixed-point Fourier transform, without a note."""
 
 
 @TARGETS.register("firmware")
@@ -100,26 +98,31 @@ def _files(
         licences=", ".join(map(described, context.run.experiment.data.corpora)),
         fft=fft_file and quantized_output(fft_file, to),
     )
-    found = Verified(frames, extracted.outputs, ring, classified.outputs, test.labels)
+    found = Verified(frames, extracted.outputs, ring, classified.outputs)
     sources = tflm_sources(pipeline) | _c_library(context, pipeline, found)
     return {file.name: file for file in finished} | {name: text.encode() for name, text in sources.items()}
 
 
-def _c_library(context: Context, pipeline: Pipeline, found: Verified) -> dict[str, str]:
-    """The C library's files, in `c/`; none, with a note, where it cannot be made or an output differs."""
+def _c_library(
+    context: Context, pipeline: Pipeline, found: Verified, failed: UserError | None = None
+) -> dict[str, str]:
+    """The C library's files, in `c/`; none, with a note, where it cannot be made or an output differs.
+
+    Args:
+        failed: why the library with a Fourier transform of its own cannot be used; then it has matrices.
+    """
     try:
         library = c_library(pipeline)
         checked = compare(library, pipeline, found)
     except UserError as error:
+        if pipeline.fft:
+            return _c_library(context, replace(pipeline, fft=None), found, error)
         context.notes.append(f"c/ (the model as C source) is omitted: {error} tflm/ remains.")
         return {}
     if checked is None:
         context.notes.append("c/ was not compared with TensorFlow Lite Micro: there is no C compiler here.")
-    elif (fixed := checked.get("fixed_point")) and fixed["uar"] < fixed["uar_float"] - LARGEST_LOSS:
-        context.notes.append(
-            f"On processors without an FPU, c/ has a UAR of {fixed['uar']:.3f} instead of "
-            f"{fixed['uar_float']:.3f}: its Fourier transform is in fixed point there."
-        )
+    if failed:
+        context.notes.append(f"c/ has the matrices of frontend.tflite, since with a Fourier transform: {failed}")
     parts = (library.frontend, library.classifier)
     context.results["c"] = {
         "arena": library.arena,

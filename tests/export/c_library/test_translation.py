@@ -127,7 +127,7 @@ def test_a_frontend_has_the_bytes_of_micro(name: str, voices: np.ndarray, tmp_pa
 @pytest.mark.parametrize("fixed", [0, 1])
 @pytest.mark.parametrize("name", FRONTENDS)
 def test_a_frontend_with_a_fourier_transform(name: str, fixed: int, voices: np.ndarray, tmp_path: Path):
-    """A step from that with matrices, rarely; in fixed point too, apart from the flatness of silence."""
+    """A step from that with matrices, rarely."""
     framing = replace(FRAMING, frame_length=256)
     stream = split_frontend(Frontend(framing, FRONTENDS[name], (), 8, False), voices)
     with quiet():
@@ -138,14 +138,14 @@ def test_a_frontend_with_a_fourier_transform(name: str, fixed: int, voices: np.n
         expected = run_tflm(quantized_output(matrices, BYTES), frames, sequence=framing.frames).outputs
     found = run_c(file, frames, tmp_path, framing.frames, [f"-DAERSUT_FIXED_POINT={fixed}"])
     steps = np.abs(found.reshape(expected.shape).astype(int) - expected)
-    assert np.mean(steps > 0) <= (0.02 if fixed else 0.002)
-    assert np.mean(steps > 1) <= (0.001 if fixed else 0)
+    assert np.mean(steps > 0) <= 0.003
+    assert steps.max() <= 1
 
 
-@pytest.mark.parametrize(("fixed", "tolerance"), [(0, 1e-6), (1, 1e-4)])
-@pytest.mark.parametrize("length", [4, 8, 64, 1024, 2048])
-def test_the_fourier_transform(length: int, fixed: int, tolerance: float, tmp_path: Path):
-    """Of noise, a tone, an impulse, silence, and of any level: the error is small beside the largest bin."""
+@pytest.mark.parametrize("fixed", [0, 1])
+@pytest.mark.parametrize("length", [4, 8, 64, 1024, 8192])
+def test_the_fourier_transform(length: int, fixed: int, tmp_path: Path):
+    """Of noise, a tone, an impulse, silence, and of any level: the error is that of float32."""
 
     def function(samples: Array) -> Array:
         bins = jnp.fft.rfft(samples)
@@ -159,7 +159,7 @@ def test_the_fourier_transform(length: int, fixed: int, tolerance: float, tmp_pa
     found = run_c(file, samples, tmp_path, flags=[f"-DAERSUT_FIXED_POINT={fixed}"]).astype(np.float64)
     expected = np.fft.rfft(samples.astype(np.float64))
     error = np.abs(found[:, : length // 2 + 1] + 1j * found[:, length // 2 + 1 :] - expected).max(axis=1)
-    assert np.all(error <= tolerance * np.abs(expected).max(axis=1) + 1e-37)
+    assert np.all(error <= 1e-6 * np.abs(expected).max(axis=1) + 1e-37)
 
 
 def test_a_fourier_transform_of_another_length_keeps_its_matrices(voices: np.ndarray):
@@ -262,6 +262,41 @@ def test_a_comparison_that_repeats_an_input_is_not_computed_in_place(tmp_path: P
         file = to_tflite(compare, [(1, 12)])
     inputs = np.random.default_rng(0).normal(size=(20, 12)).astype(np.float32)
     np.testing.assert_array_equal(run_c(file, inputs, tmp_path), run_tflm(file, inputs[:, None][:, 0]).outputs)
+
+
+def test_a_cast_of_a_part_is_not_computed_in_place(tmp_path: Path):
+    """Its eight floats fit into the memory of 32 booleans, of which it reads the first eight."""
+
+    def function(x: Array) -> Array:
+        positive = x > 0
+        unequal = (positive[:, 8:16] != positive[:, 16:24]).astype(jnp.float32)
+        return 2 * unequal + positive[:, :8].astype(jnp.float32)
+
+    with quiet():
+        file = to_tflite(function, [(1, 32)])
+    inputs = np.random.default_rng(0).normal(size=(20, 32)).astype(np.float32)
+    np.testing.assert_array_equal(run_c(file, inputs, tmp_path), run_tflm(file, inputs).outputs)
+
+
+@pytest.mark.parametrize("fixed", [0, 1])
+def test_the_fourier_transform_of_tones_without_noise(fixed: int, tmp_path: Path):
+    """The weak bands have the rounding errors of float32 in either transform: a step, in some."""
+    framing = replace(FRAMING, seconds=2.0)
+    time = np.arange(framing.samples) / framing.sample_rate
+    phase = 2 * np.pi * np.cumsum(150 + 50 * np.sin(4 * time)) / framing.sample_rate
+    harmonics = sum(8000 / h**2 * np.sin(h * phase + h) for h in range(1, 12))
+    tones = np.rint([harmonics, 30_000 * np.sin(2 * np.pi * 200 * time)]).astype(np.int16)
+    stream = split_frontend(Frontend(framing, (LogMel(n_mels=40),), (), 8, False), tones)
+    with quiet():
+        transform = fft_frontend_file(stream)
+        assert transform
+        frames = np.concatenate([cut(clip, framing) for clip in tones])
+        expected = run_tflm(quantized_output(frontend_file(stream), BYTES), frames, sequence=framing.frames).outputs
+        file = quantized_output(transform, BYTES)
+    found = run_c(file, frames, tmp_path, framing.frames, [f"-DAERSUT_FIXED_POINT={fixed}"])
+    steps = np.abs(found.reshape(expected.shape).astype(int) - expected)
+    assert steps.max() <= 1
+    assert np.mean(steps > 0) < 0.1
 
 
 def test_weights_with_a_zero_point_are_refused():

@@ -60,7 +60,7 @@ static void add_frame(aersut *self) {
   aersut_extract(self, samples, self->frames + last * AERSUT_CHANNELS);
   self->powers[last] = power_of(samples + 1);
   self->until_window -= 1;
-  if (self->until_window == 0) {
+  if (self->until_window <= 0) {
     self->until_window = self->stride;
     self->ready = true;
   }
@@ -133,7 +133,8 @@ void aersut_classify(aersut *self, aersut_result *result) {
     newest[i] = (float)(output[i] - AERSUT_OUTPUT_ZERO_POINT) * AERSUT_OUTPUT_SCALE;
 
   int windows = 0, best = 0;
-  const int oldest = self->smoothing < AERSUT_MAX_SMOOTHING ? AERSUT_MAX_SMOOTHING - self->smoothing : 0;
+  const int smoothing = self->smoothing < 1 ? 1 : self->smoothing;
+  const int oldest = smoothing < AERSUT_MAX_SMOOTHING ? AERSUT_MAX_SMOOTHING - smoothing : 0;
   for (int k = oldest; k < AERSUT_MAX_SMOOTHING; ++k) {
     float total = 0.0f;
     for (int i = 0; i < AERSUT_CLASSES; ++i) total += self->recent[k][i];

@@ -47,8 +47,8 @@ extern "C" {
 
 /* A stream. The first five members are options, which may be changed after aersut_init(); the others are private. */
 typedef struct {
-  int stride;    /* frames from one window to the next */
-  int smoothing; /* number of latest windows whose probabilities are averaged, 1 to AERSUT_MAX_SMOOTHING; 3 */
+  int stride;    /* frames from one window to the next; 0 counts as 1 */
+  int smoothing; /* number of latest windows whose probabilities are averaged, up to AERSUT_MAX_SMOOTHING; 3 */
   float min_confidence; /* a confidence below this is reported as AERSUT_UNCERTAIN; 0 */
   /* Voice activity detection (VAD): a window is silence if the 90th percentile of the RMS of its frames is below
    * vad_rms, in int16 steps (58.3, -55 dBFS), or less than vad_range times the 10th percentile (2, 6 dB: steady noise).

@@ -5,22 +5,15 @@
 typedef aersut_number number;
 
 #if AERSUT_FIXED_POINT
-/* Numbers are samples times a power of two, chosen for each frame so that the sum of all of them fits: 19 bits in a frame
- * of 1024 samples. Cosines have 15 bits after the point. */
-#define SUM_BITS 29
+/* Block floating point: all numbers of a frame share an exponent, and stay below 2^29, so that a step, which multiplies
+ * them by up to 2.42, cannot overflow. The error is that of float32, whose mantissa has 24 bits. */
+#define BITS 29
 #define NOTHING 32 /* exponent of frames that count as zeros: their power is below the smallest float */
 
 static uint32_t magnitude(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
   return bits & 0x7fffffffu;
-}
-
-/* Bits that the numbers of a frame may have. */
-static int number_bits(int length) {
-  int bits = SUM_BITS;
-  for (; length > 1; length /= 2) --bits;
-  return bits < 24 ? bits : 24;
 }
 
 /* The binary exponent of the largest sample. */
@@ -31,33 +24,50 @@ static int largest_exponent(const float *x, int count) {
   return (int)(most >> 23);
 }
 
-/* x * 2^(126 - exponent + bits), without the operations on floats that such processors lack. */
-static number from_float(float x, int exponent, int bits) {
+/* x * 2^(126 + BITS - exponent), without the operations on floats that such processors lack. */
+static number from_float(float x, int exponent) {
   const uint32_t absolute = magnitude(x), mantissa = (absolute & 0x7fffffu) | 0x800000u;
-  const int shift = 24 - bits + exponent - (int)(absolute >> 23);
-  const int32_t value = shift < 24 ? (int32_t)(mantissa >> shift) : 0;
+  const int shift = exponent - (int)(absolute >> 23);
+  const int32_t value = shift <= BITS ? (int32_t)(mantissa << (BITS - 24) >> shift) : 0;
   return x < 0.0f ? -value : value;
 }
 
-/* number / 2^(126 - exponent + bits) */
-static float to_float(number x, int exponent, int bits) {
+/* number / 2^(126 + BITS - exponent) */
+static float to_float(number x, int exponent) {
   float y = (float)x;
-  uint32_t as_bits;
+  uint32_t bits;
   if (x == 0) return 0.0f;
-  memcpy(&as_bits, &y, sizeof as_bits);
-  as_bits += (uint32_t)(exponent - 126 - bits) << 23;
-  memcpy(&y, &as_bits, sizeof y);
+  memcpy(&bits, &y, sizeof bits);
+  bits += (uint32_t)(exponent - 126 - BITS) << 23;
+  memcpy(&y, &bits, sizeof y);
   return y;
 }
 
+/* In products of 32 bits, which are fast anywhere; the product of both lower halves is below the last bit. */
 static number times(number x, number cosine) {
-  return (x >> 15) * cosine + (((x & 0x7fff) * cosine + 0x4000) >> 15); /* 32 bits, whose products are fast anywhere */
+  const int32_t upper = x >> 16, lower = x & 0xffff, most = cosine >> 16, least = cosine & 0xffff;
+  return upper * most * 4 + ((upper * least + lower * most) >> 14);
 }
 
 static number half_of(number x) { return x >> 1; }
+
+/* Halves all numbers until they are below 2^BITS; returns how often. */
+static int make_room(number *z, int count) {
+  uint32_t bits = 0;
+  int shift = 0;
+  for (int i = 0; i < count; ++i) bits |= (uint32_t)(z[i] ^ (z[i] >> 31)); /* of -x, those of x - 1 */
+  while (bits >> shift >= UINT32_C(1) << BITS) ++shift;
+  if (shift > 0)
+    for (int i = 0; i < count; ++i) z[i] >>= shift;
+  return shift;
+}
 #else
 static number times(number x, number cosine) { return x * cosine; }
 static number half_of(number x) { return 0.5f * x; }
+static int make_room(number *z, int count) {
+  (void)z, (void)count;
+  return 0;
+}
 #endif
 
 /* Swaps so that the butterflies are in place: number k is then that whose index has the bits of k in reverse order. */
@@ -74,8 +84,11 @@ static void reverse(number *z, int points) {
   }
 }
 
-static void butterflies(number *z, const aersut_turn *turns, int points) {
-  for (int span = 1; span < points; span *= 2)
+/* Returns how often the numbers were halved. */
+static int butterflies(number *z, const aersut_turn *turns, int points) {
+  int halved = 0;
+  for (int span = 1; span < points; span *= 2) {
+    halved += make_room(z, 2 * points);
     for (int k = 0; k < span; ++k) {
       const number cosine = turns[k * (points / span)].cosine, sine = turns[k * (points / span)].sine;
       for (number *a = z + 2 * k; a < z + 2 * points; a += 4 * span) {
@@ -89,6 +102,8 @@ static void butterflies(number *z, const aersut_turn *turns, int points) {
         a[0] += real, a[1] += imaginary;
       }
     }
+  }
+  return halved + make_room(z, 2 * points);
 }
 
 /* From the transform of x[2 n] + i x[2 n + 1] to that of x; one more number. */
@@ -109,19 +124,21 @@ void aersut_rfft_f32(const float *x, float *y, const aersut_turn *turns, int len
   const int points = length / 2;
   number *z = (number *)(void *)y;
 #if AERSUT_FIXED_POINT
-  const int exponent = largest_exponent(x, length), bits = number_bits(length);
-  for (int i = 0; i < length; ++i) z[i] = from_float(x[i], exponent, bits);
+  const int exponent = largest_exponent(x, length);
+  for (int i = 0; i < length; ++i) z[i] = from_float(x[i], exponent);
 #else
   memcpy(z, x, (size_t)length * sizeof *x);
 #endif
   reverse(z, points);
-  butterflies(z, turns, points);
+  const int halved = butterflies(z, turns, points);
   separate(z, turns, points);
 #if AERSUT_FIXED_POINT
   for (int i = 0; i < length + 2; ++i) {
     number value;
     memcpy(&value, y + i, sizeof value);
-    y[i] = exponent > NOTHING ? to_float(value, exponent, bits) : 0.0f;
+    y[i] = exponent > NOTHING ? to_float(value, exponent + halved) : 0.0f;
   }
+#else
+  (void)halved;
 #endif
 }

@@ -452,7 +452,7 @@ static int16_t tanh_of(int32_t value, int32_t factor, int shift, const uint16_t 
   return (int16_t)(result >> 8);
 }
 
-/* The gates' sums of products with `x`, rescaled: sums[unit · 1]. */
+/* The sums of products of a gate's units with `x`, rescaled. */
 static void gate_sums(const int8_t *x, const int8_t *weights, const int32_t *folded, int32_t factor, int shift,
                       int width, int unit, int many, int16_t *sums) {
   int32_t exact[4] = {0, 0, 0, 0};

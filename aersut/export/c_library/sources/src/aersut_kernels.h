@@ -1,7 +1,7 @@
 /* Kernels of the generated code: operators of TensorFlow Lite on int8 and float32 values.
  *
- * The outputs equal those of TensorFlow Lite Micro's reference kernels, byte for byte. On a Cortex-M with
- * DSP instructions, products are computed in pairs, with the same result; -DAERSUT_PORTABLE switches that off.
+ * The outputs equal those of TensorFlow Lite Micro's reference kernels, byte for byte, except for the Fourier transform,
+ * which it lacks. On a Cortex-M with DSP instructions, products are computed in pairs, with the same result; -DAERSUT_PORTABLE switches that off.
  */
 #ifndef AERSUT_KERNELS_H_
 #define AERSUT_KERNELS_H_
@@ -24,7 +24,8 @@
 
 /* Whether the Fourier transform uses integers: faster where the processor has no FPU. Features may then differ by one step. */
 #ifndef AERSUT_FIXED_POINT
-#if (defined(__arm__) && !defined(__ARM_FP)) || (defined(__riscv) && !defined(__riscv_flen))
+#if (defined(__arm__) && !defined(__ARM_FP)) || (defined(__riscv) && !defined(__riscv_flen)) || \
+    defined(__XTENSA_SOFT_FLOAT__)
 #define AERSUT_FIXED_POINT 1
 #else
 #define AERSUT_FIXED_POINT 0
@@ -34,7 +35,7 @@
 /* A number of the Fourier transform, and a cosine and a sine among its constants. */
 #if AERSUT_FIXED_POINT
 typedef int32_t aersut_number;
-#define AERSUT_NUMBER(x) ((int32_t)((x) * 32768.0 + ((x) < 0.0 ? -0.5 : 0.5)))
+#define AERSUT_NUMBER(x) ((int32_t)((x) * 1073741824.0 + ((x) < 0.0 ? -0.5 : 0.5))) /* 30 bits after the point */
 #else
 typedef float aersut_number;
 #define AERSUT_NUMBER(x) ((float)(x))

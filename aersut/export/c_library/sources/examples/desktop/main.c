@@ -12,6 +12,7 @@ int main(void) {
   size_t count;
   double windows = 0;
   if (!aersut_self_test(&ser)) fputs("warning: the outputs of the self-test differ from the expected ones\n", stderr);
+  aersut_init(&ser);
   while ((count = fread(block, sizeof block[0], sizeof block / sizeof block[0], stdin)) > 0) {
     for (size_t done = 0; done < count;) {
       done += (size_t)aersut_push(&ser, block + done, (int)(count - done));

@@ -40,6 +40,7 @@ static i2s_chan_handle_t start_microphone(void) {
 
 void app_main(void) {
   if (!aersut_self_test(&ser)) printf("the outputs of the self-test differ from the expected ones\n");
+  aersut_init(&ser);
   const i2s_chan_handle_t microphone = start_microphone();
   for (;;) {
     size_t bytes = 0;

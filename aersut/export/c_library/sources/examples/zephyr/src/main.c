@@ -33,6 +33,7 @@ static int start_microphone(const struct device *microphone) {
 int main(void) {
   const struct device *const microphone = DEVICE_DT_GET(DT_NODELABEL(dmic_dev));
   if (!aersut_self_test(&ser)) printk("the outputs of the self-test differ from the expected ones\n");
+  aersut_init(&ser);
   int error = start_microphone(microphone);
   while (error >= 0) {
     void *block;
