@@ -16,7 +16,7 @@ from absl import flags
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, open_run
 from aersut.errors import UserError
-from aersut.paths import write_json
+from aersut.paths import read_json, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,14 +42,19 @@ def _run(arguments: Arguments) -> int:
     samples = _recording(run, arguments.paths)
     found = list(emulate(run.export, samples, _boards(FLAGS.boards)))
     done = [one for one in found if isinstance(one, Emulation)]
-    failed = [one for one in found if isinstance(one, Failure)]
-    summary = Summary(done, predicted(run.export, samples), run.experiment.framing)
-    print(table(summary), products.table(summary.result["products"]), sep="\n\n")
-    write_json(run.export / EMULATION, summary.result)
-    update_card(run.export / CARD, summary.result)
-    for failure in failed:
-        print(f"warning: {failure.reason}", file=sys.stderr)
-    return 1 if failed or not all(one.passed for one in done) else 0
+    errors = [one.reason for one in found if isinstance(one, Failure)]
+    errors += [f"{one.board.processor}: {one.error} from TensorFlow Lite Micro's." for one in done if one.error]
+    if done:
+        summary = Summary(done, predicted(run.export, samples), run.experiment.framing)
+        earlier = run.export / EMULATION
+        result = summary.result((read_json(earlier) or {}).get("boards", ()))
+        print(table(summary), products.table(result["products"]), sep="\n\n")
+        write_json(earlier, result)
+        update_card(run.export / CARD, result)
+        print(f"\nwritten to {earlier} and {CARD}; --mode=report adds the tables to the report")
+    for error in errors:
+        print(f"error: {error}", file=sys.stderr)
+    return 1 if errors else 0
 
 
 def _boards(names: list[str] | None) -> "tuple[Board, ...]":
@@ -57,6 +62,8 @@ def _boards(names: list[str] | None) -> "tuple[Board, ...]":
     from aersut.emulation.boards import BOARDS
 
     known = {board.processor.lower(): board for board in BOARDS}
+    if names == []:
+        raise UserError(f"--boards is empty; choose from {', '.join(known)}, or omit it.")
     if names is not None:
         if unknown := [name for name in names if name.lower() not in known]:
             raise UserError(f"--boards: '{unknown[0]}' is unknown; choose from {', '.join(known)}.")

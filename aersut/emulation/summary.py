@@ -1,6 +1,6 @@
 """The results of an emulation: a table for the terminal, and the content of emulation.json."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,14 @@ class Summary:
         """Number of windows with the predicted emotion."""
         return sum(found == like for found, like in zip(one.emotions, self.predicted, strict=False))
 
-    @property
-    def result(self) -> dict[str, Any]:
-        """The content of emulation.json."""
-        boards = [self._entry(one) for one in self.boards]
+    def result(self, before: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+        """The content of emulation.json.
+
+        Args:
+            before: "boards" in an earlier one of this export; the entries of other processors are kept.
+        """
+        entries = {one["processor"]: one for one in (*before, *map(self._entry, self.boards))}
+        boards = list(entries.values())
         return {"boards": boards, "products": fits(boards), "products_note": " ".join(EXPLAINED)}
 
     def _entry(self, one: Emulation) -> dict[str, Any]:
@@ -49,7 +53,7 @@ class Summary:
             "machine": one.board.machine,
             "compared": one.compared,
             "differing": one.differing,
-            "passed": one.passed,
+            "error": one.error,
             "windows": len(one.emotions),
             "as_predicted": self.same(one),
             "million_instructions_per_second": round(self.million_instructions_per_second(one), 2),
@@ -82,9 +86,9 @@ def table(summary: Summary) -> str:
         )
         texts = "".join(f"{text:>{width}}" for text, width in cells)
         lines.append(f"{one.board.processor:12}{one.board.machine:12}{texts}")
-    lines.append(
-        "Features may differ by one step: the library has a Fourier transform in place of frontend.tflite's matrices."
-    )
-    lines.append("Executed instructions for the samples of a hop, for a classification, and for a second of audio;")
-    lines.append("counted, not timed. RAM does not contain the stack.")
+    lines += [
+        "Bytes: features, which may differ by one step if the library has a Fourier transform of its own, and",
+        "probabilities. Instructions, counted, not timed: for the samples of a hop, for a classification, and for a",
+        "second of audio. RAM without the stack. As predicted: windows with the emotion of predict --stream.",
+    ]
     return "\n".join(lines)

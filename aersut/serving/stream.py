@@ -147,8 +147,6 @@ class FrameStream(Stream):
         hop, smoothing: None: half a second, and the latest three windows, as after aersut_init().
     """
 
-    least = "one window"
-
     def __init__(
         self,
         model: BoardModel,
@@ -160,13 +158,15 @@ class FrameStream(Stream):
     ) -> None:
         framing = model.framing
         self._frame = framing.hop_length / framing.sample_rate  # in seconds, from one to the next
-        hop = stride(framing) * self._frame if hop is None else hop
+        frames = stride(framing) if hop is None else max(1, round(hop / self._frame))
+        hop = frames * self._frame
         if smoothing is None:
             smoothing = (BOARD_SMOOTHING - 0.5) * hop  # half a hop less, because times are rounded
         super().__init__(
             model.classify, model.labels, framing, sample_rate, hop, smoothing, vad_threshold, min_confidence
         )
-        self._frames = BoardStream(model, max(1, round(hop / self._frame)))
+        self._frames = BoardStream(model, frames)
+        self.least = f"one window of {framing.seconds:g} s; classify it without --stream"
 
     def finish(self) -> list[Prediction]:
         """End the stream."""

@@ -126,12 +126,15 @@ class MicroSequence:
     """
 
     def __init__(self, file: TFLiteFile) -> None:
-        """Load a file; `UserError` if it is damaged."""
+        """Load a file; `UserError` if it is damaged, or lacks a kernel."""
         from tflite_micro.python.tflite_micro import runtime
 
         self._zeros = zero_state(file)
         file.model()  # raises for a damaged file
-        self.interpreter: Any = runtime.Interpreter.from_bytes(file.content, arena_size=ARENA)
+        try:
+            self.interpreter: Any = runtime.Interpreter.from_bytes(file.content, arena_size=ARENA)
+        except RuntimeError as error:  # the interpreter has printed the reason
+            raise UserError(f"{file.name} cannot be run by TensorFlow Lite Micro: {error}") from None
 
     def __call__(
         self, items: Shaped[np.ndarray, "items *shape"], state: list[np.ndarray] | None = None

@@ -146,10 +146,12 @@ class TestOverTime:
         hop = board.framing.hop_length / rate * (rate // board.framing.hop_length // 2)
         assert [one.start for one in live] == pytest.approx(hop * np.arange(len(live)))
 
-    def test_of_a_board_average_three_windows(self, bundle, dialogue):
+    @pytest.mark.parametrize("frames", [None, 0.5, 1.4, 2.5])
+    def test_of_a_board_average_three_windows(self, frames, bundle, dialogue):
         board = load(bundle / "frontend.tflite")
-        plain = list(board.over_time(dialogue, smoothing=0, vad_threshold=None))
-        smooth = list(board.over_time(dialogue, vad_threshold=None))
+        hop = frames and frames * board.framing.hop_length / board.framing.sample_rate
+        plain = list(board.over_time(dialogue, hop=hop, smoothing=0, vad_threshold=None))
+        smooth = list(board.over_time(dialogue, hop=hop, vad_threshold=None))
         for n in range(2, len(plain)):
             mean = np.mean([list(one.probabilities.values()) for one in plain[n - 2 : n + 1]], axis=0)
             assert list(smooth[n].probabilities.values()) == pytest.approx(mean, abs=1e-6)
@@ -157,7 +159,7 @@ class TestOverTime:
     def test_of_a_board_need_a_window(self, bundle, speech):
         board = load(bundle / "frontend.tflite")
         samples, rate = soundfile.read(speech, dtype="int16")
-        with pytest.raises(UserError, match="does not fill one window"):
+        with pytest.raises(UserError, match=r"does not fill one window of [\d.]+ s; classify it without --stream"):
             list(board.over_time(samples[:8_000], rate))
         assert sum(board(samples[:8_000], rate).probabilities.values()) == pytest.approx(1, abs=0.05)
 

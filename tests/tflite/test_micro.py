@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ai_edge_litert.schema_py_generated import BuiltinOperator
@@ -13,7 +14,7 @@ from aersut.export.convert import probabilities, to_tflite
 from aersut.export.quantize import quantize
 from aersut.quiet import quiet
 from aersut.tflite.file import TFLiteFile
-from aersut.tflite.micro import ARENA_STEP, _goes_on, _smallest_arena, run_tflm
+from aersut.tflite.micro import ARENA_STEP, MicroSequence, _goes_on, _smallest_arena, run_tflm
 from tests.export.files import dense
 from tests.export.models import CHANNELS, FRAMES, clips, small, trained
 
@@ -87,6 +88,13 @@ def test_the_time_limit_is_for_progress(pauses: int, ends: bool):
     with process:
         assert _goes_on(process, seconds=3) == ends
     assert (process.returncode == 0) == ends
+
+
+def test_an_operator_that_it_lacks_is_an_error_in_this_process():
+    with quiet():
+        file = to_tflite(lambda x: jnp.fft.rfft(x).real, [(1, 8)])
+    with pytest.raises(UserError, match="cannot be run by TensorFlow Lite Micro"):
+        MicroSequence(file)
 
 
 def test_a_truncated_file_is_an_error_before_it_runs():
