@@ -11,12 +11,12 @@ __version__ = "0.1.0"
 
 
 def load(path: "str | Path", min_confidence: float = 0.0) -> "Recognizer":
-    """Load a speech emotion classifier from an exported .tflite file or a run folder.
+    """Load a speech emotion classifier: a model of the zoo by its name, an exported .tflite file or a run folder.
 
     Below `min_confidence`, 0 to 1, an emotion is "uncertain". `aersut.serving.recognizer.load` describes the arguments
     and lists the errors.
 
-        recognizer = aersut.load("runs/x/export/model_int8.tflite")
+        recognizer = aersut.load("micro_speech")  # or "runs/x/export/model_int8.tflite"
         prediction = recognizer("clip.wav")
         prediction.emotion, prediction.confidence  # ("happy", 0.82)
     """

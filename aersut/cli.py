@@ -22,7 +22,7 @@ GARBAGE = 10_000
 most of it for the objects of the imports, which stay. With 50,000, a training on 100,000 clips takes 30 MB more."""
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("mode", "all", list(COMMANDS), "Which step to run.")
-flags.DEFINE_bool("list", False, "Print the experiments and the plugins.")
+flags.DEFINE_bool("list", False, "Print the models of the zoo, the experiments and the plugins.")
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ ORDER = (
     *("contracts", "board", "registry", "config", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
-    *("report", "serving", "export", "emulation", "sweep", "commands", "cli"),
+    *("report", "zoo", "serving", "export", "emulation", "sweep", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """Plugin authors import it in their tests; nothing else does."""

@@ -26,7 +26,7 @@ def program_help() -> str:
             *(f"  {name:10}{command.summary}" for name, command in COMMANDS.items()),
             "",
             f"{program()} --mode=MODE --help   usage and flags of a mode",
-            f"{program()} --list               experiments, and plugins of every kind",
+            f"{program()} --list               models of the zoo, experiments, plugins",
             "README.md has a first run and the run folder's layout; docs/ has terms, plugins, deployment, design.",
         ]
     )

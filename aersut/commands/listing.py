@@ -1,10 +1,20 @@
-"""--list: experiments and plugins."""
+"""--list: models of the zoo, experiments and plugins."""
 
 import ast
+import importlib.util
+
+from aersut.zoo.table import zoo_list
 
 
 def print_list() -> None:
-    """Print the experiments, the plugins of every kind with a line each, and the cost of each model."""
+    """Print the models of the zoo, the experiments, the plugins of every kind, and the cost of each model.
+
+    The base install prints the zoo only.
+    """
+    print(zoo_list())
+    if importlib.util.find_spec("jax") is None:
+        print("\nexperiments and plugins: install them with pip install 'aersut[train]'")
+        return
     from aersut import experiment
     from aersut.config import REGISTRIES
     from aersut.models.cost import cost_table

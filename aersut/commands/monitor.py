@@ -1,6 +1,6 @@
 """Classify a microphone's audio live, in a browser.
 
-{program} --mode=monitor --model=RUN
+{program} --mode=monitor --model=micro_speech
     Classify a microphone's audio live, in a browser on this machine.
 {program} --mode=monitor --model=RUN/export/model_int8.tflite --host=0.0.0.0 --certificate=cert.pem
     Serve an exported model to other machines, which need the printed token.
@@ -32,8 +32,8 @@ def _run(_: Arguments) -> int:
     from aersut.serving.served_models import load_served_models
 
     if not FLAGS.model:
-        raise UserError("--model is missing: expected --model=FILE.tflite, or --model=RUN.")
-    models = load_served_models(Path(FLAGS.model))
+        raise UserError("--model is missing: expected --model=NAME (--list names the zoo), FILE.tflite or RUN.")
+    models = load_served_models(FLAGS.model)
     for reason in models.skipped:
         print(f"skipped: {reason}", file=sys.stderr)
     certificate, key = (Path(path) if path else None for path in (FLAGS.certificate, FLAGS.key))
@@ -50,7 +50,7 @@ COMMAND = Command(
     __doc__,
     flags=("model", "hop", "smoothing", "vad_threshold", "host", "port", "token", "certificate", "key"),
     notes={
-        "model": "Run folder, export folder, or exported .tflite file.",
+        "model": "Name of a model in the zoo (--list), run folder, export folder, or exported .tflite file.",
         "hop": "Seconds from one window to the next; default: 0.5.",
     },
 )

@@ -1,8 +1,8 @@
 """Predict the emotion of audio files, or of a stream.
 
-{program} --mode=predict --model=RUN/export/model_int8.tflite clip.wav folder/
+{program} --mode=predict --model=micro_speech clip.wav folder/
     Print the emotion of each audio file, and of all audio files in a folder.
-arecord -t raw -f S16_LE -c 1 -r 16000 | {program} --mode=predict --model=RUN --stream
+arecord -t raw -f S16_LE -c 1 -r 16000 | {program} --mode=predict --model=micro_speech --stream
     Print a JSON object for each window of audio from standard input (any program that writes raw samples).
 {program} --mode=predict --model=RUN/export/frontend.tflite --stream clip.wav
     Print what a board with the C library prints.
@@ -57,7 +57,7 @@ def _run(arguments: Arguments) -> int:
     from aersut.serving.recognizer import load
 
     if not FLAGS.model:
-        raise UserError("--model is missing: expected --model=FILE.tflite, or --model=RUN (selected checkpoint).")
+        raise UserError("--model is missing: expected --model=NAME (--list names the zoo), FILE.tflite or RUN.")
     if FLAGS.json and FLAGS.csv:
         raise UserError("--json and --csv exclude each other: omit one of them.")
     if not (FLAGS.stream or arguments.paths):
@@ -116,7 +116,8 @@ COMMAND = Command(
     __doc__,
     flags=("model", "json", "csv", "hop", "smoothing", "vad_threshold", "min_confidence", "stream", "rate"),
     notes={
-        "model": "Exported .tflite file (frontend.tflite: as a board), or a run folder, whose checkpoint runs in JAX.",
+        "model": "Name of a model in the zoo (--list), exported .tflite file (frontend.tflite: as a board), or a run "
+        "folder, whose checkpoint runs in JAX.",
         "json": "Print one JSON object per window.",
     },
     paths=True,

@@ -13,11 +13,12 @@ import numpy as np
 from aersut.contracts import Framing
 from aersut.data import audio
 from aersut.data.audio import ClipError, Recording, to_int16
-from aersut.errors import UserError
+from aersut.errors import UserError, nearest
 from aersut.serving.prediction import Prediction, by_label
 from aersut.serving.runners import BoardRunner, Runner, load_runner
 from aersut.serving.stream import HOP, FrameStream, Stream, to_float
 from aersut.serving.vad import VAD_THRESHOLD
+from aersut.zoo import catalog
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int16, Shaped
@@ -29,16 +30,17 @@ def load(path: str | Path, min_confidence: float = 0.0) -> "Recognizer":
     """Load a speech emotion classifier.
 
     Args:
-        path: a .tflite file that `--mode=export` wrote (a `model_*.tflite` with `features.tflite` of the same export in
-            the same folder, or a `waveform_*.tflite`), or a run folder, whose selected checkpoint runs in JAX. With
-            `frontend.tflite`, predictions are those of the C library on a board (`BoardRecognizer`).
+        path: the name of a model in the zoo, such as "micro_speech" (`aersut.zoo.catalog.find`); or a .tflite file that
+            `--mode=export` wrote (a `model_*.tflite` with `features.tflite` of the same export in the same folder, or a
+            `waveform_*.tflite`); or a run folder, whose selected checkpoint runs in JAX. With `frontend.tflite`,
+            predictions are those of the C library on a board (`BoardRecognizer`).
         min_confidence: below this confidence, 0 to 1, a predicted emotion is "uncertain". The model card states which
             fraction of the test clips reaches which confidence, and their accuracy.
 
     Raises:
         UserError: the path does not exist, or is not a model that can be loaded; min_confidence is out of range.
     """
-    path = Path(path)
+    path = catalog.find(path)
     if path.is_dir():
         if not (path / "config.json").exists():
             raise UserError(f"model {path} is a folder without config.json: expected a run folder or a .tflite file.")
@@ -51,7 +53,12 @@ def load(path: str | Path, min_confidence: float = 0.0) -> "Recognizer":
             ) from None
         return Recognizer(CheckpointRunner(path), min_confidence)
     if not path.exists():
-        raise UserError(f"model {path}: no such file or folder. Expected a .tflite file or a run folder.")
+        models = catalog.names()
+        similar = "" if len(path.parts) > 1 else nearest(path.name, models)
+        raise UserError(
+            f"model {path}: no such file or folder, and no such model in the zoo.{similar} Expected "
+            f"the name of a model ({', '.join(models)}), or the path of a .tflite file or run folder."
+        )
     runner = load_runner(path)
     if isinstance(runner, BoardRunner):
         return BoardRecognizer(runner, min_confidence)

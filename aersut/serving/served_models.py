@@ -7,6 +7,7 @@ from typing import Any
 
 from aersut.errors import UserError, nearest
 from aersut.serving.recognizer import Recognizer, load
+from aersut.zoo.catalog import find
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,18 @@ class ServedModels:
         ]
 
 
-def load_served_models(path: Path) -> ServedModels:
+def load_served_models(model: str | Path) -> ServedModels:
     """Load a model and the other exported models of the same run.
 
     Args:
-        path: an exported model, served with the others in its folder; an export folder; or a run folder, whose export
-            folder is served, or its selected checkpoint if the run is not exported.
+        model: the name of a model in the zoo; or the path of an exported model, served with the others in its folder,
+            of an export folder, or of a run folder, whose export folder is served, or its selected checkpoint if the
+            run is not exported.
 
     Raises:
-        UserError: the model at `path` cannot be loaded.
+        UserError: the model cannot be loaded.
     """
+    path = find(model)
     siblings = (_files(path / "export") or _files(path)) if path.is_dir() else _files(path.parent)
     files = siblings if path.is_dir() else [path, *(file for file in siblings if file != path)]
     if not files:

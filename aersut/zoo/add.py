@@ -1,0 +1,198 @@
+"""Add a finished run to the zoo."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from aersut.config import Experiment, digest, to_tree
+from aersut.data.download import SOURCES
+from aersut.data.splits import read_split
+from aersut.errors import UserError
+from aersut.evaluation.result_files import read_export, read_metrics
+from aersut.paths import replaced_folder, write_bytes, write_json
+from aersut.registry import CORPORA
+from aersut.run import Run, open_run
+from aersut.tflite.file import TFLiteFile
+from aersut.training import records
+from aersut.zoo.catalog import CARD, CLASSIFIER, INDEX, LICENCE, ZOO, ZooModel
+from aersut.zoo.licences import LICENCES, licence_text
+
+FILES = (CLASSIFIER, "model_float32.tflite", "features.tflite")
+STREAMING = ("frontend.tflite", "ring_int8.tflite")
+"""Files that an export has only if its features stream."""
+LABELS = "labels.txt"
+
+
+def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
+    """Copy the exported models of a finished run into the zoo, with index, model card and licence.
+
+    A model of the same name is replaced as a whole. Nothing is written if a check fails.
+
+    Args:
+        folder: of the run.
+        name: of the model; by default that of the experiment.
+
+    Raises:
+        UserError: the run is not trained to its end, exported, or evaluated under stress conditions; its split leaks or
+            is speaker-dependent; the licence of a corpus is unknown here; the name cannot be a file's.
+    """
+    run = open_run(folder)
+    name = name or run.experiment.name
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(f"'{name}' cannot name a model: expected small letters, digits and _. Set --name=NAME.")
+    corpora = _licensed(run.experiment)
+    _check_training(run)
+    speakers = _test_speakers(run)
+    exported, files = _exported(run)
+    result = _evaluation(run, files[CLASSIFIER])
+    session = _session(run)
+    model = ZooModel(
+        name=name,
+        run=exported["run"],
+        aersut=exported["aersut"],
+        revision=session["revision"] or "",
+        command=_portable(session["command"]),
+        protocol=run.experiment.data.protocol,
+        fold=run.experiment.data.fold,
+        seed=run.experiment.seed,
+        epoch=exported["epoch"],
+        clips=result["clips"],
+        uar=result["uar"],
+        uar_by_corpus={corpus: result["groups"]["corpus"][corpus]["uar"] for corpus in speakers},
+        stress_mean=result["stress"]["mean"],
+        stress_set=result["stress"]["set"],
+        bytes=len(files[CLASSIFIER]),
+        arena=exported["files"][CLASSIFIER]["arena"],
+        licences={corpus: licence for corpus, (licence, _) in corpora.items()},
+        synthetic=exported["synthetic"],
+        test_speakers=speakers,
+        files={},
+    )
+    licences = {corpus: entry for corpus, entry in corpora.items() if entry[0]}
+    card = _card((run.export / CARD).read_text(encoding="utf-8"), model, list(files))
+    files |= {
+        LABELS: (run.export / LABELS).read_bytes(),
+        CARD: card.encode(),
+        LICENCE: licence_text(name, licences).encode(),
+    }
+    model = replace(model, files={file: sha256(content).hexdigest() for file, content in files.items()})
+    with replaced_folder(zoo / name) as staging:
+        for file, content in files.items():
+            write_bytes(staging / file, content)
+        write_json(staging / INDEX, asdict(model))
+    return model
+
+
+def _licensed(experiment: Experiment) -> dict[str, tuple[str, str]]:
+    """Licence and citation of each corpus; both are "" for synthetic speech."""
+    found = {}
+    for corpus in experiment.data.corpora:
+        name = CORPORA.name_of(corpus)
+        if corpus.synthetic:
+            found[name] = "", ""
+        elif corpus.licence in LICENCES and name in SOURCES:
+            found[name] = corpus.licence, SOURCES[name].citation
+        else:
+            raise UserError(
+                f"weights trained on {name} (licence: {corpus.licence or 'unknown'}) cannot be added: the zoo knows the"
+                f" terms of {', '.join(LICENCES)}, and the citations of {', '.join(SOURCES)}. If the licence of {name} "
+                "permits it, add both (aersut/zoo/licences.py, aersut/data/download.py)."
+            )
+    return found
+
+
+def _check_training(run: Run) -> None:
+    history, experiment = records.read_records(run.records), run.experiment
+    done = history[-1]["epoch"] if history else 0
+    if done < experiment.epochs and not records.stops_early(history, experiment.patience):
+        raise UserError(
+            f"run {run.folder} is not trained to its end: {done} of {experiment.epochs} epochs. Finish it with "
+            f"--mode=train --experiment={run.config} --workdir={run.folder}."
+        )
+
+
+def _test_speakers(run: Run) -> dict[str, list[str]]:
+    """The test speakers by corpus; `UserError` if other sets have recordings or speakers of the test set."""
+    split = read_split(run.split)
+    if split is None:
+        raise UserError(f"{run.split} is missing or damaged: use another run.")
+    if split["leaks"] or not split["speaker_independent"]:
+        fault = "leaks" if split["leaks"] else "is speaker-dependent"
+        raise UserError(
+            f"run {run.folder} cannot be added: its protocol '{split['protocol']}' {fault}, so its results do not hold "
+            "for unseen speakers. Train with data.protocol=speaker, or with a published one."
+        )
+    found: dict[str, set[str]] = {}
+    for clip in split["clips"]:
+        if "test" in clip["splits"]:
+            found.setdefault(clip["corpus"], set()).add(clip["speaker"])
+    return {corpus: sorted(speakers, key=lambda one: (len(one), one)) for corpus, speakers in found.items()}
+
+
+def _exported(run: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The content of export.json and of the files; `UserError` if they are missing, or of another run."""
+    exported, remedy = read_export(run), f"Export it again with --mode=export --workdir={run.folder}."
+    if exported is None:
+        raise UserError(f"run {run.folder} is not exported. {remedy}")
+    expected = f"{run.experiment.name}/{digest(to_tree(run.experiment))}"
+    names = [*FILES, *(file for file in STREAMING if (run.export / file).exists())]
+    files = {}
+    for name in names:
+        file = TFLiteFile.read(run.export / name)
+        origin = [(file.metadata or {}).get(key) for key in ("run", "epoch", "aersut")]
+        if origin != [expected, exported["epoch"], exported["aersut"]]:
+            raise UserError(f"{file.name} is not of this run: expected the metadata of {expected}. {remedy}")
+        files[name] = file.content
+    if exported["files"][CLASSIFIER]["arena"] is None:
+        raise UserError(f"the export of {run.folder} did not measure the tensor arena. {remedy}")
+    return exported, files
+
+
+def _evaluation(run: Run, classifier: bytes) -> dict[str, Any]:
+    """The results of the int8 classifier with its stress mean; `UserError` if they are missing, or of another file."""
+    path = run.evaluation.parent / Path(CLASSIFIER).stem / run.evaluation.name
+    result = read_metrics(path) or {}
+    mean = (result.get("stress") or {}).get("mean")
+    if result.get("model_sha256") != sha256(classifier).hexdigest() or mean is None:
+        raise UserError(
+            f"{path} has no results of the exported {CLASSIFIER} with a stress mean. Evaluate it: --mode=evaluate "
+            f"--workdir={run.folder} --model={run.export / CLASSIFIER} --stress"
+        )
+    return result
+
+
+def _session(run: Run) -> Mapping[str, Any]:
+    if not (sessions := records.read_lines(run.sessions)):
+        raise UserError(f"{run.sessions} is missing, which has the command that trained the run: use another run.")
+    return sessions[0]
+
+
+def _portable(command: list[str]) -> str:
+    """A command without the paths of the machine on which it ran."""
+    arguments = (re.sub(r"(^|=)/.*", r"\1FOLDER", one) for one in command[1:])
+    return f"python launch.py {shlex.join(arguments)}"
+
+
+def _card(card: str, model: ZooModel, files: Sequence[str]) -> str:
+    """The model card of the export, with a section on the zoo before its first one."""
+    title, heading, rest = card.partition("\n## ")
+    uar = ", ".join(f"{value:.3f} on {corpus}" for corpus, value in model.uar_by_corpus.items())
+    lines = [
+        "",
+        "## In the model zoo",
+        "",
+        f"- Licence: {model.notice} ({LICENCE}).",
+        f"- Files: {', '.join(files)}. The other files below are in the export of the run only.",
+        f"- {CLASSIFIER} on the test set: UAR {model.uar:.3f}, {uar}; stress mean {model.stress_mean:.3f}"
+        f" (`{model.stress_set}`).",
+        f"- Run `{model.run}`: protocol `{model.protocol}`, fold {model.fold}, seed {model.seed}; exported by AERSUT"
+        f" {model.aersut}; trained at Git revision {model.revision[:12] or 'unknown'} by",
+        f"  `{model.command}`.",
+        *(f"- Test speakers of {corpus}: {', '.join(names)}." for corpus, names in model.test_speakers.items()),
+        "- All other speakers on disk were used for training or validation: a result on them would be too high.",
+    ]
+    return title + "\n".join(lines) + "\n" + heading + rest

@@ -1,0 +1,99 @@
+"""The models of the zoo by name. It needs the standard library only."""
+
+import functools
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aersut.paths import read_json
+from aersut.zoo.licences import terms_of
+
+ZOO = Path(__file__).parent / "models"
+"""A folder for each model, with files of its export, INDEX, CARD, and LICENCE, that of its weights."""
+INDEX = "index.json"
+CARD, LICENCE = "model_card.md", "LICENSE"
+CLASSIFIER = "model_int8.tflite"
+"""The file that the name of a model selects."""
+
+
+@dataclass(frozen=True)
+class ZooModel:
+    """The index of a model, which `aersut.zoo.add` writes.
+
+    Attributes:
+        run: name and digest of the run, as in the metadata of its files.
+        aersut, revision: version that exported the run, and Git revision that trained it.
+        command: the command that trained it.
+        protocol, fold, seed: of the experiment; epoch: the exported one.
+        clips, uar, uar_by_corpus: test clips, and UAR of CLASSIFIER on them: all, and by corpus.
+        stress_mean: mean UAR of CLASSIFIER over the stress conditions of `stress_set`.
+        bytes, arena: size and tensor arena of CLASSIFIER in bytes.
+        licences: of the corpora by name; "" of synthetic speech.
+        test_speakers: unseen speakers by corpus; all others were used in training or validation.
+        files: SHA-256 of each file except INDEX.
+    """
+
+    name: str
+    run: str
+    aersut: str
+    revision: str
+    command: str
+    protocol: str
+    fold: int
+    seed: int
+    epoch: int
+    clips: int
+    uar: float
+    uar_by_corpus: Mapping[str, float]
+    stress_mean: float
+    stress_set: str
+    bytes: int
+    arena: int
+    licences: Mapping[str, str]
+    synthetic: bool
+    test_speakers: Mapping[str, Sequence[str]]
+    files: Mapping[str, str]
+
+    @property
+    def notice(self) -> str:
+        """What the weights were trained on, and what that permits: one line."""
+        corpora = ", ".join(f"{name} ({licence})" if licence else name for name, licence in self.licences.items())
+        terms = terms_of(self.licences.values())
+        synthetic = "SYNTHETIC speech, " if self.synthetic else ""
+        return f"weights trained on {synthetic}{corpora}" + (f": {', '.join(terms)}" if terms else "")
+
+
+def names(zoo: Path = ZOO) -> list[str]:
+    """The names of the models, sorted."""
+    return sorted(path.parent.name for path in zoo.glob(f"*/{INDEX}"))
+
+
+def read(name: str, zoo: Path = ZOO) -> ZooModel:
+    """The index of the model `name`."""
+    tree: dict[str, Any] = read_json(zoo / name / INDEX) or {}
+    return ZooModel(**tree)
+
+
+def find(model: str | Path, zoo: Path = ZOO) -> Path:
+    """The path of a model that a user names.
+
+    The text "micro_speech" names a model of the zoo, and "micro_speech/frontend.tflite" a file of it, even if the
+    working directory has a file or folder of that name. Any other text is a path, as are "./micro_speech" and every
+    `Path`. The first use of a model of the zoo in a process prints its licence to standard error.
+    """
+    if isinstance(model, Path):
+        return model
+    name, separator, file = model.partition("/")
+    path = zoo / name / (file or CLASSIFIER)
+    if name not in names(zoo) or "/" in file or (separator and not path.is_file()):
+        return Path(model)
+    _announce(zoo, name)
+    return path
+
+
+@functools.cache
+def _announce(zoo: Path, name: str) -> None:
+    ignored = f" (not ./{name})" if Path(name).exists() else ""
+    print(f"{name} of the model zoo{ignored}: {read(name, zoo).notice}; see {zoo / name / LICENCE}", file=sys.stderr)

@@ -1,0 +1,159 @@
+"""The models in the package: their files, and what a user gets by their names."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from aersut import load, metrics
+from aersut.errors import UserError
+from aersut.registry import CORPORA
+from aersut.serving.recognizer import BoardRecognizer
+from aersut.serving.served_models import load_served_models
+from aersut.tflite.file import TFLiteFile
+from aersut.zoo import catalog
+from aersut.zoo.__main__ import main
+from aersut.zoo.catalog import INDEX, ZOO, names, read
+
+MODELS = names()
+TERMS = "attribution, non-commercial use only, share alike"
+
+
+@pytest.fixture(autouse=True)
+def _first_use() -> Iterator[None]:
+    """Each test is the first in its process to use a model."""
+    catalog._announce.cache_clear()
+    yield
+    catalog._announce.cache_clear()
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    """Half a second of a tone between silence: a clip that can be classified."""
+    tone = np.sin(np.arange(8_000) * 0.1) * np.hanning(8_000) * 0.3
+    soundfile.write(tmp_path / "clip.wav", np.pad(tone, 28_000), 16_000)
+    return tmp_path / "clip.wav"
+
+
+def test_the_zoo_has_the_recommended_recipes():
+    assert {"micro_speech", "tiny_speech"} <= set(MODELS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+class TestFiles:
+    def test_are_those_of_the_index(self, name):
+        found = {path.name: sha256(path.read_bytes()).hexdigest() for path in (ZOO / name).iterdir()}
+        del found[INDEX]
+        assert found == read(name).files
+
+    def test_are_exports_of_the_run_of_the_index(self, name):
+        model = read(name)
+        for file in (ZOO / name).glob("*.tflite"):
+            metadata = TFLiteFile.read(file).metadata
+            assert (metadata["run"], metadata["epoch"]) == (model.run, model.epoch)
+            assert (metadata["aersut"], metadata["protocol"]) == (model.aersut, model.protocol)
+            assert not metadata["leaks"]
+
+    def test_have_the_size_of_the_index(self, name):
+        assert (ZOO / name / catalog.CLASSIFIER).stat().st_size == read(name).bytes
+
+    def test_name_no_path_of_a_machine(self, name):
+        texts = [(ZOO / name / file).read_text() for file in (INDEX, catalog.CARD, catalog.LICENCE)]
+        assert not [text for text in texts if re.search(r"[ =`\"]/\w", text)]
+
+    def test_state_licence_and_test_speakers(self, name):
+        model, card = read(name), (ZOO / name / catalog.CARD).read_text()
+        licence = (ZOO / name / catalog.LICENCE).read_text()
+        assert TERMS in card
+        for corpus, speakers in model.test_speakers.items():
+            assert f"Test speakers of {corpus}: {', '.join(speakers)}." in card
+            assert f"{corpus}: {model.licences[corpus]}" in licence
+        assert "Livingstone" in licence
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_file_with_a_classifier_can_be_loaded_by_name(name, clip):
+    assert load(name)(clip).probabilities == load(ZOO / name / "model_int8.tflite")(clip).probabilities
+    assert sum(load(f"{name}/model_float32.tflite")(clip).probabilities.values()) == pytest.approx(1, abs=1e-3)
+    assert isinstance(load(f"{name}/frontend.tflite"), BoardRecognizer)
+    assert list(load_served_models(name).recognizers) == ["model_int8.tflite", "model_float32.tflite"]
+
+
+def test_prediction_needs_neither_jax_nor_tensorflow_nor_pydantic(clip):
+    code = (
+        f"import sys, aersut\nassert aersut.load('micro_speech')({str(clip)!r}).emotion\n"
+        "print({name.split('.')[0] for name in sys.modules} & {'jax', 'tensorflow', 'pydantic', 'scipy', 'grain'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+    assert (done.stderr.count("\n"), TERMS in done.stderr) == (1, True)
+
+
+def test_the_command_line_predicts_by_name_and_states_the_licence_beside_the_result(launch, clip):
+    outcome = launch("--mode=predict", "--model=micro_speech", "--json", str(clip), str(clip))
+    assert outcome.status == 0
+    assert [json.loads(line)["file"] for line in outcome.out.splitlines()] == [str(clip)] * 2
+    assert (outcome.err.count("\n"), TERMS in outcome.err) == (1, True)
+    streamed = launch("--mode=predict", "--model=micro_speech/frontend.tflite", "--stream", "--json", str(clip))
+    assert (streamed.status, streamed.err) == (0, "")  # the licence was stated already
+    assert tuple(json.loads(streamed.out.splitlines()[0])["probabilities"]) == load("micro_speech").labels
+
+
+def test_a_name_is_a_model_of_the_zoo_and_a_path_with_a_separator_a_path(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "micro_speech").mkdir()
+    (tmp_path / "micro_speech" / "mine.tflite").touch()
+    assert load("micro_speech").name == "model_int8.tflite"
+    assert "micro_speech of the model zoo (not ./micro_speech): " in capsys.readouterr().err
+    with pytest.raises(UserError, match="micro_speech is a folder without config"):
+        load("./micro_speech")
+    with pytest.raises(UserError, match="micro_speech is a folder without config"):
+        load(Path("micro_speech"))
+    with pytest.raises(UserError, match=r"micro_speech/mine\.tflite is not a \.tflite file"):
+        load("micro_speech/mine.tflite")  # the zoo has no such file
+
+
+def test_an_unknown_name_is_refused_with_the_names_of_the_zoo(launch, clip):
+    outcome = launch("--mode=predict", "--model=micro_speach", str(clip))
+    assert outcome.status == 2
+    assert f"Did you mean 'micro_speech'? Expected the name of a model ({', '.join(MODELS)})" in outcome.err
+    assert launch("--mode=monitor", "--model=micro_speach").err == outcome.err
+
+
+def test_list_prints_each_model_with_size_arena_metrics_and_licence(launch):
+    outcome = launch("--list")
+    for name in MODELS:
+        model = read(name)
+        [line] = [one for one in outcome.out.splitlines() if one.startswith(f"  {name} ") and "arena" in one]
+        assert f"int8 file {model.bytes / 1000:.0f} KB, tensor arena {model.arena / 1000:.0f} KB" in line
+        assert all(f"{uar:.3f} ({corpus})" in line for corpus, uar in model.uar_by_corpus.items())
+        assert f"stress mean {model.stress_mean:.3f}" in line
+    assert outcome.out.count(TERMS) >= len(MODELS)
+
+
+def test_the_table_of_the_documentation_is_that_of_the_command(capsys):
+    assert main(["table"]) == 0
+    assert capsys.readouterr().out in (Path(__file__).parents[2] / "docs" / "zoo.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("corpus", ["ravdess", "cremad"])
+def test_the_uar_on_the_test_speakers_is_that_of_the_index(name, corpus, real_data):
+    model, recognizer = read(name), load(name)
+    listing = CORPORA[corpus]().load(real_data)
+    clips = [clip for clip in listing.clips if clip.speaker in model.test_speakers[corpus]]
+    with ThreadPoolExecutor() as pool:
+        predicted = list(pool.map(lambda clip: recognizer(clip.path).emotion, clips))
+    labels = list(recognizer.labels)
+    rows = np.array([labels.index(clip.emotion) for clip in clips]), np.array([labels.index(one) for one in predicted])
+    uar = metrics.uar(metrics.confusion(*rows, len(labels)))
+    # equal where LiteRT rounds as on the machine that evaluated the run
+    assert uar == pytest.approx(model.uar_by_corpus[corpus], abs=0.01)
