@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from aersut.errors import UserError
+from aersut.errors import UserError, require
 from aersut.zoo.catalog import ZOO
 from aersut.zoo.table import zoo_table
 
@@ -22,9 +22,10 @@ def main(arguments: Sequence[str] | None = None, zoo: Path = ZOO) -> int:
     if chosen.command == "table":
         print(zoo_table())
         return 0
-    from aersut.zoo.add import add
-
     try:
+        require("adding a model needs", "train", "jax", "flax", "pydantic", "requests")
+        from aersut.zoo.add import add
+
         model = add(chosen.run, chosen.name, zoo)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

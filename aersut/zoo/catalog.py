@@ -67,7 +67,7 @@ class ZooModel:
 
 def names(zoo: Path = ZOO) -> list[str]:
     """The names of the models, sorted."""
-    return sorted(path.parent.name for path in zoo.glob(f"*/{INDEX}"))
+    return sorted(path.parent.name for path in zoo.glob(f"[!.]*/{INDEX}"))  # not what an interrupted `add` left
 
 
 def read(name: str, zoo: Path = ZOO) -> ZooModel:
@@ -86,8 +86,8 @@ def find(model: str | Path, zoo: Path = ZOO) -> Path:
     if isinstance(model, Path):
         return model
     name, separator, file = model.partition("/")
-    path = zoo / name / (file or CLASSIFIER)
-    if name not in names(zoo) or "/" in file or (separator and not path.is_file()):
+    path = zoo / name / (file if separator else CLASSIFIER)
+    if name not in names(zoo) or "/" in file or not path.is_file():
         return Path(model)
     _announce(zoo, name)
     return path

@@ -5,11 +5,11 @@ from aersut.zoo.catalog import ZooModel, names, read
 
 def zoo_list() -> str:
     """A paragraph per model for the terminal."""
-    lines = ["zoo: trained models, for --model=NAME"]
+    lines = ["zoo: trained models, for --model=NAME; UAR and stress mean of the int8 file on unseen speakers"]
     for model in map(read, names()):
         lines += [
-            f"  {model.name:28}int8 file {_kilobytes(model.bytes)}, tensor arena {_kilobytes(model.arena)}; unseen"
-            f" speakers: UAR {_uar(model)}, stress mean {model.stress_mean:.3f}",
+            f"  {model.name:28}int8 file {_kilobytes(model.bytes)}, tensor arena {_kilobytes(model.arena)}",
+            f"  {'':28}UAR {_uar(model)}; stress mean {model.stress_mean:.3f}",
             f"  {'':28}{model.notice}",
         ]
     return "\n".join(lines)
