@@ -78,9 +78,10 @@ def test_a_model_of_the_same_name_is_replaced_as_a_whole(evaluated, zoo):
     main(["add", str(evaluated), "--name=mine"], zoo)
     (zoo / "mine" / "obsolete.tflite").touch()
     change(zoo / "mine" / INDEX, uar=0.0)
+    shutil.copytree(zoo / "mine", zoo / ".mine.interrupted")  # what a killed command leaves
     assert main(["add", str(evaluated), "--name=mine"], zoo) == 0
     assert not (zoo / "mine" / "obsolete.tflite").exists()
-    assert read("mine", zoo).uar > 0
+    assert (names(zoo), read("mine", zoo).uar > 0) == (["mine"], True)
 
 
 def leaking(run: Path) -> None:
