@@ -48,6 +48,14 @@ class Pipeline:
         """Floats that the frontend carries from frame to frame."""
         return self.frontend.inputs[1].shape[1] if len(self.frontend.inputs) > 1 else 0
 
+    @property
+    def comment(self) -> str:
+        """The first comment of generated files: origin, and the licences that come with weights and test vectors."""
+        return f"""\
+{self.source}.
+ * Weights and test vectors come from these corpora, whose licences may limit their use:
+ * {self.licences}."""
+
 
 def model_header(pipeline: Pipeline, numbers: Sequence[tuple[str, object, str]], declarations: str) -> str:
     """The text of aersut_model.h: what aersut.c needs to know about the models, then `declarations`.
@@ -148,10 +156,10 @@ def test_vectors(pipeline: Pipeline) -> str:
 """
 
 
-def guarded(name: str, source: str, text: str) -> str:
-    """A header file with an include guard; `source` is its first comment."""
+def guarded(name: str, comment: str, text: str) -> str:
+    """A header file with an include guard after its first comment."""
     guard = f"AERSUT_{name.replace('.', '_').upper()}_"
-    return f"/* {source} */\n#ifndef {guard}\n#define {guard}\n\n{text}\n#endif  /* {guard} */\n"
+    return f"/* {comment} */\n#ifndef {guard}\n#define {guard}\n\n{text}\n#endif  /* {guard} */\n"
 
 
 def integers(values: Shaped[np.ndarray, " values"]) -> str:

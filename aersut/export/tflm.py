@@ -16,7 +16,8 @@ from aersut.export.c_source import Pipeline, constants, guarded, integers, model
 
 COPIED = (
     *(SOURCES / "src" / name for name in ("aersut.h", "aersut.c", "aersut_self_test.c")),
-    *(Path(__file__).parent / "board" / name for name in ("aersut_tflm.cc", "main_example.cc")),
+    *(Path(__file__).parent / "board" / name for name in ("aersut_tflm.cc", "main_example.cc", "README.md")),
+    SOURCES / "LICENSE",
 )
 HEADROOM = 1.1
 """Factor from the measured tensor arena to the reserved one; optimized kernels need scratch buffers."""
@@ -36,7 +37,7 @@ def tflm_sources(pipeline: Pipeline) -> dict[str, str]:
     }
     files = {
         **{path.name: path.read_text(encoding="utf-8") for path in COPIED},
-        **{name: guarded(name, pipeline.source, text) for name, text in headers.items()},
+        **{name: guarded(name, pipeline.comment, text) for name, text in headers.items()},
         "aersut_model.c": _models(pipeline),
     }
     return {f"tflm/{name}": text for name, text in files.items()}
@@ -82,7 +83,7 @@ void aersut_run_classifier(int8_t *probabilities, void *arena);"""
 
 
 def _models(pipeline: Pipeline) -> str:
-    return f"""/* {pipeline.source} */
+    return f"""/* {pipeline.comment} */
 #include "aersut_model.h"
 
 #include <stdalign.h>

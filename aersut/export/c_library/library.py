@@ -39,9 +39,9 @@ def c_library(pipeline: Pipeline) -> CLibrary:
     classifier = translate(pipeline.classifier, "aersut_run_classifier", window=True)
     library = CLibrary({}, frontend, classifier)
     generated = {
-        "src/aersut_model.h": guarded("aersut_model.h", pipeline.source, _header(pipeline, library)),
+        "src/aersut_model.h": guarded("aersut_model.h", pipeline.comment, _header(pipeline, library)),
         "src/aersut_model.c": _model(pipeline, library),
-        "src/aersut_vectors.h": guarded("aersut_vectors.h", pipeline.source, test_vectors(pipeline)),
+        "src/aersut_vectors.h": guarded("aersut_vectors.h", pipeline.comment, test_vectors(pipeline)),
     }
     return CLibrary(_copied(pipeline) | generated, frontend, classifier)
 
@@ -80,7 +80,7 @@ def _header(pipeline: Pipeline, library: CLibrary) -> str:
 
 def _model(pipeline: Pipeline, library: CLibrary) -> str:
     return f"""\
-/* {pipeline.source} */
+/* {pipeline.comment} */
 #include "aersut_model.h"
 
 #include "aersut_kernels.h"

@@ -176,7 +176,9 @@ def test_it_compiles_as_part_of_a_cpp_program(finished: Run, tmp_path: Path):
 def test_the_folder_states_the_sample_rate_and_the_licences(library: CLibrary, pipeline: Pipeline):
     readme = library.files["README.md"]
     assert f"-r {pipeline.framing.sample_rate} " in readme
-    assert "a corpus (a licence)" in readme
+    for name in ("README.md", "src/aersut_model.c", "src/aersut_vectors.h"):
+        assert "a corpus (a licence)" in library.files[name]
+    assert "MIT" not in library.files["library.json"]  # the weights come with other licences
     assert library.files["LICENSE"] == (Path(__file__).parents[3] / "LICENSE").read_text()
     assert not [name for name, text in library.files.items() if re.search("@[A-Z_]+@", text)]
 
@@ -189,6 +191,7 @@ def test_the_arduino_folder_has_the_layout_of_a_library(finished: Run):
     assert {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url", "architectures"} <= {
         *properties
     }
+    assert all(properties.values())
     assert all(part.isdigit() for part in properties["version"].split("."))
     assert (folder / "src" / properties["includes"]).exists()
     assert (folder / "examples" / "pdm_microphone" / "pdm_microphone.ino").exists()

@@ -76,6 +76,15 @@ def test_both_kinds_of_firmware_have_the_same_stream(finished: Run):
         assert (finished.export / "tflm" / name).read_bytes() == (finished.export / "c" / "src" / name).read_bytes()
 
 
+def test_the_folder_has_licences_and_instructions(finished: Run):
+    folder = finished.export / "tflm"
+    assert (folder / "LICENSE").read_bytes() == (finished.export / "c" / "LICENSE").read_bytes()
+    assert "StartMicrophone()" in (folder / "README.md").read_text()
+    for name in ("aersut_model.c", "aersut_vectors.h"):
+        comment = (folder / name).read_text().split("*/")[0]
+        assert "whose licences may limit their use:\n * synthetic" in comment
+
+
 def test_the_header_says_with_which_interpreter_the_models_were_verified(finished: Run):
     text = (finished.export / "tflm" / "aersut_model.h").read_text()
     assert f"Python package tflite-micro {version('tflite-micro')}" in text
