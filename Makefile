@@ -10,7 +10,7 @@ INSTALLED = $(VENV)/.installed
 help:
 	@echo "make quickstart   install, then train, evaluate and export a small model on synthetic speech"
 	@echo "make firmware RUN=runs/NAME"
-	@echo "                  build the exported C library of a run for emulated boards, and run it there"
+	@echo "                  install, then build the exported C library of a run for emulated boards, and run it there"
 	@echo "make test         install, then run the whole test suite"
 	@echo "make lint         install, then check style, terms and types"
 	@echo "make format       format the code with ruff"

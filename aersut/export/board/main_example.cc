@@ -69,7 +69,8 @@ int main() {
       if (!aersut_ready(&ser)) continue;
       aersut_result result;
       aersut_classify(&ser, &result);
-      MicroPrintf("%s %d %%", aersut_name(&result), static_cast<int>(100 * result.confidence + 0.5f));
+      MicroPrintf("%s %d %% %d dBFS", aersut_name(&result), static_cast<int>(100 * result.confidence + 0.5f),
+                  static_cast<int>(result.level - 0.5f));
     }
   }
   return 1;

@@ -1,5 +1,6 @@
 #include "aersut.h"
 
+#include <math.h>
 #include <string.h>
 
 #define OFFSET_BITS 14     /* of the fraction of the mean that is subtracted as DC offset */
@@ -95,10 +96,15 @@ static float ranked(const float *powers, int rank) {
   return found;
 }
 
-static bool contains_speech(const aersut *self) {
-  const float *powers = self->powers;
-  const float loud = ranked(powers, 9 * (AERSUT_FRAMES - 1) / 10), quiet = ranked(powers, (AERSUT_FRAMES - 1) / 10);
+static bool contains_speech(const aersut *self, float loud) {
+  const float quiet = ranked(self->powers, (AERSUT_FRAMES - 1) / 10);
   return loud >= self->vad_rms * self->vad_rms && loud >= self->vad_range * self->vad_range * quiet;
+}
+
+/* A power in dBFS; logf(), since the frontend has it already. */
+static float decibels(float power) {
+  const float relative = power / 1073741824.0f;
+  return relative > 1e-12f ? 4.34294482f * logf(relative) : -120.0f;
 }
 
 /* Copies the frames to the input of the classifier. As in training, silence at both ends is removed, and follows. */
@@ -124,7 +130,9 @@ void aersut_classify(aersut *self, aersut_result *result) {
   self->ready = false;
   memmove(self->recent[0], self->recent[1], sizeof self->recent - sizeof self->recent[0]);
   memset(newest, 0, sizeof self->recent[0]);
-  if (!contains_speech(self)) return;
+  const float loud = ranked(self->powers, 9 * (AERSUT_FRAMES - 1) / 10);
+  result->level = decibels(loud);
+  if (!contains_speech(self, loud)) return;
 
   int8_t output[AERSUT_CLASSES];
   place(self, (int8_t *)self->arena.bytes + AERSUT_WINDOW);

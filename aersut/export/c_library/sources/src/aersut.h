@@ -74,6 +74,7 @@ typedef struct {
   int emotion;                         /* index into aersut_labels, AERSUT_SILENCE or AERSUT_UNCERTAIN */
   float confidence;                    /* probability of the most probable emotion; 0 for silence */
   float probabilities[AERSUT_CLASSES]; /* after smoothing; 0 for silence */
+  float level;                         /* the 90th percentile of the VAD in dBFS, for silence too; -120 or more */
 } aersut_result;
 
 /* Starts a stream, or starts it again. */

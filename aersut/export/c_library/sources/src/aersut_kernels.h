@@ -6,6 +6,7 @@
 #ifndef AERSUT_KERNELS_H_
 #define AERSUT_KERNELS_H_
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,6 +21,10 @@
 
 #ifdef __FAST_MATH__
 #error "aersut needs the order of float operations: compile without -ffast-math and -Ofast"
+#endif
+
+#if INT_MAX < 2147483647
+#error "aersut needs an int of 32 bits"
 #endif
 
 /* Whether the Fourier transform uses integers: faster where the processor has no FPU. Features may then differ by one step. */

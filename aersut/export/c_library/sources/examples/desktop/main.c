@@ -20,8 +20,8 @@ int main(void) {
       aersut_result result;
       aersut_classify(&ser, &result);
       /* the start of the window */
-      printf("%7.2f s  %-10s %.3f\n", windows++ * AERSUT_STRIDE * AERSUT_HOP_LENGTH / AERSUT_SAMPLE_RATE,
-             aersut_name(&result), (double)result.confidence);
+      printf("%7.2f s  %-10s %.3f %4.0f dBFS\n", windows++ * AERSUT_STRIDE * AERSUT_HOP_LENGTH / AERSUT_SAMPLE_RATE,
+             aersut_name(&result), (double)result.confidence, (double)result.level);
       fflush(stdout);
     }
   }

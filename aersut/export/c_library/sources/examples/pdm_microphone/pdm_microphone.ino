@@ -1,15 +1,23 @@
 // Emotions on the serial monitor, from the PDM microphone of an Arduino board (Nano 33 BLE Sense).
-// Not compiled by AERSUT's tests: it needs the board's core, whose PDM library it uses.
+// AERSUT's tests compile it against declarations of what it uses of the board's core, not with the core.
 #include <PDM.h>
 #include <aersut.h>
 
 #define RING (AERSUT_SAMPLE_RATE <= 16384 ? 8192 : 16384)  // a power of two: half a second, for a classification
+
+// nRF52840: 0 to 80 in steps of 0.5 dB; 40 is 0 dB, and the PDM library's default is 20. Other boards: see their PDM.h.
+// Speech at the intended distance must have -40 to -20 dBFS, which loop() prints.
+#define GAIN 80
 
 static aersut ser;
 static int16_t block[256];
 static int16_t ring[RING];  // samples between the interrupt and loop()
 static volatile uint32_t written = 0;
 static uint32_t consumed = 0;
+
+static void start() {
+  aersut_init(&ser);  // options follow here, such as ser.min_confidence = 0.5f;
+}
 
 static void onSamples() {
   int bytes = PDM.available();
@@ -20,10 +28,16 @@ static void onSamples() {
 
 void setup() {
   Serial.begin(115200);
+  while (!Serial && millis() < 5000) {  // until the serial monitor is open
+  }
   if (!aersut_self_test(&ser)) Serial.println("the outputs of the self-test differ from the expected ones");
-  aersut_init(&ser);
+  start();
   PDM.onReceive(onSamples);
-  if (!PDM.begin(1, AERSUT_SAMPLE_RATE)) Serial.println("the microphone does not start at this sample rate");
+  PDM.setGain(GAIN);
+  if (!PDM.begin(1, AERSUT_SAMPLE_RATE)) {
+    Serial.println("the microphone does not start at this sample rate");
+    while (true) delay(1000);
+  }
 }
 
 void loop() {
@@ -31,7 +45,7 @@ void loop() {
     if (written - consumed > RING) {
       Serial.println("samples lost: the board is too slow for this model");
       consumed = written;
-      aersut_init(&ser);
+      start();
       return;
     }
     const int16_t sample = ring[consumed % RING];
@@ -41,6 +55,9 @@ void loop() {
     aersut_classify(&ser, &result);
     Serial.print(aersut_name(&result));
     Serial.print(" ");
-    Serial.println(result.confidence, 2);
+    Serial.print(result.confidence, 2);
+    Serial.print(" ");
+    Serial.print(result.level, 0);
+    Serial.println(" dBFS");
   }
 }

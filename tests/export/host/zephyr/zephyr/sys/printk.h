@@ -1,0 +1,4 @@
+/* Zephyr's printk(). */
+#pragma once
+
+__attribute__((format(printf, 1, 2))) void printk(const char *format, ...);
