@@ -6,6 +6,8 @@
     Evaluate the int8 classifier under stress conditions, for the model card.
 {program} --mode=export --workdir=RUN --export.micro=false
     Skip TensorFlow Lite Micro: no tensor arena is measured, and the firmware is omitted.
+{program} --mode=export --workdir=RUN --export.web=true
+    Also write the folder web: a page that runs the model in a browser, for any static web host.
 """
 
 from typing import TYPE_CHECKING
@@ -41,6 +43,8 @@ COMMAND = Command(
         "export": "calibration: number of training clips that calibrate int8 and int16x8 (200); max_uar_loss: largest "
         "UAR loss of int8, 0 to 1 (0.01); micro: verify in TensorFlow Lite Micro (true); waveform, stream: true needs "
         "the files with audio input or the firmware, false omits them; by default a feature may prevent them; stress: "
-        "evaluate the int8 classifier under stress conditions (by default, if the run's evaluation has them).",
+        "evaluate the int8 classifier under stress conditions (by default, if the run's evaluation has them); web: "
+        "export the page that runs the model in a browser (false); litertjs: folder with LiteRT.js for it, as npm pack "
+        "stores it (downloaded by default).",
     },
 )

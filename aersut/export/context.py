@@ -25,6 +25,9 @@ class ExportOptions:
         stream: the same for the microcontroller's files, frontend.tflite and the firmware.
         stress: whether to evaluate the int8 classifier under stress conditions, which takes about a minute. None does
             so if the run's own evaluation has stress results.
+        web: whether to export the page that runs the model in a browser.
+        litertjs: folder with the npm packages of LiteRT.js for that page (`aersut.export.litertjs`); None downloads
+            them once.
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -34,6 +37,8 @@ class ExportOptions:
     waveform: bool | None = None
     stream: bool | None = None
     stress: bool | None = None
+    web: bool = False
+    litertjs: str | None = None
 
     def __post_init__(self) -> None:
         if self.calibration < 1:

@@ -194,7 +194,7 @@ def test_targets_that_cannot_be_ordered_are_an_error(after: str, message: str, m
 
 def test_built_in_targets_are_in_the_order_of_the_table():
     names = [TARGETS.name_of(target) for target in module.ordered_targets()]
-    assert names == ["classifier", "ethos_u", "waveform", "firmware"]
+    assert names == ["classifier", "ethos_u", "waveform", "firmware", "web"]
 
 
 def test_an_export_that_fails_keeps_the_old_bundle(run: Run, monkeypatch: pytest.MonkeyPatch):

@@ -263,7 +263,7 @@ class TestAccess:
         assert status == 200
         assert "default-src 'self'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        parts = ("monitor.js", "sources.js", "plots.js", "history.js", "worklet.js", "style.css")
+        parts = ("monitor.js", "microphone.js", "sources.js", "plots.js", "history.js", "worklet.js", "style.css")
         for text in (page, *(monitor.ask(f"/{name}")[2] for name in parts)):
             assert b"http:" not in text.replace(b"http://www.w3.org", b"")
             assert b"https:" not in text

@@ -4,3 +4,4 @@ from aersut.export.targets.classifier import Classifier as Classifier
 from aersut.export.targets.ethos_u import EthosU as EthosU
 from aersut.export.targets.firmware import Firmware as Firmware
 from aersut.export.targets.waveform import Waveform as Waveform
+from aersut.export.targets.web import Web as Web

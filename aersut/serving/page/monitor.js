@@ -1,27 +1,33 @@
 // The page's controls and texts. The plots are in plots.js.
 import { clock, History } from "./history.js";
+import { Microphone } from "./microphone.js";
 import { colour, draw } from "./plots.js";
-import { Microphone, predict } from "./sources.js";
+import { describe, predict } from "./sources.js";
 
 const $ = (id) => document.getElementById(id);
 const history = new History();
-let server; // models and limits of the server
+let settings; // models and limits of the source of predictions
 let microphone = null;
 let upload = null; // AbortController of the file that is being classified
 let retry = null;
 let changed = true; // the plots are out of date
 let lastAnnouncement = { emotion: "", at: 0 };
 
-const model = () => server.models.find((one) => one.name === $("model").value);
+const model = () => settings.models.find((one) => one.name === $("model").value);
 
 async function begin() {
-  const response = await fetch("models");
-  if (!response.ok) throw new Error(`The monitor responded with status ${response.status}.`);
-  server = await response.json();
-  $("model").replaceChildren(...server.models.map(({ name }) => new Option(name)));
+  settings = await describe();
+  $("footer").textContent = settings.footer;
+  $("choice").hidden = settings.models.length < 2;
+  $("model").replaceChildren(...settings.models.map(({ name }) => new Option(name)));
   for (const id of ["microphone", "file", "model"]) $(id).disabled = false;
   $("microphone").onclick = () => (microphone ? stop() : start());
   $("file").onchange = () => $("file").files[0] && predictFile($("file").files[0]);
+  document.ondragover = (event) => event.preventDefault();
+  document.ondrop = (event) => {
+    event.preventDefault();
+    if (event.dataTransfer.files[0]) predictFile(event.dataTransfer.files[0]);
+  };
   $("model").onchange = selectModel;
   $("download").onclick = download;
   $("clear").onclick = clear;
@@ -50,7 +56,7 @@ async function start() {
   microphone = opened;
   setPressed(true);
   try {
-    await opened.open();
+    await opened.open(settings.sampleRate);
   } catch (error) {
     stop();
     report("Microphone off.", error.message);
@@ -107,8 +113,8 @@ async function predictFile(file) {
   upload?.abort();
   clear();
   $("file").value = "";
-  if (file.size > server.upload) {
-    report("", `${file.name} is larger than ${Math.round(server.upload / 2 ** 20)} MB.`);
+  if (file.size > settings.upload) {
+    report("", `${file.name} is larger than ${Math.round(settings.upload / 2 ** 20)} MB.`);
     return;
   }
   const controller = (upload = new AbortController());
@@ -183,7 +189,7 @@ function addRow({ start, end, emotion, confidence }) {
 function setTitles() {
   const whole = history.recording !== null;
   $("timeline-title").textContent = whole ? "Class probabilities, whole file" : "Class probabilities, last minute";
-  $("waveform-title").textContent = whole ? "Waveform, whole file" : "Waveform, last 10 s";
+  $("waveform-title").textContent = whole ? "Waveform (full scale ±1), whole file" : "Waveform (full scale ±1), last 10 s";
 }
 
 const percent = (value) => `${Math.round(100 * value)} %`;
@@ -192,6 +198,12 @@ const percent = (value) => `${Math.round(100 * value)} %`;
 
 function selectModel() {
   const { labels } = model();
+  $("legend").replaceChildren(...[...labels, "silence"].map((label) => {
+    const entry = document.createElement("li");
+    entry.style.setProperty("--mark", label === "silence" ? "var(--silence)" : colour(label, labels));
+    entry.textContent = label;
+    return entry;
+  }));
   $("bars").replaceChildren(...labels.map((label) => {
     const bar = document.createElement("li");
     bar.dataset.label = label;
@@ -206,14 +218,14 @@ function selectModel() {
     return bar;
   }));
   changed = true;
-  if (!microphone?.socket) return;
+  if (!microphone?.connection) return;
   microphone.disconnect();
   connect();
 }
 
 function clear() {
   history.clear();
-  if (microphone?.socket) {
+  if (microphone?.connection) {
     microphone.disconnect();
     connect();
   }

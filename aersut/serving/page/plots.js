@@ -167,5 +167,6 @@ function drawTimeline(history, labels) {
       top -= tall;
     }
   });
+  note("timeline", "1", "0", TIME_AXIS);
   drawTimeAxis(context, width, height, history, [from, to]);
 }

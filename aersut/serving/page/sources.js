@@ -1,75 +1,31 @@
-// Audio sources: a microphone over a WebSocket, and a file upload. Both return the same messages.
+// The source of predictions: the server of this page, by a WebSocket and file uploads. The page that --mode=export
+// writes replaces this module by aersut/export/web/sources.js, which has the same interface and messages.
 
-export class Microphone {
-  /** Streams samples to the server. Calls `onMessage(message)`, and `onClose(reason)` when the stream ends. */
-  constructor(onMessage, onClose) {
-    this.onMessage = onMessage;
-    this.onClose = onClose;
-    this.sent = []; // [seconds of audio sent so far, time], to measure the latency of a prediction
-  }
-
-  async open() {
-    if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Error("The browser allows the microphone only on pages from localhost, or over https.");
-    }
-    try {
-      // unprocessed, as in the corpora: without the browser's processing for calls
-      const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
-      this.stream = await navigator.mediaDevices.getUserMedia({ audio });
-    } catch (error) {
-      throw new Error(REASONS[error.name] ?? `The microphone cannot be opened: ${error.message}`);
-    }
-    this.context = new AudioContext();
-    await this.context.audioWorklet.addModule("worklet.js");
-    this.tap = new AudioWorkletNode(this.context, "tap", { numberOfOutputs: 0 });
-    this.context.createMediaStreamSource(this.stream).connect(this.tap);
-    this.stream.getAudioTracks()[0].addEventListener("ended", () => this.onClose("The microphone was disconnected."));
-  }
-
-  connect(model) {
-    const address = new URL("stream", location.href);
-    address.protocol = address.protocol.replace("http", "ws");
-    const socket = (this.socket = new WebSocket(address));
-    let samples = 0;
-    this.sent = [];
-    socket.onopen = () => {
-      socket.send(JSON.stringify({ model, sample_rate: this.context.sampleRate }));
-      this.tap.port.onmessage = ({ data }) => {
-        if (socket.readyState !== WebSocket.OPEN) return;
-        socket.send(data);
-        samples += data.byteLength / 2;
-        this.sent.push([samples / this.context.sampleRate, performance.now()]);
-        if (this.sent.length > 250) this.sent.shift();
-      };
-    };
-    socket.onmessage = ({ data }) => this.socket === socket && this.onMessage(JSON.parse(data));
-    socket.onclose = () => this.socket === socket && this.onClose(null);
-  }
-
-  /** Milliseconds since the audio at `seconds` was recorded; null if it is too old. */
-  since(seconds) {
-    const found = this.sent.find(([until]) => until >= seconds);
-    return found ? performance.now() - found[1] : null;
-  }
-
-  disconnect() {
-    const socket = this.socket;
-    this.socket = null;
-    socket?.close();
-  }
-
-  close() {
-    this.disconnect();
-    this.stream?.getTracks().forEach((track) => track.stop());
-    this.context?.close();
-  }
+/** The page's settings: models, largest file in bytes, sample rate of the microphone, text of the footer. */
+export async function describe() {
+  const response = await fetch("models");
+  if (!response.ok) throw new Error(`The monitor responded with status ${response.status}.`);
+  const footer = "The audio stays on the machine that serves this page, and is not stored.";
+  return { ...(await response.json()), sampleRate: undefined, footer };
 }
 
-const REASONS = {
-  NotAllowedError: "The browser refused the microphone. Allow it for this page, then try again.",
-  NotFoundError: "No microphone was found.",
-  NotReadableError: "The microphone is in use by another program, or does not work.",
-};
+/** A live stream: `send(buffer)` takes 16-bit samples and returns whether they were sent. */
+export function connect(model, sampleRate, onMessage, onClose) {
+  const address = new URL("stream", location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  const socket = new WebSocket(address);
+  socket.onopen = () => socket.send(JSON.stringify({ model, sample_rate: sampleRate }));
+  socket.onmessage = ({ data }) => onMessage(JSON.parse(data));
+  socket.onclose = onClose;
+  return {
+    send(buffer) {
+      if (socket.readyState !== WebSocket.OPEN) return false;
+      socket.send(buffer);
+      return true;
+    },
+    close: () => socket.close(),
+  };
+}
 
 /** Upload an audio file; calls `onMessage` with each message of the response. */
 export async function predict(file, model, onMessage, signal) {

@@ -1,0 +1,130 @@
+"""The model as a web page without a server: a static folder whose page runs the model in the browser."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aersut import matrices
+from aersut.contracts import Framing, Target
+from aersut.errors import UserError
+from aersut.export.context import Context
+from aersut.export.litertjs import litertjs_files
+from aersut.export.lstm import LSTM
+from aersut.export.model_card import described
+from aersut.registry import TARGETS
+from aersut.serving.display import BANDS, COEFFICIENTS, DisplayAnalyzer
+from aersut.serving.session import MAX_FRAMES
+from aersut.serving.stream import HOP
+from aersut.serving.vad import MIN_LEVEL_RANGE, VAD_THRESHOLD
+from aersut.tflite.file import TFLiteFile
+
+MODEL = "waveform_float32.tflite"
+"""The runtime has 9 MB, so the size of the model matters little; int8 would not be faster there (docs/web.md)."""
+SERVER_ONLY = ("sources.js", "token.html")
+"""Files of the monitor's page that only the monitor uses."""
+IMPORTS = '<script type="importmap">{"imports": {"@litertjs/wasm-utils": "./litert/wasm-utils.js"}}</script>'
+
+
+@TARGETS.register("web")
+@dataclass(frozen=True)
+class Web(Target):
+    """The folder web: the monitor's page with the model and LiteRT.js, for any static web host."""
+
+    after = ("waveform",)
+
+    def files(self, context: Context) -> Mapping[str, bytes]:
+        """The page, the model and LiteRT.js.
+
+        Raises:
+            UserError: LiteRT.js cannot run the model, or cannot be downloaded.
+        """
+        if not context.options.web:
+            return {}
+        if not isinstance(file := context.files.get(MODEL), TFLiteFile):
+            raise UserError(
+                f"--export.web=true needs {MODEL}, which this export omits. Nothing was exported; omit "
+                "--export.waveform=false, or set --export.waveform=true, which reports the reason."
+            )
+        own = Path(context.options.litertjs) if context.options.litertjs else None
+        corpora = [described(corpus) for corpus in context.run.experiment.data.corpora]
+        return {f"web/{name}": content for name, content in web_page(file, corpora, own).items()}
+
+
+def web_page(file: TFLiteFile, corpora: Sequence[str], litertjs: Path | None = None) -> dict[str, bytes]:
+    """The files of the page for a waveform file of the export, by name.
+
+    Args:
+        corpora: of the training, with their licences, which may also limit the use of the weights.
+        litertjs: see `litertjs_files`.
+
+    Raises:
+        UserError: LiteRT.js cannot run the file, or cannot be downloaded.
+    """
+    if reason := unsupported(file):
+        raise UserError(
+            f"{file.name} cannot run in a browser: {reason}. Nothing was exported; omit --export.web=true, or train "
+            "another model."
+        )
+    shared = resources.files("aersut.serving") / "page"
+    page = {one.name: one.read_bytes() for one in shared.iterdir() if one.name not in SERVER_ONLY}
+    page |= {one.name: one.read_bytes() for one in (resources.files("aersut.export") / "web").iterdir()}
+    page["index.html"] = page["index.html"].replace(b"<!-- head -->", IMPORTS.encode())
+    page["litert/LICENSE.txt"] = page.pop("LICENSE-LiteRT.txt")
+    page |= {f"litert/{name}": content for name, content in litertjs_files(litertjs).items()}
+    page[MODEL] = file.content
+    page["model.json"] = (json.dumps(settings(file.metadata) | {"corpora": list(corpora)}, indent=1) + "\n").encode()
+    return page
+
+
+def unsupported(file: TFLiteFile) -> str | None:
+    """Why LiteRT.js 2.5.3 cannot run a file; None if it can."""
+    for tensor in (*file.inputs, *file.outputs):
+        if tensor.type != "float32":
+            return f"LiteRT.js does not support {tensor.type} inputs and outputs"
+    # it fails to load a file with variable tensors, where this operator keeps its state
+    if LSTM in file.operators:
+        return f"LiteRT.js does not support the operator {LSTM}"
+    return None
+
+
+def settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of model.json: what a stream needs of the model's metadata, with the constants of `serving`."""
+    framing = Framing(**metadata["framing"])
+    analyzer = DisplayAnalyzer(framing.sample_rate)
+    filters = matrices.mel_filters(framing.sample_rate, analyzer.frame_length, BANDS, 0.0, None)
+    return {
+        "name": MODEL,
+        **{key: metadata[key] for key in ("aersut", "run", "epoch", "synthetic", "leaks", "labels", "trim_db", "fit")},
+        "sample_rate": framing.sample_rate,
+        "seconds": framing.seconds,
+        "samples": framing.samples,
+        "frame_length": framing.frame_length,
+        "hop": HOP,
+        "smoothing": 0.0,
+        "vad_threshold": VAD_THRESHOLD,
+        "min_level_range": MIN_LEVEL_RANGE,
+        "min_confidence": 0.0,
+        "display": {
+            "max_frames": MAX_FRAMES,
+            "frame_length": analyzer.frame_length,
+            "window": _short(matrices.hann(analyzer.frame_length)),
+            "mel": [_band(row) for row in filters],
+            "dct": [_short(row) for row in matrices.dct(BANDS, COEFFICIENTS).T],
+        },
+    }
+
+
+def _band(weights: np.ndarray) -> tuple[int, list[float]]:
+    """The first bin of a mel band, and its weights from there on."""
+    used = np.flatnonzero(weights)
+    first, last = (used[0], used[-1]) if len(used) else (0, -1)
+    return int(first), _short(weights[first : last + 1])
+
+
+def _short(values: np.ndarray) -> list[float]:
+    return [float(f"{value:.7g}") for value in values]

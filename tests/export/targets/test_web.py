@@ -1,0 +1,294 @@
+"""The page without a server: its predictions in a real browser are those of Python, also without a network."""
+
+import contextlib
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+from aersut.contracts import Framing
+from aersut.data import audio
+from aersut.data.audio import Recording
+from aersut.errors import UserError
+from aersut.export.targets.web import MODEL, web_page
+from aersut.run import Run, open_run
+from aersut.serving.display import DisplayAnalyzer
+from aersut.serving.recognizer import load
+from aersut.serving.stream import to_float
+from aersut.serving.vad import contains_speech
+from aersut.tflite.file import TFLiteFile
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
+LOG = re.compile(r"INFO: |WARNING: \[npu_registry|No available adapters|Failed to create default WebGPU device")
+"""What LiteRT.js prints at its start, in a browser without a GPU."""
+
+browser_test = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def folder(finished: Run, litertjs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the tiny run."""
+    path = tmp_path_factory.mktemp("web")
+    for name, content in web_page(TFLiteFile.read(finished.export / MODEL), ["synthetic"], litertjs).items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+@contextlib.contextmanager
+def static_host(folder: Path) -> Iterator[str]:
+    """URL of the folder behind Python's own web server, which sets no header for this page."""
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield re.findall(r"http://[\d.:]+/", server.stdout.readline())[0]
+        finally:
+            server.kill()
+            server.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def clip(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Several utterances with pauses of two seconds, at the model's 16 kHz."""
+    with (finished.evaluation.parent / "predictions.csv").open(encoding="utf-8") as file:
+        paths = [row["path"] for row in csv.DictReader(file)][:4]
+    pause = np.zeros(32_000, np.int16)
+    pieces = [piece for path in paths for piece in (soundfile.read(path, dtype="int16")[0], pause)]
+    path = tmp_path_factory.mktemp("clip") / "dialogue.wav"
+    soundfile.write(path, np.concatenate(pieces), 16_000)
+    return path
+
+
+@contextlib.contextmanager
+def opened(address: str, *arguments: str, **options: Any) -> Iterator[Any]:
+    """The page in a browser; fails if the console has messages, or if it asks another host."""
+    from playwright.sync_api import sync_playwright
+
+    messages: list[str] = []
+    requests: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), *arguments])
+        page = browser.new_page(**options)
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(address)
+        page.locator("#microphone:enabled").wait_for(timeout=60_000)
+        yield page
+        browser.close()
+    assert [text for text in messages if not LOG.search(text)] == []
+    assert [one for one in requests if not one.startswith((address, "blob:"))] == []
+
+
+def predictions(page: Any, path: Path) -> list[dict[str, Any]]:
+    """The page's predictions for a file, from the CSV that it offers."""
+    page.set_input_files("#file", path)
+    page.locator("#status", has_text=re.compile(rf"^{re.escape(path.name)}, \d+:")).wait_for(timeout=60_000)
+    with page.expect_download() as download:
+        page.click("#download")
+    return list(csv.DictReader(download.value.path().read_text().splitlines()))
+
+
+def compare(found: list[dict[str, Any]], model: Path, path: Path) -> int:
+    """Compare with Python's predictions for every window; return how many windows have an emotion."""
+    expected = list(load(model).over_time(path))
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert float(one["start"]) == pytest.approx(other.start, abs=1e-3)
+        assert one["emotion"] == (other.emotion or "")
+        for label, value in other.probabilities.items():
+            assert float(one[label]) == pytest.approx(value, abs=1e-3)
+    return sum(other.emotion is not None for other in expected)
+
+
+@browser_test
+def test_it_predicts_as_python_also_after_the_network_is_gone(folder: Path, clip: Path):
+    with contextlib.ExitStack() as server:
+        address = server.enter_context(static_host(folder))
+        with opened(address, viewport={"width": 360, "height": 740}, color_scheme="dark") as page:
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360  # fits the width of a phone
+            page.locator("html[data-offline=ready]").wait_for(timeout=60_000)
+            assert "They are SYNTHETIC speech" in page.text_content("footer")
+            assert page.locator("#model").is_hidden()  # there is one only
+            server.close()
+            page.context.set_offline(True)
+            found = predictions(page, clip)
+            windows = compare(found, folder / MODEL, clip)
+            assert 3 < windows < len(found)  # emotions, and silence in the pauses
+            page.reload()
+            page.locator("#microphone:enabled").wait_for(timeout=60_000)
+            assert predictions(page, clip)[0] | {"latency_ms": ""} == found[0] | {"latency_ms": ""}
+
+
+@browser_test
+def test_it_classifies_the_microphone(folder: Path, clip: Path):
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with (
+        static_host(folder) as address,
+        opened(address, *fake, f"--use-file-for-fake-audio-capture={clip}") as page,
+    ):
+        page.click("#microphone")
+        page.locator("#emotion:not([data-emotion='']):not([data-emotion='silence'])").wait_for(timeout=20_000)
+        assert re.fullmatch(r"confidence \d+ %", page.text_content("#confidence"))
+        page.locator("#emotion[data-emotion='silence']").wait_for(timeout=20_000)  # the pause
+        assert re.fullmatch(r"\d+ ms", page.text_content("#latency"))
+        page.click("#microphone")
+        assert page.text_content("#status") == "Microphone off."
+
+
+@pytest.fixture(scope="module")
+def javascript(folder: Path, litertjs: Path) -> Iterator[Callable[..., Any]]:
+    """Evaluate JavaScript with the names of stream.js and display.js, model.json as `model`, and arguments as `a`."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+
+    def run(code: str, *arguments: Any) -> Any:
+        lists = [one.tolist() if isinstance(one, np.ndarray) else one for one in arguments]
+        return page.evaluate(
+            "async (a) => { const stream = await import('./stream.js'); const display = await import('./display.js');"
+            f" const model = await (await fetch('model.json')).json(); {code} }}",
+            lists,
+        )
+
+    with static_host(folder) as address, opened(address) as page:
+        yield run
+
+
+def windows() -> dict[str, np.ndarray]:
+    """Windows of 16-bit samples that differ in what the voice activity detection finds."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=24_000)
+    time = np.arange(24_000) / 16_000
+    bursts = noise * (np.sin(2 * np.pi * 2 * time) > 0.3)
+    signals = {
+        "silence": 0 * noise,
+        "steady noise": 3000 * noise,
+        "bursts": 3000 * bursts,
+        "bursts with an offset": 3000 * bursts + 900,
+        "quiet bursts": 20 * bursts,
+        "bursts in noise": 3000 * bursts + 1500 * noise,
+        "short": 3000 * bursts[:9000],
+        "less than a frame": noise[:200],
+    }
+    return {name: np.clip(np.rint(values), -32768, 32767).astype(np.int16) for name, values in signals.items()}
+
+
+def test_speech_and_the_trimmed_window_are_those_of_python(javascript: Callable[..., Any], folder: Path):
+    settings = json.loads((folder / "model.json").read_text())
+    speech = set()
+    for window in windows().values():
+        samples, rate = to_float(window), settings["sample_rate"]
+        code = "const x = Float32Array.from(a[0], (v) => v / 32768);"
+        found = javascript(f"{code} return stream.containsSpeech(x, model);", window)
+        assert found == contains_speech(samples, rate)
+        speech.add(found)
+        assert javascript(f"{code} return stream.containsSpeech(x, {{...model, vad_threshold: null}});", window) is True
+        for fit in ("start", "center"):
+            prepared = javascript(f"{code} return [...stream.prepared(x, {{...model, fit: a[1]}})];", window, fit)
+            cleaned = audio.to_int16(audio.cleaned(Recording(samples, rate), settings["trim_db"]).samples)
+            expected = to_float(audio.crop_or_pad(cleaned, settings["samples"], fit))
+            np.testing.assert_allclose(prepared, expected, atol=0 if abs(samples.mean()) < 1e-5 else 1.01 / 32768)
+    assert speech == {True, False}
+
+
+def test_smoothing_and_the_confidence_threshold_are_those_of_python(
+    javascript: Callable[..., Any], folder: Path, clip: Path
+):
+    samples = soundfile.read(clip, dtype="int16")[0]
+    found = javascript(
+        "const { classify } = await import('./sources.js');"
+        "const s = new stream.Stream(classify, {...model, smoothing: 1, min_confidence: 0.5, hop: 0.3});"
+        "return [...await s.push(Int16Array.from(a[0])), ...await s.finish()];",
+        samples,
+    )
+    expected = list(load(folder / MODEL, min_confidence=0.5).over_time(samples, 16_000, hop=0.3, smoothing=1.0))
+    assert [one["emotion"] for one in found] == [one.emotion for one in expected]
+    assert [one["confidence"] for one in found] == pytest.approx([one.confidence for one in expected], abs=1e-3)
+    assert "uncertain" in {one.emotion for one in expected}
+
+
+@pytest.mark.parametrize("hop", [0.032, 0.1])
+def test_displayed_features_are_those_of_the_monitor(javascript: Callable[..., Any], clip: Path, hop: float):
+    samples = soundfile.read(clip, dtype="int16")[0][:20_000]
+    found = javascript(
+        "return new display.DisplayAnalyzer(model.sample_rate, a[1], model.display).push(Int16Array.from(a[0]));",
+        samples,
+        hop,
+    )
+    expected = DisplayAnalyzer(16_000, hop).push(to_float(samples))
+    assert expected is not None
+    for name, tolerance in {"low": 0, "high": 0, "rms": 1e-6, "zcr": 1e-9, "mel": 0.02, "mfcc": 0.05}.items():
+        np.testing.assert_allclose(found[name], getattr(expected, name), atol=tolerance)
+
+
+def test_a_microphone_at_another_rate_is_resampled(javascript: Callable[..., Any], clip: Path):
+    samples = soundfile.read(clip, dtype="int16")[0][:40_000]
+    for rate in (44_100, 48_000):
+        source = audio.to_int16(soxr.resample(to_float(samples), 16_000, rate))
+        found = javascript(
+            "const r = new stream.Resampler(a[1], model.sample_rate); let all = [];"
+            "for (let i = 0; i < a[0].length; i += 1999)"
+            " all = [...all, ...await r.push(Int16Array.from(a[0].slice(i, i + 1999)))];"
+            "return all;",
+            source,
+            rate,
+        )
+        assert len(found) > 30_000
+        error = np.array(found) - samples[: len(found)].astype(float)
+        assert np.std(error) < 0.05 * np.std(samples)
+
+
+def test_a_model_that_cannot_run_there_is_named(finished: Run):
+    file = TFLiteFile.read(finished.export / "waveform_int8.tflite")
+    with pytest.raises(
+        UserError, match=r"waveform_int8\.tflite cannot run in a browser: LiteRT\.js does not support int8"
+    ):
+        web_page(file, [])
+
+
+@pytest.mark.slow  # two exports
+def test_the_export_writes_the_page_only_if_it_is_asked(
+    finished: Run, litertjs: Path, launch: Callable[..., Any], tmp_path: Path
+):
+    assert not (finished.export / "web").exists()
+    shutil.copytree(finished.folder, tmp_path / "run")
+    command = ["--mode=export", f"--workdir={tmp_path / 'run'}", "--export.web=true", f"--export.litertjs={litertjs}"]
+    command += ["--export.micro=false"]
+    before = sorted((tmp_path / "run/export").rglob("*"))
+    refused = launch(*command, "--export.waveform=false")
+    assert refused.status == 2
+    assert "--export.web=true needs waveform_float32.tflite, which this export omits" in refused.err
+    assert sorted((tmp_path / "run/export").rglob("*")) == before
+    assert launch(*command).status == 0
+    web = open_run(tmp_path / "run").export / "web"
+    assert {"index.html", "model.json", MODEL, "litert", "offline.js"} <= {path.name for path in web.iterdir()}
+    assert (web / MODEL).read_bytes() == (web.parent / MODEL).read_bytes()
+    settings = json.loads((web / "model.json").read_text())
+    assert settings["labels"] == list(finished.experiment.data.emotions)
+    assert settings["samples"] == Framing(**TFLiteFile.read(web / MODEL).metadata["framing"]).samples
+
+
+@browser_test
+@pytest.mark.slow  # a page and forty real clips, which are resampled for both
+def test_real_speech_is_classified_as_by_python(folder: Path, real_data: Path, tmp_path: Path):
+    clips = sorted(real_data.rglob("03-*.wav"))[:40]
+    speech = 0
+    with static_host(folder) as address, opened(address) as page:
+        for one in clips:
+            samples = audio.resample(audio.read_recording(one), 16_000)
+            path = tmp_path / one.name
+            soundfile.write(path, audio.to_int16(samples), 16_000)
+            speech += compare(predictions(page, path), folder / MODEL, path)
+    assert speech >= len(clips)
