@@ -17,6 +17,7 @@ PEERS = {
     "recipe_step.py": ("keras", "--peers=keras"),
     "robustness.py": ("pymicro_features", "--speech=.", "--noise=."),
     "serving.py": ("websockets", "--model=model.tflite", "--speech=."),
+    "web.py": ("playwright", "--run=."),
 }
 """A peer of each script that has some, and the flags that the script needs."""
 WITHOUT_PEERS = """

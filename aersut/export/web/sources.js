@@ -2,7 +2,7 @@
 // of aersut/serving/page/sources.js, where a server predicts.
 import { DisplayAnalyzer } from "./display.js";
 import { loadAndCompile, loadLiteRt, Tensor } from "./litert/core.js";
-import { quantized, Resampler, Stream } from "./stream.js";
+import { headerRate, quantized, Resampler, Stream } from "./stream.js";
 
 const LARGEST = 256 << 20; // bytes of a file, which is decoded in memory
 let model; // model.json
@@ -61,13 +61,17 @@ class Session {
   }
 
   async push(block, onMessage) {
-    const samples = await this.resampler.push(block);
+    await this.add(this.resampler.push(block), onMessage);
+  }
+
+  async add(samples, onMessage) {
     const frames = this.analyzer.push(samples);
     if (frames) onMessage({ frames });
     for (const prediction of await this.stream.push(samples)) onMessage({ prediction });
   }
 
   async finish(onMessage) {
+    await this.add(this.resampler.finish(), onMessage);
     for (const prediction of await this.stream.finish()) onMessage({ prediction });
   }
 }
@@ -91,17 +95,20 @@ export function connect(_, sampleRate, onMessage) {
 
 /** Classify an audio file window by window; calls `onMessage` with each message. */
 export async function predict(file, _, onMessage, signal) {
+  const content = await file.arrayBuffer();
+  const native = headerRate(content);
+  // browsers decode at a rate that is given: the file's own, so that Resampler resamples, as Python would
+  const rate = native >= 8000 && native <= 96000 ? native : 48000;
   let decoded;
   try {
-    // decodes, and resamples to the model's rate
-    decoded = await new OfflineAudioContext(1, 1, model.sample_rate).decodeAudioData(await file.arrayBuffer());
+    decoded = await new OfflineAudioContext(1, 1, rate).decodeAudioData(content);
   } catch {
     throw new Error(`${file.name} cannot be decoded by this browser. Expected an audio file, for example WAV, MP3 or FLAC.`);
   }
   const samples = mono(decoded);
   onMessage({ recording: { seconds: decoded.duration, warning: "" } });
-  const session = new Session(model.sample_rate, Math.max(0.032, decoded.duration / model.display.max_frames));
-  const block = model.sample_rate; // a second at a time, so that the page shows progress
+  const session = new Session(rate, Math.max(0.032, decoded.duration / model.display.max_frames));
+  const block = rate; // a second at a time, so that the page shows progress
   for (let from = 0; from < samples.length; from += block) {
     await session.push(samples.subarray(from, from + block), onMessage);
     await new Promise((next) => setTimeout(next));
