@@ -134,6 +134,11 @@ def export_table(result: dict[str, Any]) -> str:
                 else ""
             )
         )
+    if page := result.get("web"):
+        lines.append(
+            f"web/ (page that runs {page['model']} in a browser): {page['bytes'] / 1e6:.0f} MB with LiteRT.js "
+            f"{page['litertjs']}; any static web host serves it"
+        )
     for name, stress in result.get("stress", {}).items():
         lines.append(
             f"{name} under stress conditions: stress mean {format_metric(stress['mean'])}, UAR without a condition "

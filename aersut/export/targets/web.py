@@ -13,7 +13,7 @@ from aersut import matrices
 from aersut.contracts import Framing, Target
 from aersut.errors import UserError
 from aersut.export.context import Context
-from aersut.export.litertjs import litertjs_files
+from aersut.export.litertjs import VERSION, litertjs_files
 from aersut.export.lstm import LSTM
 from aersut.export.model_card import described
 from aersut.registry import TARGETS
@@ -24,7 +24,7 @@ from aersut.serving.vad import MIN_LEVEL_RANGE, VAD_THRESHOLD
 from aersut.tflite.file import TFLiteFile
 
 MODEL = "waveform_float32.tflite"
-"""The runtime has 9 MB, so the size of the model matters little; int8 would not be faster there (docs/web.md)."""
+"""The runtime has 9 MB, so int8 would save little space, and little time (docs/web.md)."""
 SERVER_ONLY = ("sources.js", "token.html")
 """Files of the monitor's page that only the monitor uses."""
 IMPORTS = '<script type="importmap">{"imports": {"@litertjs/wasm-utils": "./litert/wasm-utils.js"}}</script>'
@@ -38,7 +38,7 @@ class Web(Target):
     after = ("waveform",)
 
     def files(self, context: Context) -> Mapping[str, bytes]:
-        """The page, the model and LiteRT.js.
+        """The page, the model and LiteRT.js; a summary goes to the key "web" of export.json.
 
         Raises:
             UserError: LiteRT.js cannot run the model, or cannot be downloaded.
@@ -52,7 +52,9 @@ class Web(Target):
             )
         own = Path(context.options.litertjs) if context.options.litertjs else None
         corpora = [described(corpus) for corpus in context.run.experiment.data.corpora]
-        return {f"web/{name}": content for name, content in web_page(file, corpora, own).items()}
+        page = web_page(file, corpora, own)
+        context.results["web"] = {"litertjs": VERSION, "model": MODEL, "bytes": sum(map(len, page.values()))}
+        return {f"web/{name}": content for name, content in page.items()}
 
 
 def web_page(file: TFLiteFile, corpora: Sequence[str], litertjs: Path | None = None) -> dict[str, bytes]:
