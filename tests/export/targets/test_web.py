@@ -161,6 +161,20 @@ def test_it_classifies_the_microphone(playwright: Any, folder: Path, clip: Path)
         assert page.text_content("#status") == "Microphone off."
 
 
+def test_it_takes_a_dropped_file_and_reports_one_that_is_not_audio(playwright: Any, folder: Path, clip: Path):
+    drop = """([name, bytes]) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([Uint8Array.from(bytes)], name));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    }"""
+    with static_host(folder) as address, opened(playwright, address) as page:
+        page.evaluate(drop, ["notes.wav", list(b"not audio")])
+        page.locator("#problem", has_text="notes.wav cannot be decoded by this browser").wait_for()
+        page.evaluate(drop, ["dropped.wav", list(clip.read_bytes())])
+        page.locator("#status", has_text="dropped.wav, 0:").wait_for(timeout=20_000)
+        assert page.text_content("#problem") == ""
+
+
 @pytest.fixture(scope="module")
 def javascript(playwright: Any, folder: Path) -> Iterator[Callable[..., Any]]:
     """Evaluate JavaScript with the modules `stream` and `display`, model.json as `model`, and arguments as `a`."""
