@@ -20,7 +20,6 @@ export async function describe() {
   return {
     models: [model],
     upload: LARGEST,
-    sampleRate: model.sample_rate,
     footer: [
       "The audio stays on this device: the model runs in the browser, and no audio is sent or stored.",
       `Training data: ${model.corpora.join(", ")}.`,

@@ -9,8 +9,7 @@ export class Microphone {
     this.sent = []; // [seconds of audio sent so far, time], to measure the latency of a prediction
   }
 
-  /** Open the microphone at `sampleRate` Hz, or at the device's rate if it is undefined or the browser refuses it. */
-  async open(sampleRate) {
+  async open() {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Error("The browser allows the microphone only on pages from localhost, or over https.");
     }
@@ -21,22 +20,11 @@ export class Microphone {
     } catch (error) {
       throw new Error(REASONS[error.name] ?? `The microphone cannot be opened: ${error.message}`);
     }
-    const source = this.start(sampleRate) ?? this.start();
+    this.context = new AudioContext(); // at the device's rate: browsers resample in different ways
     await this.context.audioWorklet.addModule("worklet.js");
     this.tap = new AudioWorkletNode(this.context, "tap", { numberOfOutputs: 0 });
-    source.connect(this.tap);
+    this.context.createMediaStreamSource(this.stream).connect(this.tap);
     this.stream.getAudioTracks()[0].addEventListener("ended", () => this.onClose("The microphone was disconnected."));
-  }
-
-  start(sampleRate) {
-    this.context = new AudioContext({ sampleRate });
-    try {
-      return this.context.createMediaStreamSource(this.stream);
-    } catch (error) {
-      this.context.close();
-      if (sampleRate && error.name === "NotSupportedError") return null; // Firefox does not resample a microphone
-      throw error;
-    }
   }
 
   connect(model) {

@@ -56,7 +56,7 @@ async function start() {
   microphone = opened;
   setPressed(true);
   try {
-    await opened.open(settings.sampleRate);
+    await opened.open();
   } catch (error) {
     stop();
     report("Microphone off.", error.message);

@@ -1,12 +1,12 @@
 // The source of predictions: the server of this page, by a WebSocket and file uploads. The page that --mode=export
 // writes replaces this module by aersut/export/web/sources.js, which has the same interface and messages.
 
-/** The page's settings: models, largest file in bytes, sample rate of the microphone, text of the footer. */
+/** The page's settings: models, largest file in bytes, text of the footer. */
 export async function describe() {
   const response = await fetch("models");
   if (!response.ok) throw new Error(`The monitor responded with status ${response.status}.`);
   const footer = "The audio stays on the machine that serves this page, and is not stored.";
-  return { ...(await response.json()), sampleRate: undefined, footer };
+  return { ...(await response.json()), footer };
 }
 
 /** A live stream: `send(buffer)` takes 16-bit samples and returns whether they were sent. */
