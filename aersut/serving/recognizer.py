@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 import numpy as np
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int16, Shaped
 
     Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
+    Clip = str | Path | bytes | BinaryIO | Samples | tuple[Any, int] | Mapping[str, Any]
 
 
 def load(path: str | Path, min_confidence: float = 0.0) -> "Recognizer":
@@ -92,24 +94,42 @@ class Recognizer:
         """Window length and sample rate of the classifier's input."""
         return self._runner.info.framing
 
-    def __call__(self, clip: str | Path | Samples, sample_rate: int | None = None) -> Prediction:
-        """Classify one utterance, exactly as `--mode=evaluate` does.
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a path is an iterable of text, too
+        self, clip: Clip, sample_rate: int | None = None
+    ) -> Prediction: ...
+
+    @overload
+    def __call__(self, clip: Iterable[Clip], sample_rate: int | None = None) -> list[Prediction]: ...
+
+    def __call__(self, clip: Clip | Iterable[Clip], sample_rate: int | None = None) -> Prediction | list[Prediction]:
+        """Classify one utterance, or each of several, exactly as `--mode=evaluate` does.
 
         Leading and trailing silence is trimmed. An utterance that is longer than the window is cropped by `data.fit`,
         by default to its start.
 
         Args:
-            clip: an audio file, or samples: int16, or floats in [-1, 1]; [samples] or [samples, channels].
+            clip: an audio file: its path, its content (bytes), or the file itself, opened for reading in binary mode;
+                or samples: int16, or floats in [-1, 1]; [samples] or [samples, channels]. The pair (samples, sample
+                rate) is accepted, too, and a dictionary of Hugging Face's `datasets.Audio`: {"array", "sampling_rate"},
+                or not decoded: {"bytes", "path"}. A list (or another iterable) of clips returns a list.
             sample_rate: of an array, in Hz.
 
         Raises:
             UserError: the clip cannot be read, or is silent or too short.
         """
-        with _user_errors(clip):
-            if isinstance(clip, np.ndarray):
-                recording = audio.to_recording(*_array(clip, sample_rate))
+        if not _is_clip(clip):
+            clips: Any = clip
+            return [self(one, sample_rate) for one in clips]
+        source, sample_rate = _source(clip, sample_rate)
+        with _user_errors(source):
+            if isinstance(source, np.ndarray):
+                recording = audio.to_recording(*_array(source, sample_rate))
+            elif isinstance(source, Path):
+                recording = audio.read_recording(source)
             else:
-                recording = audio.read_recording(Path(clip))
+                source.seek(0)
+                recording = audio.parse_recording(source.read())
             return self.utterance(recording)
 
     def utterance(self, recording: Recording) -> Prediction:
@@ -126,7 +146,7 @@ class Recognizer:
 
     def over_time(
         self,
-        recording: str | Path | BinaryIO | Samples,
+        recording: Clip,
         sample_rate: int | None = None,
         *,
         hop: float | None = None,
@@ -138,15 +158,17 @@ class Recognizer:
         The predictions equal those of `stream` for the same samples.
 
         Args:
-            recording: an audio file by path or opened for reading, or samples as in `__call__`.
+            recording: an audio file or samples, as in `__call__`; a file that is given by its path or opened may be
+                longer than the memory.
             sample_rate: of an array, in Hz.
             hop, smoothing, vad_threshold: see `stream`.
 
         Raises:
             UserError: the recording cannot be read, or is too short.
         """
-        with _user_errors(recording):
-            blocks = _blocks(recording, sample_rate)
+        source, sample_rate = _source(recording, sample_rate)
+        with _user_errors(source):
+            blocks = _blocks(source, sample_rate)
             first = next(blocks)
             stream = self.stream(first.sample_rate, hop=hop, smoothing=smoothing, vad_threshold=vad_threshold)
             for block in itertools.chain([first], blocks):
@@ -225,15 +247,47 @@ class BoardRecognizer(Recognizer):
         return FrameStream(self._board, sample_rate, hop, smoothing, vad_threshold, self._min_confidence)
 
 
-def _blocks(recording: str | Path | BinaryIO | Samples, sample_rate: int | None) -> Iterator[Recording]:
-    if isinstance(recording, np.ndarray):
-        return iter([audio.downmix(*_array(recording, sample_rate))[0]])
-    return audio.read_blocks(Path(recording) if isinstance(recording, str) else recording)
+def _is_clip(clip: Any) -> bool:
+    """Whether an argument is one clip, not several."""
+    pair = isinstance(clip, tuple) and len(clip) == 2 and isinstance(clip[1], int | np.integer)
+    single = isinstance(clip, str | Path | bytes | Mapping) or hasattr(clip, "read") or hasattr(clip, "__array__")
+    return pair or single or not isinstance(clip, Iterable)
+
+
+def _source(clip: Any, sample_rate: int | None) -> tuple[Path | BinaryIO | Samples, int | None]:
+    """The file or the samples of a clip, and the rate of samples."""
+    if isinstance(clip, Mapping):
+        if clip.get("array") is not None:
+            clip, sample_rate = clip["array"], clip.get("sampling_rate")
+        else:
+            clip = clip["path"] if clip.get("bytes") is None and "path" in clip else clip.get("bytes")
+    elif isinstance(clip, tuple):
+        clip, sample_rate = clip
+    if isinstance(clip, str | Path):
+        return Path(clip), sample_rate
+    if isinstance(clip, bytes):
+        return io.BytesIO(clip), sample_rate
+    if isinstance(clip, list) or hasattr(clip, "__array__"):
+        return np.asarray(clip), sample_rate
+    if hasattr(clip, "read") and not isinstance(clip, io.TextIOBase):
+        return clip, sample_rate
+    raise UserError(
+        f"a clip is {type(clip).__name__}: expected the path of an audio file, bytes, a file opened in binary mode, "
+        'samples with sample_rate, (samples, sample_rate), or {"array": samples, "sampling_rate": Hz}.'
+    )
+
+
+def _blocks(source: Path | BinaryIO | Samples, sample_rate: int | None) -> Iterator[Recording]:
+    if isinstance(source, np.ndarray):
+        return iter([audio.downmix(*_array(source, sample_rate))[0]])
+    return audio.read_blocks(source)
 
 
 def _array(samples: Samples, sample_rate: int | None) -> tuple[Shaped[np.ndarray, "samples channels"], int]:
     if sample_rate is None:
         raise UserError("the sample rate of an array is unknown: pass sample_rate in Hz.")
+    if samples.ndim not in (1, 2):
+        raise UserError(f"samples have {samples.ndim} dimensions: expected [samples] or [samples, channels].")
     if samples.dtype != np.int16 and not np.issubdtype(samples.dtype, np.floating):
         raise UserError(f"samples are {samples.dtype}: expected int16, or floats in [-1, 1].")
     converted = samples if samples.dtype == np.int16 else samples.astype(np.float32, copy=False)

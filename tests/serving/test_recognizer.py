@@ -1,5 +1,6 @@
 """`Recognizer`: the same predictions from checkpoints, exported files and evaluation."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,43 @@ class TestOneClip:
         assert expected.confidence == expected.probabilities[expected.emotion or ""]
         assert sum(expected.probabilities.values()) == pytest.approx(1, abs=1e-5)
         assert tuple(expected.probabilities) == recognizer.labels
+
+    def test_may_be_a_file_bytes_a_pair_or_a_dictionary_of_datasets(self, recognizer: Recognizer, speech):
+        expected = recognizer(speech)
+        samples, rate = soundfile.read(speech, dtype="float32")
+        content = speech.read_bytes()
+        with speech.open("rb") as file:
+            forms = [
+                *(str(speech), content, io.BytesIO(content), file, (samples, rate), (samples.tolist(), rate)),
+                {"path": str(speech), "array": samples, "sampling_rate": rate},  # datasets.Audio(decode=True)
+                {"path": "clip.wav", "bytes": content},  # datasets.Audio(decode=False)
+                {"path": str(speech), "bytes": None},
+            ]
+            for form in forms:
+                assert recognizer(form) == expected
+            assert recognizer(file) == expected, "a file is read from its start"
+            assert recognizer(forms) == recognizer(iter(forms)) == [expected] * len(forms)
+            assert recognizer([samples, samples], rate) == [expected] * 2
+            over_time = list(recognizer.over_time(speech))
+            for form in forms:
+                found = list(recognizer.over_time(form))
+                assert [one.as_json() for one in found] == [one.as_json() for one in over_time]
+        assert recognizer([]) == []
+
+    @pytest.mark.parametrize(
+        ("clip", "message"),
+        [
+            ([0.1, 0.2], "a clip is float: expected the path of an audio file"),
+            ({"path": None, "bytes": None}, "a clip is NoneType"),
+            ({"array": np.ones(9), "sampling_rate": None}, "pass sample_rate"),
+            (io.StringIO("text"), "a clip is StringIO"),
+            (np.ones((2, 3, 4)), "3 dimensions"),
+            (b"no audio", "the recording cannot be decoded"),
+        ],
+    )
+    def test_of_another_form_is_refused(self, recognizer: Recognizer, clip, message):
+        with pytest.raises(UserError, match=message):
+            recognizer(clip, None if isinstance(clip, dict) else 16_000)
 
     def test_that_cannot_be_used_is_an_error_with_its_name(self, recognizer: Recognizer, tmp_path):
         (tmp_path / "a.wav").write_text("not audio")
