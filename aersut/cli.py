@@ -3,7 +3,6 @@
 import errno
 import gc
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from aersut.commands.command import Arguments
 from aersut.commands.help import mode_help, program_help
 from aersut.errors import UserError
 from aersut.paths import cache_dir
+from aersut.program import set_environment
 
 HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 GARBAGE = 10_000
@@ -115,14 +115,6 @@ def _unusable(error: OSError) -> str | None:
         remedy = "Set AERSUT_CACHE to a writable folder." if cached else "Change its permissions, or choose another."
         return f"{error.filename} cannot be used: {error.strerror}. {remedy}"
     return None
-
-
-def set_environment() -> None:
-    """Set environment variables that JAX and TensorFlow read at their import, unless the user has set them."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # one folder per machine, since code that is compiled for one CPU may not run on another
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_dir() / "jax" / platform.node()))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 
 def _dispatch(arguments: Arguments) -> int:

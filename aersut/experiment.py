@@ -1,6 +1,8 @@
-"""Load an experiment by name, path or config.json, apply overrides of the command line, and validate the result."""
+"""Load an experiment by name, path or config.json, apply overrides, and validate the result."""
 
 import json
+import numbers
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -28,12 +30,13 @@ def experiment_names() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, str]] = ()) -> Experiment:
+def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, Any]] = ()) -> Experiment:
     """Load an experiment and apply overrides.
 
     Args:
         source: a name in `experiment_names()`, a .py file with `get_config()`, a config.json, or an experiment.
-        overrides: pairs of a dotted key and its value as text.
+        overrides: pairs of a dotted key and its value: text as on the command line, or an object (number, None, list,
+            plugin).
 
     Raises:
         UserError: an unknown experiment, or an invalid key or value.
@@ -51,11 +54,11 @@ def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, str
     return from_tree({**to_tree(experiment), "name": Path(source).stem})
 
 
-def override(tree: dict[str, Any], key: str, text: str) -> None:
-    """Set one leaf of a plain tree to a value of the command line; the schema validates its type later.
+def override(tree: dict[str, Any], key: str, value: Any) -> None:
+    """Set one leaf of a plain tree to a value; the schema validates its type later.
 
-    Text with commas becomes a list if the present value is one, "none" becomes None, and text that starts with { or [
-    is parsed as JSON. A number in the key is an index into a list.
+    Text is a value of the command line: with commas it becomes a list if the present value is one, "none" becomes None,
+    and text that starts with { or [ is parsed as JSON. A number in the key is an index into a list.
 
     >>> tree = {"features": [{"name": "mfcc", "n_mfcc": 13}]}
     >>> override(tree, "features.0.n_mfcc", "20")
@@ -77,12 +80,23 @@ def override(tree: dict[str, Any], key: str, text: str) -> None:
         else:
             raise UserError(f"{where} is a single value without keys, so '{key}' cannot be set. Set {where}.")
         if is_last:
-            node[index] = _parse(text, node[index])
+            node[index] = _parse(value, node[index]) if isinstance(value, str) else _plain(value)
         else:
             # an earlier override may have set a plugin by name: expand it, so that its fields can be set
             if isinstance(node[index], str):
                 node[index] = _expanded(node[index])
             node = node[index]
+
+
+def _plain(value: Any) -> Any:
+    """A value as config.json holds it: a plugin as a tree, a path as text, a number of NumPy as Python's."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
+    return to_tree(value)
 
 
 def _expanded(name: str) -> dict[str, Any]:

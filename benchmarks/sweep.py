@@ -130,8 +130,9 @@ def measure_one_worker(arguments: argparse.Namespace) -> dict[str, float]:
 def inside(arguments: argparse.Namespace) -> dict[str, float]:
     """One worker in this process, with a timer around each training."""
     from aersut import cli
+    from aersut.program import set_environment
 
-    cli.set_environment()  # before JAX is imported
+    set_environment()  # before JAX is imported
 
     from aersut.sweep import trial
     from aersut.training import loop

@@ -8,11 +8,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "program", "paths", "quiet", "memo", "workers", "tflite", "matrices"),
+    *("errors", "paths", "program", "quiet", "memo", "workers", "tflite", "matrices"),
     *("contracts", "board", "registry", "config", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
-    *("report", "zoo", "serving", "export", "emulation", "sweep", "commands", "cli"),
+    *("report", "zoo", "serving", "export", "emulation", "sweep", "results", "api", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """Plugin authors import it in their tests; nothing else does."""
@@ -21,7 +21,7 @@ HOMES = {
     "orbax": ("training/checkpoints.py",),
     "tflite_micro": ("tflite/micro.py",),
     "ai_edge_quantizer": ("export/quantize.py",),
-    "matplotlib": ("report/", "sweep/plots.py"),
+    "matplotlib": ("report/", "results.py", "sweep/plots.py"),
     "optuna": ("sweep/",),
     "sqlalchemy": ("sweep/study.py",),
     "jinja2": ("report/",),

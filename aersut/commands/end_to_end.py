@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING
 
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, open_run
-from aersut.commands.evaluate import draw_and_print
-from aersut.commands.export import export
-from aersut.commands.report import write_report_and_print
-from aersut.commands.train import train
+from aersut.commands.evaluate import print_evaluation
 from aersut.errors import UserError
 from aersut.paths import read_json
 
@@ -25,28 +22,26 @@ if TYPE_CHECKING:
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut.evaluation.evaluate import EvaluationOptions, evaluate
-    from aersut.export.context import ExportOptions
+    from aersut import api
     from aersut.registry import MODELS
-    from aersut.stress import STANDARD
     from aersut.training.trained import selected_epoch
 
     run = open_run(arguments)
     stress = _wants_stress(run)
-    train(run)
+    api.train(run)
     epoch = selected_epoch(run)
     results = [run.evaluation]
     if not _is_current(run.evaluation, epoch, stress):
-        draw_and_print(evaluate(run, EvaluationOptions(conditions=STANDARD if stress else ())))
+        print_evaluation(api.evaluate(run, stress=stress))
     if run.experiment.model.exportable:
         results.append(run.export / "export.json")
         if not _is_current(results[-1], epoch, stress):
-            export(run, ExportOptions(stress=FLAGS.stress))
+            print(api.export(run, stress=FLAGS.stress))
     else:
         print(f"export skipped: model '{MODELS.name_of(run.experiment.model)}' is not exportable")
     newest = max(path.stat().st_mtime for path in results)
     if not run.report.exists() or run.report.stat().st_mtime < newest:
-        write_report_and_print(run)
+        print(f"report {api.report(run)}")
     _summarize(run)
 
 

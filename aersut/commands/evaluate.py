@@ -19,7 +19,6 @@
 """
 
 from dataclasses import MISSING, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from absl import flags
@@ -30,7 +29,7 @@ from aersut.errors import UserError
 
 if TYPE_CHECKING:
     from aersut.contracts import Condition
-    from aersut.evaluation.evaluate import Evaluation
+    from aersut.results import EvaluationResult
 
 SETTINGS = {
     "corpora": "names of the corpora to evaluate on, with commas",
@@ -48,8 +47,7 @@ flags.DEFINE_bool("stress", None, "Also evaluate under stress conditions, which 
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_on_corpora
-    from aersut.registry import CORPORA
+    from aersut import api
 
     other = dict(arguments.dotted.get("evaluate", []))
     if unknown := set(other) - set(SETTINGS):
@@ -62,17 +60,18 @@ def _run(arguments: Arguments) -> None:
         return
     if FLAGS.workers:
         raise UserError("--workers is the number of runs that train at once: add --folds=all or --seeds=0,1,2.")
-    run = open_run(arguments)
-    model = Path(FLAGS.model) if FLAGS.model else None
-    options = EvaluationOptions(model, FLAGS.importance, _conditions(other))
-    if not {"root", "corpora"} & set(other):
-        draw_and_print(evaluate(run, options))
-        return
     corpora, roots = (
         tuple(part.strip() for part in other[key].split(",")) if key in other else None for key in ("corpora", "root")
     )
-    plugins = None if corpora is None else tuple(CORPORA[name]() for name in corpora)
-    draw_and_print(evaluate_on_corpora(run, roots, plugins, options))
+    evaluation = api.evaluate(
+        open_run(arguments),
+        model=FLAGS.model,
+        corpora=corpora,
+        root=roots,
+        stress=_conditions(other),
+        importance=FLAGS.importance,
+    )
+    print_evaluation(evaluation)
 
 
 def _cross_validate(arguments: Arguments) -> None:
@@ -136,24 +135,11 @@ def _names(value: str | None) -> list[str]:
     return [name.strip() for name in (value or "").split(",") if name.strip()]
 
 
-def draw_and_print(evaluation: "Evaluation") -> None:
-    """Draw the plots of an evaluation and print its result."""
-    from aersut.evaluation.cross_corpus import cross_corpus_table
-    from aersut.evaluation.importance import importance_table
-    from aersut.evaluation.result_table import result_table
-    from aersut.evaluation.stress_table import stress_table
-    from aersut.report.evaluation_plots import draw_plots
+def print_evaluation(evaluation: "EvaluationResult") -> None:
+    """Print the result of an evaluation as text."""
     from aersut.report.plots.style import matplotlib_installed
 
-    draw_plots(evaluation)
-    print(result_table(evaluation.result))
-    if rows := evaluation.result.get("cross_corpus"):
-        print(f"\n{cross_corpus_table(rows)}")
-    if "stress" in evaluation.result:
-        print(f"\n{stress_table(evaluation.result['stress'])}")
-    print(f"\nresults in {evaluation.folder}")
-    if evaluation.importance:
-        print(importance_table(evaluation.importance))
+    print(evaluation)
     if not matplotlib_installed():
         print("no plots: they need matplotlib, pip install 'aersut[report]'")
 

@@ -10,29 +10,14 @@
     Also write the folder web: a page that runs the model in a browser, for any static web host.
 """
 
-from typing import TYPE_CHECKING
-
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import open_run
 
-if TYPE_CHECKING:
-    from aersut.export.context import ExportOptions
-    from aersut.run import Run
-
-
-def export(run: "Run", options: "ExportOptions | None" = None) -> None:
-    """Export a run, and print the table of its files."""
-    from aersut.export import bundle as module
-
-    print(module.export_table(module.export(run, options)))
-
 
 def _run(arguments: Arguments) -> None:
-    from aersut.config import validated
-    from aersut.export.context import ExportOptions
+    from aersut import api
 
-    options = validated(ExportOptions, dict(arguments.dotted.get("export", [])), "--export")
-    export(open_run(arguments), options)
+    print(api.export(open_run(arguments), **dict(arguments.dotted.get("export", []))))
 
 
 COMMAND = Command(

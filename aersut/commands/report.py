@@ -7,38 +7,26 @@
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, folders, open_run
 from aersut.errors import UserError
 
-if TYPE_CHECKING:
-    from aersut.run_folder import RunFolder
-
-
-def write_report_and_print(run: "RunFolder") -> None:
-    """Write the report of a run and print its path."""
-    from aersut.report.run_report import write_report
-
-    print(f"report {write_report(run)}")
-
 
 def _run(arguments: Arguments) -> None:
+    from aersut import api
     from aersut.run_folder import find_run
 
     if "," not in (FLAGS.workdir or ""):
         if FLAGS.output:
             raise UserError("--output is for several runs, --workdir=A,B; the report of one is in its run folder.")
         known = FLAGS.workdir and not FLAGS.experiment and not arguments.experiment
-        write_report_and_print(find_run(Path(FLAGS.workdir)) if known else open_run(arguments))
+        print(f"report {api.report(find_run(Path(FLAGS.workdir)) if known else open_run(arguments))}")
         return
-    from aersut.report.comparison_page import write_comparison
-
     if FLAGS.experiment or arguments.experiment:
         raise UserError("a comparison of runs takes their own configurations: omit --experiment.")
     runs = [find_run(folder) for folder in folders("")]
-    print(f"comparison {write_comparison(runs, Path(FLAGS.output or 'comparison.html'))}")
+    print(f"comparison {api.report(*runs, output=FLAGS.output)}")
 
 
 COMMAND = Command(

@@ -105,12 +105,11 @@ def write_predictions(folder: Path, about: dict[str, Any], predictions: ClipPred
     result = {**about, **metric_report(predictions)}
     if stress := _earlier_stress(folder, result):
         result["stress"] = stress
-    text, emotions = io.StringIO(), predictions.emotions
-    rows = csv.writer(text)
-    rows.writerow(["path", "corpus", "speaker", "emotion", "predicted", *emotions])
-    for clip, label, row in zip(predictions.clips, predictions.labels, predictions.probabilities, strict=True):
-        named = [clip.path, clip.corpus, clip.speaker, emotions[label], emotions[row.argmax()]]
-        rows.writerow([*named, *(f"{value:.6f}" for value in row)])
+    text, rows = io.StringIO(), predictions.records()
+    table = csv.DictWriter(text, rows[0])
+    table.writeheader()
+    for row in rows:
+        table.writerow({**row, **{emotion: f"{row[emotion]:.6f}" for emotion in predictions.emotions}})
     write_text(folder / "predictions.csv", text.getvalue())
     write_json(folder / "metrics.json", result)
     return result

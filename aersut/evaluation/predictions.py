@@ -1,6 +1,7 @@
 """Predictions of a classifier on labelled clips, from which all metrics and most plots are computed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -50,6 +51,23 @@ class ClipPredictions:
     def confusion(self) -> Int[np.ndarray, "classes classes"]:
         """Confusion matrix: counts by true class (row) and predicted class (column)."""
         return metrics.confusion(self.labels, self.predicted, len(self.emotions))
+
+    def records(self) -> list[dict[str, Any]]:
+        """A row per clip, as in predictions.csv: its path, corpus, speaker, true and predicted emotion, probabilities.
+
+        `pandas.DataFrame(predictions.records())` is the table.
+        """
+        return [
+            {
+                "path": str(clip.path),
+                "corpus": clip.corpus,
+                "speaker": clip.speaker,
+                "emotion": self.emotions[label],
+                "predicted": self.emotions[row.argmax()],
+                **dict(zip(self.emotions, row.tolist(), strict=True)),
+            }
+            for clip, label, row in zip(self.clips, self.labels, self.probabilities, strict=True)
+        ]
 
     def subset(self, chosen: Bool[np.ndarray, " clips"]) -> "ClipPredictions":
         """The predictions on the clips that the mask `chosen` selects."""

@@ -82,6 +82,16 @@ def render(name: str, size: tuple[float, float], paint: Callable[..., None], *ar
         return _draw(_figure(size), paint, args)
 
 
+def draw_figure(size: tuple[float, float], paint: Callable[..., None], *args: Any) -> "Figure":
+    """Draw a plot as a figure, which a notebook shows and `savefig` writes."""
+    with _style("figure"):
+        from aersut.report.plots.inline import InlineFigure
+
+        figure = InlineFigure(figsize=size, layout="constrained", facecolor="white")
+        paint(figure, *args)
+    return figure
+
+
 @contextlib.contextmanager
 def _style(name: str) -> Iterator[None]:
     """The style of all plots in the block; `name` is the salt of the ids inside an SVG."""

@@ -1,0 +1,191 @@
+"""The Python interface: experiments, training, evaluation, export and reports. The command line calls it, too.
+
+`import aersut` offers these functions (`aersut.train`, …) and imports this module at their first use.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aersut import experiment as experiments
+from aersut.config import Experiment, validated
+from aersut.errors import UserError
+from aersut.program import set_environment
+from aersut.registry import CORPORA
+from aersut.results import EvaluationResult, ExportResult, TrainingResult
+from aersut.run_folder import Run, RunFolder, find_run, open_run, start
+
+if TYPE_CHECKING:
+    from aersut.contracts import Condition, Corpus
+
+Source = Experiment | RunFolder | TrainingResult | EvaluationResult | ExportResult | str | Path
+"""What the functions of this module take: an experiment or its name, a run folder, or the result of another one."""
+
+
+def load_experiment(name_or_path: str | Path | Experiment, /, **overrides: Any) -> Experiment:
+    """Load an experiment, with other values.
+
+    Args:
+        name_or_path: the name of an experiment (`--list` prints them), a .py file with `get_config()`, a run's
+            config.json, or an experiment.
+        overrides: values by key. Dotted keys are passed as `**{"data.root": "corpora"}`. A value is text as on the
+            command line ("mfcc,zcr", "none"), a number, None, a list, or a plugin.
+
+    Raises:
+        UserError: an unknown experiment, or an invalid key or value.
+
+    >>> load_experiment("quickstart", epochs=3, **{"optimizer.learning_rate": 3e-4}).epochs
+    3
+    """
+    set_environment()
+    source = name_or_path if isinstance(name_or_path, Experiment) else str(name_or_path)
+    return experiments.load_experiment(source, overrides.items())
+
+
+def train(
+    source: Source, *, workdir: str | Path | None = None, on_epoch: Callable[[dict[str, Any]], None] | None = None
+) -> TrainingResult:
+    """Train an experiment, or resume its training; each epoch prints a line.
+
+    The run folder is that of `--mode=train` for the same configuration. An interrupted training (Ctrl-C, or the stop
+    button of a notebook) resumes from its last checkpoint with the same call. A complete one returns at once.
+
+    Args:
+        source: an experiment or its name, a run folder, or the result of another function.
+        workdir: run folder of a new run; by default `runs/NAME/DIGEST_OF_THE_CONFIGURATION`.
+        on_epoch: called with the record of each epoch, as in `TrainingResult.history`.
+
+    Raises:
+        UserError: the data or the configuration cannot be trained on, the loss is not finite, or another process trains
+            this run.
+    """
+    set_environment()
+    from aersut.training import loop, records
+
+    run = _run(source, workdir)
+    print(f"run folder {run.folder}")
+    trained = loop.train(run, on_epoch)
+    history = records.read_records(run.records)
+    if not trained:
+        print(f"training is complete: {len(history)} epochs")
+    return TrainingResult(run, history, not trained)
+
+
+def evaluate(
+    source: Source,
+    *,
+    model: str | Path | None = None,
+    corpora: "Iterable[str | Corpus] | None" = None,
+    root: str | Path | Sequence[str | Path] | None = None,
+    stress: "bool | Iterable[Condition]" = False,
+    importance: bool = False,
+) -> EvaluationResult:
+    """Evaluate a run on its test set or on other corpora; write metrics, predictions and plots into its folder.
+
+    Args:
+        source: a run folder, the result of another function, or an experiment (by its name, too) that was trained.
+        model: an exported .tflite file to evaluate in place of the checkpoint.
+        corpora: evaluate on all clips of these corpora, names or objects, instead of the test set.
+        root: their data folder, or one for each; by default the run's.
+        stress: also evaluate under the standard set of stress conditions, or under these conditions.
+        importance: also compute feature importance, which takes about a minute.
+
+    Raises:
+        UserError: there is no checkpoint, the data has changed, or the exported model does not fit the run.
+    """
+    set_environment()
+    from aersut.evaluation import evaluate as module
+    from aersut.report.evaluation_plots import draw_plots
+
+    run = _run(source)
+    if isinstance(stress, bool):
+        if stress:
+            from aersut.stress import STANDARD  # imports scipy
+
+            stress = STANDARD
+        else:
+            stress = ()
+    options = module.EvaluationOptions(Path(model) if model else None, importance, tuple(stress))
+    if corpora is None and root is None:
+        evaluation = module.evaluate(run, options)
+    else:
+        plugins = [CORPORA[one]() if isinstance(one, str) else one for one in corpora or ()]
+        roots = [root] if isinstance(root, str | Path) else root or ()
+        evaluation = module.evaluate_on_corpora(run, tuple(map(str, roots)) or None, tuple(plugins) or None, options)
+    draw_plots(evaluation)
+    rows = evaluation.predictions.records()
+    return EvaluationResult(run, evaluation.folder, evaluation.result, rows, evaluation.importance)
+
+
+def export(source: Source, **options: Any) -> ExportResult:
+    """Export a trained run to TensorFlow Lite files, C and firmware, and verify each file.
+
+    Args:
+        source: as of `evaluate`.
+        options: the fields of `aersut.export.context.ExportOptions`, such as `calibration=200`, `micro=False`.
+
+    Raises:
+        UserError: an unknown option, the model cannot be exported, or a file fails its verification; nothing is written
+            then.
+    """
+    set_environment()
+    from aersut.export.bundle import export as write_bundle
+    from aersut.export.context import ExportOptions
+
+    checked = validated(ExportOptions, options, "--export")
+    run = _run(source)
+    return ExportResult(run, write_bundle(run, checked))
+
+
+def report(source: Source, /, *others: Source, output: str | Path | None = None) -> Path:
+    """Write the report of a run, or a page that compares several runs; return its path.
+
+    Args:
+        source: as of `evaluate`.
+        others: further runs to compare with it.
+        output: the page of a comparison, by default `comparison.html`; a run's own report is in its folder.
+
+    Raises:
+        UserError: the run is not evaluated, or `output` is given for one run.
+    """
+    set_environment()
+    if others:
+        from aersut.report.comparison_page import write_comparison
+
+        runs = [_run_folder(one) for one in (source, *others)]
+        return Path(write_comparison(runs, Path(output or "comparison.html")))
+    if output:
+        raise UserError("output is for a comparison of several runs; the report of one is in its run folder.")
+    from aersut.report.run_report import write_report
+
+    return Path(write_report(_run_folder(source)))
+
+
+def _run(source: Source, workdir: str | Path | None = None) -> Run:
+    """The run that `source` names; the folder of a new one is created, at `workdir`."""
+    if isinstance(source, str | Path) and not _is_run_folder(source):
+        source = load_experiment(source)
+    if isinstance(source, Experiment):
+        return start(source, Path(workdir) if workdir else None)
+    if workdir:
+        raise UserError(
+            "workdir is the folder of a new run, and the given run has one; pass an experiment, or omit it."
+        )
+    folder = _run_folder(source)
+    return folder if isinstance(folder, Run) else open_run(folder.folder)
+
+
+def _run_folder(source: Source) -> RunFolder:
+    """The run that `source` names; an existing folder is not read."""
+    if isinstance(source, RunFolder):
+        return source
+    if isinstance(source, TrainingResult | EvaluationResult | ExportResult):
+        return source.run
+    if isinstance(source, str | Path) and _is_run_folder(source):
+        return find_run(Path(source))
+    return _run(source)
+
+
+def _is_run_folder(source: str | Path) -> bool:
+    """Whether a text is the path of a folder; the name of an experiment comes first."""
+    return Path(source).is_dir() and str(source) not in experiments.experiment_names()

@@ -1,0 +1,210 @@
+"""`import aersut`: the functions, their results, and the same runs as the command line."""
+
+import ast
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+import aersut
+from aersut.models import CNN
+from aersut.results import ConfusionMatrix
+from aersut.run import Run
+from aersut.training import records
+
+ROOT = Path(__file__).parents[1]
+
+
+class TestTheImport:
+    def test_imports_nothing_else(self):
+        code = "import sys, aersut; print({name.split('.')[0] for name in sys.modules} & {'jax', 'numpy', 'pydantic'},"
+        code += " [name for name in sys.modules if name.startswith('aersut.')], {*aersut.__all__} - {*dir(aersut)})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+        assert done.stdout.strip() == "set() [] set()"
+
+    def test_offers_functions_that_packages_of_the_same_name_do_not_replace(self):
+        from aersut.export import context
+        from aersut.report.page import write_page
+
+        for name in aersut.__all__:
+            assert callable(getattr(aersut, name)), name
+            assert (getattr(aersut, name).__doc__ or "").strip()
+        assert all(map(callable, (context.ExportOptions, write_page))), "the packages are found all the same"
+
+    def test_declares_every_name_for_type_checkers(self):
+        tree = ast.parse(Path(aersut.__file__).read_text())
+        [checked] = [node for node in tree.body if isinstance(node, ast.If)]
+        declared = {alias.asname for statement in checked.body for alias in statement.names}
+        assert declared == set(aersut.__all__)
+
+    def test_of_an_unknown_name_is_an_attribute_error(self):
+        assert not hasattr(aersut, "trian")
+
+    def test_without_the_libraries_of_training_says_what_to_install(self):
+        code = "import sys; sys.modules['pydantic'] = None\nimport aersut\ntry: aersut.train\n"
+        code += "except ImportError as error: print(error)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+        assert done.stdout.strip().endswith("which is not installed: pip install 'aersut[train]'.")
+
+
+class TestLoadExperiment:
+    def test_takes_values_of_python_and_texts_of_the_command_line(self, tiny):
+        values = {"data.root": Path("corpora"), "data.trim_db": None, "model.dropout": np.float64(0.25)}
+        one = aersut.load_experiment(tiny, epochs=2, features=["mfcc", "zcr"], seed=np.int64(3), **values)
+        texts = {"data.root": "corpora", "data.trim_db": "none", "model.dropout": "0.25"}
+        assert one == aersut.load_experiment(Path(tiny), epochs="2", features="mfcc,zcr", seed="3", **texts)
+        assert aersut.load_experiment(one, model=CNN(dense=8)).model == CNN(dense=8)
+
+    def test_refuses_what_the_schema_refuses(self, tiny):
+        for overrides, message in (
+            ({"epochs": 2.5}, "experiment.epochs: "),
+            ({"epoch": 2}, "Did you mean 'epochs'"),
+            ({"epochs": None}, "experiment.epochs: "),
+        ):
+            with pytest.raises(aersut.UserError, match=message):
+                aersut.load_experiment(tiny, **overrides)
+
+
+class TestTraining:
+    def test_has_the_run_folder_of_the_command_line(self, tiny, tmp_path, monkeypatch, launch, capsys):
+        monkeypatch.chdir(tmp_path)
+        seen = []
+        training = aersut.train(aersut.load_experiment(tiny, epochs=2), on_epoch=seen.append)
+        printed = capsys.readouterr().out
+        assert printed.startswith(f"run folder {training.run.folder}\n")
+        assert "epoch 2/2: loss" in printed
+        assert [record["epoch"] for record in training.history] == [record["epoch"] for record in seen] == [1, 2]
+        assert not training.complete_before
+        assert training.checkpoint.is_dir()
+        assert training.selected in training.history
+        ran = launch("--mode=train", f"--experiment={tiny}", "--experiment.epochs=2")
+        assert ran.out == f"run folder {training.run.folder}\ntraining is complete: 2 epochs\n"
+        again = aersut.train(training.run.folder)
+        assert again.complete_before
+        assert again.history == training.history
+        assert len(training.plot().axes) == 2
+        assert re.match(
+            r"run folder runs/tiny/\w+: 2 epochs; epoch [12], the best by .*, has validation UAR 0\.", repr(again)
+        )
+
+    def test_that_is_interrupted_resumes(self, tiny, tmp_path):
+        folder = tmp_path / "run"
+        code = f"import aersut; aersut.train(aersut.load_experiment({tiny!r}, epochs=5000), workdir={str(folder)!r})"
+        with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+            deadline = time.monotonic() + 120
+            while not any(path.name.isdigit() for path in folder.glob("checkpoints/*")):
+                assert process.poll() is None, "the training ended before it could be interrupted"
+                assert time.monotonic() < deadline, "the training did not begin"
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=60)[1].rstrip().endswith("KeyboardInterrupt")
+        reached = len(records.read_records(folder / "metrics.jsonl"))
+
+        class StopError(Exception):
+            pass
+
+        def stop(record):
+            raise StopError(record["epoch"])
+
+        with pytest.raises(StopError) as caught:
+            aersut.train(folder, on_epoch=stop)
+        assert 1 < caught.value.args[0] <= reached + 1
+
+    def test_refuses_a_workdir_for_a_run_that_has_one(self, finished: Run, tmp_path):
+        with pytest.raises(aersut.UserError, match="workdir is the folder of a new run"):
+            aersut.train(finished.folder, workdir=tmp_path)
+        with pytest.raises(aersut.UserError, match=r"is not a run folder: it has no config\.json"):
+            aersut.train(tmp_path)
+        with pytest.raises(aersut.UserError, match="unknown experiment 'quickstrat'. Did you mean 'quickstart'"):
+            aersut.train("quickstrat")
+
+
+@pytest.fixture(scope="module")
+def evaluation(finished: Run):
+    """The evaluation of the finished run, computed once more."""
+    return aersut.evaluate(finished)
+
+
+class TestEvaluation:
+    def test_has_the_results_of_the_command_line(self, evaluation, finished: Run):
+        content = json.loads(finished.evaluation.read_text())
+        assert json.loads(json.dumps(evaluation.metrics)) == content
+        assert (evaluation.uar, evaluation.wa) == (content["uar"], content["wa"])
+        assert evaluation.folder == finished.evaluation.parent
+        low, high = evaluation.intervals["uar"]
+        assert low <= evaluation.uar <= high
+        assert evaluation.plots["confusion"].read_bytes().startswith(b"\x89PNG")
+        assert f"UAR {evaluation.uar:.3f}" in repr(evaluation)
+
+    def test_has_a_table_that_pandas_reads(self, evaluation):
+        table = pandas.DataFrame(evaluation.predictions)
+        file = pandas.read_csv(evaluation.folder / "predictions.csv", dtype={"speaker": str})
+        pandas.testing.assert_frame_equal(table, file, atol=1e-6, check_dtype=False)
+        assert (table.emotion == table.predicted).mean() == pytest.approx(evaluation.wa)
+
+    def test_has_a_confusion_matrix_and_its_figure(self, evaluation):
+        counts = evaluation.confusion.counts
+        np.testing.assert_array_equal(counts, np.asarray(evaluation.confusion))
+        assert counts.sum() == len(evaluation.predictions)
+        assert np.trace(counts) / counts.sum() == pytest.approx(evaluation.wa)
+        figure = evaluation.confusion.plot()
+        labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+        assert labels == list(evaluation.confusion.emotions)
+        assert figure._repr_png_().startswith(b"\x89PNG")
+
+    def test_of_an_exported_model_and_of_other_corpora_is_in_a_folder_of_its_own(self, finished: Run):
+        file = finished.export / "model_float32.tflite"
+        model = aersut.evaluate(finished.folder, model=file)
+        assert (model.folder.name, model.metrics["model"]) == ("model_float32", str(file))
+        other = aersut.evaluate(finished, corpora=["synthetic"], root=finished.folder)
+        assert other.folder.name.startswith("synthetic-")
+        assert other.metrics["leaks"]
+
+    def test_refuses_what_the_command_line_refuses(self, finished: Run):
+        with pytest.raises(aersut.UserError, match="importance analyses the checkpoint"):
+            aersut.evaluate(finished, model="x.tflite", importance=True)
+        with pytest.raises(aersut.UserError, match="unknown corpus 'emdb'. Did you mean 'emodb'"):
+            aersut.evaluate(finished, corpora=["emdb"])
+
+
+def test_a_class_without_clips_has_no_fractions():
+    matrix = ConfusionMatrix(("calm", "sad"), ((1, 3), (0, 0)))
+    np.testing.assert_array_equal(matrix.normalized, [[0.25, 0.75], [np.nan, np.nan]])
+
+
+def test_reports_of_one_run_and_of_several(finished: Run, evaluation, tmp_path):
+    assert aersut.report(evaluation) == finished.report
+    page = aersut.report(finished, finished.folder, output=tmp_path / "page.html")
+    assert page == tmp_path / "page.html"
+    assert page.read_text().startswith("<!doctype html>")
+    with pytest.raises(aersut.UserError, match="output is for a comparison"):
+        aersut.report(finished, output=tmp_path / "page.html")
+
+
+def test_an_unknown_option_of_the_export_is_refused(finished: Run):
+    with pytest.raises(aersut.UserError, match="Did you mean 'calibration'"):
+        aersut.export(finished, callibration=9)
+
+
+@pytest.mark.slow  # trains and exports, as the page shows
+def test_the_code_of_the_page_runs(tmp_path):
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    code += "\nassert predictions == predictions[:1] * 5, predictions"
+    code += "\nassert page.exists() and training.run.folder == exported.run.folder and len(training.history) == 3"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    with next(tmp_path.glob("runs/quickstart/*/evaluation/predictions.csv")).open() as file:
+        assert len(list(csv.DictReader(file))) > 0
