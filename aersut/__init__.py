@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from aersut.api import export as export
     from aersut.api import load_experiment as load_experiment
     from aersut.api import report as report
+    from aersut.api import sweep as sweep
     from aersut.api import train as train
     from aersut.config import Experiment as Experiment
     from aersut.errors import UserError as UserError
     from aersut.serving.recognizer import load as load
 
 __version__ = "0.1.0"
-__all__ = ["Experiment", "UserError", "evaluate", "export", "load", "load_experiment", "report", "train"]
+__all__ = ["Experiment", "UserError", "evaluate", "export", "load", "load_experiment", "report", "sweep", "train"]
 
 _MODULES = {"Experiment": "config", "UserError": "errors", "load": "serving.recognizer"}
 """The modules of the names that are not in `aersut.api`."""

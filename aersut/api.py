@@ -3,20 +3,22 @@
 `import aersut` offers these functions (`aersut.train`, …) and imports this module at their first use.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aersut import experiment as experiments
 from aersut.config import Experiment, validated
-from aersut.errors import UserError
+from aersut.errors import UserError, require
 from aersut.program import set_environment
 from aersut.registry import CORPORA
-from aersut.results import EvaluationResult, ExportResult, TrainingResult
+from aersut.results import EvaluationResult, ExportResult, SweepResult, TrainingResult
 from aersut.run_folder import Run, RunFolder, find_run, open_run, start
 
 if TYPE_CHECKING:
     from aersut.contracts import Condition, Corpus
+    from aersut.sweep.plan import Plan, Sweep
 
 Source = Experiment | RunFolder | TrainingResult | EvaluationResult | ExportResult | str | Path
 """What the functions of this module take: an experiment or its name, a run folder, or the result of another one."""
@@ -159,6 +161,72 @@ def report(source: Source, /, *others: Source, output: str | Path | None = None)
     from aersut.report.run_report import write_report
 
     return Path(write_report(_run_folder(source)))
+
+
+def sweep(
+    experiment: str | Path | Experiment,
+    space: "Mapping[str, Any] | Sweep",
+    *,
+    workers: int | None = None,
+    timeout: float | None = None,
+    retry: bool = False,
+    workdir: str | Path | None = None,
+    **options: Any,
+) -> SweepResult:
+    """Search values of an experiment; the same call resumes. Each ended trial prints a line.
+
+    Args:
+        experiment: an experiment, or its name or path.
+        space: dotted keys with their ranges ("1e-4:1e-2:log") or lists of values; or a `Sweep`.
+        workers: number of processes on this machine; by default one. A script that sets it calls this function under
+            `if __name__ == "__main__":`, since the processes import it.
+        timeout: seconds after which no new trial starts.
+        retry: run failed trials again.
+        workdir: folder of the sweep; by default `sweeps/NAME-DIGEST`.
+        options: fields of `aersut.sweep.plan.Sweep`, such as `trials=20`, `seeds=(0, 1)`, `sampler="random"`.
+
+    Raises:
+        UserError: Optuna or matplotlib is not installed, a key or value is not valid for the experiment, or every trial
+            fails.
+    """
+    set_environment()
+    require("sweeps need", "sweep", "optuna", "matplotlib")
+    from aersut.sweep import plan
+
+    base = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
+    given = space if isinstance(space, plan.Sweep) else plan.Sweep(space=space)
+    try:
+        searched = dataclasses.replace(given, **options)
+    except ValueError as error:
+        raise UserError(f"{error}.") from None
+    planned = plan.make_plan(base, (), searched, folder=Path(workdir) if workdir else None)
+    return run_sweep(planned, workers, timeout, retry)
+
+
+def run_sweep(
+    plan: "Plan", workers: int | None = None, timeout: float | None = None, retry: bool = False
+) -> SweepResult:
+    """Run the trials of a sweep; see `sweep`."""
+    from aersut.sweep import worker
+
+    print(f"sweep {plan.name} in {plan.folder}: {plan.trials} trials, {plan.sampler}")
+    for key, one in plan.space.items():
+        print(f"  {key} = {one}")
+    if not worker.run_sweep(plan, workers or worker.DEFAULT_WORKERS, timeout, retry):
+        print("timeout reached; run the same command again to resume")
+    return read_sweep(plan)
+
+
+def read_sweep(plan: "Plan") -> SweepResult:
+    """The results of a sweep so far; writes its trials.csv and plots if a trial is complete."""
+    from aersut.sweep import plots, results
+    from aersut.sweep.study import database_errors, open_study
+
+    with open_study(plan, create=False) as study, database_errors(plan):
+        found = results.read_results(plan, study)
+    if not found.complete:
+        return SweepResult(found)
+    return SweepResult(found, (results.write_trials_csv(found), *plots.write_sweep_plots(found)))
 
 
 def _run(source: Source, workdir: str | Path | None = None) -> Run:

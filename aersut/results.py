@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from aersut.config import Experiment
 from aersut.run_folder import Run
 from aersut.training import records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from aersut.sweep.results import SweepResults
 
 
 @dataclass(frozen=True, repr=False)
@@ -183,3 +186,58 @@ class ExportResult:
         from aersut.export.bundle import export_table
 
         return export_table(self.metrics)
+
+
+@dataclass(frozen=True, repr=False)
+class SweepResult:
+    """The trials of a sweep so far.
+
+    Attributes:
+        results: the trials by their state, and the plan of the sweep.
+        written: trials.csv and the plots; none before a trial is complete.
+    """
+
+    results: "SweepResults"
+    written: tuple[Path, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Holds the runs of the trials, the study, trials.csv and the plots."""
+        return self.results.plan.folder
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """A row per ended trial, as in trials.csv: state, objectives, searched values, run folders, …"""
+        from aersut.sweep.results import trial_rows
+
+        return [
+            {key: _number(value) if key in self.results.plan.space else value for key, value in row.items()}
+            for row in trial_rows(self.results)
+        ]
+
+    @property
+    def best(self) -> Experiment:
+        """The experiment of the best trial, for `aersut.train`; `UserError` if no trial is complete."""
+        from aersut.sweep.results import trial_experiment
+
+        return trial_experiment(self.results)
+
+    @property
+    def plots(self) -> dict[str, Path]:
+        """The PNG file of each plot by name."""
+        return {path.stem: path for path in sorted(self.folder.glob("*.png"))}
+
+    def __repr__(self) -> str:
+        from aersut.sweep.results import sweep_table
+
+        return sweep_table(self.results)
+
+
+def _number(text: str) -> float | int | str:
+    """The number that a text states; other text is unchanged."""
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            pass
+    return text

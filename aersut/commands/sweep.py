@@ -18,6 +18,7 @@ from aersut.commands.common import FLAGS, integers, selected_experiment
 from aersut.errors import UserError, require
 
 if TYPE_CHECKING:
+    from aersut.results import SweepResult
     from aersut.sweep.plan import Plan, Sweep
 
 FIELDS = ("trials", "seeds", "folds", "sampler", "pruner", "objectives")
@@ -40,19 +41,13 @@ flags.DEFINE_string("write", None, "Write that trial as an experiment file (.py)
 
 def _run(arguments: Arguments) -> None:
     require("sweeps need", "sweep", "optuna", "matplotlib")
-    from aersut.sweep import worker
+    from aersut import api
     from aersut.sweep.experiment_source import check_output
 
     plan = _plan(arguments)
     if FLAGS.write:
         check_output(Path(FLAGS.write))
-    if not FLAGS.status:
-        print(f"sweep {plan.name} in {plan.folder}: {plan.trials} trials, {plan.sampler}")
-        for key, one in plan.space.items():
-            print(f"  {key} = {one}")
-        if not worker.run_sweep(plan, FLAGS.workers or worker.DEFAULT_WORKERS, FLAGS.timeout, FLAGS.retry):
-            print("timeout reached; run the same command again to resume")
-    _report(plan)
+    _print(api.read_sweep(plan) if FLAGS.status else api.run_sweep(plan, FLAGS.workers, FLAGS.timeout, FLAGS.retry))
 
 
 def _plan(arguments: Arguments) -> "Plan":
@@ -83,20 +78,18 @@ def _override_fields(sweep: "Sweep", space: dict[str, str]) -> "Sweep":
         raise UserError(f"--{error}.") from None
 
 
-def _report(plan: "Plan") -> None:
-    from aersut.sweep import plots, results
+def _print(result: "SweepResult") -> None:
+    """Print the results, and write the best trial as an experiment file if it is wanted."""
+    from aersut.sweep import results
     from aersut.sweep.experiment_source import write_experiment
-    from aersut.sweep.study import database_errors, open_study
 
-    with open_study(plan, create=False) as study, database_errors(plan):
-        found = results.read_results(plan, study)
-    print(results.sweep_table(found))
+    print(result)
+    found, plan = result.results, result.results.plan
     if not found.complete:
         return
     print()
     print(results.reproduction_commands(found, FLAGS.trial))
-    paths = [results.write_trials_csv(found), *plots.write_sweep_plots(found)]
-    print(f"\nwritten: {', '.join(map(str, paths))}")
+    print(f"\nwritten: {', '.join(map(str, result.written))}")
     if FLAGS.write:
         trial = found.trial(FLAGS.trial)
         about = (

@@ -145,19 +145,28 @@ def trial_experiment(results: SweepResults, number: int | None = None) -> Experi
     return experiments.load_experiment(results.plan.experiment, trial_overrides(results.plan, results.trial(number)))
 
 
-def write_trials_csv(results: SweepResults) -> Path:
-    """Write every ended trial to `trials.csv`; return its path."""
-    text = io.StringIO()
-    rows = csv.writer(text)
+def trial_rows(results: SweepResults) -> list[dict[str, Any]]:
+    """A row per ended trial: its state, objectives, duration, the text of each searched value, run folders, error."""
+    rows = []
     keys, objectives = list(results.plan.space), results.plan.sweep.objectives
-    rows.writerow(["trial", "state", *objectives, "uar_std", "seconds", *keys, "folders", "error"])
+    names = ["trial", "state", *objectives, "uar_std", "seconds", *keys, "folders", "error"]
     for trial in sorted([*results.complete, *results.pruned, *results.failed], key=lambda trial: trial.number):
         overrides = dict(trial_overrides(results.plan, trial))
         values: list[Any] = list(trial.values or [])
-        values += [""] * (len(objectives) - len(values))
+        values += [None] * (len(objectives) - len(values))
         folders = " ".join(run["folder"] for run in trial.user_attrs.get("runs") or [])
         details = [uar_std(trial), round(trial_seconds(trial), 2), *(overrides.get(key, "") for key in keys), folders]
-        rows.writerow([trial.number, trial.state.name.lower(), *values, *details, trial.user_attrs.get("error", "")])
+        row = [trial.number, trial.state.name.lower(), *values, *details, trial.user_attrs.get("error", "")]
+        rows.append(dict(zip(names, row, strict=True)))
+    return rows
+
+
+def write_trials_csv(results: SweepResults) -> Path:
+    """Write every ended trial to `trials.csv`; return its path."""
+    text, rows = io.StringIO(), trial_rows(results)
+    table = csv.DictWriter(text, rows[0])
+    table.writeheader()
+    table.writerows(rows)
     path = results.plan.folder / "trials.csv"
     write_text(path, text.getvalue())
     return path
