@@ -105,11 +105,13 @@ class Corpus(Plugin):
         all_speakers: the speakers of the complete corpus, to report missing ones; () if unknown.
         licence: of the recordings, "" if unknown; the model card states it.
         synthetic: the clips are generated; no data root is read.
+        needs_root: the data root must exist, unless the corpus is synthetic.
     """
 
     all_speakers: ClassVar[tuple[str, ...]] = ()
     licence: ClassVar[str] = ""
     synthetic: ClassVar[bool] = False
+    needs_root: ClassVar[bool] = True
 
     @abc.abstractmethod
     def load(self, root: Path) -> Listing:

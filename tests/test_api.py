@@ -20,6 +20,7 @@ from aersut.models import CNN
 from aersut.results import ConfusionMatrix
 from aersut.run import Run
 from aersut.training import records
+from tests.sweep.sweeps import sweep_command
 
 ROOT = Path(__file__).parents[1]
 
@@ -195,11 +196,37 @@ def test_an_unknown_option_of_the_export_is_refused(finished: Run):
         aersut.export(finished, callibration=9)
 
 
+class TestSweep:
+    def test_is_that_of_the_command_line(self, tiny, tmp_path, launch):
+        folder, space = tmp_path / "sweep", {"optimizer.learning_rate": [1e-3, 1e-2]}
+        smaller = {"augment": [], "augmented_copies": 0, "model.filters": [4], "model.kernels": [3]}
+        experiment = aersut.load_experiment(tiny, epochs=2, **smaller)
+        sweep = aersut.sweep(experiment, space, workdir=folder)
+        table = pandas.DataFrame(sweep.trials)
+        assert sorted(table["optimizer.learning_rate"]) == [1e-3, 1e-2]
+        assert (table.state == "complete").all()
+        best = table.sort_values("uar").iloc[-1]
+        assert sweep.best.optimizer.learning_rate == best["optimizer.learning_rate"]
+        assert sweep.plots["parameters"] in sweep.written
+        [notation] = (f"--sweep.{key}={','.join(map(str, values))}" for key, values in space.items())
+        ran = launch(*sweep_command(tiny, folder, notation, "--status"))
+        assert ran.status == 0, ran.err
+        assert f"\n{sweep}\n" in ran.out
+
+    def test_refuses_what_the_command_line_refuses(self, tiny, tmp_path):
+        with pytest.raises(aersut.UserError, match=r"Did you mean 'learning_rate'"):
+            aersut.sweep(tiny, {"optimizer.learning_rat": [1e-3, 1e-2]}, workdir=tmp_path)
+        with pytest.raises(aersut.UserError, match=r"sampler: unknown 'gird'. Did you mean 'grid'"):
+            aersut.sweep(tiny, {"optimizer.learning_rate": [1e-3]}, sampler="gird", workdir=tmp_path)
+        assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow  # trains and exports, as the page shows
 def test_the_code_of_the_page_runs(tmp_path):
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
     code += "\nassert predictions == predictions[:1] * 5, predictions"
+    code += "\nassert other.uar == evaluation.uar and other.metrics['corpora'] == ['clips'], other"
     code += "\nassert page.exists() and training.run.folder == exported.run.folder and len(training.history) == 3"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

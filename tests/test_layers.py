@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "paths", "program", "quiet", "memo", "workers", "tflite", "matrices"),
+    *("errors", "paths", "program", "quiet", "memo", "workers", "tflite", "matrices", "audio_input"),
     *("contracts", "board", "registry", "config", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),

@@ -1,5 +1,6 @@
 """Corpora of emotional speech: each lists the audio files in a folder as labelled clips."""
 
+from aersut.corpora.clips import Clips as Clips
 from aersut.corpora.cremad import CremaD as CremaD
 from aersut.corpora.emodb import EmoDB as EmoDB
 from aersut.corpora.manifest import Manifest as Manifest

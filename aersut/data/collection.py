@@ -94,7 +94,7 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
     """
     name = CORPORA.name_of(corpus)
     root = Path(data.root).expanduser()
-    if not root.is_dir() and not corpus.synthetic:
+    if corpus.needs_root and not corpus.synthetic and not root.is_dir():
         raise UserError(
             f"data.root: the folder {root.absolute()} does not exist. Put the corpora there (the README has their "
             "layout), or set --experiment.data.root=FOLDER."

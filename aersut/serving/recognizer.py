@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 import numpy as np
 
+from aersut.audio_input import audio_source, checked_samples, is_one
 from aersut.contracts import Framing
 from aersut.data import audio
 from aersut.data.audio import ClipError, Recording, to_int16
@@ -22,10 +22,9 @@ from aersut.serving.vad import VAD_THRESHOLD
 from aersut.zoo import catalog
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int16, Shaped
+    from jaxtyping import Float, Int16
 
-    Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
-    Clip = str | Path | bytes | BinaryIO | Samples | tuple[Any, int] | Mapping[str, Any]
+    from aersut.audio_input import AudioInput, Samples
 
 
 def load(path: str | Path, min_confidence: float = 0.0) -> "Recognizer":
@@ -96,13 +95,15 @@ class Recognizer:
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a path is an iterable of text, too
-        self, clip: Clip, sample_rate: int | None = None
+        self, clip: AudioInput, sample_rate: int | None = None
     ) -> Prediction: ...
 
     @overload
-    def __call__(self, clip: Iterable[Clip], sample_rate: int | None = None) -> list[Prediction]: ...
+    def __call__(self, clip: Iterable[AudioInput], sample_rate: int | None = None) -> list[Prediction]: ...
 
-    def __call__(self, clip: Clip | Iterable[Clip], sample_rate: int | None = None) -> Prediction | list[Prediction]:
+    def __call__(
+        self, clip: AudioInput | Iterable[AudioInput], sample_rate: int | None = None
+    ) -> Prediction | list[Prediction]:
         """Classify one utterance, or each of several, exactly as `--mode=evaluate` does.
 
         Leading and trailing silence is trimmed. An utterance that is longer than the window is cropped by `data.fit`,
@@ -118,13 +119,13 @@ class Recognizer:
         Raises:
             UserError: the clip cannot be read, or is silent or too short.
         """
-        if not _is_clip(clip):
+        if not is_one(clip):
             clips: Any = clip
             return [self(one, sample_rate) for one in clips]
-        source, sample_rate = _source(clip, sample_rate)
+        source, sample_rate = audio_source(clip, sample_rate)
         with _user_errors(source):
             if isinstance(source, np.ndarray):
-                recording = audio.to_recording(*_array(source, sample_rate))
+                recording = audio.to_recording(*checked_samples(source, sample_rate))
             elif isinstance(source, Path):
                 recording = audio.read_recording(source)
             else:
@@ -146,7 +147,7 @@ class Recognizer:
 
     def over_time(
         self,
-        recording: Clip,
+        recording: AudioInput,
         sample_rate: int | None = None,
         *,
         hop: float | None = None,
@@ -166,7 +167,7 @@ class Recognizer:
         Raises:
             UserError: the recording cannot be read, or is too short.
         """
-        source, sample_rate = _source(recording, sample_rate)
+        source, sample_rate = audio_source(recording, sample_rate)
         with _user_errors(source):
             blocks = _blocks(source, sample_rate)
             first = next(blocks)
@@ -247,51 +248,10 @@ class BoardRecognizer(Recognizer):
         return FrameStream(self._board, sample_rate, hop, smoothing, vad_threshold, self._min_confidence)
 
 
-def _is_clip(clip: Any) -> bool:
-    """Whether an argument is one clip, not several."""
-    pair = isinstance(clip, tuple) and len(clip) == 2 and isinstance(clip[1], int | np.integer)
-    single = isinstance(clip, str | Path | bytes | Mapping) or hasattr(clip, "read") or hasattr(clip, "__array__")
-    return pair or single or not isinstance(clip, Iterable)
-
-
-def _source(clip: Any, sample_rate: int | None) -> tuple[Path | BinaryIO | Samples, int | None]:
-    """The file or the samples of a clip, and the rate of samples."""
-    if isinstance(clip, Mapping):
-        if clip.get("array") is not None:
-            clip, sample_rate = clip["array"], clip.get("sampling_rate")
-        else:
-            clip = clip["path"] if clip.get("bytes") is None and "path" in clip else clip.get("bytes")
-    elif isinstance(clip, tuple):
-        clip, sample_rate = clip
-    if isinstance(clip, str | Path):
-        return Path(clip), sample_rate
-    if isinstance(clip, bytes):
-        return io.BytesIO(clip), sample_rate
-    if isinstance(clip, list) or hasattr(clip, "__array__"):
-        return np.asarray(clip), sample_rate
-    if hasattr(clip, "read") and not isinstance(clip, io.TextIOBase):
-        return clip, sample_rate
-    raise UserError(
-        f"a clip is {type(clip).__name__}: expected the path of an audio file, bytes, a file opened in binary mode, "
-        'samples with sample_rate, (samples, sample_rate), or {"array": samples, "sampling_rate": Hz}.'
-    )
-
-
 def _blocks(source: Path | BinaryIO | Samples, sample_rate: int | None) -> Iterator[Recording]:
     if isinstance(source, np.ndarray):
-        return iter([audio.downmix(*_array(source, sample_rate))[0]])
+        return iter([audio.downmix(*checked_samples(source, sample_rate))[0]])
     return audio.read_blocks(source)
-
-
-def _array(samples: Samples, sample_rate: int | None) -> tuple[Shaped[np.ndarray, "samples channels"], int]:
-    if sample_rate is None:
-        raise UserError("the sample rate of an array is unknown: pass sample_rate in Hz.")
-    if samples.ndim not in (1, 2):
-        raise UserError(f"samples have {samples.ndim} dimensions: expected [samples] or [samples, channels].")
-    if samples.dtype != np.int16 and not np.issubdtype(samples.dtype, np.floating):
-        raise UserError(f"samples are {samples.dtype}: expected int16, or floats in [-1, 1].")
-    converted = samples if samples.dtype == np.int16 else samples.astype(np.float32, copy=False)
-    return converted[:, None] if converted.ndim == 1 else converted, sample_rate
 
 
 @contextlib.contextmanager

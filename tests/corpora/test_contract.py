@@ -2,7 +2,7 @@
 
 import pytest
 
-from aersut.corpora import Synthetic
+from aersut.corpora import Clips, Synthetic
 from aersut.registry import CORPORA
 from aersut.testing import check_corpus
 
@@ -18,6 +18,10 @@ NAMES = {
 def test_keeps_the_contract(name, tmp_path, speak):
     if name == "synthetic":
         check_corpus(Synthetic(speakers=2, repetitions=1), tmp_path)
+        return
+    if name == "clips":
+        speak("a.wav")
+        check_corpus(Clips.of([{"audio": tmp_path / "a.wav", "emotion": "sad", "speaker": "1"}]), tmp_path)
         return
     if name in NAMES:
         speak(*NAMES[name])
