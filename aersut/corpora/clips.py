@@ -73,10 +73,8 @@ class Clips(Corpus):
 
     def load(self, root: Path) -> Listing:
         if not self.digest or not _folder(self.digest).is_dir():
-            raise UserError(
-                f"clips: the clips '{self.digest}' are not in the cache {cache_dir()}. Create them (again) in Python "
-                "with aersut.corpora.Clips.of, from the same audio and labels."
-            )
+            which = f"clips {self.digest} are not in the cache {cache_dir()}" if self.digest else "no digest is set"
+            raise UserError(f"clips: {which}. Make the corpus with Clips.of in Python, from the same audio and labels.")
         listing = Manifest().load(_folder(self.digest))
         return replace(listing, clips=tuple(replace(clip, corpus="clips") for clip in listing.clips))
 

@@ -62,7 +62,7 @@ def test_a_run_is_trained_from_them_and_found_again(listed, tiny, tmp_path, monk
     assert {row["corpus"] for row in evaluation.predictions} == {"clips"}
     assert evaluation.metrics["speakers"] == 2
     shutil.rmtree(cache_dir() / "clips")
-    with pytest.raises(UserError, match=r"not in the cache.*Clips\.of, from the same audio and labels"):
+    with pytest.raises(UserError, match=r"not in the cache.*Clips\.of in Python, from the same audio and labels"):
         aersut.evaluate(training)
 
 
