@@ -140,7 +140,9 @@ class TestClips:
 class TestErrors:
     def test_no_corpus_lists_the_known_ones(self, tmp_path):
         message = refused(tmp_path, corpora=())
-        assert message.startswith("data.corpora is empty. Set at least one of cremad, emodb, manifest, ravdess, ")
+        assert message.startswith(
+            "data.corpora is empty. Set at least one of clips, cremad, emodb, manifest, ravdess, "
+        )
 
     def test_missing_root(self, tmp_path):
         message = refused(tmp_path / "input")
