@@ -59,5 +59,8 @@ class _Package(ModuleType):
         if not (name in __all__ and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return importlib.import_module, (self.__name__,)  # cloudpickle, and so joblib, knows plain modules only
+
 
 sys.modules[__name__].__class__ = _Package

@@ -100,6 +100,8 @@ def evaluate(
     from aersut.report.evaluation_plots import draw_plots
 
     run = _run(source)
+    if isinstance(stress, str):
+        raise UserError(f"stress is '{stress}': expected True, False, or objects of aersut.stress.")
     if isinstance(stress, bool):
         if stress:
             from aersut.stress import STANDARD  # imports scipy
@@ -111,7 +113,8 @@ def evaluate(
     if corpora is None and root is None:
         evaluation = module.evaluate(run, options)
     else:
-        plugins = [CORPORA[one]() if isinstance(one, str) else one for one in corpora or ()]
+        named = [corpora] if isinstance(corpora, str) else corpora or ()
+        plugins = [CORPORA[one]() if isinstance(one, str) else one for one in named]
         roots = [root] if isinstance(root, str | Path) else root or ()
         evaluation = module.evaluate_on_corpora(run, tuple(map(str, roots)) or None, tuple(plugins) or None, options)
     draw_plots(evaluation)
@@ -148,7 +151,7 @@ def report(source: Source, /, *others: Source, output: str | Path | None = None)
         output: the page of a comparison, by default `comparison.html`; a run's own report is in its folder.
 
     Raises:
-        UserError: the run is not evaluated, or `output` is given for one run.
+        UserError: `output` is given for one run, or a compared run is not evaluated.
     """
     set_environment()
     if others:
@@ -186,7 +189,7 @@ def sweep(
         options: fields of `aersut.sweep.plan.Sweep`, such as `trials=20`, `seeds=(0, 1)`, `sampler="random"`.
 
     Raises:
-        UserError: Optuna or matplotlib is not installed, a key or value is not valid for the experiment, or every trial
+        UserError: Optuna or matplotlib is not installed, an option, a key or a value is not valid, or every trial
             fails.
     """
     set_environment()
@@ -194,11 +197,13 @@ def sweep(
     from aersut.sweep import plan
 
     base = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
-    given = space if isinstance(space, plan.Sweep) else plan.Sweep(space=space)
+    if workers is not None and workers < 1:
+        raise UserError(f"workers is {workers}: expected a number of at least 1, or None.")
     try:
+        given = space if isinstance(space, plan.Sweep) else plan.Sweep(space=space)
         searched = dataclasses.replace(given, **options)
-    except ValueError as error:
-        raise UserError(f"{error}.") from None
+    except (TypeError, ValueError) as error:
+        raise UserError(f"the sweep is not valid: {error}.") from None
     planned = plan.make_plan(base, (), searched, folder=Path(workdir) if workdir else None)
     return run_sweep(planned, workers, timeout, retry)
 
@@ -251,9 +256,17 @@ def _run_folder(source: Source) -> RunFolder:
         return source.run
     if isinstance(source, str | Path) and _is_run_folder(source):
         return find_run(Path(source))
-    return _run(source)
+    if isinstance(source, str | Path | Experiment):
+        return _run(source)
+    raise UserError(
+        f"a {type(source).__name__} names no run: expected an experiment or its name, a run folder, or the result of "
+        "train, evaluate or export."
+    )
 
 
 def _is_run_folder(source: str | Path) -> bool:
     """Whether a text is the path of a folder; the name of an experiment comes first."""
-    return Path(source).is_dir() and str(source) not in experiments.experiment_names()
+    try:
+        return Path(source).is_dir() and str(source) not in experiments.experiment_names()
+    except OSError:  # a text that is too long for a path
+        return False

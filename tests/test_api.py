@@ -41,6 +41,10 @@ class TestTheImport:
             assert (getattr(aersut, name).__doc__ or "").strip()
         assert all(map(callable, (context.ExportOptions, write_page))), "the packages are found all the same"
 
+    def test_can_be_pickled_with_the_globals_of_a_script(self):
+        cloudpickle = pytest.importorskip("cloudpickle")
+        assert cloudpickle.loads(cloudpickle.dumps(aersut)) is aersut
+
     def test_declares_every_name_for_type_checkers(self):
         tree = ast.parse(Path(aersut.__file__).read_text())
         [checked] = [node for node in tree.body if isinstance(node, ast.If)]
@@ -120,6 +124,17 @@ class TestTraining:
             aersut.train(folder, on_epoch=stop)
         assert 1 < caught.value.args[0] <= reached + 1
 
+    @pytest.mark.parametrize("source", [None, ["a", "b"], 3])
+    def test_refuses_what_names_no_run(self, source):
+        with pytest.raises(aersut.UserError, match="names no run: expected an experiment or its name, a run folder"):
+            aersut.train(source)
+        with pytest.raises(aersut.UserError, match="names no run"):
+            aersut.report(source)
+
+    def test_refuses_a_text_that_is_too_long_for_a_path(self):
+        with pytest.raises(aersut.UserError, match="unknown experiment"):
+            aersut.train("x" * 300)
+
     def test_refuses_a_workdir_for_a_run_that_has_one(self, finished: Run, tmp_path):
         with pytest.raises(aersut.UserError, match="workdir is the folder of a new run"):
             aersut.train(finished.folder, workdir=tmp_path)
@@ -174,7 +189,9 @@ class TestEvaluation:
         with pytest.raises(aersut.UserError, match="importance analyses the checkpoint"):
             aersut.evaluate(finished, model="x.tflite", importance=True)
         with pytest.raises(aersut.UserError, match="unknown corpus 'emdb'. Did you mean 'emodb'"):
-            aersut.evaluate(finished, corpora=["emdb"])
+            aersut.evaluate(finished, corpora="emdb")
+        with pytest.raises(aersut.UserError, match="stress is 'gain': expected True, False, or objects"):
+            aersut.evaluate(finished, stress="gain")
 
 
 def test_a_class_without_clips_has_no_fractions():
@@ -216,6 +233,9 @@ class TestSweep:
     def test_refuses_what_the_command_line_refuses(self, tiny, tmp_path):
         with pytest.raises(aersut.UserError, match=r"Did you mean 'learning_rate'"):
             aersut.sweep(tiny, {"optimizer.learning_rat": [1e-3, 1e-2]}, workdir=tmp_path)
+        for options in ({"trails": 3}, {"workers": 0}):
+            with pytest.raises(aersut.UserError, match=r"trails|workers is 0: expected a number of at least 1"):
+                aersut.sweep(tiny, {"optimizer.learning_rate": [1e-3]}, workdir=tmp_path, **options)
         with pytest.raises(aersut.UserError, match=r"sampler: unknown 'gird'. Did you mean 'grid'"):
             aersut.sweep(tiny, {"optimizer.learning_rate": [1e-3]}, sampler="gird", workdir=tmp_path)
         assert not list(tmp_path.iterdir())

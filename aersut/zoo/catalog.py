@@ -79,15 +79,17 @@ def read(name: str, zoo: Path = ZOO) -> ZooModel:
 def find(model: str | Path, zoo: Path = ZOO) -> Path:
     """The path of a model that a user names.
 
-    The text "micro_speech" names a model of the zoo, and "micro_speech/frontend.tflite" a file of it, even if the
-    working directory has a file or folder of that name. Any other text is a path, as are "./micro_speech" and every
-    `Path`. The first use of a model of the zoo in a process prints its licence to standard error.
+    The text "micro_speech" names a model of the zoo, even if the working directory has a file or folder of that name.
+    So does "micro_speech/frontend.tflite" a file of it, unless that path exists. Any other text is a path, as are
+    "./micro_speech" and every `Path`. The first use of a model of the zoo in a process prints its licence to standard
+    error.
     """
     if isinstance(model, Path):
         return model
     name, separator, file = model.partition("/")
     path = zoo / name / (file if separator else CLASSIFIER)
-    if name not in names(zoo) or "/" in file or not path.is_file():
+    own = separator and Path(model).exists()
+    if own or name not in names(zoo) or "/" in file or not path.is_file():
         return Path(model)
     _announce(zoo, name)
     return path

@@ -92,6 +92,16 @@ def test_every_file_with_a_classifier_can_be_loaded_by_name(name, clip):
     assert list(load_served_models(name).recognizers) == ["model_int8.tflite", "model_float32.tflite"]
 
 
+def test_an_existing_path_is_not_taken_for_a_file_of_the_zoo(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = Path("micro_speech/model_int8.tflite")
+    path.parent.mkdir()
+    path.touch()
+    assert catalog.find(str(path)) == path
+    assert capsys.readouterr().err == ""
+    assert catalog.find("micro_speech").is_relative_to(ZOO)
+
+
 def test_prediction_needs_neither_jax_nor_tensorflow_nor_pydantic(clip):
     code = (
         f"import sys, aersut\nassert aersut.load('micro_speech')({str(clip)!r}).emotion\n"
