@@ -1,11 +1,14 @@
-"""The forms in which Python code passes audio: files, bytes, arrays, and the dictionaries of Hugging Face datasets."""
+"""The forms in which Python code passes audio: files, bytes, arrays, and what Hugging Face datasets contain."""
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -14,26 +17,52 @@ from aersut.errors import UserError
 if TYPE_CHECKING:
     from jaxtyping import Shaped
 
+    class Decoder(Protocol):
+        """torchcodec's `AudioDecoder`, which `datasets` returns from version 4 on."""
+
+        def get_all_samples(self) -> Any: ...
+
     Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
-    AudioInput = str | Path | bytes | BinaryIO | Samples | tuple[Any, int] | Mapping[str, Any]
+    AudioInput = str | Path | bytes | BinaryIO | Samples | tuple[Any, float] | Mapping[str, Any] | Decoder
+
+LARGEST = 2.0
+"""Magnitude of a sample from which floats are not in [-1, 1]; below it, they overshoot, as after decoding MP3."""
 
 
 def is_one(audio: Any) -> bool:
-    """Whether an argument is the audio of one clip, not of several."""
-    pair = isinstance(audio, tuple) and len(audio) == 2 and isinstance(audio[1], int | np.integer)
-    single = isinstance(audio, str | Path | bytes | Mapping) or hasattr(audio, "read") or hasattr(audio, "__array__")
-    return pair or single or not isinstance(audio, Iterable)
+    """Whether an argument is the audio of one clip, not of several, as an array or a pandas series of paths is."""
+    if isinstance(audio, str | Path | bytes | Mapping) or hasattr(audio, "read") or hasattr(audio, "get_all_samples"):
+        return True
+    if hasattr(audio, "__array__"):
+        array = np.asarray(audio)
+        return not array.ndim or array.dtype.kind not in "OSTU"  # objects and text
+    if isinstance(audio, tuple) and len(audio) == 2:
+        first, second = audio
+        no_rate = second is None or isinstance(second, str)  # which `checked_rate` refuses
+        return isinstance(second, Real) or (no_rate and hasattr(first, "__array__"))
+    return not isinstance(audio, Iterable)
 
 
-def audio_source(audio: Any, sample_rate: int | None = None) -> tuple[Path | BinaryIO | Samples, int | None]:
+@contextlib.contextmanager
+def numbered(number: int) -> Iterator[None]:
+    """A `UserError` of the block begins with the clip's number, from 1."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"clip {number}: {error}") from None
+
+
+def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO | Samples, Any]:
     """The file or the samples of a clip, and the rate of samples in Hz (None if it was not given).
+
+    An opened file is at its start.
 
     Args:
         audio: the path of an audio file, its content, the file opened in binary mode, samples, (samples, sample rate),
-            {"array": samples, "sampling_rate": Hz} or {"bytes": content, "path": path}.
+            {"array": samples, "sampling_rate": Hz}, {"bytes": content, "path": path}, or an `AudioDecoder`.
 
     Raises:
-        UserError: the audio has another form.
+        UserError: the audio has another form; an opened file is closed, or cannot be read from its start.
     """
     if isinstance(audio, Mapping):
         if audio.get("array") is not None:
@@ -42,13 +71,16 @@ def audio_source(audio: Any, sample_rate: int | None = None) -> tuple[Path | Bin
             audio = audio["path"] if audio.get("bytes") is None and "path" in audio else audio.get("bytes")
     elif isinstance(audio, tuple) and len(audio) == 2:
         audio, sample_rate = audio
+    elif hasattr(audio, "get_all_samples"):
+        decoded = audio.get_all_samples()
+        audio, sample_rate = np.asarray(decoded.data).T, decoded.sample_rate
     if isinstance(audio, str | Path):
         return Path(audio), sample_rate
     if isinstance(audio, bytes):
         return io.BytesIO(audio), sample_rate
     if isinstance(audio, list) or hasattr(audio, "__array__"):
-        return np.asarray(audio), sample_rate
-    if hasattr(audio, "read") and not isinstance(audio, io.TextIOBase):
+        return _array(audio), sample_rate
+    if hasattr(audio, "read") and _at_start(audio):
         return audio, sample_rate
     raise UserError(
         f"a clip is {type(audio).__name__}: expected the path of an audio file, bytes, a file opened in binary mode, "
@@ -56,13 +88,60 @@ def audio_source(audio: Any, sample_rate: int | None = None) -> tuple[Path | Bin
     )
 
 
-def checked_samples(samples: Samples, sample_rate: int | None) -> tuple[Shaped[np.ndarray, "samples channels"], int]:
-    """Samples as int16 or float32, with an axis of channels; `UserError` for another type or without a rate."""
-    if sample_rate is None:
-        raise UserError("the sample rate of an array is unknown: pass sample_rate in Hz.")
+def checked_samples(samples: Samples, sample_rate: Any) -> tuple[Shaped[np.ndarray, "samples channels"], int]:
+    """Samples as int16 or float32, with an axis of channels, and their rate in Hz.
+
+    Raises:
+        UserError: the samples are of another type, of more dimensions or not in [-1, 1] (`LARGEST`), or there is none;
+            the rate is unknown or no rate.
+    """
+    sample_rate = checked_rate(sample_rate)
     if samples.ndim not in (1, 2):
         raise UserError(f"samples have {samples.ndim} dimensions: expected [samples] or [samples, channels].")
     if samples.dtype != np.int16 and not np.issubdtype(samples.dtype, np.floating):
         raise UserError(f"samples are {samples.dtype}: expected int16, or floats in [-1, 1].")
-    converted = samples if samples.dtype == np.int16 else samples.astype(np.float32, copy=False)
-    return converted[:, None] if converted.ndim == 1 else converted, sample_rate
+    if not samples.size:
+        raise UserError("the array contains no samples.")
+    if samples.dtype != np.int16:
+        peak = max(float(samples.max()), -float(samples.min()))
+        if not math.isfinite(peak):
+            raise UserError("samples are NaN or infinite: expected floats in [-1, 1], or int16.")
+        if peak >= LARGEST:
+            raise UserError(
+                f"samples reach {peak:g}: expected floats in [-1, 1], or int16. Divide floats in the scale of 16 bits "
+                "by 32768."
+            )
+        samples = samples.astype(np.float32, copy=False)
+    return samples[:, None] if samples.ndim == 1 else samples, sample_rate
+
+
+def checked_rate(sample_rate: Any) -> int:
+    """A sample rate in Hz, a whole number of any type; `UserError` if it is another value or out of range."""
+    if sample_rate is None:
+        raise UserError("the sample rate of an array is unknown: pass sample_rate in Hz.")
+    value: Any = sample_rate.item() if getattr(sample_rate, "ndim", None) == 0 else sample_rate  # of NumPy or torch
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1:  # NaN, too
+        raise UserError(f"the sample rate is {value!r}: expected a whole number, in Hz.")
+    rate = int(value)
+    if not 1000 <= rate <= 768_000:
+        raise UserError(f"a sample rate of {rate} Hz is out of range: expected 1,000 to 768,000 Hz.")
+    return rate
+
+
+def _array(samples: Any) -> np.ndarray:
+    try:
+        return np.asarray(samples)
+    except ValueError:
+        raise UserError("samples are lists of different lengths: expected [samples] or [samples, channels].") from None
+
+
+def _at_start(file: Any) -> bool:
+    """Rewind an opened file; False if it is opened in text mode."""
+    try:
+        file.seek(0)
+        return isinstance(file.read(0), bytes)
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"a file cannot be read from its start: {error}. Expected one that is open for reading in binary mode and "
+            "seekable; pass the content of a stream as bytes."
+        ) from None

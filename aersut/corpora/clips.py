@@ -5,21 +5,22 @@ import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from aersut.audio_input import audio_source, checked_samples
+from aersut.audio_input import audio_source, checked_samples, numbered
 from aersut.contracts import Corpus, Listing
-from aersut.corpora.manifest import OPTIONAL, REQUIRED, Manifest
+from aersut.corpora.files import OutOfScope
+from aersut.corpora.manifest import OPTIONAL, Manifest, check_split, usual_emotion
 from aersut.errors import UserError
-from aersut.paths import cache_dir, publish_folder, staging_folder, write_bytes, write_text
+from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
 from aersut.registry import CORPORA
 
 LABELS = ("emotion", "speaker", *OPTIONAL)
-LARGEST = 2.0
-"""Magnitude of a sample from which floats are not in [-1, 1]; below it, they overshoot, as after decoding MP3."""
+EXPECTED = "expected a mapping with audio, emotion and speaker"
 
 
 @CORPORA.register("clips")
@@ -27,8 +28,9 @@ LARGEST = 2.0
 class Clips(Corpus):
     """Clips from Python: `Clips.of(rows)` makes this corpus from arrays, bytes or files with their labels.
 
-    Audio that is not in files is kept in the cache, below `clips/DIGEST`. If the cache was deleted, call `Clips.of`
-    again with the same clips.
+    The audio is kept in the cache, below `clips/DIGEST`, with a copy of each file: the clips remain the same when files
+    are moved or changed. Clip n is the file n there. If the cache was deleted, call `Clips.of` again with the same
+    clips.
 
     Attributes:
         digest: of all audio and labels.
@@ -42,13 +44,14 @@ class Clips(Corpus):
         """Make a corpus from clips in memory or in files; the rows are read one by one.
 
         Args:
-            rows: for each clip a mapping with "audio" (a path, bytes, (samples, sample rate), or a dictionary of
-                Hugging Face's `datasets.Audio`; floats in [-1, 1] are rounded to 16 bits), "emotion" and "speaker", and
-                the optional columns of a manifest: "sex", "age", "race", "text", "intensity", "split". Other keys are
-                ignored. Emotions have their usual names (`Manifest`).
+            rows: for each clip a mapping with "audio" (a path, bytes, (samples, sample rate), or what Hugging Face's
+                `datasets.Audio` returns; floats in [-1, 1] are rounded to 16 bits), "emotion" and "speaker", and the
+                optional columns of a manifest: "sex", "age", "race", "text", "intensity", "split". Other keys are
+                ignored. Emotions have their usual names (`Manifest`). Missing values of pandas are empty.
 
         Raises:
-            UserError: there is no clip, or one lacks audio or a label.
+            UserError: there is no clip; one is not a mapping, lacks audio or a label, or has an unknown emotion or
+                split.
         """
         table = io.StringIO()
         writer = csv.DictWriter(table, ["path", *LABELS])
@@ -57,18 +60,18 @@ class Clips(Corpus):
         with staging_folder(cache_dir() / "clips", "new") as staging:
             number = 0
             for number, row in enumerate(rows, start=1):
-                labels = _labels(row, number)
-                try:
-                    path, content = _written(row["audio"], staging / f"{number:07}")
-                except UserError as error:
-                    raise UserError(f"clip {number}: {error}") from None
-                writer.writerow({"path": path, **labels})
+                with numbered(number):
+                    labels = _labels(row)
+                    content = _content(row["audio"])
+                # not flushed to the disk one by one, which took 3 ms each: `_publish` makes a damaged folder again
+                (staging / f"{number:07}").write_bytes(content)
+                writer.writerow({"path": f"{number:07}", **labels})
                 everything.update(repr((hashlib.sha256(content).hexdigest(), labels)).encode())
             if not number:
-                raise UserError("there are no clips: expected a mapping with audio, emotion and speaker for each.")
+                raise UserError(f"there are no clips: {EXPECTED} for each.")
             write_text(staging / "manifest.csv", table.getvalue())
             digest = everything.hexdigest()[:16]
-            publish_folder(staging, _folder(digest))
+            _publish(staging, _folder(digest))
         return cls(digest)
 
     def load(self, root: Path) -> Listing:
@@ -83,40 +86,68 @@ def _folder(digest: str) -> Path:
     return cache_dir() / "clips" / digest
 
 
-def _labels(row: Mapping[str, Any], number: int) -> dict[str, str]:
-    labels = {key: "" if row.get(key) is None else str(row[key]).strip() for key in LABELS}
-    labels["audio"] = "" if row.get("audio") is None else "present"
-    for key in ("audio", *REQUIRED[1:]):
-        if not labels[key]:
-            raise UserError(f"clip {number}: no '{key}'; expected a mapping with audio, emotion and speaker.")
-    del labels["audio"]
+def _publish(staging: Path, folder: Path) -> None:
+    """Rename `staging` to `folder`, and delete a folder there that lacks a file or has a truncated one."""
+    with staging_folder(folder.parent, folder.name) as before:
+        if folder.is_dir() and _sizes(folder) != _sizes(staging):
+            folder.rename(before / folder.name)
+        publish_folder(staging, folder)
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in folder.iterdir()}
+
+
+def _labels(row: Any) -> dict[str, str]:
+    if not isinstance(row, Mapping):
+        raise UserError(
+            f"the row is {type(row).__name__}: {EXPECTED}. Pass a list of them, of a pandas DataFrame: "
+            'table.to_dict("records").'
+        )
+    for key in ("audio", "emotion", "speaker"):
+        if _is_missing(row.get(key)):
+            raise UserError(f"no '{key}'; {EXPECTED}.")
+    if isinstance(row["emotion"], Real):
+        raise UserError(
+            f"its emotion is the number {row['emotion']}: expected its name. For a ClassLabel of a Hugging Face "
+            f'dataset, this is dataset.features["emotion"].int2str({row["emotion"]}).'
+        )
+    labels = {key: "" if _is_missing(row.get(key)) else str(row[key]).strip() for key in LABELS}
+    try:
+        usual_emotion(labels["emotion"])
+    except OutOfScope:  # such clips are skipped, as in a manifest
+        pass
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    check_split(labels["split"])
     return labels
 
 
-def _written(audio: Any, path: Path) -> tuple[str, bytes]:
-    """The path and the content of a clip's file, which is written unless the audio is a path."""
+def _is_missing(value: Any) -> bool:
+    """Whether a value is None, blank text, or what pandas has in an empty cell: NaN, NaT, NA."""
+    if isinstance(value, str):
+        return not value.strip()
+    return (
+        value is None or type(value).__name__ in ("NaTType", "NAType") or (isinstance(value, Real) and value != value)
+    )
+
+
+def _content(audio: Any) -> bytes:
+    """The content of a clip's file."""
     source, sample_rate = audio_source(audio)
-    if isinstance(source, Path):
-        try:
-            return str(source.absolute()), source.read_bytes()
-        except OSError as error:
-            raise UserError(f"{source} cannot be read: {error.strerror}.") from None
     if isinstance(source, np.ndarray):
-        content = _wav(*checked_samples(source, sample_rate))
-    else:
-        source.seek(0)
-        content = source.read()
-    write_bytes(path, content)
-    return path.name, content
+        return _wav(*checked_samples(source, sample_rate))
+    try:
+        return source.read_bytes() if isinstance(source, Path) else source.read()
+    except OSError as error:
+        name = source if isinstance(source, Path) else "the file"
+        raise UserError(f"{name} cannot be read: {error.strerror}.") from None
 
 
 def _wav(samples: np.ndarray, sample_rate: int) -> bytes:
     import soundfile  # slow to import, and not needed to list clips
 
     if samples.dtype != np.int16:
-        peak = float(np.abs(samples).max(initial=0))
-        if not peak < LARGEST:
-            raise UserError(f"its samples reach {peak:g}: expected floats in [-1, 1], or int16.")
         samples = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.int16)
     file = io.BytesIO()
     soundfile.write(file, samples, sample_rate, format="WAV", subtype="PCM_16")

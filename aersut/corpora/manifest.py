@@ -76,15 +76,26 @@ class Manifest(Corpus):
         return list_clips(rows, parse, identity=lambda clip: clip.path)
 
 
-def _clip(path: Path, row: dict[str, str]) -> Clip:
-    word = row["emotion"].lower()
+def usual_emotion(label: str) -> str:
+    """One of `EMOTIONS`, from its name or abbreviation; `OutOfScope` for another emotion, `ValueError` if misspelt."""
+    word = label.lower()
     if word in OTHER_EMOTIONS:
         raise OutOfScope(f"has the emotion {word}, which is not one of the eight")
     if word not in SYNONYMS:
-        raise ValueError(f"emotion '{row['emotion']}' is not one of {', '.join(EMOTIONS)}.{nearest(word, SYNONYMS)}")
+        raise ValueError(f"emotion '{label}' is not one of {', '.join(EMOTIONS)}.{nearest(word, SYNONYMS)}")
+    return SYNONYMS[word]
+
+
+def check_split(label: str) -> None:
+    """Raise `UserError` for a misspelt set: a clip in the wrong set is a leak, so it stops the run."""
+    if label.lower() not in SPLIT_NAMES:
+        raise UserError(f"split '{label}' is not one of train, validation and test.")
+
+
+def _clip(path: Path, row: dict[str, str]) -> Clip:
     return Clip(
         path,
-        SYNONYMS[word],
+        usual_emotion(row["emotion"]),
         row["speaker"],
         "manifest",
         sex=SEXES.get(row["sex"].lower(), ""),
@@ -139,7 +150,8 @@ def _row(line: str, names: list[str], cells: list[str]) -> dict[str, str]:
     for column in REQUIRED:
         if not row.get(column):
             raise UserError(f"{line}: no {column}. Every row needs {', '.join(REQUIRED)}.")
-    # a clip in the wrong set is a leak, so a misspelt set stops the run instead of skipping the clip
-    if row["split"].lower() not in SPLIT_NAMES:
-        raise UserError(f"{line}: split '{row['split']}' is not one of train, validation and test.")
+    try:
+        check_split(row["split"])
+    except UserError as error:
+        raise UserError(f"{line}: {error}") from None
     return row

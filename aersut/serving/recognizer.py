@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 import numpy as np
 
-from aersut.audio_input import audio_source, checked_samples, is_one
+from aersut.audio_input import audio_source, checked_samples, is_one, numbered
 from aersut.contracts import Framing
 from aersut.data import audio
 from aersut.data.audio import ClipError, Recording, to_int16
@@ -112,16 +112,21 @@ class Recognizer:
         Args:
             clip: an audio file: its path, its content (bytes), or the file itself, opened for reading in binary mode;
                 or samples: int16, or floats in [-1, 1]; [samples] or [samples, channels]. The pair (samples, sample
-                rate) is accepted, too, and a dictionary of Hugging Face's `datasets.Audio`: {"array", "sampling_rate"},
-                or not decoded: {"bytes", "path"}. A list (or another iterable) of clips returns a list.
+                rate) is accepted, too, and what Hugging Face's `datasets.Audio` returns: an `AudioDecoder`,
+                {"array", "sampling_rate"}, or not decoded: {"bytes", "path"}. A list (or another iterable, such as a
+                pandas series of paths) of clips returns a list.
             sample_rate: of an array, in Hz.
 
         Raises:
-            UserError: the clip cannot be read, or is silent or too short.
+            UserError: the clip cannot be read, or is silent or too short. Of several clips, the message has the number.
         """
         if not is_one(clip):
             clips: Any = clip
-            return [self(one, sample_rate) for one in clips]
+            predictions = []
+            for number, one in enumerate(clips, start=1):
+                with numbered(number):
+                    predictions.append(self(one, sample_rate))
+            return predictions
         source, sample_rate = audio_source(clip, sample_rate)
         with _user_errors(source):
             if isinstance(source, np.ndarray):
@@ -129,7 +134,6 @@ class Recognizer:
             elif isinstance(source, Path):
                 recording = audio.read_recording(source)
             else:
-                source.seek(0)
                 recording = audio.parse_recording(source.read())
             return self.utterance(recording)
 
@@ -167,6 +171,8 @@ class Recognizer:
         Raises:
             UserError: the recording cannot be read, or is too short.
         """
+        if not is_one(recording):
+            raise UserError(f"over_time classifies one recording, got {type(recording).__name__}: call it for each.")
         source, sample_rate = audio_source(recording, sample_rate)
         with _user_errors(source):
             blocks = _blocks(source, sample_rate)

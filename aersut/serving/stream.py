@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soxr
 
+from aersut.audio_input import checked_rate
 from aersut.board import BoardModel, BoardStream, stride
 from aersut.contracts import Framing
 from aersut.data.audio import to_int16
@@ -46,12 +47,11 @@ class Resampler:
     The filter delays the output by about 20 ms at 48 kHz, and 100 ms at 8 kHz.
 
     Raises:
-        UserError: the sample rate is out of range.
+        UserError: the sample rate is out of range or no whole number.
     """
 
     def __init__(self, sample_rate: int, to: int) -> None:
-        if not 1000 <= sample_rate <= 768_000:
-            raise UserError(f"a sample rate of {sample_rate} Hz is out of range: expected 1,000 to 768,000 Hz.")
+        sample_rate = checked_rate(sample_rate)
         self._stream = None if sample_rate == to else soxr.ResampleStream(sample_rate, to, 1, dtype="float32")
 
     def push(self, samples: Shaped[np.ndarray, " samples"], last: bool = False) -> Float[np.ndarray, " resampled"]:
@@ -96,7 +96,7 @@ class Stream:
         self._min_confidence = min_confidence
         self._hop = max(1, round(hop * framing.sample_rate))
         self._smoothing = Smoothing(smoothing)
-        self._resampler = Resampler(sample_rate or framing.sample_rate, framing.sample_rate)
+        self._resampler = Resampler(framing.sample_rate if sample_rate is None else sample_rate, framing.sample_rate)
         self._buffer = np.zeros(0, np.int16)  # starts at the next window
 
     def push(self, samples: Shaped[np.ndarray, " samples"]) -> list[Prediction]:

@@ -3,6 +3,7 @@
 import shutil
 
 import numpy as np
+import pandas
 import pytest
 import soundfile
 
@@ -74,13 +75,63 @@ def test_a_run_is_trained_from_them_and_found_again(listed, tiny, tmp_path, monk
         ({"audio": b"", "emotion": "sad", "speaker": None}, "clip 1: no 'speaker'"),
         ({"emotion": "sad", "speaker": "1"}, "clip 1: no 'audio'"),
         ({"audio": 3, "emotion": "sad", "speaker": "1"}, "clip 1: a clip is int: expected the path"),
-        ({"audio": (np.full(9, 300.0), 8000), "emotion": "sad", "speaker": "1"}, r"reach 300: expected floats in"),
-        ({"audio": (np.full(9, np.nan), 8000), "emotion": "sad", "speaker": "1"}, r"reach nan"),
+        ({"audio": (np.full(9, 300.0), 8000), "emotion": "sad", "speaker": "1"}, "clip 1: samples reach 300: expected"),
+        ({"audio": (np.full(9, np.nan), 8000), "emotion": "sad", "speaker": "1"}, "clip 1: samples are NaN"),
+        ({"audio": (np.zeros(0), 8000), "emotion": "sad", "speaker": "1"}, "clip 1: the array contains no samples"),
+        ({"audio": (np.ones(9), "8000"), "emotion": "sad", "speaker": "1"}, "clip 1: the sample rate is '8000'"),
+        ({"audio": float("nan"), "emotion": "sad", "speaker": "1"}, "clip 1: no 'audio'"),
+        ({"audio": b"", "emotion": float("nan"), "speaker": "1"}, "clip 1: no 'emotion'"),
+        ({"audio": b"", "emotion": "sad", "speaker": pandas.NA}, "clip 1: no 'speaker'"),
+        (
+            {"audio": b"", "emotion": np.int64(3), "speaker": "1"},
+            r'the number 3: .*features\["emotion"\]\.int2str\(3\)',
+        ),
+        ({"audio": b"", "emotion": "hapy", "speaker": "1"}, "clip 1: emotion 'hapy' is not one of.*mean 'happy'"),
+        ({"audio": b"", "emotion": "sad", "speaker": "1", "split": "tset"}, "clip 1: split 'tset' is not one of train"),
     ],
 )
 def test_a_clip_that_cannot_be_used_is_refused_by_its_number(row, message):
     with pytest.raises(UserError, match=message):
         Clips.of([row])
+
+
+def test_the_rows_may_be_those_of_a_pandas_table(listed):
+    table = pandas.DataFrame(rows(listed[:3], str)).assign(sex=["female", None, float("nan")])
+    corpus = Clips.of(table.to_dict("records"))
+    assert [clip.sex for clip in corpus.load(cache_dir()).clips] == ["female", "", ""]
+    for refused in (table, table.to_dict("list"), table.iterrows()):
+        with pytest.raises(UserError, match=r'clip 1: the row is (str|tuple): .*table\.to_dict\("records"\)'):
+            Clips.of(refused)
+
+
+def test_clips_of_another_emotion_are_skipped_as_in_a_manifest(listed):
+    bored = {"audio": str(listed[0].path), "emotion": "boredom", "speaker": "1"}
+    listing = Clips.of([bored, *rows(listed[:2])]).load(cache_dir())
+    assert (len(listing.clips), [one.damage for one in listing.skipped]) == (2, [False])
+
+
+def test_the_clips_remain_when_their_files_are_moved_or_changed(listed, tmp_path):
+    before, after = tmp_path / "a.wav", tmp_path / "b.wav"
+    shutil.copy(listed[0].path, before)
+    row = {"emotion": "sad", "speaker": "1"}
+    corpus = Clips.of([{"audio": before, **row}])
+    content = before.read_bytes()
+    before.rename(after)
+    assert Clips.of([{"audio": after, **row}]) == Clips.of([{"audio": content, **row}]) == corpus
+    after.write_bytes(listed[1].path.read_bytes())
+    [clip] = corpus.load(tmp_path).clips
+    assert clip.path.read_bytes() == content
+    assert Clips.of([{"audio": after, **row}]) != corpus
+
+
+def test_a_damaged_folder_of_the_cache_is_made_again(listed):
+    corpus = Clips.of(rows(listed[:2]))
+    folder = cache_dir() / "clips" / corpus.digest
+    (folder / "0000001").unlink()
+    assert len(corpus.load(folder).clips) == 1
+    assert Clips.of(rows(listed[:2])) == corpus
+    assert len(corpus.load(folder).clips) == 2
+    assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".")] == []
 
 
 def test_no_clips_are_refused():

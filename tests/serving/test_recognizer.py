@@ -1,11 +1,14 @@
 """`Recognizer`: the same predictions from checkpoints, exported files and evaluation."""
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas
 import pytest
 import soundfile
 from hypothesis import given, settings
@@ -87,12 +90,101 @@ class TestOneClip:
             ({"array": np.ones(9), "sampling_rate": None}, "pass sample_rate"),
             (io.StringIO("text"), "a clip is StringIO"),
             (np.ones((2, 3, 4)), "3 dimensions"),
+            (np.array("clip.wav"), "0 dimensions"),
+            (([[0.1, 0.2], [0.3]], 16_000), "lists of different lengths"),
             (b"no audio", "the recording cannot be decoded"),
         ],
     )
     def test_of_another_form_is_refused(self, recognizer: Recognizer, clip, message):
         with pytest.raises(UserError, match=message):
             recognizer(clip, None if isinstance(clip, dict) else 16_000)
+
+    def test_may_be_an_audio_decoder_of_datasets(self, recognizer: Recognizer, speech):
+        """Its interface: torchcodec, which needs torch, is not installed here."""
+
+        class AudioDecoder:
+            def __init__(self, samples, rate):
+                self._decoded = SimpleNamespace(data=samples.T, sample_rate=rate)  # data: channels × samples
+
+            def __getitem__(self, key):
+                raise AssertionError("an iteration would start here")
+
+            def get_all_samples(self):
+                return self._decoded
+
+        decoder = AudioDecoder(*soundfile.read(speech, dtype="float32", always_2d=True))
+        expected = recognizer(speech)
+        assert recognizer(decoder) == expected
+        assert recognizer([decoder, decoder]) == [expected] * 2
+        assert list(recognizer.over_time(decoder)) == list(recognizer.over_time(speech))
+        samples, rate = soundfile.read(speech, dtype="float32")
+        stereo = np.stack([samples, np.zeros_like(samples)], axis=1)
+        assert recognizer(AudioDecoder(stereo, rate)) == recognizer(stereo, rate)
+
+    def test_may_be_several_in_an_array_or_a_series(self, recognizer: Recognizer, speech):
+        expected = recognizer(speech)
+        paths = [str(speech)] * 2
+        samples, rate = soundfile.read(speech)
+        several = [
+            *(pandas.Series(paths), pandas.Series(paths, dtype=object), pandas.Series([samples, samples[:-1]])),
+            *(np.array(paths), np.array(paths, dtype=object), np.array([speech, speech]), tuple(paths)),
+        ]
+        for clips in several:
+            found = recognizer(clips, rate)
+            assert (len(found), found[0]) == (2, expected)
+        assert recognizer(pandas.Series(samples), rate) == expected
+
+    @pytest.mark.parametrize("kind", [int, float, np.int64, np.float32, np.array])
+    def test_has_a_sample_rate_of_any_type_of_number(self, recognizer: Recognizer, speech, kind):
+        samples, rate = soundfile.read(speech)
+        expected = recognizer(speech)
+        given = kind(rate)
+        assert recognizer(samples, given) == recognizer({"array": samples, "sampling_rate": given}) == expected
+        if kind is not np.array:
+            assert recognizer((samples, given)) == expected
+        assert list(recognizer.over_time(samples, given)) == list(recognizer.over_time(speech))
+        stream = recognizer.stream(given)
+        assert stream.push(samples) + stream.finish() == list(recognizer.over_time(speech))
+
+    @pytest.mark.parametrize(
+        ("rate", "message"),
+        [
+            *((0, "0 Hz is out of range"), (-16_000, "-16000 Hz is out of range"), (10**9, "out of range")),
+            *(("16000", "rate is '16000': expected a whole number, in Hz"), (0.5, "0.5: expected"), (True, "True")),
+            *((float("nan"), "nan: expected"), (float("inf"), "inf: expected"), (None, "pass sample_rate in Hz")),
+        ],
+    )
+    def test_of_a_wrong_sample_rate_is_refused(self, recognizer: Recognizer, rate, message):
+        samples = 0.1 * np.random.default_rng(0).standard_normal(16_000)
+        for form in ((samples, rate), {"array": samples, "sampling_rate": rate}):
+            for call in (recognizer, lambda form: list(recognizer.over_time(form))):
+                with pytest.raises(UserError, match=message):
+                    call(form)
+        if rate is not None:
+            with pytest.raises(UserError, match=message):
+                recognizer.stream(rate)
+
+    def test_as_floats_in_the_scale_of_16_bits_is_refused(self, recognizer: Recognizer, speech):
+        samples, rate = soundfile.read(speech, dtype="int16")
+        for call in (recognizer, lambda *form: list(recognizer.over_time(*form))):
+            with pytest.raises(UserError, match=r"samples reach \d+: expected floats in \[-1, 1\].*Divide.*by 32768"):
+                call(samples.astype(np.float32), rate)
+
+    def test_in_a_file_that_cannot_be_rewound_is_refused(self, recognizer: Recognizer, speech, tmp_path):
+        closed = speech.open("rb")
+        closed.close()
+        reader, writer = os.pipe()
+        with (tmp_path / "new.wav").open("wb") as written, os.fdopen(reader, "rb") as pipe, os.fdopen(writer, "wb"):
+            for file, message in ((closed, "closed file"), (written, "read"), (pipe, "seek")):
+                for call in (recognizer, lambda form: list(recognizer.over_time(form))):
+                    with pytest.raises(UserError, match=f"cannot be read from its start: .*{message}.*Expected one"):
+                        call(file)
+
+    def test_among_several_is_an_error_with_its_number(self, recognizer: Recognizer, speech, tmp_path):
+        with pytest.raises(UserError, match=r"^clip 2: the recording is silent"):
+            recognizer([speech, (np.zeros(16_000), 16_000)])
+        with pytest.raises(UserError, match=r"^clip 1: .*gone\.wav cannot be read"):
+            recognizer([tmp_path / "gone.wav", speech])
 
     def test_that_cannot_be_used_is_an_error_with_its_name(self, recognizer: Recognizer, tmp_path):
         (tmp_path / "a.wav").write_text("not audio")
@@ -212,6 +304,9 @@ class TestOverTime:
             recognizer.stream().push(np.full(10, np.inf))
         with pytest.raises(UserError, match="too short"):
             list(recognizer.over_time(np.ones(10), 16_000))
+        for several in ([(np.ones(10), 16_000)], ["a.wav", "b.wav"], pandas.Series(["a.wav"])):
+            with pytest.raises(UserError, match=r"one recording, got (list|Series): call it for each"):
+                list(recognizer.over_time(several))
 
 
 class TestLoading:
