@@ -101,7 +101,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 def _labels(row: Any) -> dict[str, str]:
     if not isinstance(row, Mapping):
         raise UserError(
-            f"the row is {type(row).__name__}: {EXPECTED}. Pass a list of them, of a pandas DataFrame: "
+            f"the row is {type(row).__name__}: {EXPECTED}. Pass a list of them; a pandas DataFrame as "
             'table.to_dict("records").'
         )
     for key in ("audio", "emotion", "speaker"):
