@@ -3,18 +3,24 @@
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
 addEventListener("fetch", (event) => {
-  if (event.request.method === "GET") event.respondWith(answer(event.request));
+  if (event.request.method === "GET") event.respondWith(answer(event));
 });
 
-async function answer(request) {
-  const cache = await caches.open("aersut");
+async function answer(event) {
+  let response;
   try {
-    const response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
-    return response;
+    response = await fetch(event.request);
   } catch (error) {
-    const kept = await cache.match(request, { ignoreSearch: true });
+    const kept = await caches.match(event.request, { cacheName: "aersut", ignoreSearch: true }).catch(() => null);
     if (kept) return kept;
     throw error;
   }
+  // a storage that is full or forbidden (private windows) must not cost the response
+  if (response.ok) event.waitUntil(keep(event.request, response.clone()).catch(() => {}));
+  return response;
+}
+
+async function keep(request, response) {
+  const cache = await caches.open("aersut");
+  await cache.put(request, response);
 }

@@ -16,7 +16,7 @@ export async function describe() {
   await loadLiteRt("litert/wasm/"); // without threads, which would need headers for cross-origin isolation
   compiled = await loadAndCompile(model.name, { accelerator: "wasm" });
   await classify(new Float32Array(model.samples)); // the first call takes longer
-  keep();
+  keep().catch(() => {}); // without storage, as in some private windows, the page works online only
   return {
     models: [model],
     upload: LARGEST,
@@ -46,9 +46,12 @@ async function keep() {
   if (!navigator.serviceWorker) return; // the page is served neither over https nor from localhost
   await navigator.serviceWorker.register("offline.js");
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+  const own = loaded.filter((name) => name.startsWith(`${location.origin}/`)); // not those of browser extensions
   const cache = await caches.open("aersut");
-  await cache.addAll([...new Set([location.pathname, "worklet.js", ...loaded])]);
-  document.documentElement.dataset.offline = "ready";
+  const names = [...new Set([location.pathname, "worklet.js", ...own])];
+  const added = await Promise.allSettled(names.map((name) => cache.add(name)));
+  const complete = added.every(({ status }) => status === "fulfilled");
+  document.documentElement.dataset.offline = complete ? "ready" : "incomplete";
 }
 
 /** One stream of samples: predictions, and features of the same samples for the plots. */
@@ -102,8 +105,10 @@ export async function predict(file, _, onMessage, signal) {
   try {
     decoded = await new OfflineAudioContext(1, 1, rate).decodeAudioData(content);
   } catch {
+    if (signal.aborted) return;
     throw new Error(`${file.name} cannot be decoded by this browser. Expected an audio file, for example WAV, MP3 or FLAC.`);
   }
+  if (signal.aborted) return;
   const samples = mono(decoded);
   onMessage({ recording: { seconds: decoded.duration, warning: "" } });
   const session = new Session(rate, Math.max(0.032, decoded.duration / model.display.max_frames));

@@ -122,6 +122,7 @@ async function predictFile(file) {
   try {
     let finished = false;
     await predict(file, $("model").value, (message) => {
+      if (controller.signal.aborted) return; // the page shows another file
       finished ||= "done" in message || "error" in message;
       receive(message);
     }, controller.signal);
@@ -129,7 +130,7 @@ async function predictFile(file) {
     if (!finished) throw new Error(`${file.name}: the connection to the monitor is lost.`);
     report(`${file.name}, ${clock(history.recording)}, ${history.predictions.length} windows.`, $("problem").textContent);
   } catch (error) {
-    report("", error.message);
+    if (!controller.signal.aborted) report("", error.message);
   }
 }
 

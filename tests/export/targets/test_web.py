@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import json
 import re
 import shutil
@@ -87,8 +88,10 @@ def playwright() -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def opened(playwright: Any, address: str, *arguments: str, **options: Any) -> Iterator[Any]:
-    """The page in a browser; fails if the console has messages, or if it asks another host."""
+def opened(
+    playwright: Any, address: str, *arguments: str, log: str = "$^", others: tuple[str, ...] = (), **options: Any
+) -> Iterator[Any]:
+    """The page in a browser; fails if the console has messages except `log`, or if it asks a host except `others`."""
     messages: list[str] = []
     requests: list[str] = []
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS.split(), *arguments])
@@ -102,8 +105,8 @@ def opened(playwright: Any, address: str, *arguments: str, **options: Any) -> It
         yield page
     finally:
         browser.close()
-    assert [text for text in messages if not LOG.search(text)] == []
-    assert [one for one in requests if not one.startswith((address, "blob:"))] == []
+    assert [text for text in messages if not LOG.search(text) and not re.search(log, text)] == []
+    assert [one for one in requests if not one.startswith((address, "blob:", *others))] == []
 
 
 def predictions(page: Any, path: Path) -> list[dict[str, Any]]:
@@ -144,6 +147,61 @@ def test_it_predicts_as_python_also_after_the_network_is_gone(playwright: Any, f
             page.reload()
             page.locator("#microphone:enabled").wait_for(timeout=60_000)
             assert predictions(page, clip)[0] | {"latency_ms": ""} == found[0] | {"latency_ms": ""}
+
+
+def test_it_loads_where_the_browsers_storage_is_full(playwright: Any, folder: Path, clip: Path):
+    with static_host(folder) as address, opened(playwright, address) as page:
+        page.locator("html[data-offline=ready]").wait_for(timeout=60_000)
+        page.evaluate("caches.delete('aersut')")
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Storage.overrideQuotaForOrigin", {"origin": address.rstrip("/"), "quotaSize": 1})
+        page.reload()
+        page.locator("#microphone:enabled").wait_for(timeout=60_000)
+        page.locator("html[data-offline=incomplete]").wait_for(timeout=60_000)
+        assert page.evaluate("navigator.serviceWorker.controller.state") == "activated"  # it answered the requests
+        assert page.evaluate("caches.open('aersut').then((cache) => cache.keys()).then((keys) => keys.length)") == 0
+        compare(predictions(page, clip), folder / MODEL, clip)
+
+
+def test_files_that_cannot_be_kept_do_not_prevent_the_others(playwright: Any, folder: Path, clip: Path, tmp_path: Path):
+    changed = tmp_path / "web"
+    shutil.copytree(folder, changed)
+    text = (changed / "index.html").read_text()
+    with contextlib.ExitStack() as servers:
+        other, address = (servers.enter_context(static_host(one)) for one in (folder, changed))
+        # files of another host, as browser extensions may add, and a file that is missing
+        added = f'<link rel="stylesheet" href="{other}style.css"><link rel="stylesheet" href="missing.css"></head>'
+        (changed / "index.html").write_text(text.replace("</head>", added))
+        expected = "status (of )?404|ERR_INTERNET_DISCONNECTED|ERR_FAILED"
+        with opened(playwright, address, log=expected, others=(other,)) as page:
+            page.locator("html[data-offline=incomplete]").wait_for(timeout=60_000)
+            names = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
+            assert {f"{other}style.css", f"{address}missing.css"} <= set(names)
+            servers.close()
+            page.context.set_offline(True)
+            page.reload()
+            page.locator("#microphone:enabled").wait_for(timeout=60_000)
+            compare(predictions(page, clip), folder / MODEL, clip)
+
+
+def test_a_file_that_another_one_replaces_leaves_nothing(playwright: Any, folder: Path, clip: Path):
+    header = io.BytesIO()
+    soundfile.write(header, np.zeros(300 * 16_000, np.int16), 16_000, format="WAV")
+    drop = """([header, other]) => {
+      const long = new Uint8Array(44 + 2 * 300 * 16000);
+      long.set(header);
+      for (const [name, bytes] of [["long.wav", long], ["other.wav", Uint8Array.from(other)]]) {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([bytes], name));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+      }
+    }"""
+    info = soundfile.info(clip)
+    with static_host(folder) as address, opened(playwright, address) as page:
+        page.evaluate(drop, [list(header.getvalue()[:44]), list(clip.read_bytes())])
+        page.locator("#status", has_text=re.compile(r"^other.wav, \d+:")).wait_for(timeout=60_000)
+        expected = list(load(folder / MODEL).over_time(clip))
+        assert page.text_content("#status") == f"other.wav, 0:{info.duration:04.1f}, {len(expected)} windows."
 
 
 def test_it_classifies_the_microphone(playwright: Any, folder: Path, clip: Path):
