@@ -47,12 +47,14 @@ class Downloader:
         pause: seconds before the second attempt, doubled for every further one. A server's longer Retry-After is
             respected, up to two minutes.
         stop: an event that ends all waiting.
+        kept: whether the caller keeps the folder of a failed download, so that the next call resumes.
     """
 
     session: requests.Session
     attempts: int = 5
     pause: float = 1.0
     stop: threading.Event = field(default_factory=threading.Event)
+    kept: bool = True
 
     def fetch(self, url: str, path: Path, checksum: str | None, limit: int, quiet: bool = False) -> None:
         """Download `url` to `path` unless a valid file exists; the data is in `<path>.part` until it is verified.
@@ -89,10 +91,11 @@ class Downloader:
                     failures = 1 if file_size(part) > best else failures + 1
                     best = max(best, file_size(part))
                     if failures >= self.attempts or self.stop.is_set():
-                        kept = f"; {megabytes(file_size(part))} are kept in {part}" if file_size(part) else ""
+                        size = file_size(part) if self.kept else 0
+                        kept = f"; {megabytes(size)} are kept in {part}" if size else ""
+                        resume = " Run the same command again to resume the download." if self.kept else ""
                         raise FetchError(
-                            f"{path.name}: {interrupted}, {failures} times in a row{kept}. Run the same command again "
-                            "to resume the download."
+                            f"{path.name}: {interrupted}, {failures} times in a row{kept}.{resume}"
                         ) from interrupted
                     pause = max(min(interrupted.pause, MAX_PAUSE), self.pause * 2 ** (failures - 1))
                     if not quiet:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import requests
 
 from aersut.data.http_download import Downloader, FetchError, file_checksum
 from aersut.errors import UserError
-from aersut.paths import cache_dir
+from aersut.paths import cache_dir, staging_folder
 
 VERSION = "2.5.3"
 INTEGRITY = {
@@ -43,7 +44,8 @@ def litertjs_files(folder: Path | None = None, attempts: int = 3) -> Mapping[str
         attempts: number of connections after which a download fails.
 
     Raises:
-        UserError: a package is missing in `folder`, cannot be downloaded, or has another checksum.
+        UserError: a package is missing in `folder`, cannot be downloaded, or has another checksum; the registry is not
+            a URL; the cache folder cannot be used.
     """
     archives = {name: _own(folder, name) if folder else _cached(name, attempts) for name in INTEGRITY}
     contents = {}
@@ -69,22 +71,37 @@ def _own(folder: Path, name: str) -> Path:
 
 def _cached(name: str, attempts: int) -> Path:
     path = cache_dir() / "litertjs" / _archive(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if not path.exists() or file_checksum(path, _checksum(name)) != _checksum(name):
+            with staging_folder(path.parent, path.name) as staging:  # another process may download the same package
+                _download(name, staging / path.name, attempts)
+                (staging / path.name).replace(path)
+    except OSError as error:
+        problem = error.strerror or error
+        raise UserError(
+            f"the cache folder {path.parent} cannot be used: {problem}. Set AERSUT_CACHE to another folder."
+        ) from None
+    return path
+
+
+def _download(name: str, path: Path, attempts: int) -> None:
     url = f"{_registry()}/@litertjs/{name}/-/{name}-{VERSION}.tgz"
     try:
         with requests.Session() as session:
-            Downloader(session, attempts).fetch(url, path, _checksum(name), LARGEST, quiet=True)
+            Downloader(session, attempts, kept=False).fetch(url, path, _checksum(name), LARGEST, quiet=True)
     except FetchError as error:
         raise UserError(
             f"the page for browsers needs LiteRT.js {VERSION} from {url}: {error} If that registry cannot be reached, "
             f"set NPM_CONFIG_REGISTRY to another one, or run '{COMMAND}' on a machine with access and pass the folder "
             "with both files as --export.litertjs=FOLDER."
         ) from None
-    return path
 
 
 def _registry() -> str:
-    return (os.environ.get("NPM_CONFIG_REGISTRY") or "https://registry.npmjs.org").rstrip("/")
+    registry = os.environ.get("NPM_CONFIG_REGISTRY") or "https://registry.npmjs.org"
+    if not re.match(r"https?://[^/]", registry):
+        raise UserError(f"NPM_CONFIG_REGISTRY is {registry!r}, expected a URL such as 'https://registry.npmjs.org'.")
+    return registry.rstrip("/")
 
 
 def _archive(name: str) -> str:

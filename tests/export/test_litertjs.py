@@ -4,6 +4,7 @@ import functools
 import shutil
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -68,7 +69,44 @@ def test_a_registry_without_it_is_an_error_with_the_remedy(registry: Path):
 
 def test_a_registry_that_cannot_be_reached_is_an_error_with_the_remedy(registry: Path, monkeypatch):
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", "http://127.0.0.1:1")
-    with pytest.raises(UserError, match=r"no connection to 127\.0\.0\.1:1 .*--export\.litertjs=FOLDER"):
+    with pytest.raises(UserError, match=r"no connection to 127\.0\.0\.1:1 .*--export\.litertjs=FOLDER") as error:
+        litertjs_files(attempts=1)
+    assert "resume" not in str(error.value)  # a partial download is not kept
+
+
+def test_exports_that_share_an_empty_cache_do_not_collide(registry: Path, litertjs: Path, tmp_path: Path):
+    for name in INTEGRITY:
+        publish(registry, name, litertjs / f"litertjs-{name}-{VERSION}.tgz")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: litertjs_files(attempts=1), range(4)))
+    assert found == [litertjs_files(litertjs)] * 4
+    cached = {path.name for path in (tmp_path / "cache/litertjs").iterdir()}
+    assert cached == {f"litertjs-{name}-{VERSION}.tgz" for name in INTEGRITY}
+
+
+def test_a_damaged_file_in_the_cache_is_downloaded_again(registry: Path, litertjs: Path, tmp_path: Path):
+    for name in INTEGRITY:
+        publish(registry, name, litertjs / f"litertjs-{name}-{VERSION}.tgz")
+    (tmp_path / "cache/litertjs").mkdir(parents=True)
+    (tmp_path / f"cache/litertjs/litertjs-core-{VERSION}.tgz").write_bytes(b"half a file")
+    assert litertjs_files(attempts=1) == litertjs_files(litertjs)
+
+
+@pytest.mark.parametrize("address", ["localhost:4873", "registry.npmjs.org", "https://"])
+def test_a_registry_that_is_not_a_url_is_named(registry: Path, monkeypatch: pytest.MonkeyPatch, address: str):
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", address)
+    with pytest.raises(
+        UserError, match=f"NPM_CONFIG_REGISTRY is '{address}', expected a URL such as 'https://registry"
+    ):
+        litertjs_files(attempts=1)
+
+
+def test_a_cache_that_cannot_be_used_is_named(registry: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AERSUT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(
+        UserError, match=r"cache folder .*file/litertjs cannot be used: Not a directory\. Set AERSUT_CACHE"
+    ):
         litertjs_files(attempts=1)
 
 
