@@ -1,6 +1,7 @@
 """Inputs and intermediate results of an export, which its targets share."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -38,13 +39,15 @@ class ExportOptions:
     stream: bool | None = None
     stress: bool | None = None
     web: bool = False
-    litertjs: str | None = None
+    litertjs: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.calibration < 1:
             raise ValueError(f"calibration must be at least 1, got {self.calibration}")
         if not 0 <= self.max_uar_loss <= 1:
             raise ValueError(f"max_uar_loss must be from 0 to 1, got {self.max_uar_loss}")
+        if self.litertjs and not self.web:
+            raise ValueError("litertjs is used by web=true only; set web=true, or omit litertjs")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aersut.config import Experiment
+from aersut.config import Experiment, validated
 from aersut.contracts import SkippedTargetError, Target
 from aersut.corpora import Ravdess, Synthetic
 from aersut.encoders import Moonshine
@@ -247,6 +247,7 @@ def test_a_run_without_a_checkpoint_that_can_be_read(run: Run, launch, damage: C
         ("--export.calibration=many", "--export.calibration: .*integer"),
         ("--export.max_uar_loss=7", "max_uar_loss must be from 0 to 1"),
         ("--export.callibration=9", "Did you mean 'calibration'"),
+        ("--export.litertjs=folder", "litertjs is used by web=true only; set web=true, or omit litertjs"),
     ],
 )
 def test_wrong_options_are_named(finished: Run, launch, option: str, message: str):
@@ -258,3 +259,8 @@ def test_wrong_options_are_named(finished: Run, launch, option: str, message: st
 def test_options_check_themselves():
     with pytest.raises(ValueError, match="calibration"):
         ExportOptions(calibration=0)
+
+
+@pytest.mark.parametrize("folder", ["packages", Path("packages")])
+def test_the_folder_of_litertjs_is_text_or_a_path(folder: str | Path):
+    assert validated(ExportOptions, {"web": True, "litertjs": folder}, "--export").litertjs == folder
