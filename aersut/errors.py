@@ -1,8 +1,9 @@
 """The exception for mistakes of the user."""
 
+import contextlib
 import difflib
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class UserError(ValueError):
@@ -22,3 +23,20 @@ def require(what: str, extra: str, *modules: str) -> None:
     """Raise `UserError` if one of the modules, which an extra installs, is missing: "WHAT need(s) MODULE"."""
     if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
         raise UserError(f"{what} {missing[0]}: pip install 'aersut[{extra}]'.")
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise `KeyboardInterrupt` for an error that a library made of one.
+
+    JAX compares the arguments of a compiled function by their own methods, and raises a ValueError where one raises.
+    """
+    try:
+        yield
+    except Exception as error:
+        cause = error.__cause__ or error.__context__
+        while cause and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__cause__ or cause.__context__
+        if cause:
+            raise KeyboardInterrupt from error
+        raise
