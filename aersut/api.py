@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aersut import experiment as experiments
 from aersut.config import Experiment, validated
-from aersut.errors import UserError, interruptible, require
+from aersut.errors import UserError, require
 from aersut.program import set_environment
 from aersut.registry import CORPORA
 from aersut.results import EvaluationResult, ExportResult, SweepResult, TrainingResult
@@ -66,8 +66,7 @@ def train(
 
     run = _run(source, workdir)
     print(f"run folder {run.folder}")
-    with interruptible():
-        trained = loop.train(run, on_epoch)
+    trained = loop.train(run, on_epoch)
     history = records.read_records(run.records)
     if not trained:
         print(f"training is complete: {len(history)} epochs")

@@ -13,7 +13,7 @@ import numpy as np
 
 from aersut import metrics
 from aersut.data.pipeline import Batch
-from aersut.errors import UserError
+from aersut.errors import UserError, interruptible
 from aersut.run import Prepared, Run
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
@@ -32,6 +32,7 @@ POLL = 1.0
 """Seconds between two attempts to lock a run folder that another process has locked."""
 
 
+@interruptible()
 def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wait: bool = False) -> bool:
     """Train the network of a run from its last checkpoint to its last epoch.
 
