@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hi
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from aersut.contracts import EMOTIONS, STRICT, Augmenter, Corpus, Encoder, Feature, Framing, Model, Optimizer
+from aersut.contracts import STRICT, Augmenter, Corpus, Encoder, Feature, Framing, Model, Optimizer, label_problem
 from aersut.errors import UserError, nearest
 from aersut.registry import AUGMENTERS, CONDITIONS, CORPORA, ENCODERS, FEATURES, MODELS, OPTIMIZERS, Registry
 
@@ -75,7 +75,8 @@ class Data:
         validation_speakers: likewise for the validation set.
         test_speakers: likewise for the test set.
         test_corpora: names of those of `corpora` that are the test set, for "cross_corpus".
-        emotions: the classes, in the order of the network's outputs; clips of other emotions are skipped.
+        emotions: the classes, in the order of the network's outputs: any labels of the corpora, in lower case; clips of
+            other labels are skipped. By default, (), the labels of the training set (`aersut.run.with_classes`).
         trim_db: trims leading and trailing silence more than this many dB below the loudest frame; None keeps it.
         fit: position of the window in a longer clip, or of a shorter clip in the zero-padded window: "start", "center"
             or "random", which is drawn anew for each training example and is the centre in evaluation.
@@ -93,7 +94,7 @@ class Data:
     validation_speakers: tuple[str, ...] = ()
     test_speakers: tuple[str, ...] = ()
     test_corpora: tuple[str, ...] = ()
-    emotions: tuple[str, ...] = EMOTIONS
+    emotions: tuple[str, ...] = ()
     trim_db: float | None = 40.0
     fit: Literal["start", "center", "random"] = "start"
 
@@ -105,12 +106,12 @@ class Data:
         folds = math.floor(1 / self.test + 1e-9)
         if self.fold < 0 or (self.protocol in ("speaker", "random", "paper") and self.fold >= folds):
             raise ValueError(f"fold {self.fold} does not exist: test={self.test} makes folds 0 to {folds - 1}")
+        object.__setattr__(self, "emotions", tuple(emotion.strip().lower() for emotion in self.emotions))
         for emotion in self.emotions:
-            if emotion not in EMOTIONS:
-                known = ", ".join(EMOTIONS)
-                raise ValueError(f"unknown emotion '{emotion}'.{nearest(emotion, EMOTIONS)} Known: {known}")
-        if len(set(self.emotions)) != len(self.emotions) or len(self.emotions) < 2:
-            raise ValueError(f"emotions must be at least two different ones, got {', '.join(self.emotions) or 'none'}")
+            if problem := label_problem(emotion):
+                raise ValueError(f"emotion '{emotion}' {problem}")
+        if len(set(self.emotions)) != len(self.emotions) or len(self.emotions) == 1:
+            raise ValueError(f"emotions must be at least two different ones, got {', '.join(self.emotions)}")
         if self.trim_db is not None and self.trim_db <= 0:
             raise ValueError(f"trim_db must be above 0, or none, got {self.trim_db}")
         names = [CORPORA.name_of(corpus) for corpus in self.corpora]
@@ -266,7 +267,7 @@ def to_tree(value: Any) -> Any:
         return tree
     if isinstance(value, tuple | list):
         return [to_tree(item) for item in value]
-    return value
+    return dict(value) if isinstance(value, dict) else value
 
 
 def from_tree(tree: dict[str, Any]) -> Experiment:

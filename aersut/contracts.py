@@ -7,6 +7,11 @@ A plugin is a frozen dataclass that derives from one of the abstract classes bel
 from __future__ import annotations
 
 import abc
+import dataclasses
+import difflib
+import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -27,7 +32,48 @@ if TYPE_CHECKING:
     from aersut.tflite.file import TFLiteFile
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
-"""The eight emotion labels in RAVDESS's order. The index of a label is its class, unless `Data.emotions` is set."""
+"""Eight emotion labels in RAVDESS's order. A corpus may have labels of its own."""
+
+
+def in_usual_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Different labels in the order of classes: those of `EMOTIONS` first, then the others by name.
+
+    >>> in_usual_order({"stressed", "sad", "calm", "bored"})
+    ('calm', 'sad', 'bored', 'stressed')
+    """
+    found = set(labels)
+    return (*(name for name in EMOTIONS if name in found), *sorted(found.difference(EMOTIONS)))
+
+
+COLUMNS = ("path", "corpus", "speaker", "emotion", "predicted", "file", "start", "end", "confidence", "error")
+RESERVED = frozenset({*COLUMNS, "silence", "uncertain"})
+"""Words that are no labels: columns of predictions, and what a prediction has in place of an emotion."""
+
+
+def misspelt(word: str) -> str:
+    """The emotion of which a word is probably a misspelling, or ""; longer words that contain an emotion are none.
+
+    >>> misspelt("angyr"), misspelt("anxious"), misspelt("very sad")
+    ('angry', '', '')
+    """
+    matches = [] if word in EMOTIONS else difflib.get_close_matches(word, EMOTIONS, n=1, cutoff=0.8)
+    return matches[0] if matches else ""
+
+
+def label_problem(label: str) -> str:
+    """Why a text cannot be a label, since it is part of file names and a CSV column; "" if it can.
+
+    >>> label_problem("very bored"), label_problem("a/b")[:18]
+    ('', 'is not a label: ex')
+    """
+    if similar := misspelt(label):
+        return f"is unknown. Did you mean '{similar}'? A label of your own must differ more from it"
+    if label in RESERVED:
+        return f"is not a label: {', '.join(sorted(RESERVED))} have another meaning in predictions"
+    if not re.fullmatch(r"[^\W\d_][\w +-]{0,39}", label) or label != label.lower() or label != label.strip():
+        return "is not a label: expected a letter, then up to 39 letters, digits, spaces, +, - and _, in lower case"
+    return ""
+
 
 STRICT = {"extra": "forbid", "allow_inf_nan": False, "coerce_numbers_to_str": True}
 """pydantic's settings for every configuration class: unknown keys, NaN and infinity are errors."""
@@ -35,10 +81,10 @@ STRICT = {"extra": "forbid", "allow_inf_nan": False, "coerce_numbers_to_str": Tr
 
 @dataclass(frozen=True)
 class Clip:
-    """One audio file of a corpus, with its label and metadata. An empty string means "unknown".
+    """One audio file of a corpus, or a segment of one, with its label and metadata. An empty string means "unknown".
 
     Attributes:
-        emotion: label, one of `EMOTIONS`.
+        emotion: label in lower case: one of `EMOTIONS`, or the corpus's own.
         speaker: the corpus's identifier of the speaker, unique within the corpus ("12", "1076").
         sex: "female", "male" or "".
         text: the corpus's code of the sentence, or "".
@@ -46,6 +92,8 @@ class Clip:
         split: the set that the corpus itself assigns: "train", "validation", "test" or "".
         age: age group ("20 to 29") or "".
         race: the speaker's race in the words of the corpus, or "".
+        start: of the segment in the file, in s.
+        end: of the segment, in s; infinity for the end of the file.
     """
 
     path: Path
@@ -58,6 +106,20 @@ class Clip:
     split: str = ""
     age: str = ""
     race: str = ""
+    start: float = 0.0
+    end: float = math.inf
+
+    @property
+    def location(self) -> str:
+        """The path, for a segment with its start and end in s, as in a W3C media fragment: "a.wav#t=2,4.5"."""
+        if (self.start, self.end) == (0.0, math.inf):
+            return str(self.path)
+        return f"{self.path}#t={self.start:.10g}" + (f",{self.end:.10g}" if self.end < math.inf else "")
+
+    def relative_to(self, root: Path) -> str:
+        """The location relative to `root`, if the file is below it."""
+        path = self.path.relative_to(root) if self.path.is_relative_to(root) else self.path
+        return dataclasses.replace(self, path=path).location
 
     @property
     def speaker_id(self) -> str:
@@ -69,7 +131,8 @@ class Clip:
 class SkippedFile:
     """A file under the root that is not used as a clip, with the reason.
 
-    `damage` is True for a damaged or malformed file, False for a duplicate and for an emotion outside `Data.emotions`.
+    `damage` is True for a damaged or malformed file, False for a duplicate, another format, or a label that is left
+    out.
     """
 
     path: Path
@@ -79,10 +142,11 @@ class SkippedFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """The clips of a corpus in a deterministic order, and the files that it skipped."""
+    """The clips of a corpus in a deterministic order, the files that it skipped, and notes for the user."""
 
     clips: tuple[Clip, ...]
     skipped: tuple[SkippedFile, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Plugin(abc.ABC):  # noqa: B024  (the contracts below add the abstract methods)

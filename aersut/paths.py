@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,40 @@ def cache_dir() -> Path:
 def printable(path: Path | str) -> str:
     """A path as text; bytes that are not valid UTF-8 are escaped."""
     return os.fspath(path).encode("utf-8", "backslashreplace").decode()
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files at any depth of a folder, without hidden ones (so without AppleDouble's `._` files).
+
+    Links to folders are followed after everything else, so that each real folder is listed once, and by its own name.
+
+    Raises:
+        OSError: a folder cannot be read. One that does not exist has no files.
+    """
+
+    def stop(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    seen, pending = set(), [str(folder)]
+    while pending:
+        for parent, folders, names in os.walk(pending.pop(0), onerror=stop):
+            state = os.stat(parent)
+            known, visible = (
+                (state.st_dev, state.st_ino) in seen,
+                [name for name in folders if not name.startswith(".")],
+            )
+            seen.add((state.st_dev, state.st_ino))
+            folders[:] = [] if known else sorted(visible)
+            if not known:
+                pending += [path for name in folders if os.path.islink(path := os.path.join(parent, name))]
+                yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
+def abbreviated(paths: Sequence[Path | str], most: int = 3) -> str:
+    """The first names and the number of the others: "a.wav, b.wav, c.wav and 9 more"."""
+    shown = [printable(path) for path in paths[:most]]
+    return ", ".join(shown) + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

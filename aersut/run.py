@@ -3,13 +3,15 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from aersut.config import Experiment
+from aersut.contracts import EMOTIONS
 from aersut.data.collection import Collection, collect
 from aersut.data.feature_table import FeatureTable
 from aersut.data.protocols import SPLITS
@@ -21,6 +23,7 @@ from aersut.paths import write_json
 from aersut.registry import MODELS
 from aersut.run_folder import RUNS as RUNS
 from aersut.run_folder import Run as Run
+from aersut.run_folder import class_notes, training_emotions, with_emotions, with_recorded_classes
 from aersut.run_folder import default_folder as default_folder
 from aersut.run_folder import open_run as open_run
 from aersut.run_folder import start as start
@@ -36,6 +39,7 @@ class Prepared:
         frontend: the audio frontend (feature extraction in front of the classifier), scaled by the training set.
         table: base features of each version of each clip, on disk.
         labels: the class of each clip.
+        notes: on labels without a training clip.
     """
 
     collection: Collection
@@ -43,6 +47,7 @@ class Prepared:
     frontend: Frontend
     table: FeatureTable
     labels: Int[np.ndarray, " clips"]
+    notes: tuple[str, ...] = ()
 
     def features(self, items: Int[np.ndarray, "items 2"]) -> Float[np.ndarray, "items frames channels"]:
         """Base features of (clip, version) pairs."""
@@ -56,7 +61,7 @@ def make_frontend(experiment: Experiment) -> Frontend:
             experiment.framing,
             experiment.features,
             experiment.augment,
-            len(experiment.data.emotions),
+            len(experiment.data.emotions or EMOTIONS),
             per_utterance=experiment.scaling == "utterance",
         )
     except ValueError as error:
@@ -72,28 +77,87 @@ def network_errors(experiment: Experiment) -> Iterator[None]:
         raise UserError(f"experiment.model '{MODELS.name_of(experiment.model)}': {error}") from None
 
 
+@dataclass(frozen=True)
+class Division:
+    """The clips of an experiment, split.
+
+    Attributes:
+        experiment: with the classes in `data.emotions`.
+        records: content of `split.json`.
+    """
+
+    experiment: Experiment
+    collection: Collection
+    split: Split
+    records: dict[str, Any]
+
+
+def divide(experiment: Experiment) -> Division:
+    """Collect and split the clips. Classes that `data.emotions` does not fix are the labels of the training set.
+
+    A label without a training clip is left out, which may change the split; so this is repeated until each has one.
+
+    Raises:
+        UserError: the data cannot be used, or the training set has fewer than two labels.
+    """
+    make_frontend(experiment)  # a mistake there is reported before any clip is decoded
+    data, left_out = experiment.data, Counter[str]()
+    while True:
+        collection = collect(experiment.data, experiment.framing)
+        clips, contents = collection.clips, collection.contents
+        assigned = split(data, clips, contents, 1 + experiment.augmented_copies)
+        records = to_records(assigned, clips, contents, Path(data.root).expanduser()) | {"left_out": dict(left_out)}
+        trained = training_emotions(records)
+        if data.emotions or trained == collection.emotions:
+            return Division(with_emotions(experiment, collection.emotions), collection, assigned, records)
+        if len(trained) < 2:
+            raise UserError(
+                f"all clips of the training set are labelled {trained[0]}: expected at least two labels. Add clips, or "
+                "choose another split."
+            )
+        left_out += Counter(clip.emotion for clip in collection.clips if clip.emotion not in trained)
+        experiment = with_emotions(experiment, trained)
+
+
+def with_classes(run: Run) -> Run:
+    """The run with the classes in its `data.emotions`, which are decided once, before anything is trained.
+
+    Raises:
+        UserError: as `prepare`.
+    """
+    run = with_recorded_classes(run)
+    if run.experiment.data.emotions:
+        return run
+    divided = divide(run.experiment)
+    _recorded(run, divided.records)
+    return replace(run, experiment=divided.experiment)
+
+
 def prepare(run: Run) -> Prepared:
     """Collect and split the clips, and compute their features or read them from the cache; write `split.json`.
 
     Raises:
         UserError: the data cannot be used, or differs from the data with which the run was started.
     """
-    experiment = run.experiment
+    divided = divide(with_recorded_classes(run).experiment)
+    experiment, collection, assigned = divided.experiment, divided.collection, divided.split
+    records = _recorded(run, divided.records)
     frontend = make_frontend(experiment)
-    collection = collect(experiment.data, experiment.framing)
-    assigned = split(experiment.data, collection.clips, collection.contents, 1 + experiment.augmented_copies)
-    _check_unchanged(run, to_records(assigned, collection.clips, collection.contents))
     table = cached_features(frontend, collection, assigned.assignment >= 0, experiment.seed)
     if experiment.scaling == "standard":
         frontend = frontend.fit_scaling(table, assigned.examples("train"))
-    return Prepared(collection, assigned, frontend, table, np.array(collection.labels, np.int32))
+    labels = np.array(collection.labels, np.int32)
+    return Prepared(collection, assigned, frontend, table, labels, class_notes(records, experiment.data.emotions))
 
 
 def split_summary(prepared: Prepared) -> str:
-    """Description of the split and the features in one line."""
+    """Description of the split, the features and the classes in two lines."""
     counts = ", ".join(f"{len(prepared.split.examples(name)):,} {name}" for name in SPLITS)
     frames, channels = prepared.frontend.shape
-    return f"protocol {prepared.split.protocol}: {counts} examples; features: {frames} frames × {channels} channels"
+    return (
+        f"protocol {prepared.split.protocol}: {counts} examples; features: {frames} frames × {channels} channels\n"
+        f"{len(prepared.collection.emotions)} classes: {', '.join(prepared.collection.emotions)}"
+    )
 
 
 def same_split(one: Run, other: Run) -> bool:
@@ -107,10 +171,11 @@ def _clip_counts(records: dict[str, Any]) -> Counter[tuple[str | None, ...]]:
     return Counter((clip["content"], clip["emotion"], *clip["splits"]) for clip in records["clips"])
 
 
-def _check_unchanged(run: Run, records: dict[str, Any]) -> None:
+def _recorded(run: Run, records: dict[str, Any]) -> dict[str, Any]:
+    """The content of a run's `split.json`, which is written first if there is none."""
     if not run.split.exists():
         write_json(run.split, records)
-        return
+        return records
     if (before := read_split(run.split)) is None:
         raise UserError(f"{run.split} is damaged. Restore it, or start another run with another --workdir.")
     known, now = map(_clip_counts, (before, records))
@@ -120,3 +185,4 @@ def _check_unchanged(run: Run, records: dict[str, Any]) -> None:
             f"have another emotion or set; {(now - known).total()} are new. Restore the data, or start another run "
             "with another --workdir."
         )
+    return before

@@ -1,12 +1,16 @@
 """A run: its folder and its experiment. This module imports no plugins, hence no JAX."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from aersut.config import Experiment, checked, differences, digest, to_tree
+from aersut.contracts import EMOTIONS, in_usual_order
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
-from aersut.paths import write_json
+from aersut.paths import read_json, write_json
 
 
 class _PathInRun:
@@ -61,6 +65,8 @@ def default_folder(experiment: Experiment) -> Path:
 def start(experiment: Experiment, folder: Path | None = None) -> Run:
     """Return the run of an experiment; create its folder if it is new.
 
+    An existing run has the classes that it was started with, and may have its clips under another `data.root`.
+
     Args:
         folder: of the run; by default `default_folder`.
 
@@ -71,13 +77,15 @@ def start(experiment: Experiment, folder: Path | None = None) -> Run:
     tree = to_tree(experiment)
     run = Run(folder or default_folder(experiment), experiment)
     if run.config.exists():
-        changed = differences(to_tree(open_run(run.folder).experiment), tree)
-        if changed:
+        existing = load_experiment(str(run.config))
+        if not experiment.data.emotions and existing.data.emotions == EMOTIONS:  # the default until November 2026
+            run = Run(run.folder, with_emotions(experiment, EMOTIONS))
+        if changed := differences(identity(existing), identity(run.experiment)):
             raise UserError(
                 f"run folder {run.folder} contains a run of another experiment; differences (existing / requested): "
                 f"{'; '.join(changed[:3])}{' …' if len(changed) > 3 else ''}. Choose another --workdir, or omit it."
             )
-        return run
+        return with_recorded_classes(run)
     try:
         # a file that starts with a dot may be a config.json whose writing was interrupted; config.json itself may have
         # been written in the meantime by another process of the same training
@@ -112,4 +120,54 @@ def open_run(folder: Path) -> Run:
     Raises:
         UserError: `folder` is not a run folder, or this version cannot read its configuration.
     """
-    return Run(folder, load_experiment(str(find_run(folder).config)))
+    return with_recorded_classes(Run(folder, load_experiment(str(find_run(folder).config))))
+
+
+def identity(experiment: Experiment) -> dict[str, Any]:
+    """The tree of an experiment without `data.root` and `plugins`: a run remains the same where these files move."""
+    tree: dict[str, Any] = to_tree(experiment)
+    del tree["data"]["root"], tree["plugins"]
+    return tree
+
+
+def as_configured(run: Run) -> Experiment:
+    """The experiment of a run, without classes if its configuration leaves them to the training set."""
+    recorded = (read_json(run.config) or {}).get("data", {}).get("emotions")
+    return with_emotions(run.experiment, ()) if recorded == [] else run.experiment
+
+
+def with_emotions(experiment: Experiment, emotions: tuple[str, ...]) -> Experiment:
+    """The same experiment with fixed classes."""
+    return replace(experiment, data=replace(experiment.data, emotions=emotions))
+
+
+def training_emotions(split: dict[str, Any]) -> tuple[str, ...]:
+    """The emotions of the training set of a `split.json`."""
+    return in_usual_order(clip["emotion"] for clip in split["clips"] if "train" in clip["splits"])
+
+
+def class_notes(records: dict[str, Any], emotions: Sequence[str]) -> tuple[str, ...]:
+    """Sentences on labels without a training clip, by the content of a `split.json`."""
+    trained = training_emotions(records)
+    tested = Counter(clip["emotion"] for clip in records["clips"] if "test" in clip["splits"])
+    return (
+        *(
+            f"{label}: no clip of {label} is in the training set, so it is not a class and its {count:,} "
+            f"clip{'s are' if count > 1 else ' is'} left out."
+            for label, count in records.get("left_out", {}).items()
+        ),
+        *(
+            f"{label}: no clip of {label} is in the training set, so the class is never trained on; it has "
+            f"{tested[label]:,} test clip{'' if tested[label] == 1 else 's'}. Add clips, or remove it from "
+            "data.emotions."
+            for label in emotions
+            if label not in trained
+        ),
+    )
+
+
+def with_recorded_classes(run: Run) -> Run:
+    """The run with the classes of its `split.json`, if its configuration leaves them to the training set."""
+    if run.experiment.data.emotions or not (split := read_json(run.split)) or "clips" not in split:
+        return run
+    return Run(run.folder, with_emotions(run.experiment, training_emotions(split)))

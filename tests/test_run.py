@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import soundfile
 from aersut import experiment
 from aersut.augment import Noise
 from aersut.config import Data, Experiment, digest, to_tree
-from aersut.contracts import Framing
+from aersut.contracts import EMOTIONS, Framing
 from aersut.corpora import Ravdess, Synthetic
 from aersut.data.protocols import SPLITS
 from aersut.errors import UserError
@@ -230,3 +231,72 @@ def test_an_experiment_without_a_name_resumes_from_its_config_json(tmp_path):
 def test_an_interrupted_write_of_config_json_does_not_block_the_folder(tmp_path):
     (tmp_path / ".config.json.x1y2").write_text("{")
     assert start(Experiment(), tmp_path).config.exists()
+
+
+class TestClasses:
+    def test_are_the_labels_of_the_training_set(self, root, tmp_path):
+        for actor in range(1, 5):
+            clip(root, actor, code=2).unlink()
+        run = start(small(root), tmp_path / "run")
+        assert run.experiment.data.emotions == ()
+        prepared = prepare(run)
+        without_calm = tuple(emotion for emotion in EMOTIONS if emotion != "calm")
+        assert prepared.collection.emotions == without_calm
+        assert f"7 classes: {', '.join(without_calm)}" in split_summary(prepared)
+        assert prepared.notes == ()
+        assert open_run(run.folder).experiment.data.emotions == without_calm
+        assert start(small(root), run.folder).experiment.data.emotions == without_calm
+
+    def given(self, root, **fields):
+        """Speaker 4, the test set, alone has fear."""
+        for actor in range(1, 4):
+            clip(root, actor, code=6).unlink()
+        one = small(root)
+        names = {"train_speakers": ("1", "2"), "validation_speakers": ("3",), "test_speakers": ("4",)}
+        return replace(one, data=replace(one.data, protocol="given", **names, **fields))
+
+    def test_do_not_include_a_label_that_is_in_the_test_set_alone(self, root, tmp_path):
+        prepared = prepare(start(self.given(root), tmp_path / "run"))
+        assert "fear" not in prepared.collection.emotions
+        assert len(prepared.split.examples("test")) == 7
+        assert prepared.notes == (
+            "fear: no clip of fear is in the training set, so it is not a class and its 1 clip is left out.",
+        )
+
+    def test_that_are_fixed_may_lack_training_clips_which_is_said(self, root, tmp_path):
+        prepared = prepare(start(self.given(root, emotions=EMOTIONS), tmp_path / "run"))
+        assert prepared.collection.emotions == EMOTIONS
+        assert [note.partition(":")[0] for note in prepared.notes] == ["fear"]
+        assert "the class is never trained on; it has 1 test clip." in prepared.notes[0]
+
+    def test_of_a_run_of_the_earlier_default_remain_the_eight(self, root, tmp_path):
+        eight = small(root)
+        eight = replace(eight, data=replace(eight.data, emotions=EMOTIONS))
+        run = start(eight, tmp_path / "run")
+        assert start(small(root), run.folder) == run
+
+    def test_may_be_any_labels_but_the_corpora_must_have_them(self, root, tmp_path):
+        one = small(root)
+        with pytest.raises(UserError, match=r"no clip is labelled 'stressed'\. Labels of these corpora: neutral, calm"):
+            prepare(start(replace(one, data=replace(one.data, emotions=("calm", "stressed"))), tmp_path / "run"))
+
+
+class TestAMovedRun:
+    def test_is_the_same_run_with_its_clips_in_another_folder(self, root, tmp_path):
+        run = start(small(root), tmp_path / "run")
+        first = prepare(run)
+        paths = [clip["path"] for clip in json.loads(run.split.read_text())["clips"]]
+        assert paths[0] == f"{FOLDER}/Actor_01/03-01-01-01-01-01-01.wav"
+        shutil.move(root, tmp_path / "there")
+        shutil.move(run.folder, tmp_path / "copied")
+        moved = start(small(tmp_path / "there"), tmp_path / "copied")
+        again = prepare(moved)
+        np.testing.assert_array_equal(again.split.assignment, first.split.assignment)
+
+    def test_is_refused_with_other_clips_in_the_other_folder(self, root, tmp_path):
+        run = start(small(root), tmp_path / "run")
+        prepare(run)
+        shutil.copytree(root, tmp_path / "there")
+        clip(tmp_path / "there").unlink()
+        with pytest.raises(UserError, match="the data has changed"):
+            prepare(start(small(tmp_path / "there"), run.folder))

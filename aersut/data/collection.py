@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Int16
 
 from aersut.config import Data, digest
-from aersut.contracts import Clip, Corpus, Framing, SkippedFile
+from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, SkippedFile, in_usual_order
 from aersut.data.audio import crop_or_pad
 from aersut.data.store import AudioStore, open_audio_store
-from aersut.errors import UserError
-from aersut.paths import printable
+from aersut.errors import UserError, nearest
+from aersut.paths import abbreviated
 from aersut.registry import CORPORA
 
 DAMAGE_LIMIT = 0.01
@@ -29,12 +29,14 @@ class DecodedCorpus:
         clips: those that can be decoded, of any emotion.
         skipped: every other file, with the reason.
         store: the samples, one entry per clip.
+        notes: of the corpus, for the user.
     """
 
     name: str
     clips: tuple[Clip, ...]
     skipped: tuple[SkippedFile, ...]
     store: AudioStore
+    notes: tuple[str, ...] = ()
 
     @property
     def damaged(self) -> list[SkippedFile]:
@@ -61,6 +63,7 @@ class Collection:
         framing: sample rate and length of the window.
         data: the configuration of the corpora.
         key: a hash of all windows: the clips' contents in order, and the settings of the windows.
+        notes: of the corpora, for the user.
     """
 
     clips: tuple[Clip, ...]
@@ -72,6 +75,7 @@ class Collection:
     framing: Framing
     data: Data
     key: str
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -111,15 +115,16 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
         clips=tuple(listing.clips[row] for row in store.rows),
         skipped=(*listing.skipped, *(SkippedFile(paths[row], reason) for row, reason in store.failures.items())),
         store=store,
+        notes=listing.notes,
     )
 
 
 def collect(data: Data, framing: Framing) -> Collection:
-    """Decode all corpora of `data` and select the clips whose emotion is one of `data.emotions`.
+    """Decode all corpora of `data` and select the clips whose label is one of `data.emotions`; if it is (), all.
 
     Raises:
-        UserError: no corpus is configured, a corpus does not exist, more than 1 % of its files are damaged, or no clip
-            has one of the emotions.
+        UserError: no corpus is configured, a corpus does not exist, more than 1 % of its files are damaged, no clip
+            has one of the emotions, or none has one that is not of `EMOTIONS`.
     """
     if not data.corpora:
         raise UserError(f"data.corpora is empty. Set at least one of {', '.join(CORPORA.names())}.")
@@ -133,39 +138,47 @@ def collect(data: Data, framing: Framing) -> Collection:
         for corpus in corpora
         for entry, (clip, content) in enumerate(zip(corpus.clips, corpus.store.contents, strict=True))
     ]
-    used = [row for row in decoded if row[0].emotion in data.emotions]
+    found = in_usual_order(clip.emotion for clip, _, _ in decoded)
+    emotions = data.emotions or found
+    for label in set(emotions).difference(found, EMOTIONS):
+        raise UserError(
+            f"data.emotions: no clip is labelled '{label}'.{nearest(label, found)} Labels of these corpora: "
+            f"{abbreviated(found, most=12)}."
+        )
+    used = [row for row in decoded if row[0].emotion in emotions]
     if not used:
         raise UserError(
             f"no clip of {', '.join(corpus.name for corpus in corpora)} under {data.root} has one of the emotions "
-            f"{', '.join(data.emotions)}. Set other data.emotions or data.corpora."
+            f"{', '.join(emotions) or 'at all'}. Set other data.emotions or data.corpora."
         )
     others = [
         SkippedFile(clip.path, f"has the emotion {clip.emotion}, which is not one of data.emotions", damage=False)
         for clip, _, _ in decoded
-        if clip.emotion not in data.emotions
+        if clip.emotion not in emotions
     ]
     clips, contents, stores = zip(*used, strict=True)
     return Collection(
         clips=clips,
         contents=contents,
-        labels=tuple(data.emotions.index(clip.emotion) for clip in clips),
-        emotions=data.emotions,
+        labels=tuple(emotions.index(clip.emotion) for clip in clips),
+        emotions=emotions,
         skipped=(*(file for corpus in corpora for file in corpus.skipped), *others),
         stores=stores,
         framing=framing,
         data=data,
         key=digest([[store.key for store, _ in stores], contents, framing.samples, data.fit]),
+        notes=tuple(f"{corpus.name}: {note}" for corpus in corpora for note in corpus.notes),
     )
 
 
 def collection_lines(collection: Collection) -> list[str]:
-    """A summary for the terminal: clips, speakers and emotions of each corpus, and the skipped files by reason."""
+    """A summary for the terminal: clips, speakers and emotions of each corpus, skipped files by reason, and notes."""
     lines = []
     for corpus in dict.fromkeys(clip.corpus for clip in collection.clips):
         clips = [clip for clip in collection.clips if clip.corpus == corpus]
         speakers, emotions = {clip.speaker for clip in clips}, {clip.emotion for clip in clips}
         lines.append(f"{corpus}: {len(clips):,} clips of {len(speakers)} speakers, {len(emotions)} emotions")
-    return lines + skipped_lines(collection.skipped)
+    return [*lines, *skipped_lines(collection.skipped), *collection.notes]
 
 
 def skipped_lines(skipped: Sequence[SkippedFile]) -> list[str]:
@@ -175,12 +188,6 @@ def skipped_lines(skipped: Sequence[SkippedFile]) -> list[str]:
         paths = [file.path for file in skipped if (file.reason, file.damage) == (reason, damage)]
         lines.append(f"skipped {count} ({'damaged' if damage else 'not used'}): {reason}: {abbreviated(paths)}")
     return lines
-
-
-def abbreviated(paths: Sequence[Path | str], most: int = 3) -> str:
-    """The first names and the number of the others; names that are not UTF-8 are escaped."""
-    shown = [printable(path) for path in paths[:most]]
-    return ", ".join(shown) + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
 
 def damage_summary(corpus: DecodedCorpus) -> str:

@@ -116,8 +116,11 @@ def count_folds(data: Data, clips: Sequence[Clip]) -> int:
     return math.floor(1 / data.test + 1e-9) if data.protocol in ("speaker", "random", "paper") else 1
 
 
-def to_records(split: Split, clips: Sequence[Clip], contents: Sequence[str]) -> dict[str, Any]:
-    """Content of `split.json`: each clip with the set of each of its versions (null for a version that is not used)."""
+def to_records(split: Split, clips: Sequence[Clip], contents: Sequence[str], root: Path = Path()) -> dict[str, Any]:
+    """Content of `split.json`: each clip with the set of each of its versions (null for a version that is not used).
+
+    Paths below `root` are relative to it, so that they hold for a copy of the clips elsewhere.
+    """
     names = [*SPLITS, None]  # UNUSED is -1, the last
     return {
         "protocol": split.protocol,
@@ -126,7 +129,7 @@ def to_records(split: Split, clips: Sequence[Clip], contents: Sequence[str]) -> 
         "missing": list(split.missing),
         "clips": [
             {
-                "path": printable(clip.path),
+                "path": printable(clip.relative_to(root)),
                 "corpus": clip.corpus,
                 "speaker": clip.speaker,
                 "emotion": clip.emotion,

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aersut.config import Data
-from aersut.contracts import EMOTIONS, Corpus, Framing
-from aersut.data.collection import DecodedCorpus, abbreviated, damage_summary, decode_corpus, skipped_lines
+from aersut.contracts import Corpus, Framing, in_usual_order
+from aersut.data.collection import DecodedCorpus, damage_summary, decode_corpus, skipped_lines
 from aersut.errors import UserError
+from aersut.paths import abbreviated
 from aersut.registry import CORPORA
 
 CLIPPED = 0.001
@@ -53,7 +54,7 @@ def survey_as_json(surveys: list[Survey]) -> dict[str, Any]:
 def survey_table(surveys: list[Survey]) -> str:
     """The surveys as text: clips of each corpus per emotion, then skipped files, notes and blocking problems."""
     rows = {one.name: _statistics(one.corpus) for one in surveys if one.corpus}
-    names = [emotion for emotion in EMOTIONS if any(emotion in row["emotions"] for row in rows.values())]
+    names = in_usual_order(emotion for row in rows.values() for emotion in row["emotions"])
     lines = []
     if rows:
         lines.append(f"{'corpus':12}{'clips':>7}{'hours':>7}{'speakers':>10}" + "".join(f"{n:>10}" for n in names))
@@ -74,13 +75,13 @@ def _statistics(corpus: DecodedCorpus | None) -> dict[str, Any]:
         "clips": len(clips),
         "speakers": len({clip.speaker for clip in clips}),
         "hours": round(sum(info.seconds for info in infos) / 3600, 4),
-        "emotions": {emotion: counts[emotion] for emotion in EMOTIONS if counts[emotion]},
+        "emotions": {emotion: counts[emotion] for emotion in in_usual_order(counts)},
         "skipped": dict(Counter(file.reason for file in skipped)),
     }
 
 
 def _notes(corpus: Corpus, decoded: DecodedCorpus) -> list[str]:
-    notes = []
+    notes = list(decoded.notes)
     speakers = {clip.speaker for clip in decoded.clips}
     if missing := [speaker for speaker in corpus.all_speakers if speaker not in speakers]:
         names = abbreviated(missing, most=12)

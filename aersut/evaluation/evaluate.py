@@ -22,6 +22,7 @@ from aersut.evaluation.predictor import open_exported, predict_probabilities
 from aersut.evaluation.result_files import read_metrics
 from aersut.paths import write_json, write_text
 from aersut.run import Run, make_frontend
+from aersut.run_folder import with_recorded_classes
 from aersut.training.trained import Trained, load_trained
 
 
@@ -94,6 +95,7 @@ def evaluate_on_corpora(
     Raises:
         UserError: as `evaluate`; no corpus can be used; the number of roots is neither 1 nor that of the corpora.
     """
+    run = with_recorded_classes(run)
     return _evaluate(run, options, lambda trained: other_corpora_set(run, trained.frontend, roots, corpora))
 
 
@@ -116,6 +118,7 @@ def write_predictions(folder: Path, about: dict[str, Any], predictions: ClipPred
 
 
 def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], EvaluationSet]) -> Evaluation:
+    run = with_recorded_classes(run)
     # an unusable file is reported before anything is loaded
     model = open_exported(options.model, make_frontend(run.experiment)) if options.model else None
     trained = load_trained(run)

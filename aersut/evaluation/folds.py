@@ -17,7 +17,8 @@ from aersut.evaluation.predictions import pooled
 from aersut.evaluation.result_files import METRIC_NAMES
 from aersut.evaluation.result_table import format_metric, result_table
 from aersut.paths import write_json
-from aersut.run import Run, prepare, start
+from aersut.run import Run, prepare, start, with_classes
+from aersut.run_folder import as_configured
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def cross_validate(
     Raises:
         UserError: the protocol has no such folds, or a run cannot be trained or evaluated.
     """
-    experiment = run.experiment
+    experiment = as_configured(run)
     data, seeds = experiment.data, seeds or (experiment.seed,)
     count = count_folds(data, collect(data, experiment.framing).clips)
     if folds is None and count < 2:
@@ -72,7 +73,8 @@ def cross_validate(
     if wrong := [fold for fold in chosen if not 0 <= fold < count]:
         raise UserError(f"--folds={wrong[0]}: protocol '{data.protocol}' has folds 0 to {count - 1}.")
     variants = [_variant(experiment, seed, fold) for seed in seeds for fold in chosen]
-    runs = [start(one, run.folder if one == experiment else _beside(run, one)) for one in variants]
+    runs = [with_classes(start(one, run.folder if one == experiment else _beside(run, one))) for one in variants]
+    _check_classes(runs)
     prepare(runs[0])  # on all cores, and before several processes would compute the same features
     evaluated = train_and_evaluate(runs, workers, on_evaluated)
     results = {}
@@ -86,6 +88,19 @@ def cross_validate(
     folder = run.folder.parent / f"seeds-{digest([to_tree(_variant(experiment, 0, 0)), list(chosen), list(seeds)])}"
     write_json(folder / "metrics.json", result)
     return CrossValidation(results, result, folder)
+
+
+def _check_classes(runs: Sequence[Run]) -> None:
+    """Raise `UserError` before the training if runs that are pooled have different classes."""
+    classes = {run.experiment.data.emotions: run for run in runs}
+    if len(classes) > 1:
+        found = "; ".join(
+            f"{', '.join(emotions)} (fold {run.experiment.data.fold})" for emotions, run in classes.items()
+        )
+        raise UserError(
+            f"the training sets of the folds have different labels, so they cannot be pooled: {found}. Fix the classes "
+            "with data.emotions."
+        )
 
 
 def folds_table(evaluation: Evaluation) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from aersut.config import checked, digest, to_tree
-from aersut.contracts import EMOTIONS, Corpus
+from aersut.contracts import Corpus, in_usual_order
 from aersut.data.collection import Collection, collect
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
@@ -134,4 +134,4 @@ def _warning(seen: _Seen, collections: list[Collection]) -> str:
 
 def _untrained(seen: _Seen, collection: Collection) -> tuple[str, ...]:
     present = {clip.emotion for clip in collection.clips}
-    return tuple(emotion for emotion in EMOTIONS if emotion in present - seen.emotions)
+    return in_usual_order(present - seen.emotions)

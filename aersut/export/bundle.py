@@ -20,6 +20,7 @@ from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.quiet import quiet
 from aersut.registry import MODELS, TARGETS
 from aersut.run import Run, prepare
+from aersut.run_folder import with_recorded_classes
 from aersut.tflite.file import TFLiteFile
 from aersut.training.trained import load_trained
 
@@ -35,6 +36,7 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     require("the export needs", "export", "tensorflow", "ai_edge_quantizer", "tflite_micro")
     if not run.experiment.model.exportable:
         raise UserError(f"model '{MODELS.name_of(run.experiment.model)}' declares that it cannot be exported.")
+    run = with_recorded_classes(run)
     options = options or ExportOptions()
     targets, stress = ordered_targets(), wants_stress(run, options)
     context = _context(run, options)
@@ -91,7 +93,8 @@ def _context(run: Run, options: ExportOptions) -> Context:
         return ExampleSet(examples, prepared.labels[examples[:, 0]], scaled, trained.probabilities(features))
 
     one, two, three = map(example_set, (calibration, validation, test))
-    return Context(run, trained, prepared, options, calibration=one, validation=two, test=three)
+    notes = list(prepared.notes)
+    return Context(run, trained, prepared, options, calibration=one, validation=two, test=three, notes=notes)
 
 
 COLUMNS: tuple[tuple[str, str, int, Callable[[Any], str]], ...] = (

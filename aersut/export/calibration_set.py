@@ -8,7 +8,7 @@ from jaxtyping import Int
 from aersut.errors import UserError
 
 EACH = 2
-"""The minimum number of clips of an emotion; the range over a single clip is not representative."""
+"""The minimum number of clips of an emotion that has so many; a single one is not representative."""
 
 
 def choose_calibration_set(
@@ -20,10 +20,11 @@ def choose_calibration_set(
 ) -> Int[np.ndarray, "chosen 2"]:
     """Draw up to `count` (clip, version) pairs from the training set, balanced over emotions as far as clips allow.
 
-    Augmented copies are drawn only where the training set has no original clips.
+    Augmented copies are drawn only where the training set has no original clips. A class without training clips, which
+    `data.emotions` may fix, has none here.
 
     Raises:
-        UserError: an emotion has fewer than two clips, or `count` is less than two per emotion.
+        UserError: `count` is less than two per emotion.
     """
     if count < EACH * len(emotions):
         raise UserError(
@@ -34,15 +35,5 @@ def choose_calibration_set(
     pool = originals if len(originals) else examples
     rng = np.random.default_rng(seed)
     by_emotion = [rng.permutation(pool[labels[pool[:, 0]] == index]) for index in range(len(emotions))]
-    if absent := [emotion for emotion, found in zip(emotions, by_emotion, strict=True) if not len(found)]:
-        raise UserError(
-            f"no training clip is labelled {' or '.join(absent)}, so int8 cannot be calibrated for it: add clips, "
-            "or remove the emotion from data.emotions, and train again."
-        )
-    if few := [emotion for emotion, found in zip(emotions, by_emotion, strict=True) if len(found) < EACH]:
-        raise UserError(
-            f"too few clips to calibrate int8: the training set has fewer than {EACH} of {', '.join(few)}. Add "
-            "clips, or remove the emotion from data.emotions, and train again."
-        )
     turns = [found[turn] for turn in range(max(map(len, by_emotion))) for found in by_emotion if turn < len(found)]
     return np.stack(turns[:count])

@@ -20,7 +20,7 @@ from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS_PREFIX, 
 from aersut.report.page import embed_file, write_page
 from aersut.report.plots import classes, curves, style
 from aersut.report.robustness import robustness
-from aersut.run_folder import Run, RunFolder
+from aersut.run_folder import Run, RunFolder, class_notes, training_emotions
 from aersut.training import records
 
 Result = dict[str, Any] | None
@@ -56,7 +56,7 @@ def write_report(run: RunFolder) -> str:
     exported, about = read_export(run), _described(run, evaluation)
     configuration = about.configuration
     complete = evaluation if evaluation and "intervals" in evaluation else None
-    folder, emotions = run.evaluation.parent, tuple(configuration["data"]["emotions"])
+    folder, emotions = run.evaluation.parent, _classes(configuration, split)
     results = ((path.parent.name, read_metrics(path)) for path in sorted(folder.glob("*/metrics.json")))
     others = [(name, other) for name, other in results if other and "intervals" in other]
     write_page(
@@ -110,13 +110,15 @@ def _notes(
     evaluation: Result,
     exported: Result,
 ) -> list[str]:
-    """The results that the run lacks, each with the command that produces it."""
+    """The results that the run lacks, each with the command that produces it, and labels without a training clip."""
     folder, lines = shlex.quote(str(run.folder)), []
     wanted, patience, select = (about.configuration[key] for key in ("epochs", "patience", "select"))
     if len(epochs) < wanted and not records.stops_early(epochs, patience):
         lines.append(f"Training is not finished: {len(epochs)} of {wanted} epochs (--mode=train --workdir={folder}).")
     if split is None:
         lines.append("split.json is missing or damaged: the training, validation and test sets are unknown.")
+    else:
+        lines += class_notes(split, _classes(about.configuration, split))
     if evaluation is None:
         lines.append(f"The run is not evaluated (--mode=evaluate --workdir={folder}).")
     elif "intervals" not in evaluation:
@@ -129,6 +131,10 @@ def _notes(
     if exported is None and about.exportable:
         lines.append(f"The run is not exported (--mode=export --workdir={folder}).")
     return lines
+
+
+def _classes(configuration: dict[str, Any], split: Result) -> tuple[str, ...]:
+    return tuple(configuration["data"]["emotions"]) or (training_emotions(split) if split else ())
 
 
 def _selected_epoch(run: RunFolder, epochs: list[dict[str, Any]], select: str) -> int:

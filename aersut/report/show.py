@@ -100,7 +100,7 @@ def _view(experiment: Experiment, augmenter: Any, samples: Float[np.ndarray, " s
 
 
 def _example(values: jax.Array, experiment: Experiment) -> Example:
-    return Example(values, jnp.eye(len(experiment.data.emotions))[0], experiment.framing.sample_rate)
+    return Example(values, jnp.eye(2)[0], experiment.framing.sample_rate)
 
 
 def _draw(views: list[View], experiment: Experiment, title: str) -> bytes:

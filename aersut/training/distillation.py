@@ -9,11 +9,12 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from aersut.config import Experiment, from_tree, to_tree
+from aersut.config import Experiment, from_tree
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.paths import read_json
 from aersut.run import RUNS, Run, default_folder, same_split, start
+from aersut.run_folder import identity
 from aersut.training.processes import in_all_processes
 from aersut.training.records import read_lines, read_records
 from aersut.training.state import Graphs, Params
@@ -86,13 +87,13 @@ def check_split(run: Run, teacher: Run) -> None:
 
 def _shared_teacher(run: Run, experiment: Experiment) -> Run | None:
     """The run of an experiment, apart from its name, with the student's split: the recorded or longest trained one."""
-    wanted = to_tree(experiment)
+    wanted = identity(experiment)
     recorded = recorded_teacher(run)
     found = []
     for config in [*([recorded / "config.json"] if recorded else []), *sorted(RUNS.glob("*/*/config.json"))]:
-        tree = _current(read_json(config))
-        if tree is not None and {**tree, "name": experiment.name} == wanted:
-            candidate = Run(config.parent, replace(experiment, name=tree["name"]))
+        one = _current(read_json(config))
+        if one is not None and identity(replace(one, name=experiment.name)) == wanted:
+            candidate = Run(config.parent, replace(experiment, name=one.name))
             if not candidate.split.exists() or same_split(run, candidate):
                 found.append(candidate)
     if recorded and found and found[0].folder == recorded:
@@ -100,15 +101,9 @@ def _shared_teacher(run: Run, experiment: Experiment) -> Run | None:
     return max(found, key=lambda candidate: len(read_records(candidate.records)), default=None)
 
 
-def _current(tree: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A configuration with the defaults of the keys that it lacks, since its run is of an earlier version.
-
-    None for one that this process cannot read, such as one with plugins of its own.
-    """
-    if tree is None:
-        return None
+def _current(tree: dict[str, Any] | None) -> Experiment | None:
+    """The experiment of a configuration; None for one that this process cannot read, such as with own plugins."""
     try:
-        current: dict[str, Any] = to_tree(from_tree(tree))
+        return from_tree(tree) if tree is not None else None
     except UserError:
         return None
-    return current

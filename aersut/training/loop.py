@@ -14,7 +14,7 @@ import numpy as np
 from aersut import metrics
 from aersut.data.pipeline import Batch
 from aersut.errors import UserError, interruptible
-from aersut.run import Prepared, Run
+from aersut.run import Prepared, Run, with_classes
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.devices import Devices
@@ -52,8 +52,9 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         UserError: the data or the configuration cannot be trained on, the loss is not finite, or another process
             trains this run.
     """
-    experiment = run.experiment
     with _run_lock(run, wait), contextlib.ExitStack() as opened:
+        run = with_classes(run)
+        experiment = run.experiment
         # the network compiles while Orbax is imported and the data are prepared; a resumed run needs only its shapes
         network = InitialNetwork(experiment, computed=not run.records.exists())
         checkpoints = opened.enter_context(Checkpoints(run.checkpoints, keep_best=experiment.select == "best"))

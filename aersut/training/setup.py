@@ -15,7 +15,7 @@ from aersut.contracts import Model, Optimizer
 from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSource, sampling_groups, training_batches
 from aersut.errors import UserError
 from aersut.memo import memoized
-from aersut.run import Prepared, Run, make_frontend, network_errors, prepare
+from aersut.run import Prepared, Run, make_frontend, network_errors, prepare, with_classes
 from aersut.training.devices import Devices
 from aersut.training.loss import class_weights
 from aersut.training.optimizers import with_numbers, without_numbers
@@ -184,6 +184,7 @@ def set_up(run: Run, optimizer: Optimizer | None = None, network: InitialNetwork
     Raises:
         UserError: the experiment cannot be trained on its data.
     """
+    run = with_classes(run)
     experiment = run.experiment
     network = network or InitialNetwork(experiment)  # it compiles on a core that the data leave idle
     prepared = prepare(run)

@@ -13,6 +13,7 @@ from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.models.network import Network
 from aersut.run import Run, make_frontend, network_errors
+from aersut.run_folder import with_recorded_classes
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward
 from aersut.training.packing import with_sharding
@@ -99,7 +100,8 @@ def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Tra
     Raises:
         UserError: the run has no checkpoint, or its checkpoint is damaged or of another architecture.
     """
-    epoch, experiment, frontend = selected_epoch(run), run.experiment, make_frontend(run.experiment)
+    epoch, experiment = selected_epoch(run), with_recorded_classes(run).experiment
+    frontend = make_frontend(experiment)
     graphs: list[Graphs] = []
 
     def initial_state() -> TrainState:

@@ -64,6 +64,8 @@ class TrainingLog:
         for line in collection_lines(prepared.collection):
             self.note(line)
         self.note(split_summary(prepared))
+        for line in prepared.notes:
+            self.note(f"WARNING: {line}")
         if prepared.split.warning:
             self.note(f"WARNING: {prepared.split.warning}")
         if self._done:
