@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 LARGEST = 2.0
 """Magnitude of a sample from which floats are not in [-1, 1]; below it, they overshoot, as after decoding MP3."""
 
+READABLE = frozenset(
+    {".aif", ".aifc", ".aiff", ".au", ".avr", ".caf", ".flac", ".htk", ".mp3", ".nist", ".oga", ".ogg", ".opus"}
+    | {".rf64", ".snd", ".sph", ".svx", ".voc", ".w64", ".wav", ".wve", ".xi"}
+)
+"""Suffixes of the formats that libsndfile reads."""
+AUDIO = READABLE | {".3gp", ".aac", ".amr", ".ape", ".avi", ".flv", ".m4a", ".mkv", ".mov", ".mp4", ".webm", ".wma"}
+"""Suffixes of files with sound, in formats that are read or not."""
+
 
 def is_one(audio: Any) -> bool:
     """Whether an argument is the audio of one clip, not of several, as an array or a pandas series of paths is."""

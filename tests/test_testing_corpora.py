@@ -79,7 +79,7 @@ calls = iter(range(10**6))
         (lambda clips, root: Listing((), (SkippedFile(root, "a folder"),)), "finds clips"),
         (lambda clips, root: Listing(tuple(clips[:: 1 - 2 * (next(calls) % 2)])), "deterministic"),
         (lambda clips, root: Listing(tuple(replace(c, path=c.path / "x") for c in clips)), "every clip exists.*/x"),
-        (_each(emotion="bored"), "one of EMOTIONS.*'bored'"),
+        (_each(emotion="Bored"), "every emotion is a label.*'Bored'"),
         (_each(speaker=""), "has a speaker"),
         (_each(corpus="another"), "registered.*'another'"),
         (_each(split="dev"), "split is one of train, validation, test.*dev"),

@@ -14,7 +14,7 @@ from aersut.corpora.files import audio_files, code, list_clips, name_codes
 from aersut.errors import UserError
 from aersut.registry import CORPORA
 
-FOLDERS = ("cremad/AudioWAV", "cremad", "AudioWAV", ".")
+FOLDERS = ("cremad/AudioWAV", "cremad", "CREMA-D/AudioWAV", "CREMA-D", "AudioWAV", ".")
 CODES = {"ANG": "angry", "DIS": "disgust", "FEA": "fear", "HAP": "happy", "NEU": "neutral", "SAD": "sad"}
 DEMOGRAPHICS = "VideoDemographics.csv"
 LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": "", "X": ""}  # one file is named ..._SAD_X
@@ -30,9 +30,10 @@ FEMALE = frozenset(
 class CremaD(Corpus):
     """CREMA-D: 91 actors, 6 emotions (no calm, no surprise), 7,442 clips (Cao et al. 2014, ODbL 1.0).
 
-    Its folder is `root/cremad/AudioWAV/`, `root/cremad/`, `root/AudioWAV/` or `root` itself. Its repository stores the
-    audio in Git LFS: a clone without Git LFS contains 130-byte pointer files, which are skipped and reported. Age and
-    race of the speakers are those of its VideoDemographics.csv, in that folder, in `root/cremad/` or in `root`.
+    Its folder is `root/cremad/AudioWAV/`, `root/cremad/`, the same with `CREMA-D`, `root/AudioWAV/` or `root` itself.
+    Its repository stores the audio in Git LFS: a clone without Git LFS contains 130-byte pointer files, which are
+    skipped and reported. Age and race of the speakers are those of its VideoDemographics.csv, in that folder, in
+    `root/cremad/` or in `root`.
     """
 
     licence = "ODbL 1.0"
@@ -42,11 +43,11 @@ class CremaD(Corpus):
         for name in FOLDERS:
             files = audio_files(root / name)
             if name == ".":  # a root may contain other corpora too, so only names of CREMA-D's pattern are accepted
-                files = [path for path in files if re.match(r"1\d{3}_[A-Z]{3}_", path.name)]
+                files = [path for path in files if re.match(r"1\d{3}_[A-Z]{3}_", path.name, re.IGNORECASE)]
             if files:
-                return list_clips(
-                    files, functools.partial(_parse, speakers=_demographics((root / name, root / "cremad", root)))
-                )
+                speakers = _demographics((root / name, root / "cremad", root / "CREMA-D", root))
+                parse = functools.partial(_parse, speakers=speakers)
+                return list_clips(files, parse, under=root / name if name != "." else None)
         raise UserError(
             f"cremad: no .wav or .flac under {root / FOLDERS[0]}. Clone CREMA-D with Git LFS and copy its AudioWAV "
             "there, or set data.root to the folder that contains it."
@@ -72,7 +73,7 @@ def _age_group(age: int) -> str:
 
 def _parse(path: Path, speakers: Mapping[str, tuple[str, str]]) -> Clip:
     codes = name_codes(path.stem, r"(\d{4})_([A-Z]{3})_([A-Z]{3})_([A-Z]{1,2})", "the form 1001_DFA_ANG_XX")
-    speaker, text, emotion, level = codes
+    speaker, text, emotion, level = (code.upper() for code in codes)
     if not 1001 <= int(speaker) <= 1091:
         raise ValueError(f"actor {speaker} is not one of 1001 to 1091")
     sex = "female" if speaker in FEMALE else "male"

@@ -1,50 +1,61 @@
 """Corpora whose file names carry the labels: find audio files, and list them as clips or skipped files."""
 
-import os
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from pathlib import Path
 
+from aersut.audio_input import AUDIO
 from aersut.contracts import Clip, Listing, SkippedFile
 from aersut.errors import UserError
+from aersut.paths import abbreviated, files_below
 
 SUFFIXES = (".wav", ".flac")
 LFS_HEADER = b"version https://git-lfs"
 
 
 class OutOfScope(Exception):  # noqa: N818  (not an error)
-    """Raised by a corpus's parser to skip an intact file: a song, a duplicate, or an emotion outside of `EMOTIONS`."""
+    """Raised by a corpus's parser to skip an intact file: a song, a duplicate, or a label that is left out."""
 
 
-def audio_files(folder: Path) -> list[Path]:
+def audio_files(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> list[Path]:
     """All .wav and .flac files under `folder`, sorted by path; none if the folder does not exist.
 
-    Hidden files and folders are skipped. `UserError` if a folder cannot be read.
+    Hidden files and folders are skipped; links to folders are followed. `UserError` if a folder cannot be read.
     """
+    try:
+        return sorted(path for path in files_below(folder) if path.suffix.lower() in suffixes)
+    except OSError as error:
+        raise UserError(f"folder {error.filename} cannot be read: {error.strerror}. Change its permissions.") from None
 
-    def stop(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            raise UserError(f"folder {error.filename} cannot be read: {error.strerror}. Change its permissions.")
 
-    files = []
-    for parent, folders, names in os.walk(folder, onerror=stop):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [Path(parent, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
-    return sorted(files)
+def corpus_folder(corpus: str, root: Path) -> Path:
+    """The folder `root/corpus`, or the first one with this name in other cases: tess, TESS."""
+    exact = root / corpus
+    if exact.is_dir() or not root.is_dir():
+        return exact
+    return next((path for path in sorted(root.iterdir()) if path.name.lower() == corpus and path.is_dir()), exact)
 
 
 def corpus_files(corpus: str, root: Path, download_hint: str) -> list[Path]:
-    """The audio files at any depth under `root/corpus`; `UserError` with `download_hint` if there are none."""
-    if files := audio_files(root / corpus):
+    """The audio files at any depth of the corpus's folder; `UserError` with `download_hint` if there are none."""
+    if files := audio_files(corpus_folder(corpus, root)):
         return files
     raise UserError(f"{corpus}: no .wav or .flac under {root / corpus}. {download_hint}")
 
 
 def name_codes(name: str, pattern: str, form: str) -> tuple[str, ...]:
-    """The codes in a file name, the groups of `pattern`; `ValueError` if it does not match."""
-    if codes := re.fullmatch(pattern, name):
+    """The codes in a file name, the groups of `pattern` in any case; `ValueError` if it does not match.
+
+    The number that a copy of a file gets is ignored: " (2)", " - Copy".
+    """
+    if codes := re.fullmatch(pattern, original_name(name), re.IGNORECASE):
         return codes.groups()
     raise ValueError(f"its name does not have {form}")
+
+
+def original_name(name: str) -> str:
+    """The name of which a program made that of a copy: "OAF_back_fear (2)" is a copy of "OAF_back_fear"."""
+    return re.sub(r"( ?\(\d+\)| - Copy)+$", "", name)
 
 
 def code(kind: str, value: str, meanings: Mapping[str, str]) -> str:
@@ -57,7 +68,8 @@ def code(kind: str, value: str, meanings: Mapping[str, str]) -> str:
 def list_clips(
     files: Iterable[Path],
     parse: Callable[[Path], Clip],
-    identity: Callable[[Clip], Hashable] = lambda clip: clip.path.with_suffix(""),
+    identity: Callable[[Clip], Hashable] = lambda clip: clip.path.with_name(original_name(clip.path.stem)),
+    under: Path | None = None,
 ) -> Listing:
     """List files as clips.
 
@@ -67,6 +79,7 @@ def list_clips(
         parse: returns the clip of a path; raises `ValueError` for a name outside of the corpus's naming scheme, and
             `OutOfScope` for a file to skip.
         identity: equal for files of the same clip, of which the first is listed; by default the path without suffix.
+        under: folder whose audio files of other formats are counted in a note.
     """
     clips: list[Clip] = []
     skipped: list[SkippedFile] = []
@@ -85,7 +98,16 @@ def list_clips(
             skipped.append(SkippedFile(path, str(reason), damage=False))
         except ValueError as reason:
             skipped.append(SkippedFile(path, str(reason)))
-    return Listing(tuple(clips), tuple(skipped))
+    return Listing(tuple(clips), tuple(skipped), other_formats(under) if under else ())
+
+
+def other_formats(folder: Path, read: Collection[str] = SUFFIXES) -> tuple[str, ...]:
+    """A note on the audio and video files under a folder whose format is not read, if there are any."""
+    files = audio_files(folder, AUDIO.difference(read))
+    if not files:
+        return ()
+    kinds = ", ".join(sorted({path.suffix.lower() for path in files}))
+    return (f"{len(files):,} files of other formats ({kinds}) are not read: {abbreviated(files)}",)
 
 
 def _problem(path: Path) -> str | None:

@@ -1,11 +1,12 @@
 """RAVDESS, the Ryerson Audio-Visual Database of Emotional Speech and Song (Livingstone & Russo, 2018)."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from aersut.contracts import EMOTIONS, Clip, Corpus, Listing
-from aersut.corpora.files import OutOfScope, audio_files, list_clips, name_codes
+from aersut.corpora.files import SUFFIXES, OutOfScope, audio_files, list_clips, name_codes, original_name
 from aersut.errors import UserError
 from aersut.registry import CORPORA
 
@@ -13,8 +14,10 @@ FOLDERS = (
     "ravdess-emotional-speech-audio/audio_speech_actors_01-24",
     "ravdess-emotional-speech-audio",
     "audio_speech_actors_01-24",
+    "ravdess",
     ".",
 )
+NAME = r"(\d\d)" + r"-(\d\d)" * 6
 
 
 @CORPORA.register("ravdess")
@@ -22,8 +25,9 @@ FOLDERS = (
 class Ravdess(Corpus):
     """RAVDESS speech: 24 actors, 8 emotions, 1,440 clips (Livingstone & Russo 2018, CC BY-NC-SA 4.0).
 
-    Its folder is `root/ravdess-emotional-speech-audio/audio_speech_actors_01-24/Actor_*/`, or `root` contains the
-    folders of the actors. Songs and video are skipped. Source: Zenodo record 1188976, `Audio_Speech_Actors_01-24.zip`.
+    Its files are at any depth under `root/ravdess-emotional-speech-audio/audio_speech_actors_01-24/`, one of these two
+    folders or `root/ravdess/`; or `root` contains the folders `Actor_*`, or the files. Songs and video are skipped.
+    Source: Zenodo record 1188976, `Audio_Speech_Actors_01-24.zip`.
     """
 
     licence = "CC BY-NC-SA 4.0"
@@ -31,17 +35,26 @@ class Ravdess(Corpus):
 
     def load(self, root: Path) -> Listing:
         for name in FOLDERS:
-            actors = sorted(path for path in (root / name).glob("Actor_*") if path.is_dir())
-            if files := [file for actor in actors for file in audio_files(actor)]:
-                return list_clips(files, _parse)
+            folder = root / name
+            if files := audio_files(folder) if name != "." else _own_files(folder):
+                under = folder if name != "." else None
+                return list_clips(files, _parse, lambda clip: original_name(clip.path.stem), under)
         raise UserError(
             f"ravdess: no .wav or .flac under {root / FOLDERS[0]}/Actor_*. Download Audio_Speech_Actors_01-24.zip of "
             "Zenodo record 1188976 and unpack it there, or set data.root to the folder that contains it."
         )
 
 
+def _own_files(root: Path) -> list[Path]:
+    """The files in the folders of the actors, or else directly in `root`, which may contain other corpora too."""
+    folders = [path for path in sorted(root.glob("*")) if re.fullmatch(r"actor_\d\d", path.name, re.IGNORECASE)]
+    in_root = [path for path in sorted(root.glob("*")) if path.suffix.lower() in SUFFIXES]
+    names = [path for path in in_root if re.match(NAME, path.name)]
+    return [file for folder in folders for file in audio_files(folder)] or names
+
+
 def _parse(path: Path) -> Clip:
-    codes = name_codes(path.stem, r"(\d\d)" + r"-(\d\d)" * 6, "seven two-digit codes like 03-01-05-01-02-01-12")
+    codes = name_codes(path.stem, NAME, "seven two-digit codes like 03-01-05-01-02-01-12")
     modality, channel, emotion, intensity, statement, _, actor = map(int, codes)
     if channel == 2:
         raise OutOfScope("is a song, not speech")

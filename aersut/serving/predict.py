@@ -19,20 +19,16 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from aersut.audio_input import AUDIO, READABLE
 from aersut.data.audio import ClipError, read_header, read_utterance
 from aersut.errors import UserError
-from aersut.paths import printable
+from aersut.paths import abbreviated, files_below, printable
 from aersut.serving.prediction import UNCERTAIN, Prediction
 from aersut.serving.recognizer import Recognizer
 from aersut.serving.stream import bandwidth_warning
 from aersut.serving.vad import VAD_THRESHOLD
 from aersut.workers import usable_cores
 
-SUFFIXES = frozenset(
-    {".aif", ".aifc", ".aiff", ".au", ".avr", ".caf", ".flac", ".htk", ".mp3", ".nist", ".oga", ".ogg", ".opus"}
-    | {".rf64", ".snd", ".sph", ".svx", ".voc", ".w64", ".wav", ".wve", ".xi"}
-)
-"""Suffixes of the audio files that are searched for in a folder; a file that is named itself may have any suffix."""
 MAX_UTTERANCE = 10.0
 """In seconds: longer files are classified window by window. No clip of RAVDESS, CREMA-D or EmoDB is longer."""
 CHUNK_FILES, CHUNK_BYTES = 8, 4_000_000
@@ -89,11 +85,23 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     for path in map(Path, paths):
         if not path.exists():
             raise UserError(f"{printable(path)}: no such file or folder.")
-        found = list(_audio_files(path)) if path.is_dir() else [path]
+        found = _audio_files(path) if path.is_dir() else [path]
         if not found:
-            raise UserError(f"{printable(path)} contains no audio file ({', '.join(sorted(SUFFIXES))}).")
+            raise UserError(f"{printable(path)} contains no audio file ({', '.join(sorted(READABLE))}).")
         files += found
     return files
+
+
+def _audio_files(folder: Path) -> list[Path]:
+    """The files of a folder in formats that libsndfile reads; a warning counts those in others."""
+    try:
+        files = [path for path in files_below(folder) if path.suffix.lower() in AUDIO]
+    except OSError as error:
+        raise UserError(f"folder {error.filename} cannot be read: {error.strerror}.") from None
+    if others := [path for path in files if path.suffix.lower() not in READABLE]:
+        names = abbreviated(others)
+        print(f"warning: {len(others):,} files of other formats are not read: {names}", file=sys.stderr)
+    return [path for path in files if path.suffix.lower() in READABLE]
 
 
 def predict_files(recognizer: Recognizer, files: Sequence[Path], options: PredictOptions) -> Iterator[FilePrediction]:
@@ -261,17 +269,6 @@ def _predict_file(recognizer: Recognizer, options: PredictOptions, file: Path) -
         return FilePrediction(file, tuple(recognizer.over_time(file, **options.stream_arguments)), warning=warning)
     except (ClipError, UserError) as error:
         return FilePrediction(file, error=str(error).removeprefix(f"{file} ").rstrip("."))
-
-
-def _audio_files(folder: Path) -> Iterator[Path]:
-    def stop(error: OSError) -> None:
-        raise UserError(f"folder {error.filename} cannot be read: {error.strerror}.")
-
-    for parent, folders, names in os.walk(folder, onerror=stop):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
-                yield Path(parent, name)
 
 
 def _clock(seconds: float) -> str:

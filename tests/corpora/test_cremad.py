@@ -119,7 +119,7 @@ class TestSkipped:
         [
             ("tune.wav", "its name does not have the form 1001_DFA_ANG_XX"),
             ("1001_DFA_ANG.wav", "its name does not have the form"),
-            ("1001_DFA_ANG_XX (1).wav", "its name does not have the form"),
+            ("1001_DFA_ANG_XX_1.wav", "its name does not have the form"),
             ("1001_DFA_BOR_XX.wav", "emotion code BOR is not one of ANG, DIS, FEA, HAP, NEU, SAD"),
             ("1001_DFA_ANG_ZZ.wav", "level code ZZ is not one of LO, MD, HI, XX"),
             ("1000_DFA_ANG_XX.wav", "actor 1000 is not one of 1001 to 1091"),

@@ -1,9 +1,9 @@
-"""EmoDB: emotions by German initials, and boredom, which is skipped."""
+"""EmoDB: emotions by German initials."""
 
 import pytest
 
 from aersut.config import Data
-from aersut.contracts import Framing
+from aersut.contracts import EMOTIONS, Framing
 from aersut.corpora import EmoDB
 from aersut.data.collection import collect, collection_lines
 from aersut.errors import UserError
@@ -35,14 +35,17 @@ def test_speakers_have_the_sex_that_the_corpus_documents(tmp_path, speak):
     assert [clip.speaker for clip in clips if clip.sex == "female"] == ["08", "09", "13", "14", "16"]
 
 
-def test_boredom_is_skipped_and_not_counted_as_damage(tmp_path, speak):
+def test_boredom_is_a_label_that_may_be_left_out(tmp_path, speak):
     speak("emodb/03a01Fa.wav", *(f"emodb/{speaker}a01La.wav" for speaker in EmoDB.all_speakers))
     framing = Framing(sample_rate=16_000, seconds=0.05, frame_length=256, hop_length=256)
     collection = collect(Data(corpora=(EmoDB(),), root=str(tmp_path)), framing)
-    assert [clip.emotion for clip in collection.clips] == ["happy"]
+    assert {clip.emotion for clip in collection.clips} == {"happy", "bored"}
+    assert collection.emotions == ("happy", "bored")
+    eight = collect(Data(corpora=(EmoDB(),), root=str(tmp_path), emotions=EMOTIONS), framing)
+    assert [clip.emotion for clip in eight.clips] == ["happy"]
     assert any(
-        line.startswith("skipped 10 (not used): has the emotion boredom, which is not one of the eight: ")
-        for line in collection_lines(collection)
+        line.startswith("skipped 10 (not used): has the emotion bored, which is not one of data.emotions: ")
+        for line in collection_lines(eight)
     )
 
 

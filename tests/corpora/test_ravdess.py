@@ -104,7 +104,7 @@ class TestSkipped:
         ("name", "reason"),
         [
             ("angry_take_of_act_01.wav", "its name does not have seven two-digit codes like 03-01-05-01-02-01-12"),
-            ("03-01-05-01-02-01-01 (1).wav", "its name does not have seven two-digit codes"),
+            ("03-01-05-01-02-01-01_1.wav", "its name does not have seven two-digit codes"),
             ("03-01-05-01-02-01-1.wav", "its name does not have seven two-digit codes"),
             ("03-01-09-01-02-01-01.wav", "emotion code 09 is not one of 01 to 08"),
             ("03-01-00-01-02-01-01.wav", "emotion code 00 is not one of 01 to 08"),
@@ -168,6 +168,22 @@ class TestSkipped:
             (actor / name).write_bytes(b"x")
         listing = Ravdess().load(tmp_path)
         assert len(listing.clips) == 1
+        assert listing.skipped == ()
+
+    def test_with_a_note_are_audio_and_video_files_of_other_formats(self, tmp_path):
+        put(tmp_path, "03-01-01-01-01-01-01.wav")
+        (tmp_path / FOLDER / "Actor_01" / "01-01-01-01-01-01-01.mp4").write_bytes(b"x")
+        (note,) = Ravdess().load(tmp_path).notes
+        assert note.startswith("1 files of other formats (.mp4) are not read: ")
+
+    @pytest.mark.parametrize("folder", [FOLDER, "ravdess", ".", "actor_01", "ravdess/ACTOR_01"])
+    def test_but_not_files_in_another_layout(self, tmp_path, folder):
+        for name in ("03-01-01-01-01-01-01.wav", "03-01-01-01-01-01-02 (2).wav"):
+            put(tmp_path, name)
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            (tmp_path / FOLDER / f"Actor_{name[18:20]}" / name).rename(tmp_path / folder / name)
+        listing = Ravdess().load(tmp_path)
+        assert [clip.speaker for clip in listing.clips] == ["1", "2"]
         assert listing.skipped == ()
 
     def test_without_mention_is_a_folder_with_the_name_of_an_audio_file(self, tmp_path):

@@ -37,6 +37,52 @@ def test_the_emotion_is_that_of_the_file_not_of_the_folder(tmp_path, speak, fold
     assert (clip.emotion, clip.speaker) == (emotion, "YAF")
 
 
+@pytest.mark.parametrize("name", ["OAF_Fear/OAF_back_Fear.WAV", "oaf_fear/oaf_back_fear.wav", "OAF_back_fear (2).wav"])
+@pytest.mark.parametrize("folder", ["tess", "TESS"])
+def test_the_cases_of_mirrors_and_the_names_of_copies_are_read(tmp_path, speak, folder, name):
+    paths = speak(f"{folder}/{name}")
+    (clip,) = Tess().load(tmp_path).clips
+    assert [clip.path] == paths
+    assert (clip.emotion, clip.speaker, clip.text) == ("fear", "OAF", "back")
+
+
+@pytest.mark.parametrize("code", ["Surprise", "pleasant_surprised", "PS"])
+def test_the_surprise_of_mirrors_is_read(tmp_path, speak, code):
+    speak(f"tess/YAF_back_{code}.wav")
+    assert [clip.emotion for clip in Tess().load(tmp_path).clips] == ["surprise"]
+
+
+def test_a_copy_beside_the_original_is_a_duplicate(tmp_path, speak):
+    speak("tess/OAF_back_fear.wav", "tess/OAF_back_fear (1).wav", "tess/OAF_back_Fear - Copy.wav")
+    listing = Tess().load(tmp_path)
+    assert (len(listing.clips), len(listing.skipped)) == (1, 2)
+    assert not any(file.damage for file in listing.skipped)
+
+
+def test_links_to_folders_are_followed_and_each_real_folder_is_listed_once(tmp_path, speak):
+    speak("disk/OAF_angry/OAF_back_angry.wav", "tess/YAF_sad/YAF_back_sad.wav")
+    (tmp_path / "tess" / "A_link").symlink_to(tmp_path / "disk" / "OAF_angry")
+    (tmp_path / "tess" / "B_link").symlink_to(tmp_path / "disk" / "OAF_angry")
+    (tmp_path / "tess" / "A_link_to_its_sibling").symlink_to(tmp_path / "tess" / "YAF_sad")
+    (tmp_path / "disk" / "OAF_angry" / "loop").symlink_to(tmp_path / "tess")
+    listing = Tess().load(tmp_path)
+    assert [str(clip.path.relative_to(tmp_path)) for clip in listing.clips] == [
+        "tess/A_link/OAF_back_angry.wav",
+        "tess/YAF_sad/YAF_back_sad.wav",  # by its own name, not by that of the link
+    ]
+    assert listing.skipped == ()
+
+
+def test_apple_double_files_are_skipped_and_other_formats_are_counted(tmp_path, speak):
+    speak("tess/OAF_back_fear.wav")
+    for name in ("._OAF_back_fear.wav", "OAF_bar_fear.m4a", "OAF_bath_fear.MP3", "list.txt"):
+        (tmp_path / "tess" / name).write_bytes(b"x")
+    listing = Tess().load(tmp_path)
+    assert (len(listing.clips), listing.skipped) == (1, ())
+    (note,) = listing.notes
+    assert note.startswith("2 files of other formats (.m4a, .mp3) are not read: ")
+
+
 def test_the_misspelt_name_is_the_older_womans(tmp_path, speak):
     speak("tess/OAF_neutral/OA_bite_neutral.wav")
     (clip,) = Tess().load(tmp_path).clips
@@ -71,7 +117,7 @@ def test_the_second_copy_in_kaggles_download_is_skipped(tmp_path, speak):
         ("MAF_back_fear.wav", "speaker code MAF is not one of OAF, YAF, OA"),
         ("OAF_back_bored.wav", "emotion code bored is not one of angry, disgust, fear, happy, neutral, ps, sad"),
         ("OAF_back.wav", "its name does not have the form OAF_back_fear"),
-        ("OAF_back_fear (1).wav", "its name does not have the form OAF_back_fear"),
+        ("OAF_back_fear_1.wav", "its name does not have the form OAF_back_fear"),
     ],
 )
 def test_a_name_outside_of_the_scheme_is_damage(tmp_path, speak, name, reason):
