@@ -15,7 +15,19 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hi
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from aersut.contracts import STRICT, Augmenter, Corpus, Encoder, Feature, Framing, Model, Optimizer, label_problem
+from aersut.contracts import (
+    EMOTIONS,
+    STRICT,
+    Augmenter,
+    Corpus,
+    Encoder,
+    Feature,
+    Framing,
+    Model,
+    Optimizer,
+    label_problem,
+    misspelt,
+)
 from aersut.errors import UserError, nearest
 from aersut.registry import AUGMENTERS, CONDITIONS, CORPORA, ENCODERS, FEATURES, MODELS, OPTIMIZERS, Registry
 
@@ -108,6 +120,9 @@ class Data:
             raise ValueError(f"fold {self.fold} does not exist: test={self.test} makes folds 0 to {folds - 1}")
         object.__setattr__(self, "emotions", tuple(emotion.strip().lower() for emotion in self.emotions))
         for emotion in self.emotions:
+            if similar := misspelt(emotion):
+                known = ", ".join(EMOTIONS)
+                raise ValueError(f"unknown emotion '{emotion}'. Did you mean '{similar}'? Known: {known}")
             if problem := label_problem(emotion):
                 raise ValueError(f"emotion '{emotion}' {problem}")
         if len(set(self.emotions)) != len(self.emotions) or len(self.emotions) == 1:

@@ -66,8 +66,6 @@ def label_problem(label: str) -> str:
     >>> label_problem("very bored"), label_problem("a/b")[:18]
     ('', 'is not a label: ex')
     """
-    if similar := misspelt(label):
-        return f"is unknown. Did you mean '{similar}'? A label of your own must differ more from it"
     if label in RESERVED:
         return f"is not a label: {', '.join(sorted(RESERVED))} have another meaning in predictions"
     if not re.fullmatch(r"[^\W\d_][\w +-]{0,39}", label) or label != label.lower() or label != label.strip():

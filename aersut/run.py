@@ -95,18 +95,18 @@ class Division:
 def divide(experiment: Experiment) -> Division:
     """Collect and split the clips. Classes that `data.emotions` does not fix are the labels of the training set.
 
-    A label without a training clip is left out, which may change the split; so this is repeated until each has one.
+    A label without a training clip is omitted, which may change the split; so this is repeated until each has one.
 
     Raises:
         UserError: the data cannot be used, or the training set has fewer than two labels.
     """
     make_frontend(experiment)  # a mistake there is reported before any clip is decoded
-    data, left_out = experiment.data, Counter[str]()
+    data, omitted = experiment.data, Counter[str]()
     while True:
         collection = collect(experiment.data, experiment.framing)
         clips, contents = collection.clips, collection.contents
         assigned = split(data, clips, contents, 1 + experiment.augmented_copies)
-        records = to_records(assigned, clips, contents, Path(data.root).expanduser()) | {"left_out": dict(left_out)}
+        records = to_records(assigned, clips, contents, Path(data.root).expanduser()) | {"omitted": dict(omitted)}
         trained = training_emotions(records)
         if data.emotions or trained == collection.emotions:
             return Division(with_emotions(experiment, collection.emotions), collection, assigned, records)
@@ -115,7 +115,7 @@ def divide(experiment: Experiment) -> Division:
                 f"all clips of the training set are labelled {trained[0]}: expected at least two labels. Add clips, or "
                 "choose another split."
             )
-        left_out += Counter(clip.emotion for clip in collection.clips if clip.emotion not in trained)
+        omitted += Counter(clip.emotion for clip in collection.clips if clip.emotion not in trained)
         experiment = with_emotions(experiment, trained)
 
 

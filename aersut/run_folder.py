@@ -153,8 +153,8 @@ def class_notes(records: dict[str, Any], emotions: Sequence[str]) -> tuple[str, 
     return (
         *(
             f"{label}: no clip of {label} is in the training set, so it is not a class and its {count:,} "
-            f"clip{'s are' if count > 1 else ' is'} left out."
-            for label, count in records.get("left_out", {}).items()
+            f"clip{'s are' if count > 1 else ' is'} omitted."
+            for label, count in records.get("omitted", {}).items()
         ),
         *(
             f"{label}: no clip of {label} is in the training set, so the class is never trained on; it has "

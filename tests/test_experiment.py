@@ -207,7 +207,7 @@ class TestAnOverride:
             (("epochs.x", "1"), "experiment.epochs is a single value without keys, so 'epochs.x' cannot be set."),
             (("data.root.x.y", "1"), "experiment.data.root"),
             (("model", "{bad"), "'{bad' is not valid JSON: "),
-            (("data.emotions", "happy,sadd"), "experiment.data: emotion 'sadd' is unknown. Did you mean 'sad'?"),
+            (("data.emotions", "happy,sadd"), "experiment.data: unknown emotion 'sadd'. Did you mean 'sad'?"),
         ],
     )
     def test_that_is_invalid_is_named(self, pair, message):

@@ -3,6 +3,7 @@
 from aersut.corpora.clips import Clips as Clips
 from aersut.corpora.cremad import CremaD as CremaD
 from aersut.corpora.emodb import EmoDB as EmoDB
+from aersut.corpora.folders import Folders as Folders
 from aersut.corpora.manifest import Manifest as Manifest
 from aersut.corpora.ravdess import Ravdess as Ravdess
 from aersut.corpora.savee import Savee as Savee

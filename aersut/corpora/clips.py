@@ -14,12 +14,13 @@ import numpy as np
 from aersut.audio_input import audio_source, checked_samples, numbered
 from aersut.contracts import Corpus, Listing
 from aersut.corpora.files import OutOfScope
-from aersut.corpora.manifest import OPTIONAL, Manifest, check_split, usual_emotion
+from aersut.corpora.labels import check_split, label_of
+from aersut.corpora.manifest import OPTIONAL, Manifest
 from aersut.errors import UserError
 from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
 from aersut.registry import CORPORA
 
-LABELS = ("emotion", "speaker", *OPTIONAL)
+LABELS = ("emotion", "speaker", *(name for name in OPTIONAL if name not in ("start", "end")))
 EXPECTED = "expected a mapping with audio, emotion and speaker"
 
 
@@ -114,11 +115,11 @@ def _labels(row: Any) -> dict[str, str]:
         )
     labels = {key: "" if _is_missing(row.get(key)) else str(row[key]).strip() for key in LABELS}
     try:
-        usual_emotion(labels["emotion"])
+        label_of(labels["emotion"])
     except OutOfScope:  # such clips are skipped, as in a manifest
         pass
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise UserError(f"{error}.") from None
     check_split(labels["split"])
     return labels
 

@@ -1,20 +1,23 @@
 """Corpora whose file names carry the labels: find audio files, and list them as clips or skipped files."""
 
+import functools
 import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar, cast
 
 from aersut.audio_input import AUDIO
 from aersut.contracts import Clip, Listing, SkippedFile
 from aersut.errors import UserError
 from aersut.paths import abbreviated, files_below
 
+T = TypeVar("T")
 SUFFIXES = (".wav", ".flac")
 LFS_HEADER = b"version https://git-lfs"
 
 
 class OutOfScope(Exception):  # noqa: N818  (not an error)
-    """Raised by a corpus's parser to skip an intact file: a song, a duplicate, or a label that is left out."""
+    """Raised by a corpus's parser to skip an intact file: a song, a duplicate, or a word that is no label."""
 
 
 def audio_files(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> list[Path]:
@@ -66,38 +69,41 @@ def code(kind: str, value: str, meanings: Mapping[str, str]) -> str:
 
 
 def list_clips(
-    files: Iterable[Path],
-    parse: Callable[[Path], Clip],
+    files: Iterable[T],
+    parse: Callable[[T], Clip],
     identity: Callable[[Clip], Hashable] = lambda clip: clip.path.with_name(original_name(clip.path.stem)),
     under: Path | None = None,
+    path: Callable[[T], Path] = lambda file: cast(Path, file),
 ) -> Listing:
-    """List files as clips.
+    """List files, or segments of files, as clips.
 
     Empty files and Git LFS pointers are skipped here; other damage is found when the clips are decoded.
 
     Args:
-        parse: returns the clip of a path; raises `ValueError` for a name outside of the corpus's naming scheme, and
+        parse: returns the clip of a file; raises `ValueError` for a name outside of the corpus's naming scheme, and
             `OutOfScope` for a file to skip.
         identity: equal for files of the same clip, of which the first is listed; by default the path without suffix.
         under: folder whose audio files of other formats are counted in a note.
+        path: returns the path of a file, if `files` has something else.
     """
     clips: list[Clip] = []
     skipped: list[SkippedFile] = []
     listed: set[Hashable] = set()
-    for path in files:
+    problem = functools.cache(_problem)  # a file may have many segments
+    for file in files:
         try:
-            clip = parse(path)
+            clip = parse(file)
             if identity(clip) in listed:
                 raise OutOfScope("is a duplicate of a clip in another folder or format")
-            if problem := _problem(path):
-                skipped.append(SkippedFile(path, problem))
+            if damage := problem(path(file)):
+                skipped.append(SkippedFile(path(file), damage))
                 continue
             clips.append(clip)
             listed.add(identity(clip))
         except OutOfScope as reason:
-            skipped.append(SkippedFile(path, str(reason), damage=False))
+            skipped.append(SkippedFile(path(file), str(reason), damage=False))
         except ValueError as reason:
-            skipped.append(SkippedFile(path, str(reason)))
+            skipped.append(SkippedFile(path(file), str(reason)))
     return Listing(tuple(clips), tuple(skipped), other_formats(under) if under else ())
 
 

@@ -153,6 +153,25 @@ def decode(path: Path, sample_rate: int, trim_db: float | None = None) -> Float[
     return resample(cleaned(read_recording(path), trim_db), sample_rate)
 
 
+def cut(recording: Recording, start: float, end: float) -> Recording:
+    """The segment of a recording from `start` to `end` in s, infinity for its end.
+
+    Raises:
+        ClipError: the segment is silent, or ends more than 0.1 s after the recording.
+    """
+    if (start, end) == (0.0, math.inf):
+        return recording
+    if start >= recording.seconds or (end < math.inf and end > recording.seconds + 0.1):
+        to = f"{end:g} s" if end < math.inf else "its end"
+        raise ClipError(f"lasts {recording.seconds:.4g} s: it has no segment from {start:g} s to {to}")
+    first, last = (round(min(time, recording.seconds) * recording.sample_rate) for time in (start, end))
+    samples = recording.samples[first:last]
+    if not len(samples) or _peak(samples) < SILENCE:
+        raise ClipError(f"is silent from {start:g} s to {min(end, recording.seconds):g} s: no sample reaches -80 dBFS")
+    clipped = float(np.mean(np.abs(samples) >= FULL_SCALE))
+    return Recording(samples, recording.sample_rate, clipped)
+
+
 def cleaned(recording: Recording, trim_db: float | None) -> Recording:
     """Remove the DC offset, the mean of all samples, then trim silence (`trim`) unless `trim_db` is None.
 

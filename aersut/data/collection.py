@@ -109,7 +109,8 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
         remedy = "Check its permissions and the disk."
         raise UserError(f"{name}: {error.filename} cannot be read: {error.strerror}. {remedy}") from None
     paths = [clip.path for clip in listing.clips]
-    store = open_audio_store(paths, framing.sample_rate, data.trim_db)
+    spans = [(clip.start, clip.end) for clip in listing.clips]
+    store = open_audio_store(paths, framing.sample_rate, data.trim_db, spans=spans)
     return DecodedCorpus(
         name=name,
         clips=tuple(listing.clips[row] for row in store.rows),

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int
 from aersut.config import Data
 from aersut.contracts import Clip
 from aersut.errors import UserError
+from aersut.paths import abbreviated
 
 SPLITS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)
@@ -102,7 +103,7 @@ def _given(data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> Int[np
         for name in names:
             matches = _matching_speakers(name, clips)
             if len(matches) != 1:
-                known = ", ".join(matches or sorted({clip.speaker_id for clip in clips}))
+                known = abbreviated(matches or sorted({clip.speaker_id for clip in clips}), most=24)
                 problem = "is ambiguous. Use one of" if matches else "is unknown. Known:"
                 raise UserError(f"data.{SPLITS[index]}_speakers: speaker '{name}' {problem} {known}.")
             if set_of.setdefault(matches[0], index) != index:

@@ -19,7 +19,7 @@ from aersut.config import Data
 from aersut.contracts import Clip
 from aersut.data.protocols import PUBLISHED, RULES, SPLITS, TRAIN, UNUSED, assign_fold
 from aersut.errors import UserError
-from aersut.paths import printable, read_json
+from aersut.paths import abbreviated, printable, read_json
 
 NAMES = ("training set", "validation set", "test set")
 
@@ -81,22 +81,29 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
     speakers = [clip.speaker_id for clip in clips]
     for index, name in enumerate(NAMES):
         if not (table == index).any():
+            few = len(set(speakers)) < len(NAMES) and data.protocol != "random"
+            remedy = (
+                "Set protocol=random, which splits by clip; its results hold for these speakers only"
+                if few
+                else "Add clips, or set other fractions"
+            )
+            count = len(set(speakers))
             raise UserError(
-                f"protocol '{data.protocol}' leaves the {name} empty: {len(set(speakers))} speakers and {len(clips)} "
-                f"clips are too few for test={data.test} and validation={data.validation}. Add clips, or set other "
-                "fractions."
+                f"protocol '{data.protocol}' leaves the {name} empty: {count} speaker{'s' if count != 1 else ''} and "
+                f"{len(clips)} clips are too few for test={data.test} and validation={data.validation}. {remedy}."
             )
     recordings_shared, speakers_shared = _in_several_sets(table, contents), _in_several_sets(table, speakers)
     if recordings_shared and data.protocol != "paper":
         pairs = zip(clips, contents, strict=True)
-        paths = [str(clip.path) for clip, content in pairs if content in recordings_shared]
+        paths = [clip.location for clip, content in pairs if content in recordings_shared]
         raise UserError(
-            f"protocol '{data.protocol}': identical recordings are in two sets. Keep only one of {', '.join(paths)}."
+            f"protocol '{data.protocol}': identical recordings are in two sets. Keep only one "
+            f"of each; {len(paths):,} clips: {abbreviated(paths)}."
         )
     if speakers_shared and data.protocol not in ("paper", "random"):
         raise UserError(
-            f"protocol '{data.protocol}': speakers are in two sets: {', '.join(sorted(speakers_shared))}. Assign each "
-            "to one set, or set protocol=random, which is speaker-dependent by name."
+            f"protocol '{data.protocol}': speakers are in two sets: {abbreviated(sorted(speakers_shared))}. Assign "
+            "each to one set, or set protocol=random, which is speaker-dependent by name."
         )
     return Split(
         assignment=table.astype(np.int8),

@@ -8,10 +8,11 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,15 @@ from array_record.python.array_record_module import ArrayRecordWriter
 from jaxtyping import Int16
 
 from aersut.config import digest
-from aersut.data.audio import UNREADABLE, ClipError, cleaned, file_bytes, parse_recording, resample, to_int16
+from aersut.data.audio import UNREADABLE, ClipError, cleaned, cut, file_bytes, parse_recording, resample, to_int16
 from aersut.errors import UserError
 from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
 
 T = TypeVar("T")
+Span = tuple[float, float]
+"""Start and end of a clip in its file, in s."""
+WHOLE: Span = (0.0, math.inf)
+_Clip = tuple[Path, Span]
 VERSION = 6  # to be raised when the samples of an unchanged clip change, or the content of index.json
 CLIPS_PER_SHARD = 64, 1024  # minimum, maximum: opening and closing a shard takes as long as decoding a few clips
 SHARDS_PER_CORE = 12  # many, so that all cores finish at about the same time; ArrayRecord buffers up to 16 MB of each
@@ -76,7 +81,11 @@ class AudioStore:
 
 
 def open_audio_store(
-    paths: Sequence[Path], sample_rate: int, trim_db: float | None, under: Path | None = None
+    paths: Sequence[Path],
+    sample_rate: int,
+    trim_db: float | None,
+    under: Path | None = None,
+    spans: Sequence[Span] | None = None,
 ) -> AudioStore:
     """Open the store of these clips; if it does not exist, decode them on all cores first.
 
@@ -86,14 +95,19 @@ def open_audio_store(
         sample_rate: in Hz.
         trim_db: see `aersut.data.audio.trim`; None keeps the silence.
         under: the folder of stores; by default in the cache.
+        spans: start and end of each clip in its file, in s; by default, whole files.
 
     Raises:
         UserError: the store cannot be written, or some of its files were deleted.
     """
+    clips = list(zip(paths, spans or [WHOLE] * len(paths), strict=True))
     settings = [VERSION, sample_rate, trim_db]
     siblings = (under or cache_dir() / "store") / digest([settings, len(paths)])
     now, states = time.time_ns(), _file_states(paths)
-    known = siblings / "opened" / digest(states)  # contains the name of the store of files in these states
+    segments = [span for _, span in clips if span != WHOLE]
+    known = (
+        siblings / "opened" / digest([states, spans] if segments else states)
+    )  # contains the name of the store of files in these states
     with contextlib.suppress(FileNotFoundError):
         return AudioStore(siblings / known.read_text())
 
@@ -101,9 +115,9 @@ def open_audio_store(
         return siblings / digest([settings, contents])
 
     # without a store of equally many clips, files are not hashed first: decoding reads and hashes them anyway
-    if not siblings.is_dir() or not (folder := folder_of(_on_all_cores(_content_hashes, paths))).is_dir():
+    if not siblings.is_dir() or not (folder := folder_of(_on_all_cores(_content_hashes, clips))).is_dir():
         with staging_folder(siblings, "new") as staging:
-            folder = folder_of(_build(staging, paths, sample_rate, trim_db))  # files may have changed since hashing
+            folder = folder_of(_build(staging, clips, sample_rate, trim_db))  # files may have changed since hashing
             publish_folder(staging, folder)
     try:
         store = AudioStore(folder)
@@ -148,36 +162,43 @@ def _file_states(paths: Sequence[Path]) -> list[_FileState]:
     return states
 
 
-def _on_all_cores(function: Callable[[int, Iterable[Path]], list[T]], paths: Sequence[Path]) -> list[T]:
-    """Apply a function to chunks of the paths in threads, and concatenate its results.
+def _on_all_cores(function: Callable[[int, Iterable[_Clip]], list[T]], clips: Sequence[_Clip]) -> list[T]:
+    """Apply a function to chunks of the clips in threads, and concatenate its results.
 
-    The function gets the position of a chunk's first path, and the chunk. soundfile, soxr and numpy release the
+    The function gets the position of a chunk's first clip, and the chunk. soundfile, soxr and numpy release the
     interpreter lock. Chunks are long, since a task for each clip costs a fifth of the clip's decoding time.
     """
     cores = os.cpu_count() or 1
-    length = min(max(-(-len(paths) // (SHARDS_PER_CORE * cores)), CLIPS_PER_SHARD[0]), CLIPS_PER_SHARD[1])
+    length = min(max(-(-len(clips) // (SHARDS_PER_CORE * cores)), CLIPS_PER_SHARD[0]), CLIPS_PER_SHARD[1])
     stop = threading.Event()
 
     def chunk(first: int) -> list[T]:
-        return function(first, itertools.takewhile(lambda _: not stop.is_set(), paths[first : first + length]))
+        return function(first, itertools.takewhile(lambda _: not stop.is_set(), clips[first : first + length]))
 
     with ThreadPoolExecutor(cores) as pool:
         try:
-            return [result for results in pool.map(chunk, range(0, len(paths), length)) for result in results]
+            return [result for results in pool.map(chunk, range(0, len(clips), length)) for result in results]
         except BaseException:
             stop.set()  # an interrupt does not wait for whole chunks
             raise
 
 
-def _content_hashes(_: int, paths: Iterable[Path]) -> list[str]:
-    """A hash of each file's bytes, or the reason why the file cannot be read."""
+def _content_hashes(_: int, clips: Iterable[_Clip]) -> list[str]:
+    """A hash of each clip's content, or the reason why its file cannot be read."""
     hashes = []
-    for path in paths:
+    for path, group in itertools.groupby(clips, key=lambda clip: clip[0]):  # a file with many segments is read once
+        spans = [span for _, span in group]
         try:
-            hashes.append(_hash(file_bytes(path)))
+            content = _hash(file_bytes(path))
+            hashes += [_of_span(content, span) for span in spans]
         except ClipError as error:
-            hashes.append(str(error))
+            hashes += [str(error)] * len(spans)
     return hashes
+
+
+def _of_span(content: str, span: Span) -> str:
+    """The hash of a segment, from that of its file."""
+    return content if span == WHOLE else f"{content}@{span[0]:.10g}-{span[1]:.10g}"
 
 
 def _hash(content: bytes) -> str:
@@ -193,20 +214,20 @@ class _Outcome(NamedTuple):
     reason: str = ""
 
 
-def _build(folder: Path, paths: Sequence[Path], sample_rate: int, trim_db: float | None) -> list[str]:
-    """Decode clips into a store; return the hash of each file, or the reason why it cannot be read."""
+def _build(folder: Path, clips: Sequence[_Clip], sample_rate: int, trim_db: float | None) -> list[str]:
+    """Decode clips into a store; return the hash of each, or the reason why it cannot be read."""
 
-    def shard(first: int, paths: Iterable[Path]) -> list[_Outcome]:
+    def shard(first: int, clips: Iterable[_Clip]) -> list[_Outcome]:
         """Write one shard; each thread writes its own, so that none waits for another."""
         outcomes = []
         file = str(folder / f"{first:08}.array_record")
         try:
             with contextlib.closing(ArrayRecordWriter(file, "group_size:1,uncompressed")) as writer:
-                for path in paths:
-                    outcome, samples = _decode(path, sample_rate, trim_db)
-                    if samples is not None:
-                        writer.write(samples.tobytes())
-                    outcomes.append(outcome)
+                for path, group in itertools.groupby(clips, key=lambda clip: clip[0]):
+                    for outcome, samples in _decode(path, [span for _, span in group], sample_rate, trim_db):
+                        if samples is not None:
+                            writer.write(samples.tobytes())
+                        outcomes.append(outcome)
         except RuntimeError as error:  # the only exception that ArrayRecord raises
             raise UserError(
                 f"the audio store cannot be written to {folder.parent}: {error}. Free some space on its disk, or set "
@@ -217,7 +238,7 @@ def _build(folder: Path, paths: Sequence[Path], sample_rate: int, trim_db: float
     # glibc returns every block above a limit to the system at once, and page faults of the next one take longer than
     # decoding a clip; freeing one large block raises that limit (mallopt(3), M_MMAP_THRESHOLD)
     np.empty(31 << 20, np.uint8)
-    outcomes = _on_all_cores(shard, paths)
+    outcomes = _on_all_cores(shard, clips)
     index = {
         "rows": [row for row, outcome in enumerate(outcomes) if outcome.info],
         "contents": [outcome.content for outcome in outcomes if outcome.info],
@@ -229,16 +250,24 @@ def _build(folder: Path, paths: Sequence[Path], sample_rate: int, trim_db: float
 
 
 def _decode(
-    path: Path, sample_rate: int, trim_db: float | None
-) -> tuple[_Outcome, Int16[np.ndarray, " samples"] | None]:
-    """Hash and decode the same bytes, even if the file changes meanwhile."""
+    path: Path, spans: Sequence[Span], sample_rate: int, trim_db: float | None
+) -> Iterator[tuple[_Outcome, Int16[np.ndarray, " samples"] | None]]:
+    """Hash and decode the same bytes, even if the file changes meanwhile, and yield each segment."""
     content = ""
     try:
         data = file_bytes(path)
         content = _hash(data)
         recording = parse_recording(data)
-        samples = to_int16(resample(cleaned(recording, trim_db), sample_rate))
     except ClipError as error:
-        return _Outcome(content, reason=str(error)), None
-    info = AudioInfo(round(recording.seconds, 4), recording.sample_rate, round(recording.clipped, 6))
-    return _Outcome(content, info), samples
+        for span in spans:
+            yield _Outcome(_of_span(content, span) if content else "", reason=str(error)), None
+        return
+    for span in spans:
+        try:
+            one = cut(recording, *span)
+            samples = to_int16(resample(cleaned(one, trim_db), sample_rate))
+        except ClipError as error:
+            yield _Outcome(_of_span(content, span), reason=str(error)), None
+            continue
+        info = AudioInfo(round(one.seconds, 4), one.sample_rate, round(one.clipped, 6))
+        yield _Outcome(_of_span(content, span), info), samples

@@ -63,7 +63,7 @@ def _computed(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "cl
         samples = collection.recording(index).astype(np.float32) / 32768
         samples = resample(Recording(samples, collection.framing.sample_rate), encoder.sample_rate)
         level = np.sqrt(np.mean(np.square(samples)))
-        path = printable(collection.clips[index].path)
+        path = printable(collection.clips[index].location)
         try:
             frames = np.asarray(encoder(np.clip(samples * (LEVEL / max(level, 1e-6)), -1, 1)))
         except UserError:

@@ -17,7 +17,7 @@ from aersut.evaluation.predictions import pooled
 from aersut.evaluation.result_files import METRIC_NAMES
 from aersut.evaluation.result_table import format_metric, result_table
 from aersut.paths import write_json
-from aersut.run import Run, prepare, start, with_classes
+from aersut.run import Run, divide, prepare, start
 from aersut.run_folder import as_configured
 
 
@@ -73,8 +73,8 @@ def cross_validate(
     if wrong := [fold for fold in chosen if not 0 <= fold < count]:
         raise UserError(f"--folds={wrong[0]}: protocol '{data.protocol}' has folds 0 to {count - 1}.")
     variants = [_variant(experiment, seed, fold) for seed in seeds for fold in chosen]
-    runs = [with_classes(start(one, run.folder if one == experiment else _beside(run, one))) for one in variants]
-    _check_classes(runs)
+    _check_classes([_variant(experiment, experiment.seed, fold) for fold in chosen])
+    runs = [start(one, run.folder if one == experiment else _beside(run, one)) for one in variants]
     prepare(runs[0])  # on all cores, and before several processes would compute the same features
     evaluated = train_and_evaluate(runs, workers, on_evaluated)
     results = {}
@@ -90,16 +90,16 @@ def cross_validate(
     return CrossValidation(results, result, folder)
 
 
-def _check_classes(runs: Sequence[Run]) -> None:
-    """Raise `UserError` before the training if runs that are pooled have different classes."""
-    classes = {run.experiment.data.emotions: run for run in runs}
+def _check_classes(folds: Sequence[Experiment]) -> None:
+    """Raise `UserError` before the training if the classes of folds, which are pooled, would differ."""
+    if folds[0].data.emotions:
+        return
+    classes = {divide(one).experiment.data.emotions: one.data.fold for one in folds}
     if len(classes) > 1:
-        found = "; ".join(
-            f"{', '.join(emotions)} (fold {run.experiment.data.fold})" for emotions, run in classes.items()
-        )
+        found = "; ".join(f"fold {fold}: {', '.join(emotions)}" for emotions, fold in classes.items())
         raise UserError(
-            f"the training sets of the folds have different labels, so they cannot be pooled: {found}. Fix the classes "
-            "with data.emotions."
+            f"the training sets of the folds have different labels, so they cannot be pooled: {found}. "
+            "Set data.emotions."
         )
 
 

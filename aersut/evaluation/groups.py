@@ -46,7 +46,7 @@ def confident_misclassifications(predictions: ClipPredictions, most: int = MISCL
     return [
         {
             # text that JSON and HTML can hold; bytes that are not UTF-8 are escaped
-            "path": printable(predictions.clips[row].path),
+            "path": printable(predictions.clips[row].location),
             "speaker": predictions.clips[row].speaker_id,
             "true": predictions.emotions[predictions.labels[row]],
             "predicted": predictions.emotions[predictions.predicted[row]],

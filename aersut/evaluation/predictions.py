@@ -59,7 +59,7 @@ class ClipPredictions:
         """
         return [
             {
-                "path": str(clip.path),
+                "path": clip.location,
                 "corpus": clip.corpus,
                 "speaker": clip.speaker,
                 "emotion": self.emotions[label],

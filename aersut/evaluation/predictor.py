@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from aersut.board import BoardModel
-from aersut.data.audio import ClipError, Recording, cleaned, crop_or_pad, read_recording, resample, to_int16
+from aersut.contracts import Clip
+from aersut.data.audio import ClipError, Recording, cleaned, crop_or_pad, cut, read_recording, resample, to_int16
 from aersut.errors import UserError
 from aersut.evaluation.evaluation_set import EvaluationSet
 from aersut.features.frontend import Frontend
@@ -70,7 +71,7 @@ def predict_probabilities(
         )
     if isinstance(model, BoardModel):
         rate = model.framing.sample_rate
-        return np.stack([model.recording(to_int16(_decoded(clip.path, rate))) for clip in examples.clips])
+        return np.stack([model.recording(to_int16(_decoded(clip, rate))) for clip in examples.clips])
     rows = np.arange(len(examples.clips))
     # all windows of a corpus at once would fill the memory
     return np.concatenate([model(examples.audio(rows[first : first + 64])) for first in range(0, len(rows), 64)])
@@ -112,8 +113,8 @@ class RecordingPredictor:
         return crop_or_pad(samples, self._framing.samples, self._data.fit)
 
 
-def _decoded(path: Path, sample_rate: int) -> Float[np.ndarray, " samples"]:
+def _decoded(clip: Clip, sample_rate: int) -> Float[np.ndarray, " samples"]:
     try:
-        return resample(read_recording(path), sample_rate)
+        return resample(cut(read_recording(clip.path), clip.start, clip.end), sample_rate)
     except ClipError as error:
-        raise UserError(f"{printable(path)} {error}. Restore the file, which was readable before.") from None
+        raise UserError(f"{printable(clip.path)} {error}. Restore the file, which was readable before.") from None

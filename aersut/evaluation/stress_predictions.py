@@ -18,6 +18,7 @@ from aersut.contracts import Clip, Condition, SkippedConditionError
 from aersut.data.audio import (
     ClipError,
     cleaned,
+    cut,
     file_bytes,
     parse_recording,
     resample,
@@ -97,11 +98,13 @@ class _Predictor:
         try:
             content = file_bytes(clip.path)
             # a level, or an SNR, is that of the sound: the offset would count as power
-            samples = resample(cleaned(parse_recording(content), None), self._framing.sample_rate)
+            recording = cut(parse_recording(content), clip.start, clip.end)
+            samples = resample(cleaned(recording, None), self._framing.sample_rate)
         except ClipError as error:
             name = printable(clip.path)
             raise UserError(f"{name} {error}. Restore the file, which was readable before.") from None
-        return _Clip(samples, printable(clip.path), xxhash.xxh3_128_hexdigest(content))
+        segment = clip.location.removeprefix(str(clip.path))
+        return _Clip(samples, printable(clip.location), xxhash.xxh3_128_hexdigest(content) + segment)
 
     def clean(self, clips: list[_Clip]) -> Probabilities:
         """The probabilities without a condition."""

@@ -58,7 +58,7 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
         **context.results,
         **run_metadata(context),
         "files": context.reports,
-        "calibration": [str(clips[clip].path) for clip, _ in context.calibration.examples],
+        "calibration": [clips[clip].location for clip, _ in context.calibration.examples],
         "notes": context.notes,
     }
     with replaced_folder(run.export) as folder:

@@ -105,7 +105,7 @@ def test_the_rows_may_be_those_of_a_pandas_table(listed):
 
 
 def test_clips_of_another_emotion_are_skipped_as_in_a_manifest(listed):
-    bored = {"audio": str(listed[0].path), "emotion": "boredom", "speaker": "1"}
+    bored = {"audio": str(listed[0].path), "emotion": "other", "speaker": "1"}
     listing = Clips.of([bored, *rows(listed[:2])]).load(cache_dir())
     assert (len(listing.clips), [one.damage for one in listing.skipped]) == (2, [False])
 

@@ -11,6 +11,7 @@ NAMES = {
     "savee": ("savee/DC_a01.wav", "savee/DC/a01.wav"),
     "tess": ("tess/OAF_fear/OAF_back_fear.wav", "tess/x/OAF_back_fear.wav", "tess/OAF_fear/readme.wav"),
     "manifest": ("a.wav",),
+    "folders": ("sad/anna/1.wav", "other/1.wav", "2.wav"),
 }
 
 

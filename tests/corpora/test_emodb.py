@@ -35,7 +35,7 @@ def test_speakers_have_the_sex_that_the_corpus_documents(tmp_path, speak):
     assert [clip.speaker for clip in clips if clip.sex == "female"] == ["08", "09", "13", "14", "16"]
 
 
-def test_boredom_is_a_label_that_may_be_left_out(tmp_path, speak):
+def test_boredom_is_a_label_that_may_be_omitted(tmp_path, speak):
     speak("emodb/03a01Fa.wav", *(f"emodb/{speaker}a01La.wav" for speaker in EmoDB.all_speakers))
     framing = Framing(sample_rate=16_000, seconds=0.05, frame_length=256, hop_length=256)
     collection = collect(Data(corpora=(EmoDB(),), root=str(tmp_path)), framing)

@@ -3,10 +3,14 @@
 import codecs
 import json
 
+import numpy as np
 import pytest
+import soundfile
 
-from aersut.contracts import EMOTIONS, Clip
+from aersut.config import Data
+from aersut.contracts import EMOTIONS, Clip, Framing
 from aersut.corpora import Manifest
+from aersut.data.collection import decode_corpus
 from aersut.errors import UserError
 
 
@@ -98,7 +102,119 @@ class TestARow:
         assert [clip.path.resolve() for clip in relative] == paths
 
 
+class TestALabel:
+    @pytest.mark.parametrize(
+        ("word", "label"),
+        [("Boredom", "bored"), ("stressed", "stressed"), ("Very Tired", "very tired"), ("exc", "excited")],
+    )
+    def test_may_be_any_word(self, listing, speak, word, label):
+        speak("a.wav")
+        assert [clip.emotion for clip in listing(f"path,emotion,speaker\na.wav,{word},1\n").clips] == [label]
+
+    def test_is_that_of_the_mapping(self, tmp_path, speak):
+        speak("a.wav", "b.wav", "c.wav")
+        (tmp_path / "manifest.csv").write_text("path,emotion,speaker\na.wav,EXC,1\nb.wav,0,1\nc.wav,bad day,1\n")
+        corpus = Manifest(labels={"exc": "happiness", "0": "angry"}, ignore=("bad day",))
+        listing = corpus.load(tmp_path)
+        assert [clip.emotion for clip in listing.clips] == ["happy", "angry"]
+        assert [file.damage for file in listing.skipped] == [False]
+
+    def test_of_a_mapping_is_checked_at_once(self):
+        with pytest.raises(ValueError, match=r"labels: 'a/b', the label of 'x', is not a label: expected a letter"):
+            Manifest(labels={"x": "a/b"})
+
+    def test_that_is_a_number_is_damage_with_a_remedy(self, listing, speak):
+        speak("a.wav")
+        (file,) = listing("path,emotion,speaker\na.wav,0,1\n").skipped
+        assert file.damage
+        assert file.reason.startswith("emotion '0' is not a label: expected a letter")
+        assert file.reason.endswith("; the corpus's labels may map it to one")
+
+
+class TestASegment:
+    @pytest.mark.parametrize(
+        ("start", "end"), [("2", "4.5"), ("0 days 00:00:02", "0 days 00:00:04.500000"), ("00:02", "00:00:04.5")]
+    )
+    def test_is_a_clip_of_its_own(self, listing, speak, start, end):
+        (path,) = speak("a.wav")
+        listed = listing(f"path,emotion,speaker,start,end\na.wav,sad,1,{start},{end}\na.wav,angry,2,5,\n").clips
+        assert listed == (
+            Clip(path, "sad", "1", "manifest", start=2.0, end=4.5),
+            Clip(path, "angry", "2", "manifest", start=5.0),
+        )
+        assert [clip.location for clip in listed] == [f"{path}#t=2,4.5", f"{path}#t=5"]
+
+    def test_without_times_is_the_whole_file(self, listing, speak):
+        (path,) = speak("a.wav")
+        text = "path,emotion,speaker,start,end\na.wav,sad,1,,\n"
+        assert listing(text).clips == (Clip(path, "sad", "1", "manifest"),)
+        assert listing(text.replace(",,", ",0,NaT")).clips == listing(text).clips
+
+    @pytest.mark.parametrize(("start", "end"), [("3", "2"), ("-1", "2"), ("soon", "2"), ("2", "2")])
+    def test_that_is_no_part_of_a_file_is_refused(self, refused, start, end):
+        error = refused(f"path,emotion,speaker,start,end\na.wav,sad,1,{start},{end}\n")
+        assert f"line 2: the segment from {start} to {end} is not a part of a file. Times are in s" in error
+
+    def test_has_its_own_sound_in_the_store(self, listing, tmp_path):
+        rate = 16_000
+        tones = [np.sin(2 * np.pi * pitch * np.arange(rate) / rate) * 0.3 for pitch in (200, 400)]
+        soundfile.write(tmp_path / "a.wav", np.concatenate(tones), rate)
+        rows = ("a.wav,sad,1,0,1", "a.wav,angry,2,1,2", "a.wav,angry,2,1,3", "a.wav,sad,3,2.5,", "a.wav,calm,4,,")
+        listing("\n".join(["path,emotion,speaker,start,end", *rows]))
+        framing = Framing(sample_rate=rate, seconds=0.5, frame_length=256, hop_length=256)
+        found = decode_corpus(Manifest(), Data(corpora=(Manifest(),), root=str(tmp_path), trim_db=None), framing)
+        assert [clip.location.partition("#")[2] for clip in found.clips] == ["t=0,1", "t=1,2", ""]
+        for entry, tone in enumerate(tones):
+            np.testing.assert_allclose(found.store[entry] / 32768, tone, atol=1e-3)
+        assert len(set(found.store.contents)) == 3
+        assert [info.seconds for info in found.store.infos] == [1, 1, 2]
+        assert [file.reason for file in found.skipped] == [
+            "lasts 2 s: it has no segment from 1 s to 3 s",
+            "lasts 2 s: it has no segment from 2.5 s to its end",
+        ]
+
+
+class TestNotes:
+    def test_name_columns_that_are_not_read(self, listing, speak):
+        speak("a.wav")
+        notes = listing(",path,emotion,speaker,room,valence\n0,a.wav,sad,1,hall,2\n").notes
+        assert notes == ("columns that are not read: room, valence",)
+
+    def test_name_speakers_that_differ_only_in_cases_zeros_or_spaces(self, listing, speak):
+        speak("a.wav", "b.wav", "c.wav", "d.wav", "e.wav", "f.wav")
+        names = ("Anna", "anna", "s 1", "s01", "10", "100")
+        rows = [f"{letter}.wav,sad,{name}" for letter, name in zip("abcdef", names, strict=True)]
+        (note,) = listing("\n".join(["path,emotion,speaker", *rows])).notes
+        assert note == (
+            "speakers differ only in cases, zeros or spaces: 'Anna' and 'anna', 's 1' and 's01'. "
+            "If they are one, give them one name"
+        )
+
+    @pytest.mark.parametrize("folder", ["C:\\Users\\me\\data\\", "/home/me/data/", "D:/data/"])
+    def test_say_that_absolute_paths_of_another_machine_are_found_by_their_ends(self, listing, speak, folder):
+        paths = speak("a.wav", "data/b.wav")
+        found = listing(f"path,emotion,speaker\n{folder}a.wav,sad,1\n{folder}b.wav,sad,1\n{folder}c.wav,sad,1\n")
+        assert [clip.path for clip in found.clips] == paths
+        assert [file.reason for file in found.skipped] == ["cannot be read: No such file or directory"]
+        assert found.notes == (
+            f"2 absolute paths do not exist; the files are found below the manifest: {folder}a.wav at {paths[0]}",
+        )
+
+
 class TestTheFile:
+    @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+    @pytest.mark.parametrize("first", ["", "sep=;\r\n"])
+    def test_may_be_that_of_excel(self, listing, speak, first, encoding):
+        speak("ä.wav")
+        text = f"{first}path;emotion;speaker\r\nä.wav;sad;1\r\n"
+        assert [clip.speaker for clip in listing(text, encoding=encoding).clips] == ["1"]
+
+    def test_has_a_hint_at_columns_with_names_of_other_programs(self, refused):
+        assert (
+            "has no column 'path'. Did you mean 'file'? Rename it to 'path'. It has no column 'emotion'. Did you mean "
+            "'label'? Rename it to 'emotion'. Its first line must name the columns"
+        ) in refused("file,label,who\n")
+
     @pytest.mark.parametrize("separator", [",", ";", "\t"])
     def test_may_separate_by(self, listing, speak, separator):
         speak("a.wav")
@@ -150,10 +266,11 @@ class TestSkipped:
             "Did you mean 'angry'?"
         )
 
-    def test_but_not_as_damage_is_an_emotion_other_than_the_eight(self, listing, speak):
+    @pytest.mark.parametrize("word", ["xxx", "Other", "no_agreement", "NaN"])
+    def test_but_not_as_damage_is_a_word_that_is_no_label(self, listing, speak, word):
         speak("a.wav")
-        (file,) = listing("path,emotion,speaker\na.wav,Boredom,1\n").skipped
-        assert (file.reason, file.damage) == ("has the emotion boredom, which is not one of the eight", False)
+        (file,) = listing(f"path,emotion,speaker\na.wav,{word},1\n").skipped
+        assert (file.reason, file.damage) == (f"has the word {word} in place of a label, which is ignored", False)
 
     @pytest.mark.parametrize(("name", "error"), [("gone.wav", "No such file or directory"), (".", "Is a directory")])
     def test_as_damage_is_not_a_file(self, listing, name, error):
