@@ -50,6 +50,11 @@ def files_below(folder: Path) -> Iterator[Path]:
                 yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 file", "1,200 files"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def abbreviated(paths: Sequence[Path | str], most: int = 3) -> str:
     """The first names and the number of the others: "a.wav, b.wav, c.wav and 9 more"."""
     shown = [printable(path) for path in paths[:most]]

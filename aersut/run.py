@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from aersut.config import Experiment
 from aersut.contracts import EMOTIONS
-from aersut.data.collection import Collection, collect
+from aersut.data.collection import Collection, collect, recordings
 from aersut.data.feature_table import FeatureTable
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import Split, read_split, split, to_records
@@ -105,7 +105,7 @@ def divide(experiment: Experiment) -> Division:
     while True:
         collection = collect(experiment.data, experiment.framing)
         clips, contents = collection.clips, collection.contents
-        assigned = split(data, clips, contents, 1 + experiment.augmented_copies)
+        assigned = split(data, clips, recordings(clips, contents), 1 + experiment.augmented_copies)
         records = to_records(assigned, clips, contents, Path(data.root).expanduser()) | {"omitted": dict(omitted)}
         trained = training_emotions(records)
         if data.emotions or trained == collection.emotions:

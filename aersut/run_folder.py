@@ -10,7 +10,7 @@ from aersut.config import Experiment, checked, differences, digest, to_tree
 from aersut.contracts import EMOTIONS, in_usual_order
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
-from aersut.paths import read_json, write_json
+from aersut.paths import counted, read_json, write_json
 
 
 class _PathInRun:
@@ -152,14 +152,13 @@ def class_notes(records: dict[str, Any], emotions: Sequence[str]) -> tuple[str, 
     tested = Counter(clip["emotion"] for clip in records["clips"] if "test" in clip["splits"])
     return (
         *(
-            f"{label}: no clip of {label} is in the training set, so it is not a class and its {count:,} "
-            f"clip{'s are' if count > 1 else ' is'} omitted."
+            f"{label}: no clip of {label} is in the training set, so it is not a class; omitted: "
+            f"{counted(count, 'clip')}."
             for label, count in records.get("omitted", {}).items()
         ),
         *(
             f"{label}: no clip of {label} is in the training set, so the class is never trained on; it has "
-            f"{tested[label]:,} test clip{'' if tested[label] == 1 else 's'}. Add clips, or remove it from "
-            "data.emotions."
+            f"{counted(tested[label], 'test clip')}. Add clips, or remove it from data.emotions."
             for label in emotions
             if label not in trained
         ),

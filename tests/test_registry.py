@@ -117,7 +117,7 @@ class TestLookingUp:
         assert str(caught.value).startswith("unknown feature 'mfc'. Did you mean 'mfcc'? Known: centered, chroma, ")
 
     def test_the_error_for_an_unknown_name_omits_a_distant_nearest(self):
-        with pytest.raises(UserError, match=r"unknown corpus 'q'\. Known: clips, cremad, emodb, manifest, ravdess, "):
+        with pytest.raises(UserError, match=r"unknown corpus 'q'\. Known: clips, cremad, emodb, folders, manifest, "):
             CORPORA["q"]
 
     def test_every_registry_has_the_built_in_plugins(self):

@@ -260,7 +260,7 @@ class TestClasses:
         assert "fear" not in prepared.collection.emotions
         assert len(prepared.split.examples("test")) == 7
         assert prepared.notes == (
-            "fear: no clip of fear is in the training set, so it is not a class and its 1 clip is omitted.",
+            "fear: no clip of fear is in the training set, so it is not a class; omitted: 1 clip.",
         )
 
     def test_that_are_fixed_may_lack_training_clips_which_is_said(self, root, tmp_path):

@@ -1,19 +1,23 @@
 """List corpora and their problems, or download them.
 
 {program} --mode=data --experiment=quickstart
-    List the experiment's corpora on disk, with their problems.
+    List the experiment's corpora on disk, their problems, and the classes that a run would have.
 {program} --mode=data --download=ravdess,cremad
     Download RAVDESS and CREMA-D into input/, then list them.
 """
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS
 from aersut.errors import UserError
+
+if TYPE_CHECKING:
+    from aersut.config import Experiment
 
 flags.DEFINE_list("download", [], "Corpora to download into data.root first: ravdess, cremad.")
 
@@ -34,7 +38,23 @@ def _run(arguments: Arguments) -> int:
         download(name, Path(selected.data.root).expanduser())
     surveys = survey(selected.data, selected.framing)
     print(json.dumps(survey_as_json(surveys), indent=2) if FLAGS.json else survey_table(surveys))
-    return 2 if any(one.blocking for one in surveys) else 0
+    blocked = any(one.blocking for one in surveys)
+    if FLAGS.experiment and not blocked and not FLAGS.json:
+        print("\n".join(_classes(selected)))
+    return 2 if blocked else 0
+
+
+def _classes(experiment: "Experiment") -> list[str]:
+    """The classes of a run with these corpora, or why they cannot be split."""
+    from aersut.run import divide
+    from aersut.run_folder import class_notes
+
+    try:
+        divided = divide(experiment)
+    except UserError as error:
+        return [f"a run with this experiment would stop: {error}"]
+    emotions = divided.experiment.data.emotions
+    return [f"{len(emotions)} classes: {', '.join(emotions)}", *class_notes(divided.records, emotions)]
 
 
 COMMAND = Command(_run, __doc__, flags=("experiment", "download", "json"))

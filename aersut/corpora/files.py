@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from aersut.audio_input import AUDIO
 from aersut.contracts import Clip, Listing, SkippedFile
 from aersut.errors import UserError
-from aersut.paths import abbreviated, files_below
+from aersut.paths import abbreviated, counted, files_below
 
 T = TypeVar("T")
 SUFFIXES = (".wav", ".flac")
@@ -113,7 +113,7 @@ def other_formats(folder: Path, read: Collection[str] = SUFFIXES) -> tuple[str, 
     if not files:
         return ()
     kinds = ", ".join(sorted({path.suffix.lower() for path in files}))
-    return (f"{len(files):,} files of other formats ({kinds}) are not read: {abbreviated(files)}",)
+    return (f"{counted(len(files), 'file')} of another format, not read ({kinds}): {abbreviated(files)}",)
 
 
 def _problem(path: Path) -> str | None:

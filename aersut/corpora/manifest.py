@@ -5,7 +5,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
@@ -80,7 +80,11 @@ class Manifest(Corpus):
             return _clip(segment, rows[segment], label_of(rows[segment]["emotion"], self.labels, self.ignore))
 
         listing = list_clips(rows, parse, lambda clip: (clip.path, clip.start, clip.end), path=lambda one: one.path)
-        notes = [*_notes(names, found), *speaker_notes(clip.speaker for clip in listing.clips)]
+        notes = [
+            *_notes(names, found),
+            *_segment_notes(listing.clips),
+            *speaker_notes(clip.speaker for clip in listing.clips),
+        ]
         return Listing(listing.clips, listing.skipped, tuple(notes))
 
 
@@ -125,6 +129,14 @@ def _notes(names: list[str], found: dict[str, Path]) -> list[str]:
             f"{len(found):,} absolute paths do not exist; the files are found below the manifest: {name} at {path}"
         )
     return notes
+
+
+def _segment_notes(clips: Sequence[Clip]) -> list[str]:
+    segments = [clip for clip in clips if clip.location != str(clip.path)]
+    files = len({clip.path for clip in segments})
+    return (
+        [f"{len(segments):,} clips are segments, by the columns start and end, of {files:,} files"] if segments else []
+    )
 
 
 def _times(*text: str) -> tuple[float, float]:

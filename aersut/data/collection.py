@@ -1,6 +1,7 @@
 """The usable clips of an experiment: corpora are listed and decoded; damaged files and other emotions are skipped."""
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,6 +171,25 @@ def collect(data: Data, framing: Framing) -> Collection:
         key=digest([[store.key for store, _ in stores], contents, framing.samples, data.fit]),
         notes=tuple(f"{corpus.name}: {note}" for corpus in corpora for note in corpus.notes),
     )
+
+
+def recordings(clips: Sequence[Clip], contents: Sequence[str]) -> list[str]:
+    """A text for each clip that is equal for clips with common sound: identical files, overlapping segments of a file.
+
+    Args:
+        contents: of the clips, as in `Collection`.
+    """
+    found = list(contents)
+    of_file: dict[str, list[int]] = defaultdict(list)
+    for index, content in enumerate(contents):
+        of_file[content.partition("@")[0]].append(index)
+    for members in of_file.values():
+        end, content = -math.inf, ""
+        for index in sorted(members, key=lambda index: (clips[index].start, -clips[index].end)):
+            clip = clips[index]
+            content, end = (content, max(end, clip.end)) if clip.start < end else (contents[index], clip.end)
+            found[index] = content
+    return found
 
 
 def collection_lines(collection: Collection) -> list[str]:

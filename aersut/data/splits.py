@@ -19,7 +19,7 @@ from aersut.config import Data
 from aersut.contracts import Clip
 from aersut.data.protocols import PUBLISHED, RULES, SPLITS, TRAIN, UNUSED, assign_fold
 from aersut.errors import UserError
-from aersut.paths import abbreviated, printable, read_json
+from aersut.paths import abbreviated, counted, printable, read_json
 
 NAMES = ("training set", "validation set", "test set")
 
@@ -65,7 +65,8 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
     """Split clips by `data.protocol`.
 
     Args:
-        contents: a hash of each clip's recording; equal ones are never in two sets (except under "paper").
+        contents: a hash of each clip's recording; equal ones are never in two sets (except under "paper"). Overlapping
+            segments of a file (`aersut.data.collection.recordings`) have one, too.
         versions: 1 + the augmented copies of each training clip.
 
     Raises:
@@ -82,23 +83,22 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
     for index, name in enumerate(NAMES):
         if not (table == index).any():
             few = len(set(speakers)) < len(NAMES) and data.protocol != "random"
+            found = f"{counted(len(set(speakers)), 'speaker')} and {counted(len(clips), 'clip')}"
             remedy = (
                 "Set protocol=random, which splits by clip; its results hold for these speakers only"
                 if few
                 else "Add clips, or set other fractions"
             )
-            count = len(set(speakers))
             raise UserError(
-                f"protocol '{data.protocol}' leaves the {name} empty: {count} speaker{'s' if count != 1 else ''} and "
-                f"{len(clips)} clips are too few for test={data.test} and validation={data.validation}. {remedy}."
+                f"protocol '{data.protocol}' leaves the {name} empty: {found} are too few "
+                f"for test={data.test} and validation={data.validation}. {remedy}."
             )
     recordings_shared, speakers_shared = _in_several_sets(table, contents), _in_several_sets(table, speakers)
     if recordings_shared and data.protocol != "paper":
         pairs = zip(clips, contents, strict=True)
         paths = [clip.location for clip, content in pairs if content in recordings_shared]
         raise UserError(
-            f"protocol '{data.protocol}': identical recordings are in two sets. Keep only one "
-            f"of each; {len(paths):,} clips: {abbreviated(paths)}."
+            f"protocol '{data.protocol}': identical recordings are in two sets. Keep only one of {abbreviated(paths)}."
         )
     if speakers_shared and data.protocol not in ("paper", "random"):
         raise UserError(

@@ -55,11 +55,14 @@ def survey_table(surveys: list[Survey]) -> str:
     """The surveys as text: clips of each corpus per emotion, then skipped files, notes and blocking problems."""
     rows = {one.name: _statistics(one.corpus) for one in surveys if one.corpus}
     names = in_usual_order(emotion for row in rows.values() for emotion in row["emotions"])
+    width = {name: max(10, len(name) + 2) for name in names}
     lines = []
     if rows:
-        lines.append(f"{'corpus':12}{'clips':>7}{'hours':>7}{'speakers':>10}" + "".join(f"{n:>10}" for n in names))
+        lines.append(
+            f"{'corpus':12}{'clips':>7}{'hours':>7}{'speakers':>10}" + "".join(f"{n:>{width[n]}}" for n in names)
+        )
     for name, row in rows.items():
-        cells = "".join(f"{row['emotions'].get(emotion, 0):10,}" for emotion in names)
+        cells = "".join(f"{row['emotions'].get(emotion, 0):{width[emotion]},}" for emotion in names)
         lines.append(f"{name:12}{row['clips']:7,}{row['hours']:7.2f}{row['speakers']:10}{cells}")
     for one in surveys:
         notes = (*one.notes, *(skipped_lines(one.corpus.skipped) if one.corpus else ()))

@@ -45,21 +45,23 @@ def _metrics(result: dict[str, Any]) -> list[str]:
 
 
 def _classes(result: dict[str, Any]) -> list[str]:
-    lines = [f"{'emotion':13}{'precision':>10}{'recall':>8}{'F1':>8}{'ROC-AUC':>9}{'clips':>7}"]
+    width = max(13, *(len(name) + 2 for name in result["classes"]))
+    lines = [f"{'emotion':{width}}{'precision':>10}{'recall':>8}{'F1':>8}{'ROC-AUC':>9}{'clips':>7}"]
     for name, row in result["classes"].items():
         recall, f1, roc_auc = (format_metric(row[key]) for key in ("recall", "f1", "roc_auc"))
-        lines.append(f"{name:13}{row['precision']:10.3f}{recall:>8}{f1:>8}{roc_auc:>9}{row['clips']:7,}")
+        lines.append(f"{name:{width}}{row['precision']:10.3f}{recall:>8}{f1:>8}{roc_auc:>9}{row['clips']:7,}")
     for name, row in result["averages"].items():
-        lines.append(f"{name + ' mean':13}{row['precision']:10.3f}{row['recall']:8.3f}{row['f1']:8.3f}")
+        lines.append(f"{name + ' mean':{width}}{row['precision']:10.3f}{row['recall']:8.3f}{row['f1']:8.3f}")
     return lines
 
 
 def _confusion(result: dict[str, Any]) -> list[str]:
     names = result["emotions"]
     widths = [max(9, len(name) + 1) for name in names]
-    lines = [f"{'true / predicted':18}" + "".join(f"{name:>{w}}" for name, w in zip(names, widths, strict=True))]
+    first = max(18, *(len(name) + 1 for name in names))
+    lines = [f"{'true / predicted':{first}}" + "".join(f"{name:>{w}}" for name, w in zip(names, widths, strict=True))]
     for name, counts in zip(names, result["confusion"], strict=True):
-        lines.append(f"{name:18}" + "".join(f"{count:{w},}" for count, w in zip(counts, widths, strict=True)))
+        lines.append(f"{name:{first}}" + "".join(f"{count:{w},}" for count, w in zip(counts, widths, strict=True)))
     return lines
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from aersut.audio_input import AUDIO, READABLE
 from aersut.data.audio import ClipError, read_header, read_utterance
 from aersut.errors import UserError
-from aersut.paths import abbreviated, files_below, printable
+from aersut.paths import abbreviated, counted, files_below, printable
 from aersut.serving.prediction import UNCERTAIN, Prediction
 from aersut.serving.recognizer import Recognizer
 from aersut.serving.stream import bandwidth_warning
@@ -100,7 +100,7 @@ def _audio_files(folder: Path) -> list[Path]:
         raise UserError(f"folder {error.filename} cannot be read: {error.strerror}.") from None
     if others := [path for path in files if path.suffix.lower() not in READABLE]:
         names = abbreviated(others)
-        print(f"warning: {len(others):,} files of other formats are not read: {names}", file=sys.stderr)
+        print(f"warning: {counted(len(others), 'file')} of another format, not read: {names}", file=sys.stderr)
     return [path for path in files if path.suffix.lower() in READABLE]
 
 

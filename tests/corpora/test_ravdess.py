@@ -174,7 +174,7 @@ class TestSkipped:
         put(tmp_path, "03-01-01-01-01-01-01.wav")
         (tmp_path / FOLDER / "Actor_01" / "01-01-01-01-01-01-01.mp4").write_bytes(b"x")
         (note,) = Ravdess().load(tmp_path).notes
-        assert note.startswith("1 files of other formats (.mp4) are not read: ")
+        assert note.startswith("1 file of another format, not read (.mp4): ")
 
     @pytest.mark.parametrize("folder", [FOLDER, "ravdess", ".", "actor_01", "ravdess/ACTOR_01"])
     def test_but_not_files_in_another_layout(self, tmp_path, folder):

@@ -80,7 +80,7 @@ def test_apple_double_files_are_skipped_and_other_formats_are_counted(tmp_path, 
     listing = Tess().load(tmp_path)
     assert (len(listing.clips), listing.skipped) == (1, ())
     (note,) = listing.notes
-    assert note.startswith("2 files of other formats (.m4a, .mp3) are not read: ")
+    assert note.startswith("2 files of another format, not read (.m4a, .mp3): ")
 
 
 def test_the_misspelt_name_is_the_older_womans(tmp_path, speak):

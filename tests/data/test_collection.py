@@ -1,7 +1,9 @@
 """A folder of speech: its usable clips, its skipped files, and the limit of damaged files."""
 
+import math
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import soundfile
 from aersut.config import Data, Experiment
 from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, Listing
 from aersut.corpora import CremaD, Ravdess, Synthetic
-from aersut.data.collection import collect, collection_lines
+from aersut.data.collection import collect, collection_lines, recordings
 from aersut.data.splits import split, to_records
 from aersut.errors import UserError
 from aersut.paths import write_json
@@ -141,7 +143,7 @@ class TestErrors:
     def test_no_corpus_lists_the_known_ones(self, tmp_path):
         message = refused(tmp_path, corpora=())
         assert message.startswith(
-            "data.corpora is empty. Set at least one of clips, cremad, emodb, manifest, ravdess, "
+            "data.corpora is empty. Set at least one of clips, cremad, emodb, folders, manifest, "
         )
 
     def test_missing_root(self, tmp_path):
@@ -312,3 +314,14 @@ def test_real_speech_is_used_whole(real_data):
     assert collection_lines(one) == ["ravdess: 1,080 clips of 18 speakers, 8 emotions"]
     loud = [np.abs(one.window(index).astype(np.int32)).max() for index in range(0, 1080, 54)]
     assert min(loud) > 30
+
+
+def test_identical_files_and_overlapping_segments_are_one_recording():
+    spans = [(0, 2), (1, 3), (2.5, 4), (4, 5), (0, math.inf), (0, 2)]
+    clips = [Clip(Path("a.wav"), "sad", "1", "own", start=start, end=end) for start, end in spans]
+    contents = [*(f"a@{start}-{end}" for start, end in spans[:4]), "b", "a@0-2"]
+    one, two, three, four, whole, again = recordings(clips, contents)
+    assert one == two == three == again, "each overlaps the next one"
+    assert len({one, four, whole}) == 3
+    contents[4] = "a"
+    assert len(set(recordings(clips, contents))) == 1, "the whole file contains all"

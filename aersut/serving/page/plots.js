@@ -7,8 +7,10 @@ const TIME_AXIS = 16; // height of the time axis in pixels
 const KNOWN = ["neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise"];
 
 export function colour(label, labels) {
-  const index = KNOWN.includes(label) ? KNOWN.indexOf(label) : labels.indexOf(label) % KNOWN.length;
-  return styled(`--${KNOWN[Math.max(0, index)]}`);
+  // labels of one's own take the colours of emotions that the model does not have
+  const own = labels.filter((name) => !KNOWN.includes(name));
+  const free = [...KNOWN.filter((name) => !labels.includes(name)), ...KNOWN];
+  return styled(`--${KNOWN.includes(label) ? label : free[Math.max(0, own.indexOf(label)) % free.length]}`);
 }
 
 function styled(name) {
