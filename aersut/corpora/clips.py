@@ -48,7 +48,8 @@ class Clips(Corpus):
             rows: for each clip a mapping with "audio" (a path, bytes, (samples, sample rate), or what Hugging Face's
                 `datasets.Audio` returns; floats in [-1, 1] are rounded to 16 bits), "emotion" and "speaker", and the
                 optional columns of a manifest: "sex", "age", "race", "text", "intensity", "split". Other keys are
-                ignored. Emotions have their usual names (`Manifest`). Missing values of pandas are empty.
+                ignored. Emotions have their usual names (`Manifest`). Missing values of pandas are empty. A Hugging
+                Face dataset may have class labels; its audio is copied without decoding it.
 
         Raises:
             UserError: there is no clip; one is not a mapping, lacks audio or a label, or has an unknown emotion or
@@ -60,7 +61,7 @@ class Clips(Corpus):
         everything = hashlib.sha256()
         with staging_folder(cache_dir() / "clips", "new") as staging:
             number = 0
-            for number, row in enumerate(rows, start=1):
+            for number, row in enumerate(_plain_rows(rows), start=1):
                 with numbered(number):
                     labels = _labels(row)
                     content = _content(row["audio"])
@@ -99,19 +100,40 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in folder.iterdir()}
 
 
+def _plain_rows(rows: Iterable[Any]) -> Iterable[Any]:
+    """The rows of a Hugging Face dataset with files in place of decoded audio, and names of classes; else `rows`.
+
+    From version 4 on, `datasets` decodes with torchcodec, which needs PyTorch.
+    """
+    features = getattr(rows, "features", None)
+    if not isinstance(features, Mapping):
+        return rows
+    undecoded: Any = rows
+    audio: Any = features.get("audio")
+    if getattr(audio, "decode", False):
+        undecoded = undecoded.cast_column("audio", replace(audio, decode=False))
+    classes = {key: feature for key, feature in features.items() if hasattr(feature, "int2str")}
+
+    def name(key: str, value: Any) -> str | None:
+        return None if value is None or int(value) < 0 else classes[key].int2str(int(value))  # -1: no label
+
+    return ({**row, **{key: name(key, row[key]) for key in classes}} for row in undecoded)
+
+
 def _labels(row: Any) -> dict[str, str]:
     if not isinstance(row, Mapping):
         raise UserError(
             f"the row is {type(row).__name__}: {EXPECTED}. Pass a list of them; a pandas DataFrame as "
-            'table.to_dict("records").'
+            'table.to_dict("records"), of a DatasetDict one split.'
         )
     for key in ("audio", "emotion", "speaker"):
         if _is_missing(row.get(key)):
-            raise UserError(f"no '{key}'; {EXPECTED}.")
+            keys = "" if key in row else f" among {', '.join(map(str, row))}"
+            raise UserError(f"no '{key}'{keys}; {EXPECTED}.")
     if isinstance(row["emotion"], Real):
         raise UserError(
-            f"its emotion is the number {row['emotion']}: expected its name. For a ClassLabel of a Hugging Face "
-            f'dataset, this is dataset.features["emotion"].int2str({row["emotion"]}).'
+            f"its emotion is the number {row['emotion']}: expected its name. Pass a Hugging Face dataset itself, "
+            "not its rows: it has the names of a ClassLabel."
         )
     labels = {key: "" if _is_missing(row.get(key)) else str(row[key]).strip() for key in LABELS}
     try:
