@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aersut.api import export as export
     from aersut.api import load_experiment as load_experiment
     from aersut.api import report as report
+    from aersut.api import show as show
     from aersut.api import sweep as sweep
     from aersut.api import train as train
     from aersut.config import Experiment as Experiment
@@ -27,7 +28,18 @@ if TYPE_CHECKING:
     from aersut.serving.recognizer import load as load
 
 __version__ = "0.1.0"
-__all__ = ["Experiment", "UserError", "evaluate", "export", "load", "load_experiment", "report", "sweep", "train"]
+__all__ = [
+    "Experiment",
+    "UserError",
+    "evaluate",
+    "export",
+    "load",
+    "load_experiment",
+    "report",
+    "show",
+    "sweep",
+    "train",
+]
 
 _MODULES = {"Experiment": "config", "UserError": "errors", "load": "serving.recognizer"}
 """The modules of the names that are not in `aersut.api`."""
@@ -41,11 +53,21 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("aersut"):
             raise
-        raise ImportError(
-            f"aersut.{name} needs {error.name}, which is not installed: pip install 'aersut[train]'."
-        ) from None
+        return _stand_in(
+            name, f"aersut.{name} needs {error.name}, which is not installed: pip install 'aersut[train]'."
+        )
     value = globals()[name] = getattr(module, name)
     return value
+
+
+def _stand_in(name: str, message: str) -> type:
+    """A class in place of what cannot be imported: `hasattr`, `from aersut import …` and `isinstance` work."""
+    from aersut.errors import UserError
+
+    def refuse(*_: object, **__: object) -> None:
+        raise UserError(message)
+
+    return type(name, (), {"__new__": refuse, "__doc__": message})
 
 
 def __dir__() -> list[str]:

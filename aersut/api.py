@@ -18,6 +18,7 @@ from aersut.run_folder import Run, RunFolder, find_run, open_run, start
 
 if TYPE_CHECKING:
     from aersut.contracts import Condition, Corpus
+    from aersut.report.plots.inline import InlineFigure
     from aersut.sweep.plan import Plan, Sweep
 
 Source = Experiment | RunFolder | TrainingResult | EvaluationResult | ExportResult | str | Path
@@ -164,6 +165,23 @@ def report(source: Source, /, *others: Source, output: str | Path | None = None)
     from aersut.report.run_report import write_report
 
     return Path(write_report(_run_folder(source)))
+
+
+def show(experiment: str | Path | Experiment, clip: str | Path) -> "InlineFigure":
+    """Plot a clip's waveform, spectrogram and features, before and after each augmenter of an experiment.
+
+    Args:
+        experiment: an experiment, or its name or path.
+        clip: the path of an audio file.
+
+    Raises:
+        UserError: the clip cannot be read, or matplotlib is not installed.
+    """
+    set_environment()
+    require("plots need", "report", "matplotlib")
+    from aersut.report.show import clip_figure
+
+    return clip_figure(load_experiment(experiment), Path(clip))
 
 
 def sweep(

@@ -3,14 +3,25 @@
 import contextlib
 import difflib
 import importlib.util
+import traceback
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 
 class UserError(ValueError):
     """An error that the user can fix. The message states what is wrong, what is expected, and what to do.
 
-    The command line prints it without a traceback and exits with status 2.
+    The command line prints it without a traceback and exits with status 2. A notebook shows the caller's line
+    in place of a traceback.
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints: the line of the caller, and the message."""
+        package = str(Path(__file__).parent)
+        frames = traceback.extract_tb(self.__traceback__)
+        own = next((index for index, frame in enumerate(frames) if frame.filename.startswith(package)), len(frames))
+        line = [f"line {frames[own - 1].lineno}: {frames[own - 1].line}"] if own else []
+        return [*line, f"{type(self).__name__}: {self}"]
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -1,9 +1,10 @@
 """What `aersut.train`, `evaluate`, `export` and `sweep` return: paths, metrics, tables for pandas, and figures.
 
 Tables are lists of dicts, one per row: `pandas.DataFrame(result.predictions)`. In a notebook, a result is shown as the
-table that the command line prints.
+table that the command line prints, with its plots.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from aersut.config import Experiment
+from aersut.errors import UserError
+from aersut.notebook import html_result
 from aersut.run_folder import Run
 from aersut.training import records
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from aersut.report.plots.inline import InlineFigure
     from aersut.sweep.results import SweepResults
 
 
@@ -46,12 +48,15 @@ class TrainingResult:
         """The folder of the checkpoint of that epoch."""
         return self.run.checkpoints / str(self.selected["epoch"])
 
-    def plot(self) -> "Figure":
+    def plot(self) -> "InlineFigure":
         """Learning curves: losses and validation UAR over the epochs; `UserError` without matplotlib."""
         from aersut.report.plots import curves
         from aersut.report.plots.style import draw_figure
 
         return draw_figure(curves.SIZE, curves.paint_curves, self.history)
+
+    def _repr_html_(self) -> str:
+        return _html(self, {"learning curves": self.plot})
 
     def __repr__(self) -> str:
         selected = self.selected
@@ -87,13 +92,16 @@ class ConfusionMatrix:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.rows, dtype)
 
-    def plot(self) -> "Figure":
+    def plot(self) -> "InlineFigure":
         """The matrix as a figure: percentage of each true class, and counts; `UserError` without matplotlib."""
         from aersut.report.plots import classes
         from aersut.report.plots.style import draw_figure
 
         content = {"emotions": self.emotions, "confusion": self.rows, "confusion_normalized": self.normalized}
         return draw_figure(classes.CONFUSION, classes.paint_confusion, content)
+
+    def _repr_png_(self) -> Any:
+        return self.plot()._repr_png_() if _drawn() else None
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,9 +147,40 @@ class EvaluationResult:
         return ConfusionMatrix(tuple(self.metrics["emotions"]), tuple(map(tuple, self.metrics["confusion"])))
 
     @property
+    def stress(self) -> list[dict[str, Any]]:
+        """A row per stress condition: title, UAR, its loss with a 95 % interval, …; none without `stress=True`."""
+        return list(self.metrics.get("stress", {}).get("conditions", []))
+
+    @property
     def plots(self) -> dict[str, Path]:
         """The PNG file of each plot by name ("confusion", "reliability", …); none without matplotlib."""
         return {path.stem: path for path in sorted((self.folder / "plots").glob("*.png"))}
+
+    def plot_reliability(self) -> "InlineFigure":
+        """Reliability diagram: accuracy over confidence; `UserError` without matplotlib."""
+        from aersut.report.plots import classes
+        from aersut.report.plots.style import draw_figure
+
+        return draw_figure(classes.RELIABILITY, classes.paint_reliability, self.metrics)
+
+    def plot_stress(self, axis: str = "SNR (dB)") -> "InlineFigure":
+        """UAR over the SNR of noise, or over another parameter of stress conditions.
+
+        Args:
+            axis: "SNR (dB)", "gain (dB)", …: what the conditions have.
+
+        Raises:
+            UserError: matplotlib is not installed, or no evaluated condition has this axis.
+        """
+        from aersut.report.plots import stress
+        from aersut.report.plots.style import draw_figure
+
+        found = self.metrics.get("stress")
+        axes = stress.stress_curves(found) if found else {}
+        if axis not in axes:
+            known = ", ".join(f"'{name}'" for name in axes) or "none; evaluate with stress=True"
+            raise UserError(f"stress results over '{axis}': expected one of the axes {known}.")
+        return draw_figure(stress.SIZE, stress.paint_stress, {str(self.metrics["model"]): found}, axis)
 
     def __repr__(self) -> str:
         from aersut.evaluation.cross_corpus import cross_corpus_table
@@ -158,6 +197,9 @@ class EvaluationResult:
         if self.importance:
             lines.append(importance_table(self.importance))
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return _html(self, {"confusion matrix": self.confusion.plot, "reliability diagram": self.plot_reliability})
 
 
 @dataclass(frozen=True, repr=False)
@@ -179,13 +221,17 @@ class ExportResult:
 
     @property
     def files(self) -> list[dict[str, Any]]:
-        """A row per .tflite file that was measured: its path, bytes, tensor arena, latency, WA, UAR, agreement, …"""
-        return [{"path": str(self.folder / name), **report} for name, report in self.metrics["files"].items()]
+        """A row per .tflite file that was measured: name, path, bytes, tensor arena, latency, WA, UAR, agreement, …"""
+        reports = self.metrics["files"].items()
+        return [{"file": name, "path": str(self.folder / name), **report} for name, report in reports]
 
     def __repr__(self) -> str:
         from aersut.export.bundle import export_table
 
         return export_table(self.metrics)
+
+    def _repr_html_(self) -> str:
+        return html_result(repr(self))
 
 
 @dataclass(frozen=True, repr=False)
@@ -210,10 +256,7 @@ class SweepResult:
         """A row per ended trial, as in trials.csv: state, objectives, searched values, run folders, …"""
         from aersut.sweep.results import trial_rows
 
-        return [
-            {key: _number(value) if key in self.results.plan.space else value for key, value in row.items()}
-            for row in trial_rows(self.results)
-        ]
+        return trial_rows(self.results, typed=True)
 
     @property
     def best(self) -> Experiment:
@@ -232,12 +275,18 @@ class SweepResult:
 
         return sweep_table(self.results)
 
+    def _repr_html_(self) -> str:
+        pictures = {title: path.read_bytes() for title, path in self.plots.items() if path in self.written}
+        return html_result(repr(self), pictures)
 
-def _number(text: str) -> float | int | str:
-    """The number that a text states; other text is unchanged."""
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            pass
-    return text
+
+def _html(result: object, plots: "dict[str, Callable[[], InlineFigure]]") -> str:
+    """The text of a result, with plots below it where matplotlib is installed."""
+    drawn = plots if _drawn() else {}
+    return html_result(repr(result), {title: plot()._repr_png_()[0] for title, plot in drawn.items()})
+
+
+def _drawn() -> bool:
+    from aersut.report.plots.style import matplotlib_installed
+
+    return matplotlib_installed()

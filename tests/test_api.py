@@ -2,6 +2,8 @@
 
 import ast
 import csv
+import dataclasses
+import html
 import json
 import os
 import re
@@ -12,14 +14,18 @@ import time
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pandas
 import pytest
 
 import aersut
 from aersut.models import CNN
-from aersut.results import ConfusionMatrix
+from aersut.report.plots import style
+from aersut.results import ConfusionMatrix, SweepResult
 from aersut.run import Run
+from aersut.sweep import plan, results
 from aersut.training import records
+from tests.evaluation.made_stress import made_stress
 from tests.sweep.sweeps import sweep_command
 
 ROOT = Path(__file__).parents[1]
@@ -54,11 +60,17 @@ class TestTheImport:
     def test_of_an_unknown_name_is_an_attribute_error(self):
         assert not hasattr(aersut, "trian")
 
-    def test_without_the_libraries_of_training_says_what_to_install(self):
-        code = "import sys; sys.modules['pydantic'] = None\nimport aersut\ntry: aersut.train\n"
-        code += "except ImportError as error: print(error)"
+    def test_without_the_libraries_of_training_says_at_their_use_what_to_install(self):
+        code = (
+            "import inspect, sys; sys.modules['pydantic'] = None\nimport aersut; from aersut import Experiment, train\n"
+        )
+        code += "assert all(hasattr(aersut, name) for name in aersut.__all__) and len(inspect.getmembers(aersut)) > 9\n"
+        code += "assert not isinstance(3, Experiment)\n"
+        code += "for use in (lambda: train('quickstart'), lambda: Experiment(epochs=3)):\n"
+        code += "    try: use()\n    except aersut.UserError as error: print(error)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-        assert done.stdout.strip().endswith("which is not installed: pip install 'aersut[train]'.")
+        says = "needs pydantic, which is not installed: pip install 'aersut[train]'."
+        assert done.stdout.splitlines() == [f"aersut.train {says}", f"aersut.Experiment {says}"]
 
 
 class TestLoadExperiment:
@@ -97,6 +109,7 @@ class TestTraining:
         assert again.complete_before
         assert again.history == training.history
         assert len(training.plot().axes) == 2
+        assert 'alt="learning curves"' in training._repr_html_()
         assert re.match(
             r"run folder runs/tiny/\w+: 2 epochs; epoch [12], the best by .*, has validation UAR 0\.", repr(again)
         )
@@ -175,7 +188,30 @@ class TestEvaluation:
         figure = evaluation.confusion.plot()
         labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
         assert labels == list(evaluation.confusion.emotions)
-        assert figure._repr_png_().startswith(b"\x89PNG")
+        png, size = figure._repr_png_()
+        assert png.startswith(b"\x89PNG")
+        assert int.from_bytes(png[16:20]) == 2 * size["width"]
+        assert evaluation.confusion._repr_png_() == (png, size)
+
+    def test_is_shown_in_a_notebook_with_its_plots(self, evaluation, monkeypatch):
+        shown = evaluation._repr_html_()
+        assert html.escape(repr(evaluation)) in shown
+        assert re.findall('alt="(.*?)"', shown) == ["confusion matrix", "reliability diagram"]
+        monkeypatch.setattr(style, "matplotlib_installed", lambda: False)
+        assert "<img" not in evaluation._repr_html_()
+        assert evaluation.confusion._repr_png_() is None
+
+    def test_has_the_stress_results_as_a_table_and_as_curves(self, evaluation):
+        assert evaluation.stress == []
+        with pytest.raises(aersut.UserError, match=r"expected one of the axes none; evaluate with stress=True"):
+            evaluation.plot_stress()
+        stress = made_stress()
+        stressed = dataclasses.replace(evaluation, metrics={**evaluation.metrics, "stress": stress})
+        assert [row["title"] for row in stressed.stress] == [one["title"] for one in stress["conditions"]]
+        axes = stressed.plot_stress().axes[0]
+        assert axes.get_xlabel() == "SNR (dB)"
+        with pytest.raises(aersut.UserError, match=r"over 'SNR': expected one of the axes 'gain \(dB\)', 'SNR"):
+            stressed.plot_stress("SNR")
 
     def test_of_an_exported_model_and_of_other_corpora_is_in_a_folder_of_its_own(self, finished: Run):
         file = finished.export / "model_float32.tflite"
@@ -225,10 +261,26 @@ class TestSweep:
         best = table.sort_values("uar").iloc[-1]
         assert sweep.best.optimizer.learning_rate == best["optimizer.learning_rate"]
         assert sweep.plots["parameters"] in sweep.written
+        assert 'alt="parameters"' in sweep._repr_html_()
         [notation] = (f"--sweep.{key}={','.join(map(str, values))}" for key, values in space.items())
         ran = launch(*sweep_command(tiny, folder, notation, "--status"))
         assert ran.status == 0, ran.err
         assert f"\n{sweep}\n" in ran.out
+
+    def test_has_the_values_of_the_experiments_where_they_are_numbers(self, tiny, tmp_path):
+        space = {
+            "data.root": ["08", "nan"], "data.trim_db": ["none", "40"], "model.filters": ["[4,4]", "[8,8]"],
+            "optimizer.learning_rate": "1e-3:1e-2", "model.dropout": ["0", "7e-1"],
+        }  # fmt: skip
+        searched = plan.make_plan(aersut.load_experiment(tiny), (), plan.Sweep(space=space), folder=tmp_path)
+        trials = []
+        for values in (("08", "none", "[4,4]", 0.002, "0"), ("nan", "40", "[8,8]", 0.003, "7e-1")):
+            params = dict(zip(space, values, strict=True))
+            kinds = {key: optuna.distributions.CategoricalDistribution((value,)) for key, value in params.items()}
+            trials.append(optuna.trial.create_trial(params=params, distributions=kinds, value=0.5))
+        found = SweepResult(results.SweepResults(searched, trials, [], [], [], frozenset(), {})).trials
+        typed = [tuple(row[key] for key in space) for row in found]
+        assert typed == [("08", None, "[4,4]", 0.002, 0.0), ("nan", 40.0, "[8,8]", 0.003, 0.7)]
 
     def test_refuses_what_the_command_line_refuses(self, tiny, tmp_path):
         with pytest.raises(aersut.UserError, match=r"Did you mean 'learning_rate'"):

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "paths", "program", "quiet", "memo", "workers", "tflite", "matrices", "audio_input"),
+    *("errors", "notebook", "paths", "program", "quiet", "memo", "workers", "tflite", "matrices", "audio_input"),
     *("contracts", "board", "registry", "config", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
@@ -21,7 +21,7 @@ HOMES = {
     "orbax": ("training/checkpoints.py",),
     "tflite_micro": ("tflite/micro.py",),
     "ai_edge_quantizer": ("export/quantize.py",),
-    "matplotlib": ("report/", "results.py", "sweep/plots.py"),
+    "matplotlib": ("report/", "sweep/plots.py"),
     "optuna": ("sweep/",),
     "sqlalchemy": ("sweep/study.py",),
     "jinja2": ("report/",),

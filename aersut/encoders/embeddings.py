@@ -1,14 +1,12 @@
 """Embeddings of the clips of a collection by an encoder, computed once and cached."""
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import filelock
 import numpy as np
 from jaxtyping import Float
-from tqdm import tqdm
 
 from aersut import matrices
 from aersut.config import digest, to_tree
@@ -18,6 +16,7 @@ from aersut.data.audio import Recording, resample
 from aersut.data.collection import Collection
 from aersut.errors import UserError
 from aersut.features.cache import code_digests
+from aersut.notebook import progress_bar
 from aersut.paths import cache_dir, new_folder, printable
 from aersut.registry import ENCODERS, describe_error
 from aersut.workers import usable_cores
@@ -32,7 +31,7 @@ def embeddings(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "c
     """The embedding of each clip: mean and standard deviation over its frames of each channel of the encoder.
 
     The encoder gets the whole clip, trimmed as for the features, without noise or augmentation. The result is cached;
-    shows a progress bar on a terminal.
+    shows a progress bar.
 
     Raises:
         UserError: the encoder cannot be used, or fails on a clip.
@@ -81,13 +80,5 @@ def _computed(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "cl
     first = one(0)  # by itself, since it loads the encoder
     with ThreadPoolExecutor(len(usable_cores()) or os.cpu_count() or 1) as pool:
         rows = pool.map(one, range(1, len(collection)))
-        shown = tqdm(
-            rows,
-            initial=1,
-            total=len(collection),
-            desc=f"embeddings by {name}",
-            file=sys.stderr,
-            disable=not sys.stderr.isatty(),
-            leave=False,
-        )
+        shown = progress_bar(rows, initial=1, total=len(collection), desc=f"embeddings by {name}", leave=False)
         return np.stack([first, *shown])

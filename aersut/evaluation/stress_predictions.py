@@ -4,7 +4,6 @@ A condition changes the whole recording at the experiment's sample rate, before 
 cut, so that noise hinders trimming as it does for a user.
 """
 
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import xxhash
 from jaxtyping import Float
-from tqdm import tqdm
 
 from aersut.contracts import Clip, Condition, SkippedConditionError
 from aersut.data.audio import (
@@ -26,6 +24,7 @@ from aersut.data.audio import (
 )
 from aersut.errors import UserError
 from aersut.evaluation.predictor import ExportedModel, RecordingPredictor
+from aersut.notebook import progress_bar
 from aersut.paths import printable
 from aersut.registry import CONDITIONS, describe_error
 from aersut.training.trained import Trained
@@ -43,7 +42,7 @@ def stress_predictions(
     """Probabilities of the clips without a condition, and under each condition or the reason why it is skipped.
 
     Each recording is read once. Randomness depends on the seed, on the title of the condition and on the content of the
-    clip. Shows a progress bar on a terminal.
+    clip. Shows a progress bar.
 
     Raises:
         UserError: a clip cannot be read, or a condition fails.
@@ -51,11 +50,8 @@ def stress_predictions(
     predictor = _Predictor(trained, model, seed)
     clean, *outcomes = np.zeros((1 + len(conditions), len(clips), trained.frontend.classes), np.float32)
     reasons: dict[int, str] = {}
-    bar = tqdm(
+    bar = progress_bar(
         total=len(clips) * (1 + len(conditions)),
-        file=sys.stderr,
-        disable=not sys.stderr.isatty(),
-        dynamic_ncols=True,
         leave=False,
         bar_format="stress conditions {percentage:3.0f}% {bar} {remaining} left",
     )

@@ -4,7 +4,7 @@ import dataclasses
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -21,9 +21,15 @@ from aersut.features.signal import decibels
 from aersut.features.windows import WindowFeatures
 from aersut.paths import write_bytes
 from aersut.registry import AUGMENTERS, FEATURES
-from aersut.report.plots.style import BLUE, IMAGES
+from aersut.report.plots.style import BLUE, IMAGES, draw_figure
 from aersut.run import make_frontend
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from aersut.report.plots.inline import InlineFigure
+
+DPI = 120
 LINES = 3
 """Features of 2 to this many channels are drawn as one line plot for each channel, wider ones as images."""
 SPECTROGRAM = "spectrogram (dB)\nfrequency (kHz)"
@@ -49,13 +55,28 @@ class View:
 def draw_clip(experiment: Experiment, clip: Path, output: Path) -> Path:
     """Draw a clip, as the experiment's audio frontend (feature extraction) processes it, into the PNG file `output`.
 
-    Each augmenter is applied alone, with probability 1 and a constant key. Augmenters that mix a batch are omitted.
-
     Raises:
         UserError: the clip cannot be read, or the image would replace another file.
     """
     if output.exists() and not (output.is_file() and MARK in output.read_bytes()[:4096]):
         raise UserError(f"{output} exists and is not an image of --mode=show; choose another --output.")
+    png = io.BytesIO()
+    clip_figure(experiment, clip).savefig(png, format="png", dpi=DPI, metadata={"Description": MARK.decode()})
+    try:
+        write_bytes(output, png.getvalue())
+    except OSError as error:
+        raise UserError(f"{output} cannot be written: {error.strerror}. Choose another --output.") from None
+    return output
+
+
+def clip_figure(experiment: Experiment, clip: Path) -> "InlineFigure":
+    """Draw a clip as a figure.
+
+    Each augmenter is applied alone, with probability 1 and a constant key. Augmenters that mix a batch are omitted.
+
+    Raises:
+        UserError: the clip cannot be read.
+    """
     frontend, framing = make_frontend(experiment), experiment.framing
     try:
         speech = to_int16(decode(clip, framing.sample_rate, experiment.data.trim_db))
@@ -66,12 +87,9 @@ def draw_clip(experiment: Experiment, clip: Path, output: Path) -> Path:
     views += [_view(experiment, one, samples) for one in frontend.augment if one.domain != "batch"]
     mixing = [AUGMENTERS.name_of(one) for one in frontend.augment if one.domain == "batch"]
     note = f" ({', '.join(mixing)} mixes a batch and is omitted)" if mixing else ""
-    png = _draw(views, experiment, f"{clip.name} in experiment {experiment.name}{note}")
-    try:
-        write_bytes(output, png)
-    except OSError as error:
-        raise UserError(f"{output} cannot be written: {error.strerror}. Choose another --output.") from None
-    return output
+    title = f"{clip.name} in experiment {experiment.name}{note}"
+    size = 2.8 * len(views) + 1.6, 1.5 * (len(views[0].panels) + 1) + 0.8
+    return draw_figure(size, _paint, views, experiment, title)
 
 
 def _view(experiment: Experiment, augmenter: Any, samples: Float[np.ndarray, " samples"]) -> View:
@@ -103,11 +121,8 @@ def _example(values: jax.Array, experiment: Experiment) -> Example:
     return Example(values, jnp.eye(2)[0], experiment.framing.sample_rate)
 
 
-def _draw(views: list[View], experiment: Experiment, title: str) -> bytes:
-    from matplotlib.figure import Figure
-
+def _paint(figure: "Figure", views: list[View], experiment: Experiment, title: str) -> None:
     names = list(views[0].panels)
-    figure = Figure(figsize=(2.8 * len(views) + 1.6, 1.5 * (len(names) + 1) + 0.8), layout="constrained")
     figure.suptitle(title)
     axes = figure.subplots(len(names) + 1, len(views), sharex=True, sharey="row", squeeze=False)
     seconds, nyquist = experiment.framing.seconds, experiment.framing.sample_rate / 2000
@@ -139,9 +154,6 @@ def _draw(views: list[View], experiment: Experiment, title: str) -> bytes:
     for axis in axes[-1]:
         axis.set_xlabel("time (s)")
     axes[0, 0].set_xlim(0, seconds)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=120, metadata={"Description": MARK.decode()})
-    return png.getvalue()
 
 
 def _one_scale(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,17 @@ class Prediction:
     def confidence(self) -> float:
         """The probability of the most probable emotion; 0 for silence."""
         return max(self.probabilities.values(), default=0.0)
+
+    def _repr_html_(self) -> str:
+        """A bar for each emotion, which a notebook shows."""
+        rows = "".join(
+            f'<tr><td style="text-align: left">{html.escape(emotion)}</td><td style="text-align: left">'
+            f'<div style="background: #0072b2; height: 0.8em; width: {200 * value:.0f}px"></div></td>'
+            f"<td>{value:.0%}</td></tr>"
+            for emotion, value in self.probabilities.items()
+        )
+        predicted = f"<b>{html.escape(self.emotion)}</b>" if self.emotion else "silence"
+        return f"<p>{predicted}, {self.start:.1f} to {self.end:.1f} s</p><table>{rows}</table>"
 
     def as_json(self) -> dict[str, Any]:
         """The prediction as plain data: times rounded to 1 ms, probabilities to 6 digits."""

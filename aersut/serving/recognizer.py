@@ -78,6 +78,10 @@ class Recognizer:
             raise UserError(f"min_confidence is {min_confidence}: expected 0 to 1.")
         self._runner, self._min_confidence = runner, min_confidence
 
+    def __repr__(self) -> str:
+        window = f"{self.framing.seconds:g} s at {self.framing.sample_rate:,} Hz"
+        return f"<{type(self).__name__} {self.name}: {', '.join(self.labels)}; window of {window}>"
+
     @property
     def name(self) -> str:
         """Name of the file or of the run folder."""

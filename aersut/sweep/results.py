@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from aersut import experiment as experiments
-from aersut.config import Experiment
+from aersut.config import Experiment, to_tree
 from aersut.errors import UserError
 from aersut.paths import write_text
 from aersut.program import program
@@ -145,13 +145,17 @@ def trial_experiment(results: SweepResults, number: int | None = None) -> Experi
     return experiments.load_experiment(results.plan.experiment, trial_overrides(results.plan, results.trial(number)))
 
 
-def trial_rows(results: SweepResults) -> list[dict[str, Any]]:
-    """A row per ended trial: its state, objectives, duration, the text of each searched value, run folders, error."""
+def trial_rows(results: SweepResults, typed: bool = False) -> list[dict[str, Any]]:
+    """A row per ended trial: its state, objectives, duration, the text of each searched value, run folders, error.
+
+    Args:
+        typed: numbers, flags and None in place of the texts, as the experiment has them; a plugin or list remains text.
+    """
     rows = []
     keys, objectives = list(results.plan.space), results.plan.sweep.objectives
     names = ["trial", "state", *objectives, "uar_std", "seconds", *keys, "folders", "error"]
     for trial in sorted([*results.complete, *results.pruned, *results.failed], key=lambda trial: trial.number):
-        overrides = dict(trial_overrides(results.plan, trial))
+        overrides = _typed_values(results, trial) if typed else dict(trial_overrides(results.plan, trial))
         values: list[Any] = list(trial.values or [])
         values += [None] * (len(objectives) - len(values))
         folders = " ".join(run["folder"] for run in trial.user_attrs.get("runs") or [])
@@ -159,6 +163,21 @@ def trial_rows(results: SweepResults) -> list[dict[str, Any]]:
         row = [trial.number, trial.state.name.lower(), *values, *details, trial.user_attrs.get("error", "")]
         rows.append(dict(zip(names, row, strict=True)))
     return rows
+
+
+def _typed_values(results: SweepResults, trial: FrozenTrial) -> dict[str, Any]:
+    values: dict[str, Any] = dict(trial_overrides(results.plan, trial))
+    try:
+        tree = to_tree(experiments.load_experiment(results.plan.experiment, values.items()))
+    except UserError:  # an invalid combination, which failed
+        return values
+    for key in values:
+        node: Any = tree
+        for name in key.split("."):
+            node = node[int(name) if isinstance(node, list) else name]
+        if node is None or isinstance(node, bool | int | float):
+            values[key] = node
+    return values
 
 
 def write_trials_csv(results: SweepResults) -> Path:

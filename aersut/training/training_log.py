@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from tqdm import tqdm
-
 from aersut.config import digest, to_tree
 from aersut.data.collection import collection_lines
+from aersut.notebook import progress_bar
 from aersut.run import Prepared, Run, split_summary
 from aersut.training import records
 from aersut.training.environment import environment
@@ -19,9 +18,9 @@ from aersut.training.processes import is_main_process
 class TrainingLog:
     """The log of one training; a context manager. It writes nothing in processes other than the main process.
 
-    On a terminal it shows a bar with loss, accuracy, clips/s and remaining time below the list of finished epochs;
-    elsewhere only the list (by tqdm; rich was considered). TensorBoard events are written by tensorboardX, without
-    TensorFlow.
+    On a terminal and in a notebook it shows a bar with loss, accuracy, clips/s and remaining time below the list of
+    finished epochs; elsewhere only the list (by tqdm; rich was considered). TensorBoard events are written by
+    tensorboardX, without TensorFlow.
 
     Args:
         steps: per epoch.
@@ -37,12 +36,10 @@ class TrainingLog:
 
     def __enter__(self) -> "TrainingLog":
         run, first = self._run, self._steps * self._done
-        bar = tqdm(
+        bar = progress_bar(
             total=self._steps * run.experiment.epochs,
             initial=first,
-            file=sys.stderr,
-            disable=not (self._writes and sys.stderr.isatty()),
-            dynamic_ncols=True,
+            shown=self._writes,
             bar_format="{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} steps, {remaining} left{postfix}",
         )
         self._bar = self._open.enter_context(bar)

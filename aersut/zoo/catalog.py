@@ -1,12 +1,12 @@
 """The models of the zoo by name. It needs the standard library only."""
 
 import functools
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aersut.notebook import notices
 from aersut.paths import read_json
 from aersut.zoo.licences import terms_of
 
@@ -82,7 +82,7 @@ def find(model: str | Path, zoo: Path = ZOO) -> Path:
     The text "micro_speech" names a model of the zoo, even if the working directory has a file or folder of that name.
     So does "micro_speech/frontend.tflite" a file of it, unless that path exists. Any other text is a path, as are
     "./micro_speech" and every `Path`. The first use of a model of the zoo in a process prints its licence to standard
-    error.
+    error; in a notebook, to standard output.
     """
     if isinstance(model, Path):
         return model
@@ -98,4 +98,4 @@ def find(model: str | Path, zoo: Path = ZOO) -> Path:
 @functools.cache
 def _announce(zoo: Path, name: str) -> None:
     ignored = f" (not ./{name})" if Path(name).exists() else ""
-    print(f"{name} of the model zoo{ignored}: {read(name, zoo).notice}; see {zoo / name / LICENCE}", file=sys.stderr)
+    print(f"{name} of the model zoo{ignored}: {read(name, zoo).notice}; see {zoo / name / LICENCE}", file=notices())

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,11 @@ def assert_as_evaluated(recognizer: Recognizer, rows: list[dict[str, str]], tole
             assert abs(value - float(row[emotion])) <= tolerance
         if tolerance < 1e-4:
             assert prediction.emotion == row["predicted"]
+
+
+def test_is_described_by_its_emotions_and_window():
+    described = "<Recognizer model_int8.tflite: neutral, calm, happy, .*, surprise; window of 3 s at 16,000 Hz>"
+    assert re.fullmatch(described, repr(load("micro_speech")))
 
 
 class TestOneClip:

@@ -19,6 +19,8 @@ from aersut.paths import write_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from aersut.report.plots.inline import InlineFigure
+
 INK = "#1b1f24"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 COLOURS = ("#888888", "#56b4e9", "#e69f00", BLUE, ORANGE, "#cc79a7", GREEN, "#f0e442")
@@ -82,7 +84,7 @@ def render(name: str, size: tuple[float, float], paint: Callable[..., None], *ar
         return _draw(_figure(size), paint, args)
 
 
-def draw_figure(size: tuple[float, float], paint: Callable[..., None], *args: Any) -> "Figure":
+def draw_figure(size: tuple[float, float], paint: Callable[..., None], *args: Any) -> "InlineFigure":
     """Draw a plot as a figure, which a notebook shows and `savefig` writes."""
     with _style("figure"):
         from aersut.report.plots.inline import InlineFigure
