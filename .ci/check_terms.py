@@ -7,17 +7,18 @@ that `heardAs` and `heard_as` read "heard as". A line that needs a refused word,
 function, ends in `terms: ok`.
 """
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-SUFFIXES = {".cc", ".cff", ".css", ".h", ".html", ".js", ".md", ".py", ".toml", ".yaml", ""}
+SUFFIXES = {".cc", ".cff", ".css", ".h", ".html", ".ipynb", ".js", ".md", ".py", ".toml", ".yaml", ""}
 EXCLUDED = (".ci/check_terms.py", "LICENSE", "tests/earlier/run/", "tests/test_terms.py")
 DRAWN = (
     r"aersut/report/|aersut/sweep/plots\.py|tests/report/|aersut/serving/page/|benchmarks/"
-    r"|aersut/results\.py|docs/python\.md|tests/test_api\.py"
+    r"|aersut/api\.py|aersut/results\.py|docs/python\.md|tests/test_api\.py"
 )
 """Where `figure` is matplotlib's, or an element of HTML."""
 
@@ -60,6 +61,11 @@ def problems(path: str, text: str) -> Iterator[str]:
                 yield f"{path}:{number}: '{found[0]}': use {term}"
 
 
+def cells(notebook: str) -> str:
+    """The text and code of a notebook, without its outputs."""
+    return "\n".join("".join(cell["source"]) for cell in json.loads(notebook)["cells"])
+
+
 def plain(line: str) -> str:
     """The words of a line: camel case and underscores split, in lower case."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", line)
@@ -73,7 +79,8 @@ def main() -> int:
     for name in sys.argv[1:] or listed:
         path = Path(name)
         if path.suffix in SUFFIXES and not name.startswith(EXCLUDED) and path.is_file():
-            found += problems(name, path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            found += problems(name, cells(text) if path.suffix == ".ipynb" else text)
     print(*found, sep="\n" if found else "")
     return 1 if found else 0
 

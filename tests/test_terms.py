@@ -1,6 +1,7 @@
 """The check of terms finds each refused word, in text and in identifiers, and this repository has none."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,12 @@ def test_a_refused_word_is_found_with_the_term_to_use(line, term):
     [problem, *_] = check_terms.problems("aersut/some.py", line)
     assert problem.startswith("aersut/some.py:1: ")
     assert term in problem
+
+
+def test_a_notebook_is_checked_without_its_outputs():
+    cells = [{"source": ["# Networks\n", "that hear"], "outputs": []}, {"source": "x = 1", "outputs": ["judge"]}]
+    text = check_terms.cells(json.dumps({"cells": cells}))
+    assert [problem.split(": ")[0] for problem in check_terms.problems("a.ipynb", text)] == ["a.ipynb:2"]
 
 
 @pytest.mark.parametrize(
