@@ -6,10 +6,11 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aersut import experiment as experiments
 from aersut.config import Experiment, validated
+from aersut.contracts import Condition, Corpus
 from aersut.errors import UserError, require
 from aersut.program import set_environment
 from aersut.registry import CORPORA
@@ -17,10 +18,10 @@ from aersut.results import EvaluationResult, ExportResult, SweepResult, Training
 from aersut.run_folder import Run, RunFolder, find_run, open_run, start
 
 if TYPE_CHECKING:
-    from aersut.contracts import Condition, Corpus
     from aersut.report.plots.inline import InlineFigure
     from aersut.sweep.plan import Plan, Sweep
 
+T = TypeVar("T")
 Source = Experiment | RunFolder | TrainingResult | EvaluationResult | ExportResult | str | Path
 """What the functions of this module take: an experiment or its name, a run folder, or the result of another one."""
 
@@ -110,12 +111,18 @@ def evaluate(
             stress = STANDARD
         else:
             stress = ()
-    options = module.EvaluationOptions(Path(model) if model else None, importance, tuple(stress))
+    stress = tuple(
+        _checked(one, Condition, "stress", "an object of aersut.stress, such as Gain(-12)") for one in stress
+    )
+    options = module.EvaluationOptions(Path(model) if model else None, importance, stress)
     if corpora is None and root is None:
         evaluation = module.evaluate(run, options)
     else:
         named = [corpora] if isinstance(corpora, str) else corpora or ()
-        plugins = [CORPORA[one]() if isinstance(one, str) else one for one in named]
+        plugins = [
+            CORPORA[one]() if isinstance(one, str) else _checked(one, Corpus, "corpora", "a name or an object, EmoDB()")
+            for one in named
+        ]
         roots = [root] if isinstance(root, str | Path) else root or ()
         evaluation = module.evaluate_on_corpora(run, tuple(map(str, roots)) or None, tuple(plugins) or None, options)
     draw_plots(evaluation)
@@ -250,6 +257,13 @@ def read_sweep(plan: "Plan") -> SweepResult:
     if not found.complete:
         return SweepResult(found)
     return SweepResult(found, (results.write_trials_csv(found), *plots.write_sweep_plots(found)))
+
+
+def _checked(value: Any, contract: type[T], argument: str, expected: str) -> T:
+    """An entry of an argument; `UserError` if it is another object, such as a class."""
+    if not isinstance(value, contract):
+        raise UserError(f"{argument} contains {value!r}: expected {expected}.")
+    return value
 
 
 def _run(source: Source, workdir: str | Path | None = None) -> Run:

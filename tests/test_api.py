@@ -19,10 +19,12 @@ import pandas
 import pytest
 
 import aersut
+from aersut.corpora import Synthetic
 from aersut.models import CNN
 from aersut.report.plots import style
 from aersut.results import ConfusionMatrix, SweepResult
 from aersut.run import Run
+from aersut.stress import Gain
 from aersut.sweep import plan, results
 from aersut.training import records
 from tests.evaluation.made_stress import made_stress
@@ -228,6 +230,15 @@ class TestEvaluation:
             aersut.evaluate(finished, corpora="emdb")
         with pytest.raises(aersut.UserError, match="stress is 'gain': expected True, False, or objects"):
             aersut.evaluate(finished, stress="gain")
+        for arguments, message in (
+            ({"stress": ["gain"]}, "stress contains 'gain': expected an object of aersut.stress"),
+            ({"stress": [Gain]}, r"stress contains <class .*Gain'>: expected an object"),
+            ({"corpora": [Synthetic]}, r"corpora contains <class .*Synthetic'>: expected a name or an object"),
+        ):
+            with pytest.raises(aersut.UserError, match=message):
+                aersut.evaluate(finished, **arguments)
+        with pytest.raises(aersut.UserError, match=r"the model is a Run: expected .* its run\.folder"):
+            aersut.load(finished)
 
 
 def test_a_class_without_clips_has_no_fractions():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aersut.errors import UserError
 from aersut.notebook import notices
 from aersut.paths import read_json
 from aersut.zoo.licences import terms_of
@@ -83,9 +84,17 @@ def find(model: str | Path, zoo: Path = ZOO) -> Path:
     So does "micro_speech/frontend.tflite" a file of it, unless that path exists. Any other text is a path, as are
     "./micro_speech" and every `Path`. The first use of a model of the zoo in a process prints its licence to standard
     error; in a notebook, to standard output.
+
+    Raises:
+        UserError: `model` is neither text nor a path.
     """
     if isinstance(model, Path):
         return model
+    if not isinstance(model, str):
+        raise UserError(
+            f"the model is a {type(model).__name__}: expected the name of a model in the zoo, or the path of a .tflite "
+            "file or run folder (of a result of aersut.train: its run.folder)."
+        )
     name, separator, file = model.partition("/")
     path = zoo / name / (file if separator else CLASSIFIER)
     own = separator and Path(model).exists()
