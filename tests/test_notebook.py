@@ -65,7 +65,8 @@ def test_elsewhere_notices_are_on_standard_error_and_bars_only_on_a_terminal(cap
     assert capsys.readouterr() == ("", "")
 
 
-def test_ipython_in_a_terminal_is_no_notebook():
+def test_ipython_in_a_terminal_is_no_notebook(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     code = "from aersut.notebook import in_notebook; print('notebook:', in_notebook())"
     done = subprocess.run([sys.executable, "-m", "IPython", "-c", code], capture_output=True, text=True, check=True)
     assert "notebook: False" in done.stdout
