@@ -6,7 +6,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from aersut import experiment as experiments
 from aersut.config import Experiment, validated
@@ -14,8 +14,8 @@ from aersut.contracts import Condition, Corpus
 from aersut.errors import UserError, require
 from aersut.program import set_environment
 from aersut.registry import CORPORA
-from aersut.results import EvaluationResult, ExportResult, SweepResult, TrainingResult
-from aersut.run_folder import Run, RunFolder, find_run, open_run, start
+from aersut.results import CrossValidationResult, EvaluationResult, ExportResult, SweepResult, TrainingResult
+from aersut.run_folder import Run, RunFolder, default_folder, find_run, open_run, start
 
 if TYPE_CHECKING:
     from aersut.report.plots.inline import InlineFigure
@@ -75,6 +75,21 @@ def train(
     return TrainingResult(run, history, not trained)
 
 
+@overload
+def evaluate(
+    source: Source,
+    *,
+    folds: Iterable[int] | Literal["all"],
+    seeds: Iterable[int] | None = None,
+    workers: int | None = None,
+) -> CrossValidationResult: ...
+
+
+@overload
+def evaluate(source: Source, *, seeds: Iterable[int], workers: int | None = None) -> CrossValidationResult: ...
+
+
+@overload
 def evaluate(
     source: Source,
     *,
@@ -83,20 +98,46 @@ def evaluate(
     root: str | Path | Sequence[str | Path] | None = None,
     stress: "bool | Iterable[Condition]" = False,
     importance: bool = False,
-) -> EvaluationResult:
+) -> EvaluationResult: ...
+
+
+def evaluate(
+    source: Source,
+    *,
+    model: str | Path | None = None,
+    corpora: "Iterable[str | Corpus] | None" = None,
+    root: str | Path | Sequence[str | Path] | None = None,
+    stress: "bool | Iterable[Condition]" = False,
+    importance: bool = False,
+    folds: Iterable[int] | Literal["all"] | None = None,
+    seeds: Iterable[int] | None = None,
+    workers: int | None = None,
+) -> EvaluationResult | CrossValidationResult:
     """Evaluate a run on its test set or on other corpora; write metrics, predictions and plots into its folder.
 
     Args:
         source: a run folder, the result of another function, or an experiment (by its name, too) that was trained.
-        model: an exported .tflite file to evaluate in place of the checkpoint.
+        model: an exported .tflite file to evaluate in place of the checkpoint; or the name of the model of the zoo from
+            which the run was fine-tuned, for comparison.
         corpora: evaluate on all clips of these corpora, names or objects, instead of the test set.
         root: their data folder, or one for each; by default the run's.
         stress: also evaluate under the standard set of stress conditions, or under these conditions.
         importance: also compute feature importance, which takes about a minute.
+        folds: cross-validation: "all" folds of the protocol, or some; trains the missing runs, and pools predictions.
+        seeds: do so with each of these seeds; by default that of the experiment. Without `folds`, its fold only.
+        workers: number of runs that train at once; by default one per CPU core, and 1 on an accelerator. A script that
+            does not set it to 1 calls this function under `if __name__ == "__main__":`, since the processes import it.
 
     Raises:
-        UserError: there is no checkpoint, the data has changed, or the exported model does not fit the run.
+        UserError: there is no checkpoint, the data has changed, the exported model does not fit the run, there is no
+            such fold, or a run cannot be trained.
     """
+    if folds is not None or seeds is not None:
+        if model or corpora is not None or root is not None or stress or importance:
+            raise UserError("--folds and --seeds evaluate checkpoints on their own test sets; omit the other options.")
+        return _cross_validate(source, folds, seeds, workers)
+    if workers is not None:
+        raise UserError("--workers is the number of runs that train at once: add --folds=all or --seeds=0,1,2.")
     set_environment()
     from aersut.evaluation import evaluate as module
     from aersut.report.evaluation_plots import draw_plots
@@ -115,6 +156,8 @@ def evaluate(
         _checked(one, Condition, "stress", "an object of aersut.stress, such as Gain(-12)") for one in stress
     )
     options = module.EvaluationOptions(Path(model) if model else None, importance, stress)
+    file = module.zoo_model(run, model) if isinstance(model, str) else None
+    options = module.EvaluationOptions(file or (Path(model) if model else None), importance, stress)
     if corpora is None and root is None:
         evaluation = module.evaluate(run, options)
     else:
@@ -128,6 +171,35 @@ def evaluate(
     draw_plots(evaluation)
     rows = evaluation.predictions.records()
     return EvaluationResult(run, evaluation.folder, evaluation.result, rows, evaluation.importance)
+
+
+def _cross_validate(
+    source: Source, folds: Iterable[int] | str | None, seeds: Iterable[int] | None, workers: int | None
+) -> CrossValidationResult:
+    set_environment()
+    from aersut.evaluation.folds import cross_validate
+    from aersut.report.evaluation_plots import draw_plots
+
+    if isinstance(source, str | Path) and not _is_run_folder(source):
+        source = load_experiment(source)
+    if isinstance(source, Experiment):  # its own run is not created, since its fold or seed may differ
+        experiment = experiments.load_experiment(source)
+        run = Run(default_folder(experiment), experiment)
+    else:
+        run = _run(source)
+    chosen = [run.experiment.data.fold] if folds is None else folds
+    if isinstance(chosen, str) and chosen != "all":
+        raise UserError(f"--folds={chosen}: expected all, or integers such as 0,2.")
+    lists = {"folds": None if isinstance(chosen, str) else tuple(chosen), "seeds": tuple(seeds or ())}
+    for flag, values in lists.items():
+        if len(set(values or ())) < len(values or ()):
+            raise UserError(f"--{flag}={','.join(map(str, values or ()))}: a value is given twice.")
+    validated = cross_validate(run, lists["folds"], lists["seeds"] or (), workers, draw_plots)
+    found = {}
+    for seed, one in validated.seeds.items():
+        draw_plots(one)
+        found[seed] = EvaluationResult(run, one.folder, one.result, one.predictions.records())
+    return CrossValidationResult(found, validated.folder, validated.result)
 
 
 def export(source: Source, **options: Any) -> ExportResult:
@@ -221,7 +293,7 @@ def sweep(
     require("sweeps need", "sweep", "optuna", "matplotlib")
     from aersut.sweep import plan
 
-    base = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
+    base = load_experiment(experiment)
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}: expected a number of at least 1, or None.")
     try:
@@ -271,7 +343,7 @@ def _run(source: Source, workdir: str | Path | None = None) -> Run:
     if isinstance(source, str | Path) and not _is_run_folder(source):
         source = load_experiment(source)
     if isinstance(source, Experiment):
-        return start(source, Path(workdir) if workdir else None)
+        return start(experiments.load_experiment(source), Path(workdir) if workdir else None)
     if workdir:
         raise UserError(
             "workdir is the folder of a new run, and the given run has one; pass an experiment, or omit it."

@@ -2,7 +2,6 @@
 
 import errno
 import gc
-import os
 import sys
 from pathlib import Path
 from typing import Literal
@@ -14,7 +13,7 @@ from aersut.commands.command import Arguments
 from aersut.commands.help import mode_help, program_help
 from aersut.errors import UserError
 from aersut.paths import cache_dir
-from aersut.program import set_environment
+from aersut.program import piped, set_environment
 
 HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 GARBAGE = 10_000
@@ -86,7 +85,7 @@ def _modes(kind: Literal["flags", "dotted"], name: str) -> str:
 
 def _run(arguments: Arguments) -> int:
     try:
-        return _dispatch(arguments)
+        return piped(lambda: _dispatch(arguments))
     except UserError as error:
         sys.stdout.flush()
         print(f"error: {error}", file=sys.stderr)
@@ -94,9 +93,6 @@ def _run(arguments: Arguments) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; finished work is kept, and the same command resumes", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # such as `| head`; Python would report it again when it flushes
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except OSError as error:
         if (message := _unusable(error)) is None:
             raise

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
@@ -166,6 +166,28 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Init:
+    """Initial weights, for fine-tuning. By default, the network is initialized at random.
+
+    Attributes:
+        model: whose weights are taken: the name of a model in the zoo, or a run folder. Its framing, features, scaling
+            (with the statistics of its training set), network and `data.trim_db` come with them.
+        trainable: "all" weights, or only the "head" (the last linear layer). With "head", the others are constant, and
+            BatchNorm uses its running averages instead of the statistics of each batch.
+        digest: of the weights; it is set when the experiment is loaded, so that other weights give another run.
+    """
+
+    __pydantic_config__: ClassVar = STRICT
+    model: str = ""
+    trainable: Literal["all", "head"] = "all"
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.model and (self.digest or self.trainable != "all"):
+            raise ValueError("trainable=head needs init.model, the model whose weights it keeps")
+
+
+@dataclass(frozen=True)
 class Experiment:
     """Complete configuration of a run. Every field has a default, so that older configurations remain valid.
 
@@ -181,6 +203,7 @@ class Experiment:
         scaling: standardization: "standard" transforms each channel to mean 0 and standard deviation 1 over the
             training set; "utterance" does so over each clip (which needs the whole clip, and removes level
             differences); "none" omits it.
+        init: initial weights of another model, for fine-tuning.
         teacher: for knowledge distillation: a model that is trained first, with the same configuration, in a run of its
             own under `runs/`, which students share. The student `model` then learns the teacher's soft targets for each
             augmented example instead of labels (Hinton et al. 2015), and `loss` applies to the teacher. The teacher is
@@ -212,6 +235,7 @@ class Experiment:
     sampling: Literal["shuffle", "balanced", "corpora"] = "shuffle"
     scaling: Literal["standard", "utterance", "none"] = "standard"
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
+    init: Init = field(default_factory=Init, metadata={"omitted": True})
     teacher: Annotated[Model, Named(MODELS)] | None = None
     encoders: tuple[Annotated[Encoder, Named(ENCODERS)], ...] = ()
     soft_labels: float = 0.5
@@ -250,6 +274,8 @@ class Experiment:
                 f"augmented_copies is {self.augmented_copies}, but no augmenter changes the waveform, so all copies "
                 "would be equal; set it to 0, or add a waveform augmenter to augment"
             )
+        if self.init.trainable == "head" and self.precision != "float32":
+            raise ValueError(f"init.trainable=head needs precision=float32, got {self.precision}")
         if self.data.protocol == "paper" and not self.augmented_copies:
             raise ValueError("protocol=paper needs augment, and augmented_copies above 0 (2 in the paper)")
         if not self.features:
@@ -271,11 +297,18 @@ class Experiment:
 def to_tree(value: Any) -> Any:
     """Convert an experiment (or a field of one) to dicts, lists and scalars; a plugin gets its registered "name".
 
+    A field that is "omitted" has no key while it has its default, so that runs of earlier versions keep their digests.
+
     >>> to_tree(Framing())["sample_rate"]
     22050
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        tree = {f.name: to_tree(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        named = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
+        tree = {
+            f.name: to_tree(one)
+            for f, one in named
+            if not (f.metadata.get("omitted") and f.default_factory is not MISSING and one == f.default_factory())
+        }
         for registry in (*REGISTRIES, CONDITIONS):
             if isinstance(value, registry.contract):
                 return {"name": registry.name_of(value), **tree}
@@ -321,6 +354,9 @@ def differences(one: Any, other: Any, at: str = "experiment") -> list[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         keys = list(one) + [key for key in other if key not in one]
         return [line for key in keys for line in differences(one.get(key), other.get(key), f"{at}.{key}")]
+    plugins = isinstance(one, list) and isinstance(other, list) and len(one) == len(other)
+    if plugins and all(isinstance(item, dict) for item in (*one, *other)):
+        return [line for n, pair in enumerate(zip(one, other, strict=True)) for line in differences(*pair, f"{at}.{n}")]
     return [] if one == other else [f"{at}: {json.dumps(one)} / {json.dumps(other)}"]
 
 

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from aersut.config import REGISTRIES, Experiment, from_tree, to_tree
+from aersut import initial
+from aersut.config import REGISTRIES, Experiment, differences, from_tree, to_tree
 from aersut.errors import UserError, nearest
 from aersut.registry import call_in_file, import_plugins
 
 _PACKAGE = Path(__file__).parent
+_INPUTS = ("framing", "features", "scaling")
+"""What initial weights were trained with, and cannot be used without."""
 
 
 def experiment_folders() -> list[Path]:
@@ -36,22 +39,77 @@ def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, Any
     Args:
         source: a name in `experiment_names()`, a .py file with `get_config()`, a config.json, or an experiment.
         overrides: pairs of a dotted key and its value: text as on the command line, or an object (number, None, list,
-            plugin).
+            plugin). "init.model" takes framing, features, scaling, network and `data.trim_db` from that model; further
+            overrides may change what does not contradict its weights.
 
     Raises:
-        UserError: an unknown experiment, or an invalid key or value.
+        UserError: an unknown experiment, or an invalid key or value; there are no such initial weights, or they were
+            trained with another audio frontend.
 
     >>> load_experiment(Experiment(), [("optimizer.learning_rate", "3e-4")]).optimizer.learning_rate
     0.0003
     """
     tree = to_tree(source) if isinstance(source, Experiment) else _read(source)
+    first: list[tuple[str, Any]] = []
+    others: list[tuple[str, Any]] = []
     for key, value in overrides:
+        (first if key.split(".")[0] == "init" else others).append((key, value))
+    model = _take_initial(tree, first)  # before the other overrides, which may change what comes with the weights
+    for key, value in others:
         override(tree, key, value)
     import_plugins(tree.get("plugins") or ())
     experiment = from_tree(tree)
+    if model is not None:
+        _check_inputs(experiment, model)
     if experiment.name or isinstance(source, Experiment) or source.endswith(".json"):
         return experiment  # another name would identify another run
     return from_tree({**to_tree(experiment), "name": Path(source).stem})
+
+
+def _take_initial(tree: dict[str, Any], overrides: list[tuple[str, Any]]) -> initial.InitialModel | None:
+    """Complete a tree by what comes with its initial weights, and return their model.
+
+    None without initial weights, and for a config.json, which is complete. The values of a model that an override names
+    replace those of the tree. Otherwise they replace defaults only.
+
+    Args:
+        overrides: of "init".
+    """
+    chosen = False
+    for key, value in overrides:
+        short = key == "init" and isinstance(value, str | os.PathLike) and str(value).lower() != "none"
+        override(tree, "init.model" if short else key, value)  # init=NAME is short for init.model=NAME
+        chosen = chosen or key in ("init", "init.model")
+    init = tree.get("init")
+    if init is None:  # init=none
+        tree.pop("init", None)
+        return None
+    if not init.get("model") or (init.get("digest") and not chosen):
+        return None
+    model = initial.find(init["model"])
+    tree["init"] = {**init, "digest": model.digest}
+    plugins = [*(tree.get("plugins") or ()), *(model.tree.get("plugins") or ())]
+    tree["plugins"] = list(dict.fromkeys(plugins))
+    import_plugins(tree["plugins"])
+    theirs, default = to_tree(from_tree(model.tree)), to_tree(Experiment())
+    for key in (*_INPUTS, "model"):
+        if chosen or tree.get(key, default[key]) == default[key]:
+            tree[key] = theirs[key]
+    data = tree.setdefault("data", {})
+    if chosen or data.get("trim_db", default["data"]["trim_db"]) == default["data"]["trim_db"]:
+        data["trim_db"] = theirs["data"]["trim_db"]
+    return model
+
+
+def _check_inputs(experiment: Experiment, model: initial.InitialModel) -> None:
+    """Raise `UserError` if the audio frontend of an experiment differs from that of its initial weights."""
+    ours, theirs = to_tree(experiment), to_tree(from_tree(model.tree))
+    if found := [line for key in _INPUTS for line in differences(theirs[key], ours[key], f"experiment.{key}")]:
+        raise UserError(
+            f"the weights of {experiment.init.model} were trained with another audio frontend; differences (its / "
+            f"requested): {'; '.join(found[:3])}{' …' if len(found) > 3 else ''}. Omit these keys, which come with the "
+            "weights, or omit init."
+        )
 
 
 def override(tree: dict[str, Any], key: str, value: Any) -> None:

@@ -203,6 +203,47 @@ class EvaluationResult:
 
 
 @dataclass(frozen=True, repr=False)
+class CrossValidationResult:
+    """The results of a cross-validation.
+
+    Attributes:
+        seeds: the evaluation of each seed, pooled over its folds; `metrics["folds"]` has a row per fold.
+        folder: of the result over several seeds; None for one seed.
+        metrics: the content of metrics.json there; None for one seed.
+    """
+
+    seeds: dict[int, EvaluationResult]
+    folder: Path | None = None
+    metrics: dict[str, Any] | None = None
+
+    @property
+    def mean(self) -> dict[str, float | None]:
+        """Mean of each headline metric ("uar", "wa", …) over seeds; for one seed, over folds."""
+        return dict(self._spread["mean"])
+
+    @property
+    def standard_deviation(self) -> dict[str, float | None]:
+        """Standard deviation likewise; None for a single fold of a single seed."""
+        return dict(self._spread["standard_deviation"])
+
+    @property
+    def _spread(self) -> dict[str, Any]:
+        return self.metrics or next(iter(self.seeds.values())).metrics
+
+    def __repr__(self) -> str:
+        from aersut.evaluation.folds import folds_table, seeds_table
+
+        if self.metrics is None:
+            [one] = self.seeds.values()
+            return folds_table(one.metrics, one.folder)
+        folders = "\n".join(f"  {one.folder}" for one in self.seeds.values())
+        return (
+            f"{seeds_table(self.metrics)}\n\nresults in {self.folder}; those of each seed, with intervals and plots, "
+            f"in\n{folders}"
+        )
+
+
+@dataclass(frozen=True, repr=False)
 class ExportResult:
     """The exported files of a run.
 

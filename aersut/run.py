@@ -23,6 +23,7 @@ from aersut.paths import write_json
 from aersut.registry import MODELS
 from aersut.run_folder import RUNS as RUNS
 from aersut.run_folder import Run as Run
+from aersut.run_folder import RunFolder as RunFolder
 from aersut.run_folder import class_notes, training_emotions, with_emotions, with_recorded_classes
 from aersut.run_folder import default_folder as default_folder
 from aersut.run_folder import open_run as open_run

@@ -38,6 +38,7 @@ class RunFolder:
     export = _PathInRun("export")
     report = _PathInRun("report.html")
     teacher = _PathInRun("teacher")
+    init = _PathInRun("init.json")
     soft_labels = _PathInRun("soft_labels.npz")
 
 

@@ -8,11 +8,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "notebook", "paths", "program", "quiet", "memo", "workers", "tflite", "matrices", "audio_input"),
-    *("contracts", "board", "registry", "config", "experiment"),
+    *("errors", "notebook", "paths", "program", "quiet", "memo", "workers", "tflite", "matrices", "audio_input", "zoo"),
+    *("contracts", "board", "registry", "config", "initial", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
-    *("report", "zoo", "serving", "export", "emulation", "sweep", "results", "api", "commands", "cli"),
+    *("report", "publish", "serving", "export", "emulation", "sweep", "results", "api", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """Plugin authors import it in their tests; nothing else does."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from absl import flags
+
 OVERRIDE = (
     "Set one value of the experiment by its dotted key: epochs=40, model=cnn, features=mfcc,zcr, features.0.n_mfcc=20, "
     "data.trim_db=none."
@@ -25,8 +27,9 @@ class Arguments:
 
     @property
     def experiment(self) -> list[tuple[str, str]]:
-        """The overrides of the experiment."""
-        return self.dotted.get("experiment", [])
+        """The overrides of the experiment, of which --init is one."""
+        init = flags.FLAGS.init
+        return [*([("init.model", init)] if init else []), *self.dotted.get("experiment", [])]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,12 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string(
     "experiment", None, "Name of an experiment (--list), path of a .py file with get_config(), or a run's config.json."
 )
+flags.DEFINE_string(
+    "init",
+    None,
+    "Fine-tune this model: a name of the zoo, or a run folder. Network and features come with its weights; "
+    "--experiment.init.trainable=head trains the last layer only.",
+)
 flags.DEFINE_string("workdir", None, "Run folder; default: runs/EXPERIMENT/DIGEST_OF_THE_CONFIGURATION.")
 flags.DEFINE_string("output", None, "The file to write.")
 flags.DEFINE_list("folds", None, "Folds of the protocol.")

@@ -87,6 +87,6 @@ def _summarize(run: "Run") -> None:
 COMMAND = Command(
     _run,
     __doc__,
-    flags=("experiment", "workdir", "stress"),
+    flags=("experiment", "init", "workdir", "stress"),
     notes={"stress": "Evaluate under stress conditions, too (default: for real speech; --nostress omits it)."},
 )

@@ -6,6 +6,8 @@
     Also compute feature importance: permutation importance, occlusion, integrated gradients.
 {program} --mode=evaluate --workdir=RUN --model=RUN/export/model_int8.tflite
     Evaluate an exported model.
+{program} --mode=evaluate --workdir=RUN --model=micro_speech
+    Of a run that was fine-tuned from a model of the zoo: evaluate that model on the same test set.
 {program} --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=emodb,savee,tess
     Cross-corpus evaluation: evaluate on all clips of other corpora, with a table of them.
 {program} --mode=evaluate --workdir=RUN --stress
@@ -56,7 +58,9 @@ def _run(arguments: Arguments) -> None:
     if FLAGS.folds or FLAGS.seeds:
         if other or FLAGS.model or FLAGS.importance or FLAGS.stress:
             raise UserError("--folds and --seeds evaluate checkpoints on their own test sets; omit the other options.")
-        _cross_validate(arguments)
+        folds: Any = "all" if FLAGS.folds == ["all"] else integers("folds") if FLAGS.folds else None
+        seeds = integers("seeds") if FLAGS.seeds else None
+        print(api.evaluate(named_run(arguments), folds=folds, seeds=seeds, workers=FLAGS.workers))
         return
     if FLAGS.workers:
         raise UserError("--workers is the number of runs that train at once: add --folds=all or --seeds=0,1,2.")
@@ -72,31 +76,6 @@ def _run(arguments: Arguments) -> None:
         importance=FLAGS.importance,
     )
     print_evaluation(evaluation)
-
-
-def _cross_validate(arguments: Arguments) -> None:
-    from aersut.evaluation.folds import cross_validate, folds_table, seeds_table
-    from aersut.report.evaluation_plots import draw_plots
-
-    run = named_run(arguments)
-    seeds = integers("seeds") if FLAGS.seeds else ()
-    folds: tuple[int, ...] | None = (run.experiment.data.fold,)
-    if FLAGS.folds:
-        folds = None if FLAGS.folds == ["all"] else integers("folds")
-    for flag, values in (("seeds", seeds), ("folds", folds or ())):
-        if len(set(values)) < len(values):
-            raise UserError(f"--{flag}={','.join(map(str, values))}: a value is given twice.")
-    validated = cross_validate(run, folds, seeds, FLAGS.workers, draw_plots)
-    for evaluation in validated.seeds.values():
-        draw_plots(evaluation)
-    if validated.result is None:
-        [evaluation] = validated.seeds.values()
-        print(folds_table(evaluation))
-        return
-    print(seeds_table(validated.result))
-    print(f"\nresults in {validated.folder}; those of each seed, with intervals and plots, in")
-    for evaluation in validated.seeds.values():
-        print(f"  {evaluation.folder}")
 
 
 def _conditions(settings: dict[str, str]) -> "tuple[Condition, ...]":
@@ -147,10 +126,10 @@ def print_evaluation(evaluation: "EvaluationResult") -> None:
 COMMAND = Command(
     _run,
     __doc__,
-    flags=("experiment", "workdir", "model", "importance", "stress", "folds", "seeds", "workers"),
+    flags=("experiment", "init", "workdir", "model", "importance", "stress", "folds", "seeds", "workers"),
     settings={"evaluate": "; ".join(f"{name}: {text}" for name, text in SETTINGS.items()) + "."},
     notes={
-        "model": "Exported .tflite file to evaluate instead of the checkpoint.",
+        "model": "Exported .tflite file to evaluate instead of the checkpoint; or the zoo model given by --init.",
         "folds": "all, or 0,2: train the missing folds, evaluate each, pool the predictions.",
         "seeds": "Do so with each of these seeds; print mean and standard deviation over them.",
         "workers": "Number of these runs that train at once; default: one per CPU core, 1 on an accelerator.",

@@ -23,7 +23,7 @@ def _run(arguments: Arguments) -> None:
 COMMAND = Command(
     _run,
     __doc__,
-    flags=("experiment", "workdir"),
+    flags=("experiment", "init", "workdir"),
     settings={
         "export": "calibration: number of training clips that calibrate int8 and int16x8 (200); max_uar_loss: largest "
         "UAR loss of int8, 0 to 1 (0.01); micro: verify in TensorFlow Lite Micro (true); waveform, stream: true needs "

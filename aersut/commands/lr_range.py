@@ -30,4 +30,4 @@ def _run(arguments: Arguments) -> None:
     )
 
 
-COMMAND = Command(_run, __doc__, flags=("experiment", "output"))
+COMMAND = Command(_run, __doc__, flags=("experiment", "init", "output"))

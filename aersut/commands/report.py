@@ -32,6 +32,6 @@ def _run(arguments: Arguments) -> None:
 COMMAND = Command(
     _run,
     __doc__,
-    flags=("experiment", "workdir", "output"),
+    flags=("experiment", "init", "workdir", "output"),
     notes={"workdir": "Run folder, or several separated by commas."},
 )

@@ -105,7 +105,7 @@ COMMAND = Command(
     _run,
     __doc__,
     flags=(
-        *("experiment", "sweep", *FIELDS, "workers", "timeout", "workdir", "storage", "study", "keep", "retry"),
+        *("experiment", "init", "sweep", *FIELDS, "workers", "timeout", "workdir", "storage", "study", "keep", "retry"),
         *("heartbeat", "status", "trial", "write"),
     ),
     settings={"sweep": "Values to search for one key: LOW:HIGH, LOW:HIGH:log, LOW:HIGH:log:COUNT or a list A,B,C."},

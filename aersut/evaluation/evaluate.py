@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from aersut.config import from_tree
 from aersut.contracts import Condition, Corpus
 from aersut.data.splits import read_split
 from aersut.errors import UserError
@@ -20,10 +21,11 @@ from aersut.evaluation.other_corpora import other_corpora_set
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.predictor import open_exported, predict_probabilities
 from aersut.evaluation.result_files import read_metrics
-from aersut.paths import write_json, write_text
+from aersut.paths import read_json, write_json, write_text
 from aersut.run import Run, make_frontend
 from aersut.run_folder import with_recorded_classes
 from aersut.training.trained import Trained, load_trained
+from aersut.zoo import catalog
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class EvaluationOptions:
     """Options of an evaluation.
 
     Attributes:
-        model: a .tflite file to evaluate in place of the checkpoint; the results are in a folder of the file's name.
+        model: a .tflite file to evaluate in place of the checkpoint; the results are in a folder of the file's name, or
+            of the name of a model in the zoo.
         importance: compute feature importance, too, which takes longer than the rest of the evaluation.
         conditions: evaluate under these stress conditions, too; none by default.
     """
@@ -43,6 +46,13 @@ class EvaluationOptions:
     def __post_init__(self) -> None:
         if self.model and self.importance:
             raise UserError("--importance analyses the checkpoint, not an exported model: omit --model.")
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model in results; "" for the checkpoint."""
+        if self.model is None:
+            return ""
+        return self.model.parent.name if (self.model.parent / catalog.INDEX).exists() else self.model.stem
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,27 @@ def evaluate(run: Run, options: EvaluationOptions = EvaluationOptions()) -> Eval
     if options.conditions:
         _refuse_copies(run)
     return _evaluate(run, options, lambda trained: own_test_set(run))
+
+
+def zoo_model(run: Run, name: str) -> Path | None:
+    """The classifier of a model of the zoo, for an evaluation of a run that was fine-tuned from it; None for a path.
+
+    Raises:
+        UserError: the run has other initial weights, hence perhaps another frontend or test speakers that the model of
+            the zoo has seen; or other emotions.
+    """
+    folder = catalog.find_folder(name)
+    if folder is None:
+        return None
+    if run.experiment.init.model != name:
+        raise UserError(
+            f"--model={name} is a model of the zoo, with which only a run that was fine-tuned from it (--init={name}) "
+            "can be compared: other test sets may have speakers that it has seen. Its own results are in "
+            f"{folder / catalog.CARD}; --mode=predict --model={name} classifies any recording."
+        )
+    if from_tree(read_json(folder / catalog.CONFIG) or {}).data.emotions != run.experiment.data.emotions:
+        raise UserError(f"--model={name} has other emotions than run {run.folder}: evaluate the run alone.")
+    return folder / catalog.CLASSIFIER
 
 
 def evaluate_on_corpora(
@@ -125,7 +156,7 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     examples = find(trained)
     probabilities = predict_probabilities(trained, examples, model)
     predictions = ClipPredictions(examples.clips, examples.labels, probabilities, run.experiment.data.emotions)
-    name = "-".join(part for part in (examples.name, options.model.stem if options.model else "") if part)
+    name = "-".join(part for part in (examples.name, options.model_name) if part)
     folder = run.evaluation.parent / name
     about = {
         "experiment": run.experiment.name,

@@ -103,14 +103,13 @@ def _check_classes(folds: Sequence[Experiment]) -> None:
         )
 
 
-def folds_table(evaluation: Evaluation) -> str:
-    """Each fold, mean and standard deviation, and the pooled result as text."""
-    result = evaluation.result
+def folds_table(result: dict[str, Any], folder: Path) -> str:
+    """Each fold, mean and standard deviation, and the pooled result in `folder` as text."""
     lines = [f"\n{'fold':6}{'clips':>7}{'epoch':>7}" + "".join(f"{label:>13}" for label in METRIC_NAMES.values())]
     for row in result["folds"]:
         lines.append(f"{row['fold']:<6}{row['clips']:7,}{row['epoch']:7}{_cells(row)}")
     lines += [f"{key.replace('_', ' '):20}{_cells(result[key])}" for key in ("mean", "standard_deviation")]
-    lines += ["", f"all folds pooled, in {evaluation.folder}:", result_table(result)]
+    lines += ["", f"all folds pooled, in {folder}:", result_table(result)]
     return "\n".join(lines)
 
 

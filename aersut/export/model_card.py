@@ -1,6 +1,6 @@
 """labels.txt and the model card (Mitchell et al. 2019) of a bundle."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from aersut.config import Experiment, to_tree
@@ -10,6 +10,8 @@ from aersut.evaluation.metric_report import calibration_error, rejection
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.export.context import Context
 from aersut.registry import CORPORA, MODELS
+from aersut.run import Run
+from aersut.training.initial_weights import Origin, read_origin
 from aersut.training.records import SELECTED
 
 INTENDED_USE = "## Intended use and limitations"
@@ -25,9 +27,11 @@ def _card(context: Context) -> str:
     experiment, split = context.run.experiment, context.prepared.split
     framing, predictions = experiment.framing, _predictions(context)
     frames, channels = context.trained.frontend.shape
-    corpora = ", ".join(map(described, experiment.data.corpora))
+    corpora = ", ".join(map(_described, experiment.data.corpora))
     how = "by mean and standard deviation of"
-    scaling = {"utterance": f"{how} each utterance", "standard": f"{how} the training set"}
+    origin = read_origin(context.run)
+    trained_on = f"the training set of {origin.model}" if origin else "the training set"
+    scaling = {"utterance": f"{how} each utterance", "standard": f"{how} {trained_on}"}
     synthetic = "> Trained on SYNTHETIC speech: its metrics do not apply to real speech.\n"
     lines = [
         f"# {experiment.name}: speech emotion recognition, `{MODELS.name_of(experiment.model)}`",
@@ -50,7 +54,8 @@ def _card(context: Context) -> str:
         "",
         f"- Corpora: {corpora}; protocol `{split.protocol}`; epoch {context.trained.epoch},"
         f" {SELECTED[experiment.select]}.",
-        *_licences(experiment.data.corpora),
+        *_initial(experiment, origin),
+        *_licences(context.run),
         *_teacher(experiment),
         *_encoders(experiment),
         f"- {len(context.test.labels):,} test clips{' of unseen speakers' if split.speaker_independent else ''}.",
@@ -78,14 +83,28 @@ def _card(context: Context) -> str:
     return "\n".join(lines) + "\n"
 
 
-def described(corpus: Corpus) -> str:
+def described_corpora(run: Run) -> list[str]:
+    """The corpora that the weights come from with their licences, those of initial weights first."""
+    own = map(_described, run.experiment.data.corpora)
+    return list(dict.fromkeys([*(origin.corpora if (origin := read_origin(run)) else ()), *own]))
+
+
+def _described(corpus: Corpus) -> str:
     """The name of a corpus with its licence."""
     name = CORPORA.name_of(corpus)
     return f"{name} ({corpus.licence})" if corpus.licence else name
 
 
-def _licences(corpora: Sequence[Corpus]) -> list[str]:
-    limited = any(corpus.licence for corpus in corpora)
+def _initial(experiment: Experiment, origin: Origin | None) -> list[str]:
+    if origin is None:
+        return []
+    trainable = {"all": "all weights were trainable", "head": "only the head was trainable"}[experiment.init.trainable]
+    corpora = ", ".join(origin.corpora)
+    return [f"- Fine-tuning: initial weights of `{origin.model}`, trained on {corpora}; {trainable}."]
+
+
+def _licences(run: Run) -> list[str]:
+    limited = any("(" in one for one in described_corpora(run))
     return ["- The licences of the corpora may also limit the use of the trained weights."] if limited else []
 
 

@@ -4,6 +4,7 @@ import contextlib
 import math
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,7 +139,25 @@ class Checkpoints:
         Raises:
             UserError: the checkpoint is of another architecture, or cannot be read.
         """
-        problem = f"checkpoint {self.folder / str(epoch)} cannot be restored into this experiment's network"
+        with self._restoring(epoch) as metadata:
+            if difference := _first_difference(metadata["arrays"], leaf_shapes(like)):
+                raise UserError(
+                    f"{self._problem(epoch)}: it is of another architecture: {difference}. Choose another --workdir."
+                )
+            state = unpack(self._checkpointer.load(epoch, packed_like(like), checkpointable_name=_STATE), like)
+            if batches is not None:
+                batches.set_state(metadata["data"])
+            return state, _scaling(metadata)
+
+    def scaling(self, epoch: int) -> Scaling | None:
+        """The scaling of an epoch, without its train state; `UserError` if the checkpoint cannot be read."""
+        with self._restoring(epoch) as metadata:
+            return _scaling(metadata)
+
+    @contextlib.contextmanager
+    def _restoring(self, epoch: int) -> Iterator[Any]:
+        """Yield the metadata of a checkpoint; errors in the block become a `UserError`."""
+        problem = self._problem(epoch)
         try:
             metadata = self._checkpointer.checkpointables_metadata(epoch).custom_metadata
             if not metadata:
@@ -146,20 +165,15 @@ class Checkpoints:
             if later := metadata.get("format", 1) - FORMAT:
                 age, remedy = ("a newer", "Update AERSUT, or choose") if later > 0 else ("an older", "Choose")
                 raise UserError(f"{problem}: it was written by {age} version of AERSUT. {remedy} another --workdir.")
-            if difference := _first_difference(metadata["arrays"], leaf_shapes(like)):
-                raise UserError(f"{problem}: it is of another architecture: {difference}. Choose another --workdir.")
-            state = unpack(self._checkpointer.load(epoch, packed_like(like), checkpointable_name=_STATE), like)
-            scaling = metadata["scaling"]
-            if scaling is not None:
-                scaling = Scaling(*(np.array(scaling[name], np.float32) for name in ("mean", "deviation")))
-            if batches is not None:
-                batches.set_state(metadata["data"])
+            yield metadata
         except UserError:
             raise
         except Exception as error:
             damage = f"it is damaged, or was written by another version ({str(error)[:200]})"
             raise UserError(f"{problem}: {damage}. Choose another --workdir.") from error
-        return state, scaling
+
+    def _problem(self, epoch: int) -> str:
+        return f"checkpoint {self.folder / str(epoch)} cannot be restored into this experiment's network"
 
     def _write_error(self, error: Exception) -> UserError:
         # tensorstore reports a full disk by a ValueError that names each of its layers
@@ -168,6 +182,11 @@ class Checkpoints:
             f"a checkpoint cannot be written to {self.folder}: {reason}. The last complete checkpoint is kept. Free "
             "disk space, and run the same command again to resume from it."
         )
+
+
+def _scaling(metadata: Any) -> Scaling | None:
+    found = metadata["scaling"]
+    return found and Scaling(*(np.array(found[name], np.float32) for name in ("mean", "deviation")))
 
 
 def _first_difference(saved: dict[str, str], expected: dict[str, str]) -> str:

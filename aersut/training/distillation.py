@@ -9,7 +9,7 @@ import jax
 from flax import nnx
 from jaxtyping import Array, Float
 
-from aersut.config import Experiment, from_tree
+from aersut.config import Experiment, Init, from_tree
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.paths import read_json
@@ -41,10 +41,11 @@ def soft_targets(
 def teacher_run(run: Run) -> Run | None:
     """Return the run of a student's teacher, which may still have to be trained; None without a teacher.
 
-    The teacher's experiment is the student's with another model. A run of this configuration under `runs/`, whatever
-    its name, is used again if its `split.json` is equal to the student's, so that the teacher is not trained on
-    speakers of the student's test set. Otherwise a run is started in runs/NAME-teacher/DIGEST, or, if that folder has
-    other data or cannot be written, in the student's folder `teacher/`, where earlier versions kept each teacher.
+    The teacher's experiment is the student's with another model, without its initial weights. A run of this
+    configuration under `runs/`, whatever its name, is used again if its `split.json` is equal to the student's, so that
+    the teacher is not trained on speakers of the student's test set. Otherwise a run is started in
+    runs/NAME-teacher/DIGEST, or, if that folder has other data or cannot be written, in the student's folder
+    `teacher/`, where earlier versions kept each teacher.
 
     Several processes that train together may have different working directories. They share a teacher that all of
     them find; otherwise they keep it in the student's folder.
@@ -54,7 +55,7 @@ def teacher_run(run: Run) -> Run | None:
     """
     if run.experiment.teacher is None:
         return None
-    experiment = replace(run.experiment, model=run.experiment.teacher, teacher=None)
+    experiment = replace(run.experiment, model=run.experiment.teacher, teacher=None, init=Init())
     named = replace(experiment, name=f"{experiment.name}-teacher")
     found = _shared_teacher(run, named)
     known_to_all = in_all_processes(found is not None)

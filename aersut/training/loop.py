@@ -20,6 +20,7 @@ from aersut.training.checkpoints import Checkpoints
 from aersut.training.devices import Devices
 from aersut.training.distillation import check_split, teacher_run
 from aersut.training.forward import Forward, cross_entropy, temperature
+from aersut.training.initial_weights import write_origin
 from aersut.training.processes import broadcast_from_main, is_main_process
 from aersut.training.setup import InitialNetwork, TrainingSetup, set_up
 from aersut.training.state import TrainState, flattened
@@ -62,7 +63,9 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.stops_early(history, experiment.patience):
             return False
-        setup = set_up(run, network=network)
+        setup = set_up(run, network=network, resumed=bool(done))
+        if done and experiment.init.model:
+            setup = setup.with_scaling(checkpoints.scaling(done))
         # after set_up, which refuses changed data before the teacher is trained on it
         teacher = teacher_run(run)
         if teacher is not None:
@@ -76,6 +79,9 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
             state = setup.initial_state()
         with TrainingLog(run, setup.steps, done) as log, frozen_objects():
             log.begin(setup.prepared, teacher)
+            if setup.initial is not None and is_main_process():
+                write_origin(run, setup.initial.origin)
+                log.note(f"initial weights: {experiment.init.model}; trainable: {experiment.init.trainable}")
             compiled.result()
             for epoch in range(done + 1, experiment.epochs + 1):
                 sharded = map(setup.devices.shard, batches)

@@ -70,9 +70,13 @@ def leaf_shapes(tree: Any) -> dict[str, str]:
     """
     found = {}
     for path, leaf in jax.tree.leaves_with_path(jax.eval_shape(unflattened, tree)):
-        name = ".".join(jax.tree_util.keystr((key,), simple=True) for key in path)
-        found[name.removesuffix(".value")] = f"{leaf.dtype}{list(leaf.shape)}"
+        found[leaf_name(path)] = f"{leaf.dtype}{list(leaf.shape)}"
     return found
+
+
+def leaf_name(path: tuple[Any, ...]) -> str:
+    """The path of a leaf as text: "params.head.kernel"."""
+    return ".".join(jax.tree_util.keystr((key,), simple=True) for key in path).removesuffix(".value")
 
 
 def _key_data(leaf: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
@@ -14,9 +14,11 @@ from aersut.config import Experiment
 from aersut.contracts import Model, Optimizer
 from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSource, sampling_groups, training_batches
 from aersut.errors import UserError
+from aersut.features.frontend import Scaling
 from aersut.memo import memoized
 from aersut.run import Prepared, Run, make_frontend, network_errors, prepare, with_classes
 from aersut.training.devices import Devices
+from aersut.training.initial_weights import InitialWeights, check_unseen, read_initial_weights
 from aersut.training.loss import class_weights
 from aersut.training.optimizers import with_numbers, without_numbers
 from aersut.training.packing import array_shape, with_sharding
@@ -69,7 +71,8 @@ class InitialNetwork:
     def _trace(self) -> "_Initialization":
         experiment, frontend = self._experiment, make_frontend(self._experiment)
         with network_errors(experiment):
-            return _initialization(experiment.model, frontend.shape, frontend.classes)
+            head_only = experiment.init.trainable == "head"
+            return _initialization(experiment.model, frontend.shape, frontend.classes, head_only)
 
     def _compute(self) -> tuple[State, State]:
         return self._traced.result().compiled(jax.random.key(self._experiment.seed))
@@ -85,12 +88,12 @@ class _Initialization:
 
 
 @memoized
-def _initialization(model: Model, shape: tuple[int, int], classes: int) -> _Initialization:
+def _initialization(model: Model, shape: tuple[int, int], classes: int, head_only: bool) -> _Initialization:
     """One compilation for all seeds, cached for later processes, instead of one per initializer."""
     graphs: list[Graphs] = []
 
     def initialize(key: jax.Array) -> tuple[State, State]:
-        found, params, rest = divided(model.build(*shape, classes, nnx.Rngs(key)))
+        found, params, rest = divided(model.build(*shape, classes, nnx.Rngs(key)), head_only)
         graphs.append(found)
         return params, rest
 
@@ -121,15 +124,22 @@ class TrainingSetup(StepSetup):
         devices: over which batches are sharded.
         network: with its initial weights.
         targets: label distribution of each training example; None for those of the clips' labels.
+        initial: weights of another model, which replace those of `network`.
     """
 
     prepared: Prepared
     devices: Devices
     network: InitialNetwork
     targets: Float[np.ndarray, "examples classes"] | None = None
+    initial: InitialWeights | None = None
 
     def replicate(self, tree: T) -> T:
         return self.devices.replicate(tree)
+
+    def with_scaling(self, scaling: Scaling | None) -> "TrainingSetup":
+        """The setup with the scaling that its weights were trained with, instead of that of its own training set."""
+        frontend = self.frontend.with_scaling(scaling)
+        return replace(self, frontend=frontend, prepared=replace(self.prepared, frontend=frontend))
 
     def _initialize(self) -> tuple[Any, dict[str, jax.Array]]:
         optimizer, numbers = without_numbers(self.optimizer)
@@ -146,7 +156,11 @@ class TrainingSetup(StepSetup):
     def initial_state(self) -> TrainState:
         """The train state of step 0, on all devices."""
         initialize, numbers = self._initialize()
-        return self.replicate(initialize(*self.network.values, numbers))
+        states = self.network.values
+        if self.initial is not None:
+            emotions = self.experiment.data.emotions
+            states = self.initial.applied(states[0], emotions), self.initial.applied(states[1], emotions)
+        return self.replicate(initialize(*states, numbers))
 
     def batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes and dtypes of a batch."""
@@ -174,20 +188,31 @@ class TrainingSetup(StepSetup):
         return training_batches(source, experiment.batch_size, experiment.seed, groups, shard)
 
 
-def set_up(run: Run, optimizer: Optimizer | None = None, network: InitialNetwork | None = None) -> TrainingSetup:
+def set_up(
+    run: Run,
+    optimizer: Optimizer | None = None,
+    network: InitialNetwork | None = None,
+    resumed: bool = False,
+) -> TrainingSetup:
     """Prepare the data of a run, and initialize its network beside it.
 
     Args:
         optimizer: replaces the experiment's.
         network: of the experiment, if its initialization has begun already.
+        resumed: the train state comes from a checkpoint, so initial weights are not read; see `with_scaling`.
 
     Raises:
-        UserError: the experiment cannot be trained on its data.
+        UserError: the experiment cannot be trained on its data, or its initial weights do not fit it.
     """
     run = with_classes(run)
     experiment = run.experiment
     network = network or InitialNetwork(experiment)  # it compiles on a core that the data leave idle
+    initial = None if resumed else read_initial_weights(experiment)
+    if initial is not None:
+        initial.check(experiment, network.shapes)  # before the data are read
     prepared = prepare(run)
+    if initial is not None:
+        check_unseen(initial.origin, prepared.collection.clips, prepared.split)
     examples = prepared.split.examples("train")
     steps = len(examples) // experiment.batch_size
     if not steps:
@@ -200,10 +225,12 @@ def set_up(run: Run, optimizer: Optimizer | None = None, network: InitialNetwork
     if experiment.loss.class_weights:
         weights = class_weights(prepared.labels[examples[:, 0]], prepared.frontend.classes)
     soft = experiment.encoders and experiment.teacher is None  # a student's labels are its teacher's soft targets
-    return TrainingSetup(
+    setup = TrainingSetup(
         *(experiment, prepared.frontend, network.graphs, optimizer or experiment.optimizer, steps, weights),
         prepared=prepared,
         devices=devices,
         network=network,
         targets=mixed_labels(run, prepared) if soft else None,
+        initial=initial,
     )
+    return setup if initial is None else setup.with_scaling(initial.scaling)

@@ -12,6 +12,8 @@ from jaxtyping import Array, Float, Int
 
 from aersut.models.network import Network, evaluation_view
 
+HEAD = "head"
+"""The attribute of a network that is its last linear layer."""
 Params = Any
 """The parameters of a network, or something that the optimizer keeps for each of them: an `nnx.State` or a `Flat`."""
 
@@ -89,32 +91,54 @@ class TrainState:
 
 @dataclass(frozen=True)
 class Graphs:
-    """The static definitions of a network in training mode and in evaluation mode."""
+    """The static definitions of a network in training mode and in evaluation mode.
+
+    Attributes:
+        head_only: only the weights of the head are trainable; all others are part of the other state.
+    """
 
     training: nnx.GraphDef[Network]
     evaluation: nnx.GraphDef[Network]
+    head_only: bool = False
 
     def network(self, params: Params, rest: nnx.State[Any, Any], training: bool = False) -> Network:
         """Merge a definition with a state. Call it inside a traced function: a network belongs to one trace."""
         return nnx.merge(self.training if training else self.evaluation, unflattened(params), rest, copy=True)
 
+    def rest(self, network: Network) -> nnx.State[Any, Any]:
+        """The state of a network other than its trainable parameters."""
+        return nnx.state(network, nnx.Not(_trainable(self.head_only)))
+
 
 def create(
-    network: Network, optimizer: optax.GradientTransformation, averaged: bool = False
+    network: Network, optimizer: optax.GradientTransformation, averaged: bool = False, head_only: bool = False
 ) -> tuple[Graphs, TrainState]:
     """Split a new network into its static definitions and the train state of step 0.
 
     Args:
         averaged: keep a moving average of the parameters.
+        head_only: see `Graphs`.
     """
-    graphs, params, rest = divided(network)
+    graphs, params, rest = divided(network, head_only)
     return graphs, initial_state(params, rest, optimizer, averaged)
 
 
-def divided(network: Network) -> tuple[Graphs, nnx.State[Any, Any], nnx.State[Any, Any]]:
-    """Divide a network into its static definitions, its trainable parameters and its other state."""
-    params, rest = nnx.state(network, nnx.Param), nnx.state(network, nnx.Not(nnx.Param))
-    return Graphs(nnx.graphdef(network), nnx.graphdef(evaluation_view(network))), params, rest
+def divided(network: Network, head_only: bool = False) -> tuple[Graphs, nnx.State[Any, Any], nnx.State[Any, Any]]:
+    """Divide a network into its static definitions, its trainable parameters and its other state.
+
+    With `head_only`, BatchNorm uses its running averages in training, too: with the statistics of each batch, constant
+    weights would not compute constant embeddings.
+    """
+    evaluation = nnx.graphdef(evaluation_view(network))
+    if head_only:
+        network = nnx.view(network, raise_if_not_found=False, use_running_average=True)
+    graphs = Graphs(nnx.graphdef(network), evaluation, head_only)
+    return graphs, nnx.state(network, _trainable(head_only)), graphs.rest(network)
+
+
+def _trainable(head_only: bool) -> Any:
+    """The filter of the trainable parameters; an ensemble has a head in each member."""
+    return nnx.All(nnx.Param, nnx.PathContains(HEAD)) if head_only else nnx.Param
 
 
 def initial_state(

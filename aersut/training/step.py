@@ -142,7 +142,7 @@ def _compiled(definition: _Definition) -> Callable[..., tuple[TrainState, StepMe
             network = graphs.network(cast, state.rest, training=True)
             logits = network(features).astype(jnp.float32)
             accuracy = jnp.mean(jnp.argmax(logits, axis=-1) == jnp.argmax(examples.label, axis=1))
-            rest = nnx.state(network, nnx.Not(nnx.Param))
+            rest = graphs.rest(network)
             return losses(logits, target, definition.loss, arguments.class_weights).mean(), (rest, accuracy)
 
         (mean, (rest, accuracy)), gradients = jax.value_and_grad(loss_of, has_aux=True)(unflattened(state.params))

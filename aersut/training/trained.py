@@ -109,7 +109,8 @@ def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Tra
         with network_errors(experiment):
             rngs = nnx.Rngs(jax.random.key(experiment.seed))
             network = experiment.model.build(*frontend.shape, frontend.classes, rngs)
-        created, state = create(network, optimizer, averaged=experiment.ema > 0)
+        head_only = experiment.init.trainable == "head"
+        created, state = create(network, optimizer, experiment.ema > 0, head_only)
         graphs.append(created)
         return state
 

@@ -1,27 +1,32 @@
 """The models of the zoo by name. It needs the standard library only."""
 
 import functools
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aersut.errors import UserError
+from aersut.errors import UserError, nearest
 from aersut.notebook import notices
-from aersut.paths import read_json
+from aersut.paths import read_json, replaced_folder, write_bytes
 from aersut.zoo.licences import terms_of
 
 ZOO = Path(__file__).parent / "models"
 """A folder for each model, with files of its export, INDEX, CARD, and LICENCE, that of its weights."""
 INDEX = "index.json"
 CARD, LICENCE = "model_card.md", "LICENSE"
+CONFIG, WEIGHTS = "config.json", "weights.npz"
+"""Configuration of the run, and its weights in float32 for fine-tuning: NumPy arrays by name, without pickle."""
+C_LIBRARY = "c.zip"
+"""The C library, which `python -m aersut.zoo copy` unpacks."""
 CLASSIFIER = "model_int8.tflite"
 """The file that the name of a model selects."""
 
 
 @dataclass(frozen=True)
 class ZooModel:
-    """The index of a model, which `aersut.zoo.add` writes.
+    """The index of a model, which `aersut.publish.add` writes.
 
     Attributes:
         run: name and digest of the run, as in the metadata of its files.
@@ -32,7 +37,8 @@ class ZooModel:
         stress_mean: mean UAR of CLASSIFIER over the stress conditions of `stress_set`.
         bytes, arena: size and tensor arena of CLASSIFIER in bytes.
         licences: of the corpora by name; "" of synthetic speech.
-        test_speakers: unseen speakers by corpus; all others were used in training or validation.
+        test_speakers: unseen speakers by corpus.
+        seen_speakers: those of training and validation.
         files: SHA-256 of each file except INDEX.
     """
 
@@ -55,6 +61,7 @@ class ZooModel:
     licences: Mapping[str, str]
     synthetic: bool
     test_speakers: Mapping[str, Sequence[str]]
+    seen_speakers: Mapping[str, Sequence[str]]
     files: Mapping[str, str]
 
     @property
@@ -72,9 +79,15 @@ def names(zoo: Path = ZOO) -> list[str]:
 
 
 def read(name: str, zoo: Path = ZOO) -> ZooModel:
-    """The index of the model `name`."""
+    """The index of the model `name`; `UserError` if it is damaged."""
     tree: dict[str, Any] = read_json(zoo / name / INDEX) or {}
-    return ZooModel(**tree)
+    try:
+        return ZooModel(**tree)
+    except TypeError:  # a missing or an unknown key
+        raise UserError(
+            f"{zoo / name / INDEX} is damaged, or was written by another version. Install AERSUT again, or write the "
+            "model with python -m aersut.zoo add RUN."
+        ) from None
 
 
 def find(model: str | Path, zoo: Path = ZOO) -> Path:
@@ -102,6 +115,35 @@ def find(model: str | Path, zoo: Path = ZOO) -> Path:
         return Path(model)
     _announce(zoo, name)
     return path
+
+
+def find_folder(model: str, zoo: Path = ZOO) -> Path | None:
+    """The folder of the model of the zoo that a text names; None for any other text. It states the licence, too."""
+    if model not in names(zoo):
+        return None
+    _announce(zoo, model)
+    return zoo / model
+
+
+def copy(name: str, folder: Path, zoo: Path = ZOO) -> None:
+    """Copy the files of a model into a new folder, with its C library unpacked in `c/`.
+
+    Raises:
+        UserError: there is no such model, or the folder exists and is not empty.
+    """
+    model = find_folder(name, zoo)
+    if model is None:
+        known = names(zoo)
+        raise UserError(f"there is no model '{name}' in the zoo.{nearest(name, known)} Known: {', '.join(known)}.")
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UserError(f"{folder} exists already. Choose the path of a new folder.")
+    with replaced_folder(folder) as staging:
+        for path in model.iterdir():
+            if path.name == C_LIBRARY:
+                with zipfile.ZipFile(path) as archive:
+                    archive.extractall(staging / "c")
+            elif path.name != INDEX:
+                write_bytes(staging / path.name, path.read_bytes())
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import aersut
 from aersut.errors import UserError
 from aersut.evaluation import fold_runs, folds
 from aersut.evaluation.fold_runs import EvaluatedRun, train_and_evaluate
@@ -177,6 +178,14 @@ class TestFolds:
         assert "standard deviation" in ran.out
         assert (folder / "plots/confusion.svg").exists()
         assert first.read_text() == before  # a trained fold is not trained again
+        experiment = aersut.load_experiment(tiny, epochs=1, **{"data.test": 0.4})
+        again = aersut.evaluate(experiment, folds="all", workers=1)
+        assert (again.folder, again.mean, again.seeds[0].folder.name) == (None, pooled["mean"], folder.name)
+        assert repr(again) in ran.out
+        assert len(again.seeds[0].predictions) == 64
+        one = aersut.evaluate(experiment, folds=[1], workers=1)
+        assert one.standard_deviation["uar"] is None
+        assert one.mean["uar"] == next(row["uar"] for row in pooled["folds"] if row["fold"] == 1)
 
     def test_need_a_protocol_with_several(self, launch, tiny, tmp_path):
         speakers = ("train_speakers=1,2,3,4,5,6", "validation_speakers=7,8", "test_speakers=9,10")
@@ -199,6 +208,19 @@ class TestFolds:
     def test_are_what_workers_are_for(self, launch, finished):
         ran = launch("--mode=evaluate", f"--workdir={finished.folder}", "--workers=2")
         assert (ran.status, "add --folds=all or --seeds=0,1,2" in ran.err) == (2, True)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"folds": "all", "stress": True}, "omit the other options"),
+            ({"folds": "1,2"}, "--folds=1,2: expected all, or integers such as 0,2"),
+            ({"seeds": [1, 1]}, "--seeds=1,1: a value is given twice"),
+            ({"workers": 2}, "add --folds=all"),
+        ],
+    )
+    def test_of_python_are_checked_likewise(self, options, message, finished):
+        with pytest.raises(UserError, match=message):
+            aersut.evaluate(finished, **options)
 
     @pytest.mark.slow  # two real processes
     def test_are_trained_by_several_processes_with_equal_results(self, tmp_path):

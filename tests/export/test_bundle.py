@@ -62,8 +62,8 @@ def test_the_bundle_holds_every_format_labels_and_a_card(finished: Run):
 
 
 def test_the_model_card_states_licences_and_encoders():
-    assert model_card.described(Ravdess()) == "ravdess (CC BY-NC-SA 4.0)"
-    assert model_card.described(Synthetic()) == "synthetic"
+    assert model_card._described(Ravdess()) == "ravdess (CC BY-NC-SA 4.0)"
+    assert model_card._described(Synthetic()) == "synthetic"
     assert len(model_card._licences((Synthetic(), Ravdess()))) == 1
     assert model_card._licences((Synthetic(),)) == []
     [line] = model_card._encoders(Experiment(encoders=(Moonshine(),), teacher=Ensemble()))

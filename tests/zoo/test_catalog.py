@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from aersut.zoo.__main__ import main
 from aersut.zoo.catalog import INDEX, ZOO, names, read
 
 MODELS = names()
+ROOT = Path(__file__).parents[2]
 TERMS = "attribution, non-commercial use only, share alike"
 
 
@@ -66,11 +68,14 @@ class TestFiles:
         assert (ZOO / name / catalog.CLASSIFIER).stat().st_size == read(name).bytes
 
     def test_name_no_path_of_a_machine(self, name):
-        texts = [(ZOO / name / file).read_text() for file in (INDEX, catalog.CARD, catalog.LICENCE)]
+        texts = [(ZOO / name / file).read_text() for file in (INDEX, catalog.CARD, catalog.LICENCE, catalog.CONFIG)]
         assert not [text for text in texts if re.search(r"[ =`\"]/\w", text)]
 
     def test_state_licence_and_test_speakers(self, name):
         model, card = read(name), (ZOO / name / catalog.CARD).read_text()
+        for corpus, speakers in model.test_speakers.items():
+            assert speakers
+            assert not set(speakers) & set(model.seen_speakers[corpus])
         licence = (ZOO / name / catalog.LICENCE).read_text()
         assert TERMS in card
         for corpus, speakers in model.test_speakers.items():
@@ -159,6 +164,48 @@ def test_list_prints_each_model_with_size_arena_metrics_and_licence(launch):
 def test_the_table_of_the_documentation_is_that_of_the_command(capsys):
     assert main(["table"]) == 0
     assert capsys.readouterr().out in (Path(__file__).parents[2] / "docs" / "zoo.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_copy_has_the_files_and_the_c_library_which_compiles_and_tests_itself(name, tmp_path, capsys):
+    folder = tmp_path / "copied" / name
+    assert main(["copy", name, str(folder)]) == 0
+    assert f"make -C {folder / 'c'}" in capsys.readouterr().out
+    for file in set(read(name).files) - {catalog.C_LIBRARY}:
+        assert (folder / file).read_bytes() == (ZOO / name / file).read_bytes()
+    done = subprocess.run(["make", "-C", str(folder / "c"), "CFLAGS=-O0"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([folder / "c" / "aersut"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), "the self-test prints what differs"
+    assert main(["copy", name, str(folder)]) == 2
+    assert f"{folder} exists already. Choose the path of a new folder." in capsys.readouterr().err
+
+
+def test_a_copy_of_an_unknown_model_names_the_known_ones(tmp_path, capsys):
+    assert main(["copy", "micro_speach", str(tmp_path / "copied")]) == 2
+    assert "Did you mean 'micro_speech'? Known: " in capsys.readouterr().err
+    assert not (tmp_path / "copied").exists()
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"name": "mine"}', "[]"])
+def test_a_damaged_index_is_named_and_hides_no_other_model(damage, tmp_path, capsys):
+    shutil.copytree(ZOO / "micro_speech", tmp_path / "mine")
+    shutil.copytree(ZOO / "micro_speech", tmp_path / "other")
+    (tmp_path / "mine" / INDEX).write_text(damage)
+    with pytest.raises(UserError, match=f"{tmp_path / 'mine' / INDEX} is damaged"):
+        read("mine", tmp_path)
+    assert catalog.find("other", tmp_path) == tmp_path / "other" / catalog.CLASSIFIER
+
+
+@pytest.mark.parametrize("command", [["-m", "aersut.zoo", "table"], ["launch.py", "--list"]])
+def test_a_reader_that_ends_early_gets_no_traceback(command):
+    """As `| head`: its end of the pipe is closed before the first line is printed."""
+    with subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 @pytest.mark.parametrize("name", MODELS)

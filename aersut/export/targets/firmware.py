@@ -15,7 +15,7 @@ from aersut.export.c_source import FRAMES, WINDOWS, Pipeline
 from aersut.export.context import Context
 from aersut.export.frontend_file import fft_frontend_file, frontend_file, window_file
 from aersut.export.metadata import documented, run_metadata
-from aersut.export.model_card import described
+from aersut.export.model_card import described_corpora
 from aersut.export.quantize import file_name
 from aersut.export.streaming import StreamingFrontend, cut, split_frontend
 from aersut.export.tflm import tflm_sources
@@ -95,7 +95,7 @@ def _files(
         samples=_by_energy(frames),
         windows=ring[:: max(1, len(ring) // WINDOWS)][:WINDOWS],
         trim_db=origin["trim_db"] if origin["fit"] == "start" else None,
-        licences=", ".join(map(described, context.run.experiment.data.corpora)),
+        licences=", ".join(described_corpora(context.run)),
         fft=fft_file and quantized_output(fft_file, to),
     )
     found = Verified(frames, extracted.outputs, ring, classified.outputs)

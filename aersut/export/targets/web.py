@@ -15,7 +15,7 @@ from aersut.errors import UserError
 from aersut.export.context import Context
 from aersut.export.litertjs import VERSION, litertjs_files
 from aersut.export.lstm import LSTM
-from aersut.export.model_card import described
+from aersut.export.model_card import described_corpora
 from aersut.registry import TARGETS
 from aersut.serving.display import BANDS, COEFFICIENTS, DisplayAnalyzer
 from aersut.serving.session import MAX_FRAMES
@@ -51,8 +51,7 @@ class Web(Target):
                 "--export.waveform=false, or set --export.waveform=true, which reports the reason."
             )
         own = Path(context.options.litertjs) if context.options.litertjs else None
-        corpora = [described(corpus) for corpus in context.run.experiment.data.corpora]
-        page = web_page(file, corpora, own)
+        page = web_page(file, described_corpora(context.run), own)
         context.results["web"] = {"litertjs": VERSION, "model": MODEL, "bytes": sum(map(len, page.values()))}
         return {f"web/{name}": content for name, content in page.items()}
 

@@ -1,7 +1,10 @@
-"""Add a finished run to the zoo."""
+"""Add a finished run to the zoo: `python -m aersut.zoo add RUN`."""
 
+import io
+import json
 import re
 import shlex
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -18,7 +21,9 @@ from aersut.registry import CORPORA
 from aersut.run import Run, open_run
 from aersut.tflite.file import TFLiteFile
 from aersut.training import records
-from aersut.zoo.catalog import CARD, CLASSIFIER, INDEX, LICENCE, ZOO, ZooModel
+from aersut.training.initial_weights import weights_file
+from aersut.training.trained import load_trained
+from aersut.zoo.catalog import C_LIBRARY, CARD, CLASSIFIER, CONFIG, INDEX, LICENCE, WEIGHTS, ZOO, ZooModel
 from aersut.zoo.licences import LICENCES, licence_text
 
 FILES = (CLASSIFIER, "model_float32.tflite", "features.tflite")
@@ -28,7 +33,7 @@ LABELS = "labels.txt"
 
 
 def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
-    """Copy the exported models of a finished run into the zoo, with index, model card and licence.
+    """Copy the exported models of a finished run into the zoo, with index, model card, licence and float weights.
 
     A model of the same name is replaced as a whole. Nothing is written if a check fails.
 
@@ -38,15 +43,16 @@ def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
 
     Raises:
         UserError: the run is not trained to its end, exported, or evaluated under stress conditions; its split leaks or
-            is speaker-dependent; the licence of a corpus is unknown here; the name cannot be a file's.
+            is speaker-dependent; it is fine-tuned; the licence of a corpus is unknown here; no file can have the name.
     """
     run = open_run(folder)
     name = name or run.experiment.name
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(f"'{name}' cannot name a model: expected small letters, digits and _. Set --name=NAME.")
+    _refuse_fine_tuned(run)
     corpora = _licensed(run.experiment)
     _check_training(run)
-    speakers = _test_speakers(run)
+    speakers = _speakers(run)
     exported, files = _exported(run)
     result = _evaluation(run, files[CLASSIFIER])
     session = _session(run)
@@ -62,21 +68,27 @@ def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
         epoch=exported["epoch"],
         clips=result["clips"],
         uar=result["uar"],
-        uar_by_corpus={corpus: result["groups"]["corpus"][corpus]["uar"] for corpus in speakers},
+        uar_by_corpus={corpus: result["groups"]["corpus"][corpus]["uar"] for corpus in speakers["test"]},
         stress_mean=result["stress"]["mean"],
         stress_set=result["stress"]["set"],
         bytes=len(files[CLASSIFIER]),
         arena=exported["files"][CLASSIFIER]["arena"],
         licences={corpus: licence for corpus, (licence, _) in corpora.items()},
         synthetic=exported["synthetic"],
-        test_speakers=speakers,
+        test_speakers=speakers["test"],
+        seen_speakers=speakers["seen"],
         files={},
     )
     licences = {corpus: entry for corpus, entry in corpora.items() if entry[0]}
-    card = _card((run.export / CARD).read_text(encoding="utf-8"), model, list(files))
+    trained = replace(run.experiment, data=replace(run.experiment.data, root="input"))  # no path of this machine
     files |= {
+        CONFIG: (json.dumps(to_tree(trained), indent=2) + "\n").encode(),
+        WEIGHTS: weights_file(load_trained(run)),
+        **_c_library(run),
         LABELS: (run.export / LABELS).read_bytes(),
-        CARD: card.encode(),
+    }
+    files |= {
+        CARD: _card((run.export / CARD).read_text(encoding="utf-8"), model, list(files)).encode(),
         LICENCE: licence_text(name, licences).encode(),
     }
     model = replace(model, files={file: sha256(content).hexdigest() for file, content in files.items()})
@@ -105,6 +117,14 @@ def _licensed(experiment: Experiment) -> dict[str, tuple[str, str]]:
     return found
 
 
+def _refuse_fine_tuned(run: Run) -> None:
+    if run.experiment.init.model:
+        raise UserError(
+            f"run {run.folder} is fine-tuned from {run.experiment.init.model} and cannot be added: licences and seen "
+            "speakers of its initial weights would apply, too. Share its export; the model card states them."
+        )
+
+
 def _check_training(run: Run) -> None:
     history, experiment = records.read_records(run.records), run.experiment
     done = history[-1]["epoch"] if history else 0
@@ -115,8 +135,8 @@ def _check_training(run: Run) -> None:
         )
 
 
-def _test_speakers(run: Run) -> dict[str, list[str]]:
-    """The test speakers by corpus; `UserError` if other sets have recordings or speakers of the test set."""
+def _speakers(run: Run) -> dict[str, dict[str, list[str]]]:
+    """The "test" speakers and the "seen" ones by corpus; `UserError` if a speaker or a recording is in both."""
     split = read_split(run.split)
     if split is None:
         raise UserError(f"{run.split} is missing or damaged: use another run.")
@@ -126,11 +146,17 @@ def _test_speakers(run: Run) -> dict[str, list[str]]:
             f"run {run.folder} cannot be added: its protocol '{split['protocol']}' {fault}, so its results do not hold "
             "for unseen speakers. Train with data.protocol=speaker, or with a published one."
         )
-    found: dict[str, set[str]] = {}
+    found: dict[str, dict[str, set[str]]] = {"test": {}, "seen": {}}
     for clip in split["clips"]:
-        if "test" in clip["splits"]:
-            found.setdefault(clip["corpus"], set()).add(clip["speaker"])
-    return {corpus: sorted(speakers, key=lambda one: (len(one), one)) for corpus, speakers in found.items()}
+        for kind, sets in (("test", {"test"}), ("seen", {"train", "validation"})):
+            if sets & set(clip["splits"]):
+                found[kind].setdefault(clip["corpus"], set()).add(clip["speaker"])
+    return {kind: {corpus: sorted(names, key=_number) for corpus, names in one.items()} for kind, one in found.items()}
+
+
+def _number(speaker: str) -> tuple[int, str]:
+    """The key that sorts speakers by their number."""
+    return len(speaker), speaker
 
 
 def _exported(run: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -150,6 +176,22 @@ def _exported(run: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
     if exported["files"][CLASSIFIER]["arena"] is None:
         raise UserError(f"the export of {run.folder} did not measure the tensor arena. {remedy}")
     return exported, files
+
+
+def _c_library(run: Run) -> dict[str, bytes]:
+    """The C library of the export as one file; none if its features do not stream. What was compiled is omitted."""
+    sources = {}
+    for path in sorted(path for path in (run.export / "c").rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        if b"\0" not in content:
+            sources[path.relative_to(run.export / "c").as_posix()] = content
+    if not sources:
+        return {}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in sources.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 9)  # without the time of today
+    return {C_LIBRARY: packed.getvalue()}
 
 
 def _evaluation(run: Run, classifier: bytes) -> dict[str, Any]:
@@ -194,5 +236,6 @@ def _card(card: str, model: ZooModel, files: Sequence[str]) -> str:
         f"  `{model.command}`.",
         *(f"- Test speakers of {corpus}: {', '.join(names)}." for corpus, names in model.test_speakers.items()),
         "- All other speakers on disk were used for training or validation: a result on them would be too high.",
+        f"- For fine-tuning (`--init={model.name}`): {WEIGHTS}, the weights in float32, and {CONFIG}.",
     ]
     return title + "\n".join(lines) + "\n" + heading + rest

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from aersut import cli
 from aersut.run import Run
 from aersut.serving.recognizer import load
 from aersut.zoo.__main__ import main
-from aersut.zoo.catalog import CARD, INDEX, LICENCE, ZOO, find, names, read
+from aersut.zoo.catalog import C_LIBRARY, CARD, INDEX, LICENCE, ZOO, find, names, read
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,9 @@ def test_a_run_becomes_a_model_with_index_card_and_licence(evaluated, zoo, capsy
     split = json.loads((evaluated / "split.json").read_text())
     test_speakers = {clip["speaker"] for clip in split["clips"] if clip["splits"][0] == "test"}
     assert set(model.test_speakers["synthetic"]) == test_speakers
+    assert set(model.seen_speakers["synthetic"]) == {clip["speaker"] for clip in split["clips"]} - test_speakers
+    with zipfile.ZipFile(zoo / "mine" / C_LIBRARY) as archive:
+        assert archive.read("src/aersut.h") == (evaluated / "export" / "c" / "src" / "aersut.h").read_bytes()
     card = (zoo / "mine" / CARD).read_text()
     assert card.index("## In the model zoo") < card.index("## Input and output")
     assert f"- Test speakers of synthetic: {', '.join(model.test_speakers['synthetic'])}." in card
@@ -127,6 +131,10 @@ def of_unknown_licence(run: Path) -> None:
     (run / "config.json").write_text(json.dumps(tree))
 
 
+def fine_tuned(run: Path) -> None:
+    change(run / "config.json", init={"model": "micro_speech", "trainable": "all", "digest": "0" * 64})
+
+
 def not_a_run(run: Path) -> None:
     (run / "config.json").unlink()
 
@@ -144,6 +152,7 @@ def not_a_run(run: Path) -> None:
         (without_stress, "with a stress mean. Evaluate it: --mode=evaluate"),
         (evaluated_before_another_export, "has no results of the exported model_int8.tflite"),
         (of_unknown_licence, "trained on tess (licence: CC BY-NC-ND 4.0) cannot be added"),
+        (fine_tuned, "is fine-tuned from micro_speech and cannot be added"),
         (not_a_run, "is not a run folder"),
     ],
 )

@@ -1,0 +1,222 @@
+"""The initial weights of a fine-tuning: reading, checking and writing them, and what limits the use of the result."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float
+
+from aersut import initial
+from aersut.config import Experiment, from_tree
+from aersut.contracts import Clip
+from aersut.data.splits import Split, read_split
+from aersut.errors import UserError
+from aersut.features.frontend import Scaling
+from aersut.paths import read_json, write_json
+from aersut.registry import CORPORA, import_plugins
+from aersut.run import Run, RunFolder
+from aersut.training.packing import leaf_name
+from aersut.training.state import HEAD
+from aersut.training.trained import Trained, load_trained
+from aersut.zoo import catalog
+
+State = nnx.State[Any, Any]
+SCALING = "scaling/"
+"""In front of the names of the scaling's arrays in a file of weights."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the weights of a run come from; in init.json.
+
+    Attributes:
+        model: name or path of the model that gave the initial weights.
+        digest: of these weights.
+        licences: of the corpora that they were trained on, directly or by initial weights of their own; "" if none.
+        seen_speakers: of training and validation by corpus.
+    """
+
+    model: str
+    digest: str
+    licences: Mapping[str, str]
+    seen_speakers: Mapping[str, list[str]]
+
+    @property
+    def corpora(self) -> list[str]:
+        """The corpora with their licences, as text."""
+        return [f"{name} ({licence})" if licence else name for name, licence in self.licences.items()]
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """Weights that initialize a network.
+
+    Attributes:
+        arrays: of parameters and of BatchNorm by name ("first.kernel").
+        emotions: the classes, in the order of the head's outputs.
+        scaling: of the features, by the training set of these weights.
+    """
+
+    arrays: Mapping[str, Float[np.ndarray, "..."]]
+    emotions: tuple[str, ...]
+    scaling: Scaling | None
+    origin: Origin
+
+    def check(self, experiment: Experiment, shapes: tuple[State, State]) -> None:
+        """Raise `UserError` if a network has other arrays.
+
+        Args:
+            shapes: of its parameters and of its other state.
+        """
+        expected = {name: leaf.shape for state in shapes for name, leaf in _floats(state).items()}
+        for name in [*expected, *self.arrays]:
+            ours, theirs = expected.get(name), self.arrays[name].shape if name in self.arrays else None
+            if _is_head(name) and ours and theirs:  # the last axis is that of the classes
+                ours, theirs = ours[:-1], theirs[:-1]
+            if ours != theirs:
+                raise UserError(
+                    f"the weights of {self.origin.model} do not fit experiment.model: {name} is "
+                    f"{_shape(theirs)} in the weights and {_shape(ours)} in the network. Omit experiment.model, which "
+                    "comes with the weights, or omit init."
+                )
+        if experiment.init.trainable == "head" and not any(map(_is_head, expected)):
+            raise UserError("init.trainable=head needs a network with a head; set init.trainable=all.")
+
+    def applied(self, state: State, emotions: tuple[str, ...]) -> State:
+        """A state of a new network with these weights; random keys and the outputs of new classes are kept."""
+
+        def chosen(path: tuple[Any, ...], leaf: Array) -> Array:
+            name = leaf_name(path)
+            if name not in self.arrays:
+                return leaf
+            values = self.arrays[name]
+            if _is_head(name) and emotions != self.emotions:
+                known = [
+                    (index, self.emotions.index(one)) for index, one in enumerate(emotions) if one in self.emotions
+                ]
+                merged = np.array(leaf)
+                for ours, theirs in known:
+                    merged[..., ours] = values[..., theirs]
+                values = merged
+            return jnp.asarray(values)
+
+        result: State = jax.tree.map_with_path(chosen, state)
+        return result
+
+
+def read_initial_weights(experiment: Experiment) -> InitialWeights | None:
+    """Read the initial weights of an experiment; None if it has none.
+
+    Raises:
+        UserError: they are missing or damaged, or differ from those with which the experiment was loaded.
+    """
+    init = experiment.init
+    if not init.model:
+        return None
+    model = initial.find(init.model)
+    if model.digest != init.digest:
+        raise UserError(
+            f"the weights of {init.model} are not those with which this experiment was loaded (digest "
+            f"{model.digest[:10]}, expected {init.digest[:10] or 'one'}). Restore them, or start another run with "
+            f"--init={init.model}."
+        )
+    import_plugins(model.tree.get("plugins") or ())
+    theirs = from_tree(model.tree)
+    emotions = theirs.data.emotions
+    if model.in_zoo:
+        arrays, scaling = _read(model.folder / catalog.WEIGHTS)
+        entry = catalog.read(model.folder.name, model.folder.parent)
+        seen = {corpus: list(speakers) for corpus, speakers in entry.seen_speakers.items()}
+        return InitialWeights(arrays, emotions, scaling, Origin(init.model, model.digest, entry.licences, seen))
+    run = Run(model.folder, theirs)
+    trained = load_trained(run)
+    return InitialWeights(
+        arrays_of(trained), emotions, trained.frontend.scaling, Origin(init.model, model.digest, *_provenance(run))
+    )
+
+
+def arrays_of(trained: Trained) -> dict[str, Float[np.ndarray, "..."]]:
+    """Parameters and BatchNorm's averages of a trained network by name, without random keys."""
+    states = trained.state.weights, trained.state.rest
+    return {name: np.asarray(leaf) for state in states for name, leaf in _floats(state).items()}
+
+
+def weights_file(trained: Trained) -> bytes:
+    """The weights of a trained network, and its scaling, as an .npz file without pickle; equal weights, equal bytes."""
+    arrays, scaling, content = arrays_of(trained), trained.frontend.scaling, io.BytesIO()
+    if scaling is not None:
+        arrays |= {f"{SCALING}{name}": np.asarray(getattr(scaling, name)) for name in ("mean", "deviation")}
+    np.savez(content, **cast(Any, arrays))
+    return content.getvalue()
+
+
+def write_origin(run: RunFolder, origin: Origin) -> None:
+    """Write `init.json`."""
+    write_json(run.init, {name: getattr(origin, name) for name in Origin.__dataclass_fields__})
+
+
+def read_origin(run: RunFolder) -> Origin | None:
+    """What `write_origin` wrote; None for a run without initial weights."""
+    tree = read_json(run.init)
+    return None if tree is None else Origin(**tree)
+
+
+def check_unseen(origin: Origin, clips: tuple[Clip, ...], split: Split) -> None:
+    """Raise `UserError` if the initial weights were trained on speakers of a test set.
+
+    The protocols "random" and "paper", whose names say that speakers are shared, are exempt.
+    """
+    if split.protocol in ("random", "paper"):
+        return
+    tested = {clips[clip] for clip in split.examples("test")[:, 0]}
+    shared = {(one.corpus, one.speaker) for one in tested if one.speaker in origin.seen_speakers.get(one.corpus, ())}
+    if shared:
+        names = sorted(f"{corpus}:{speaker}" for corpus, speaker in shared)
+        raise UserError(
+            f"the weights of {origin.model} were trained on speakers of the test set, so its results would be too "
+            f"high: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}. Test on other speakers: use the protocol "
+            "and the fold of that model, or protocol=given with test_speakers. (Other persons who only have the same "
+            "name in your recordings need another one.)"
+        )
+
+
+def _provenance(run: Run) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Licences of the corpora and seen speakers of a run, with those of its own initial weights."""
+    before = read_origin(run)
+    licences = {CORPORA.name_of(corpus): corpus.licence for corpus in run.experiment.data.corpora}
+    seen = {corpus: set(speakers) for corpus, speakers in (before.seen_speakers if before else {}).items()}
+    for clip in (read_split(run.split) or {"clips": []})["clips"]:
+        if {"train", "validation"} & set(clip["splits"]):
+            seen.setdefault(clip["corpus"], set()).add(clip["speaker"])
+    return {**(before.licences if before else {}), **licences}, {name: sorted(one) for name, one in seen.items()}
+
+
+def _read(path: Path) -> tuple[dict[str, Float[np.ndarray, "..."]], Scaling | None]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged: {error}. Install AERSUT again.") from None
+    scaling = [arrays.pop(f"{SCALING}{name}", None) for name in ("mean", "deviation")]
+    return arrays, None if scaling[0] is None else Scaling(*scaling)
+
+
+def _floats(state: State) -> dict[str, Any]:
+    """The arrays of a state that are weights or averages, by name; the others belong to random keys."""
+    leaves = ((leaf_name(path), leaf) for path, leaf in jax.tree.leaves_with_path(state))
+    return {name: leaf for name, leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.floating)}
+
+
+def _is_head(name: str) -> bool:
+    return HEAD in name.split(".")
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else str(list(shape))
