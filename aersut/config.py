@@ -350,14 +350,20 @@ def differences(one: Any, other: Any, at: str = "experiment") -> list[str]:
 
     >>> differences({"epochs": 120, "seed": 0}, {"epochs": 40, "seed": 0})
     ['experiment.epochs: 120 / 40']
+    >>> differences([{"name": "mfcc", "n_mfcc": 13}], [{"name": "mfcc", "n_mfcc": 20}], "features")
+    ['features.0.n_mfcc: 13 / 20']
     """
     if isinstance(one, dict) and isinstance(other, dict):
         keys = list(one) + [key for key in other if key not in one]
         return [line for key in keys for line in differences(one.get(key), other.get(key), f"{at}.{key}")]
-    plugins = isinstance(one, list) and isinstance(other, list) and len(one) == len(other)
-    if plugins and all(isinstance(item, dict) for item in (*one, *other)):
+    if _plugin_names(one) and _plugin_names(one) == _plugin_names(other):
         return [line for n, pair in enumerate(zip(one, other, strict=True)) for line in differences(*pair, f"{at}.{n}")]
     return [] if one == other else [f"{at}: {json.dumps(one)} / {json.dumps(other)}"]
+
+
+def _plugin_names(value: Any) -> list[Any]:
+    """The names of the plugins in a list; none for another value."""
+    return [item.get("name") for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 @functools.cache

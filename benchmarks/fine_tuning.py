@@ -4,7 +4,7 @@
     python benchmarks/fine_tuning.py --table
 
 The speakers are the 16 of CREMA-D that `micro_speech` has not seen. Each deal divides them at random: 6 are the test
-set, 2 the validation set, and the first 2, 4 or 8 of the others the training set. Test sets of the deals overlap, so
+set, 2 the validation set, and the first 2, or all 8, of the others the training set. Test sets of the deals overlap, so
 the standard deviation over deals describes the choice of speakers, not the error of the mean.
 
 Recordings: "clean", and "room", the same in the strongest reverberation of the standard stress conditions, a stand-in
@@ -19,6 +19,7 @@ Each run is a row of docs/fine_tuning.csv; rows that exist are not computed agai
 
 import statistics
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,8 @@ ROWS = Path(__file__).parent.parent / "docs" / "fine_tuning.csv"
 COLUMNS = ("recordings", "deal", "speakers", "way", "uar", "clips")
 FOLDER = Path("runs") / "fine_tuning"
 ALL = {"init.trainable": "all", "optimizer.learning_rate": 1e-4}
-SIZES, TEST, VALIDATION = (2, 4, 8), 6, 2
+WAYS = ("before", "head", "all", "scratch")
+SIZES, TEST, VALIDATION = (2, 8), 6, 2
 RATE = 16_000
 ROOM = max((one for one in STANDARD if isinstance(one, Reverberation)), key=lambda one: one.seconds)
 
@@ -53,17 +55,15 @@ def main() -> None:
         "clean": write_corpus(clips, FOLDER / "clean", None),
         "room": write_corpus(clips, FOLDER / "room", ROOM),
     }
-    for deal in range(int(arguments.deals)):
+    for way, size, deal, recordings in product(WAYS, SIZES, range(int(arguments.deals)), roots):
+        row = {"recordings": recordings, "deal": deal, "speakers": size, "way": way}
+        if has_row(ROWS, {name: str(value) for name, value in row.items()}):
+            continue
         speakers = list(np.random.default_rng(deal).permutation(sorted({clip.speaker for clip in clips})))
-        for recordings, root in roots.items():
-            for size in SIZES:
-                for way in ("before", "head", "all", "scratch"):
-                    row = {"recordings": recordings, "deal": deal, "speakers": size, "way": way}
-                    if has_row(ROWS, {name: str(value) for name, value in row.items()}):
-                        continue
-                    uar, count = measure(root, speakers, size, way, FOLDER / f"{recordings}-{deal}-{size}-{way}")
-                    add_row(ROWS, COLUMNS, {**row, "uar": f"{uar:.4f}", "clips": count})
-                    print(row, f"{uar:.3f}", flush=True)
+        folder = FOLDER / f"{recordings}-{deal}-{size}-{way}"
+        uar, count = measure(roots[recordings], speakers, size, way, folder)
+        add_row(ROWS, COLUMNS, {**row, "uar": f"{uar:.4f}", "clips": count})
+        print(row, f"{uar:.3f}", flush=True)
     print(table(read_rows(ROWS)))
 
 
@@ -129,17 +129,22 @@ def before(root: Path, test: list[str]) -> tuple[float, int]:
 
 
 def table(rows: list[dict[str, str]]) -> str:
-    """Mean and standard deviation over deals, and the mean gain over "before", in Markdown."""
-    lines = ["| recordings | training speakers | before | head | all | from scratch |", "|---|---|---|---|---|---|"]
-    for recordings in dict.fromkeys(row["recordings"] for row in rows):
-        for size in SIZES:
-            cells = []
-            for way in ("before", "head", "all", "scratch"):
-                wanted = {"recordings": recordings, "speakers": str(size), "way": way}
-                found = [float(row["uar"]) for row in rows if wanted.items() <= row.items()]
-                spread = statistics.stdev(found) if len(found) > 1 else 0.0
-                cells.append(f"{statistics.mean(found):.3f} ± {spread:.3f}" if found else "–")
-            lines.append(f"| {recordings} | {size} | {' | '.join(cells)} |")
+    """UAR over deals, and the mean difference to "before" with its standard deviation over deals, in Markdown."""
+    uar = {(row["recordings"], row["speakers"], row["way"], row["deal"]): float(row["uar"]) for row in rows}
+    lines = [
+        "| recordings | training speakers | before | head | all | from scratch |",
+        "|---|---|---|---|---|---|",
+    ]
+    for recordings, size in product(dict.fromkeys(row["recordings"] for row in rows), map(str, SIZES)):
+        cells = []
+        for way in WAYS:
+            deals = [deal for *key, deal in uar if key == [recordings, size, way]]
+            values = [uar[recordings, size, way, deal] for deal in deals]
+            gains = [uar[recordings, size, way, deal] - uar[recordings, size, "before", deal] for deal in deals]
+            cells.append(f"{statistics.mean(values):.3f}" if values else "–")
+            if way != "before" and len(values) > 1:
+                cells[-1] += f" ({statistics.mean(gains):+.3f} ± {statistics.stdev(gains):.3f})"
+        lines.append(f"| {recordings} | {size} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -2,6 +2,8 @@
 
 {program} --mode=train --experiment=quickstart
     Train only; the same command resumes an interrupted run.
+{program} --mode=train --experiment=fine_tune --experiment.data.root=FOLDER --init=micro_speech
+    Fine-tune a model of the zoo, or a run, on the clips of FOLDER/manifest.csv.
 {program} --mode=train --experiment=quickstart --coordinator=localhost:8476 --processes=2 --process=0
     Train with several processes: start one for each value of --process.
 """

@@ -54,7 +54,7 @@ def licence_text(name: str, corpora: dict[str, tuple[str, str]]) -> str:
     known = [licence for licence, _ in corpora.values()]
     strictest = next(licence for licence in LICENCES if licence in known)
     lines = [
-        f"Licence of the weights of {name} (the .tflite files in this folder)",
+        f"Licence of the weights of {name} (in all files of this folder)",
         "",
         f"The weights are distributed under {LICENCES[strictest].title}",
         f"({strictest}), {LICENCES[strictest].url},",

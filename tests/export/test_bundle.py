@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aersut.config import Experiment, validated
+from aersut.config import Data, Experiment, Init, validated
 from aersut.contracts import SkippedTargetError, Target
 from aersut.corpora import Ravdess, Synthetic
 from aersut.encoders import Moonshine
@@ -25,6 +25,7 @@ from aersut.registry import TARGETS
 from aersut.run import Run, open_run, prepare
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
+from aersut.training.initial_weights import Origin, write_origin
 from aersut.training.trained import load_trained
 
 
@@ -61,17 +62,31 @@ def test_the_bundle_holds_every_format_labels_and_a_card(finished: Run):
     assert "| speaker |" not in text
 
 
-def test_the_model_card_states_licences_and_encoders():
-    assert model_card._described(Ravdess()) == "ravdess (CC BY-NC-SA 4.0)"
-    assert model_card._described(Synthetic()) == "synthetic"
-    assert len(model_card._licences((Synthetic(), Ravdess()))) == 1
-    assert model_card._licences((Synthetic(),)) == []
+def test_the_model_card_states_licences_and_encoders(tmp_path):
+    both, one = (
+        Run(tmp_path, Experiment(data=Data(corpora))) for corpora in ((Synthetic(), Ravdess()), (Synthetic(),))
+    )
+    assert model_card.described_corpora(both) == ["synthetic", "ravdess (CC BY-NC-SA 4.0)"]
+    assert len(model_card._licences(both)) == 1
+    assert model_card._licences(one) == []
     [line] = model_card._encoders(Experiment(encoders=(Moonshine(),), teacher=Ensemble()))
     assert line.startswith(
         "- Soft labels: 50% of the teacher's labels are predictions from the embeddings of a pretrained"
     )
     assert Moonshine.provenance in line
     assert model_card._encoders(Experiment()) == []
+
+
+def test_the_model_card_states_the_initial_weights(tmp_path):
+    run = Run(tmp_path, Experiment(data=Data((Synthetic(),)), init=Init("micro_speech", "head", "0")))
+    origin = Origin("micro_speech", "0", {"ravdess": "CC BY-NC-SA 4.0", "synthetic": ""}, {})
+    write_origin(run, origin)
+    assert model_card.described_corpora(run) == ["ravdess (CC BY-NC-SA 4.0)", "synthetic"]
+    assert len(model_card._licences(run)) == 1, "the licence of the initial weights"
+    assert model_card._initial(run.experiment, origin) == [
+        "- Fine-tuning: initial weights of `micro_speech`, trained on ravdess (CC BY-NC-SA 4.0), synthetic; only the "
+        "head was trainable."
+    ]
 
 
 def test_the_model_card_names_the_teacher():

@@ -16,9 +16,8 @@ from aersut.config import Experiment, Init, to_tree
 from aersut.contracts import Clip
 from aersut.data.splits import Split
 from aersut.errors import UserError
-from aersut.export.model_card import described_corpora
 from aersut.models import CNN
-from aersut.run import Run, open_run, start
+from aersut.run import open_run, start
 from aersut.serving.recognizer import load
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
@@ -122,14 +121,6 @@ class TestAFineTuning:
         assert (origin.licences, set(origin.seen_speakers["synthetic"])) == ({"synthetic": ""}, seen)
         again = read_initial_weights(tuned(tiny, run.folder)).origin
         assert set(again.seen_speakers["synthetic"]) >= seen, "those of the first model, too"
-
-    def test_has_the_licences_of_its_initial_weights(self, tmp_path):
-        run = Run(tmp_path, Experiment())
-        corpora = {"ravdess": "CC BY-NC-SA 4.0", "synthetic": ""}
-        (tmp_path / "init.json").write_text(
-            json.dumps({"model": "micro_speech", "digest": "", "licences": corpora, "seen_speakers": {}})
-        )
-        assert described_corpora(run) == ["ravdess (CC BY-NC-SA 4.0)", "synthetic"]
 
 
 class TestTheExperiment:
