@@ -7,9 +7,9 @@ A plugin is a frozen dataclass that derives from one of the abstract classes bel
 from __future__ import annotations
 
 import abc
-import dataclasses
 import difflib
 import math
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -116,8 +116,7 @@ class Clip:
 
     def relative_to(self, root: Path) -> str:
         """The location relative to `root`, if the file is below it."""
-        path = self.path.relative_to(root) if self.path.is_relative_to(root) else self.path
-        return dataclasses.replace(self, path=path).location
+        return self.location.removeprefix(f"{root}{os.sep}")
 
     @property
     def speaker_id(self) -> str:

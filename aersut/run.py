@@ -120,27 +120,29 @@ def divide(experiment: Experiment) -> Division:
         experiment = with_emotions(experiment, trained)
 
 
-def with_classes(run: Run) -> Run:
+def with_classes(run: Run) -> tuple[Run, Division | None]:
     """The run with the classes in its `data.emotions`, which are decided once, before anything is trained.
+
+    The division that decided them saves `prepare` the work; None if they were known.
 
     Raises:
         UserError: as `prepare`.
     """
     run = with_recorded_classes(run)
     if run.experiment.data.emotions:
-        return run
+        return run, None
     divided = divide(run.experiment)
     _recorded(run, divided.records)
-    return replace(run, experiment=divided.experiment)
+    return replace(run, experiment=divided.experiment), divided
 
 
-def prepare(run: Run) -> Prepared:
+def prepare(run: Run, divided: Division | None = None) -> Prepared:
     """Collect and split the clips, and compute their features or read them from the cache; write `split.json`.
 
     Raises:
         UserError: the data cannot be used, or differs from the data with which the run was started.
     """
-    divided = divide(with_recorded_classes(run).experiment)
+    divided = divided or divide(with_recorded_classes(run).experiment)
     experiment, collection, assigned = divided.experiment, divided.collection, divided.split
     records = _recorded(run, divided.records)
     frontend = make_frontend(experiment)

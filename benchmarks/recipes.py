@@ -81,7 +81,7 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str, stress: str
     run = trained_run(experiment, speech, RUNS / title)
     result, file = evaluate(run).result, export(run)["files"][INT8]
     exported = evaluate(run, EvaluationOptions(run.export / INT8, conditions=conditions(stress))).result
-    costs = cost(experiment.model, *make_frontend(experiment).shape, len(experiment.data.emotions))
+    costs = cost(experiment.model, *make_frontend(experiment).shape, make_frontend(experiment).classes)
     row |= {
         "uar": round(result["uar"], 4),
         "wa": round(result["wa"], 4),

@@ -54,7 +54,7 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
             trains this run.
     """
     with _run_lock(run, wait), contextlib.ExitStack() as opened:
-        run = with_classes(run)
+        run, divided = with_classes(run)
         experiment = run.experiment
         # the network compiles while Orbax is imported and the data are prepared; a resumed run needs only its shapes
         network = InitialNetwork(experiment, computed=not run.records.exists())
@@ -63,7 +63,7 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.stops_early(history, experiment.patience):
             return False
-        setup = set_up(run, network=network, resumed=bool(done))
+        setup = set_up(run, network=network, divided=divided, resumed=bool(done))
         if done and experiment.init.model:
             setup = setup.with_scaling(checkpoints.scaling(done))
         # after set_up, which refuses changed data before the teacher is trained on it

@@ -16,7 +16,7 @@ from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSourc
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.memo import memoized
-from aersut.run import Prepared, Run, make_frontend, network_errors, prepare, with_classes
+from aersut.run import Division, Prepared, Run, make_frontend, network_errors, prepare, with_classes
 from aersut.training.devices import Devices
 from aersut.training.initial_weights import InitialWeights, check_unseen, read_initial_weights
 from aersut.training.loss import class_weights
@@ -192,6 +192,7 @@ def set_up(
     run: Run,
     optimizer: Optimizer | None = None,
     network: InitialNetwork | None = None,
+    divided: Division | None = None,
     resumed: bool = False,
 ) -> TrainingSetup:
     """Prepare the data of a run, and initialize its network beside it.
@@ -199,18 +200,20 @@ def set_up(
     Args:
         optimizer: replaces the experiment's.
         network: of the experiment, if its initialization has begun already.
+        divided: the clips of the run, if they are collected and split already.
         resumed: the train state comes from a checkpoint, so initial weights are not read; see `with_scaling`.
 
     Raises:
         UserError: the experiment cannot be trained on its data, or its initial weights do not fit it.
     """
-    run = with_classes(run)
+    if divided is None:
+        run, divided = with_classes(run)
     experiment = run.experiment
     network = network or InitialNetwork(experiment)  # it compiles on a core that the data leave idle
     initial = None if resumed else read_initial_weights(experiment)
     if initial is not None:
         initial.check(experiment, network.shapes)  # before the data are read
-    prepared = prepare(run)
+    prepared = prepare(run, divided)
     if initial is not None:
         check_unseen(initial.origin, prepared.collection.clips, prepared.split)
     examples = prepared.split.examples("train")
