@@ -107,7 +107,8 @@ def divide(experiment: Experiment) -> Division:
         collection = collect(experiment.data, experiment.framing)
         clips, contents = collection.clips, collection.contents
         assigned = split(data, clips, recordings(clips, contents), 1 + experiment.augmented_copies)
-        records = to_records(assigned, clips, contents, Path(data.root).expanduser()) | {"omitted": dict(omitted)}
+        records = to_records(assigned, clips, contents, Path(data.root).expanduser())
+        records |= {"emotions": list(collection.emotions), "omitted": dict(omitted)}
         trained = training_emotions(records)
         if data.emotions or trained == collection.emotions:
             return Division(with_emotions(experiment, collection.emotions), collection, assigned, records)

@@ -142,6 +142,11 @@ def with_emotions(experiment: Experiment, emotions: tuple[str, ...]) -> Experime
     return replace(experiment, data=replace(experiment.data, emotions=emotions))
 
 
+def recorded_classes(split: dict[str, Any]) -> tuple[str, ...]:
+    """The classes of a `split.json`."""
+    return tuple(split.get("emotions", ())) or training_emotions(split)
+
+
 def training_emotions(split: dict[str, Any]) -> tuple[str, ...]:
     """The emotions of the training set of a `split.json`."""
     return in_usual_order(clip["emotion"] for clip in split["clips"] if "train" in clip["splits"])
@@ -170,4 +175,4 @@ def with_recorded_classes(run: Run) -> Run:
     """The run with the classes of its `split.json`, if its configuration leaves them to the training set."""
     if run.experiment.data.emotions or not (split := read_json(run.split)) or "clips" not in split:
         return run
-    return Run(run.folder, with_emotions(run.experiment, training_emotions(split)))
+    return Run(run.folder, with_emotions(run.experiment, recorded_classes(split)))

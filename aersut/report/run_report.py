@@ -20,7 +20,7 @@ from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS_PREFIX, 
 from aersut.report.page import embed_file, write_page
 from aersut.report.plots import classes, curves, style
 from aersut.report.robustness import robustness
-from aersut.run_folder import Run, RunFolder, class_notes, training_emotions
+from aersut.run_folder import Run, RunFolder, class_notes, recorded_classes
 from aersut.training import records
 
 Result = dict[str, Any] | None
@@ -134,7 +134,7 @@ def _notes(
 
 
 def _classes(configuration: dict[str, Any], split: Result) -> tuple[str, ...]:
-    return tuple(configuration["data"]["emotions"]) or (training_emotions(split) if split else ())
+    return tuple(configuration["data"]["emotions"]) or (recorded_classes(split) if split else ())
 
 
 def _selected_epoch(run: RunFolder, epochs: list[dict[str, Any]], select: str) -> int:
