@@ -6,12 +6,15 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import aersut
+from aersut.contracts import EMOTIONS
+from aersut.corpora import Synthetic
 from aersut.errors import UserError
 from aersut.evaluation import fold_runs, folds
 from aersut.evaluation.fold_runs import EvaluatedRun, train_and_evaluate
@@ -243,3 +246,18 @@ class TestFolds:
 def test_what_it_calls_by_default_can_be_sent_to_other_processes():
     default = inspect.signature(cross_validate).parameters["on_evaluated"].default
     assert pickle.loads(pickle.dumps(default)) is default
+
+
+def test_folds_whose_training_sets_have_other_labels_are_refused_before_the_training(tmp_path, made):
+    Synthetic(speakers=4, repetitions=1).write(tmp_path / "input", "ravdess")
+    for path in (tmp_path / "input").rglob("03-01-02-*.wav"):  # calm
+        if not path.stem.endswith(("-01", "-03")):  # only men are calm, of which one is tested, one validated
+            path.unlink()
+    fields = [("data.corpora", "ravdess"), ("data.root", str(tmp_path / "input"))]
+    experiment = load_experiment(TINY, [*SMALL, *fields, ("data.protocol", "leave_one_speaker_out")])
+    run = Run(tmp_path / "run", experiment)
+    with pytest.raises(UserError, match=r"folds have different labels, so they cannot be pooled: fold 2: neutral, hap"):
+        cross_validate(run)
+    assert not made
+    eight = replace(experiment, data=replace(experiment.data, emotions=EMOTIONS))
+    assert len(cross_validate(Run(tmp_path / "run", eight)).seeds) == 1
