@@ -110,13 +110,13 @@ def divide(experiment: Experiment) -> Division:
         records = to_records(assigned, clips, contents, Path(data.root).expanduser())
         records |= {"emotions": list(collection.emotions), "omitted": dict(omitted)}
         trained = training_emotions(records)
-        if data.emotions or trained == collection.emotions:
-            return Division(with_emotions(experiment, collection.emotions), collection, assigned, records)
-        if len(trained) < 2:
+        if not data.emotions and len(trained) < 2:
             raise UserError(
                 f"all clips of the training set are labelled {trained[0]}: expected at least two labels. Add clips, or "
                 "choose another split."
             )
+        if data.emotions or trained == collection.emotions:
+            return Division(with_emotions(experiment, collection.emotions), collection, assigned, records)
         omitted += Counter(clip.emotion for clip in collection.clips if clip.emotion not in trained)
         experiment = with_emotions(experiment, trained)
 

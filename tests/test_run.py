@@ -269,6 +269,15 @@ class TestClasses:
         assert [note.partition(":")[0] for note in prepared.notes] == ["fear"]
         assert "the class is never trained on; it has 1 test clip." in prepared.notes[0]
 
+    def test_must_be_two(self, root, tmp_path):
+        for actor in range(1, 5):
+            for code in range(2, 9):
+                clip(root, actor, code).unlink()
+        with pytest.raises(
+            UserError, match="all clips of the training set are labelled neutral: expected at least two"
+        ):
+            prepare(start(small(root), tmp_path / "run"))
+
     def test_of_a_run_of_the_earlier_default_remain_the_eight(self, root, tmp_path):
         eight = small(root)
         eight = replace(eight, data=replace(eight.data, emotions=EMOTIONS))
