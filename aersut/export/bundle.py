@@ -16,6 +16,7 @@ from aersut.export.context import Context, ExampleSet, ExportOptions
 from aersut.export.metadata import run_metadata
 from aersut.export.model_card import documents
 from aersut.export.robustness import add_stress, wants_stress
+from aersut.export.runtimes import lstm_notes
 from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.quiet import quiet
 from aersut.registry import MODELS, TARGETS
@@ -50,6 +51,7 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
             if taken := files.keys() & {*context.files, "export.json", "labels.txt", "model_card.md"}:
                 raise UserError(f"target '{TARGETS.name_of(target)}': the name {min(taken)} is taken; choose another.")
             context.files.update(files)
+    context.notes.extend(lstm_notes([one for one in context.files.values() if isinstance(one, TFLiteFile)]))
     if stress:
         add_stress(context)
     context.files.update(documents(context))

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from aersut.contracts import Feature
 from aersut.errors import UserError
-from aersut.export.lstm import fuse_lstms
+from aersut.export.lstm import LSTM, fuse_lstms
 from aersut.models.network import FUSED_LSTM, Network
 from aersut.registry import FEATURES
 from aersut.tflite.file import TFLiteFile
@@ -71,14 +71,33 @@ def probabilities(network: Callable[[], Network], *, fused: bool) -> Callable[[A
 
     Args:
         network: builds the evaluation network, inside the trace: `Trained.network`.
-        fused: whether an LSTM becomes TensorFlow Lite's own operator, which the quantizer and microcontrollers need. It
-            has a fixed batch size; otherwise the LSTM becomes a loop, which LiteRT runs in float32.
+        fused: whether an LSTM becomes TensorFlow Lite's own operator, which int8 needs. It has a fixed batch size;
+            otherwise the LSTM becomes a loop.
     """
 
     def function(features: Float[Array, "batch frames channels"]) -> Float[Array, "batch classes"]:
         return jax.nn.softmax(nnx.view(network(), raise_if_not_found=False, fused=fused)(features))
 
     return function
+
+
+def classifier_graphs(network: Callable[[], Network], shape: tuple[int, int]) -> tuple[TFLiteFile, TFLiteFile]:
+    """The float32 files that the number formats are made from: for formats with float and with integer activations.
+
+    They are equal unless the network has an LSTM. Then the first one has a loop, which each runtime of LiteRT and
+    TensorFlow Lite Micro runs. The second one has TensorFlow Lite's LSTM operator, which the quantizer needs.
+
+    Args:
+        network: builds the evaluation network, inside the trace.
+        shape: frames and channels of the input.
+
+    Raises:
+        UserError: TensorFlow Lite lacks an operator, which is named.
+    """
+    integer = to_tflite(probabilities(network, fused=True), [(1, *shape)])
+    if LSTM not in integer.operators:
+        return integer, integer
+    return to_tflite(probabilities(network, fused=False), [(1, *shape)]), integer
 
 
 def _in_order(model: Any) -> None:

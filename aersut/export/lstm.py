@@ -5,7 +5,7 @@ frame. The layer therefore emits one custom operator for all of it (`aersut.mode
 keeps it, whatever network surrounds it, and this module replaces it by UNIDIRECTIONAL_SEQUENCE_LSTM.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -60,29 +60,6 @@ def _fuse(graph: Graph, operator: Any) -> None:
     operator.builtinOptions = schema.UnidirectionalSequenceLSTMOptionsT(
         fusedActivationFunction=schema.ActivationFunctionType.TANH
     )
-
-
-def shrink_weights(model: Any, dtype: Literal["float16", "int8"]) -> None:
-    """Store the weights of all LSTMs (not their biases) in fewer bits, in place; the quantizer does not do so.
-
-    float16 weights are converted back before use; int8 weights, with one scale per matrix, are read by the operator.
-    """
-    graph = Graph(model)
-    for operator in [one for one in graph.operators if graph.name(one) == LSTM]:
-        for slot in range(1, 9):
-            values = graph.constant(operator.inputs[slot])
-            assert values is not None
-            if dtype == "int8":
-                scale = max(float(np.abs(values).max()), 1e-9) / 127
-                index = graph.add_constant("lstm_weights", np.round(values / scale).astype(np.int8))
-                graph.tensor(index).quantization = schema.QuantizationParametersT(scale=[scale], zeroPoint=[0])
-            else:
-                index = graph.add_tensor("lstm_weights", values.shape, "float32")
-                stored = graph.add_constant("lstm_weights", values.astype(np.float16))
-                converted = graph.new_operator("DEQUANTIZE", [stored], [index], version=3)
-                graph.operators.insert(graph.operators.index(operator), converted)
-            operator.inputs[slot] = index
-    graph.remove_unused()
 
 
 def cell_states(

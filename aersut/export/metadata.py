@@ -1,6 +1,7 @@
 """Metadata inside each .tflite file of the bundle, and the report of the file in export.json."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,8 @@ from jaxtyping import Array, Float
 import aersut
 from aersut.config import digest, to_tree
 from aersut.export.context import Context
+from aersut.export.runtimes import Runtime
+from aersut.registry import CORPORA
 from aersut.tflite.file import Tensor, TFLiteFile
 
 Kind = Literal["classifier", "features", "waveform", "frontend", "ring"]
@@ -20,16 +23,23 @@ MEANING: dict[Kind, tuple[str, str]] = {
     "ring": ("frames of the frontend file", "probabilities"),
 }
 """Input and output of each kind of file."""
-FIELDS = ("bytes", "arena", "latency_ms", "wa", "uar", "agreement", "difference", "operators")
+FIELDS = ("bytes", "arena", "latency_ms", "wa", "uar", "agreement", "difference", "operators", "runtimes")
 """Entries of every file's report in export.json; null where one does not apply."""
 
 
-def documented(context: Context, file: TFLiteFile, kind: Kind, **measured: Any) -> TFLiteFile:
-    """The file with its metadata; its report, including the results in `measured`, is added to `context.reports`."""
+def documented(
+    context: Context, file: TFLiteFile, kind: Kind, runtimes: Sequence[Runtime], **measured: Any
+) -> TFLiteFile:
+    """The file with its metadata; its report, including the results in `measured`, is added to `context.reports`.
+
+    Args:
+        runtimes: that run the file.
+    """
     [source, *state], [result, *_] = file.inputs, file.outputs
     metadata = {
         **run_metadata(context),
         "kind": kind,
+        "runtimes": list(runtimes),
         "input": _tensor_metadata(source),
         "output": _tensor_metadata(result),
         **({"state": _tensor_metadata(state[0])} if state else {}),
@@ -39,6 +49,7 @@ def documented(context: Context, file: TFLiteFile, kind: Kind, **measured: Any) 
     context.reports[file.name] = {
         **dict.fromkeys(FIELDS),
         **measured,
+        "runtimes": list(runtimes),
         "bytes": len(finished.content),
         "operators": dict(Counter(file.operators)),
         "input": [MEANING[kind][0], list(source.shape), source.type],
@@ -66,6 +77,7 @@ def run_metadata(context: Context) -> dict[str, Any]:
         "protocol": context.prepared.split.protocol,
         "leaks": context.prepared.split.leaks,
         "synthetic": context.run.synthetic,
+        "corpora": {CORPORA.name_of(corpus): corpus.licence for corpus in experiment.data.corpora},
     }
 
 

@@ -9,6 +9,7 @@ from aersut.evaluation.groups import results_by_group
 from aersut.evaluation.metric_report import calibration_error, rejection
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.export.context import Context
+from aersut.export.runtimes import runtimes_table
 from aersut.registry import CORPORA, MODELS
 from aersut.run import Run
 from aersut.training.initial_weights import Origin, read_origin
@@ -62,6 +63,8 @@ def _card(context: Context) -> str:
         *([f"- **{split.warning}**"] if split.warning else []),
         "",
         *_files(context.reports),
+        "",
+        *runtimes_table(context.reports),
         *_c_library(context.results.get("c")),
         "",
         "UAR is the unweighted average recall, WA the plain accuracy. Agreement with JAX is the fraction of test clips",

@@ -6,10 +6,10 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from aersut.errors import UserError
-from aersut.export.lstm import clear_states, shrink_weights
+from aersut.export.lstm import clear_states
 from aersut.export.ranges import Stack, with_ranges
 from aersut.tflite.file import TFLiteFile
 
@@ -28,7 +28,7 @@ def float16(file: TFLiteFile, _: Stack) -> TFLiteFile:
         weight_tensor_config=weights, compute_precision=qtyping.ComputePrecision.FLOAT, explicit_dequantize=True
     )
     everything, casting = qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_manager.AlgorithmName.FLOAT_CASTING
-    return _by_recipe(file, lambda tool: tool.update_quantization_recipe(".*", everything, config, casting), "float16")
+    return _by_recipe(file, lambda tool: tool.update_quantization_recipe(".*", everything, config, casting))
 
 
 def dynamic(file: TFLiteFile, _: Stack) -> TFLiteFile:
@@ -36,7 +36,7 @@ def dynamic(file: TFLiteFile, _: Stack) -> TFLiteFile:
     from ai_edge_quantizer import recipe
 
     rules = recipe.dynamic_wi8_afp32()
-    return _by_recipe(file, lambda tool: tool.load_quantization_recipe(rules), "int8")
+    return _by_recipe(file, lambda tool: tool.load_quantization_recipe(rules))
 
 
 def int8(file: TFLiteFile, calibration: Stack) -> TFLiteFile:
@@ -76,13 +76,19 @@ FORMATS: dict[str, Callable[[TFLiteFile, Stack], TFLiteFile]] = {
 }
 
 
+INTEGER = ("int8", "int16x8")
+"""The formats with integer activations."""
+
+
 def file_name(number_format: str) -> str:
     """The name of the classifier's file in one of `FORMATS`."""
     return f"model_{number_format}.tflite"
 
 
 def quantize(base: TFLiteFile, number_format: str, calibration: Stack) -> TFLiteFile:
-    """Convert the result of `aersut.export.convert.to_tflite` to one of `FORMATS`, named `file_name(number_format)`.
+    """Convert a result of `aersut.export.convert.classifier_graphs` to one of `FORMATS`.
+
+    The new file is named `file_name(number_format)`.
 
     Args:
         calibration: scaled features, one network input per clip; only the integer formats read them.
@@ -93,7 +99,7 @@ def quantize(base: TFLiteFile, number_format: str, calibration: Stack) -> TFLite
     return FORMATS[number_format](base, calibration).edited(clear_states, name=file_name(number_format))
 
 
-def _by_recipe(file: TFLiteFile, choose: Callable[[Any], None], weights: Literal["float16", "int8"]) -> TFLiteFile:
+def _by_recipe(file: TFLiteFile, choose: Callable[[Any], None]) -> TFLiteFile:
     from ai_edge_quantizer import quantizer
 
     with tempfile.TemporaryDirectory() as folder:  # the quantizer reads from disk only
@@ -103,4 +109,4 @@ def _by_recipe(file: TFLiteFile, choose: Callable[[Any], None], weights: Literal
         choose(tool)
         with contextlib.redirect_stdout(io.StringIO()):
             content = bytes(tool.quantize().quantized_model)
-    return TFLiteFile(content).edited(lambda model: shrink_weights(model, weights))
+    return TFLiteFile(content)

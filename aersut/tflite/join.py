@@ -32,16 +32,14 @@ def quantized_input(file: TFLiteFile, to: Tensor) -> TFLiteFile:
 def joined(first: TFLiteFile, second: TFLiteFile, name: str) -> TFLiteFile:
     """One file in which `second` reads the output of `first`; from float32 to int8 there is a QUANTIZE between them.
 
-    `first` may have further graphs, the bodies of its loops.
+    Both may have further graphs, the bodies of their loops.
 
     Raises:
-        ValueError: a file has more than one input or output, or `second` has a loop.
+        ValueError: a file has more than one input or output.
     """
 
     def edit(model: Any) -> None:
         after = second.model()
-        if len(after.subgraphs) != 1:
-            raise ValueError("the second of two files that are joined must have one graph")
         for one in (model, after):
             if len(one.subgraphs[0].inputs) != 1 or len(one.subgraphs[0].outputs) != 1:
                 raise ValueError("only files with one input and one output can be joined")
@@ -61,18 +59,29 @@ def _append(graph: Graph, after: Any) -> None:
         # -1 is an omitted input
         return [seam if index == entry else index + shift if index >= 0 else index for index in indices]
 
-    for tensor in more.tensors:
-        tensor.buffer += len(model.buffers)
+    for subgraph in after.subgraphs:
+        for tensor in subgraph.tensors:
+            tensor.buffer += len(model.buffers)
+        for operator in subgraph.operators:
+            operator.opcodeIndex += len(model.operatorCodes)
+            _move_loop(operator, len(model.subgraphs) - 1)
     for operator in more.operators:
-        operator.opcodeIndex += len(model.operatorCodes)
         for field in ("inputs", "outputs", "intermediates"):
             setattr(operator, field, moved(getattr(operator, field) or ()))
     graph.graph.tensors += more.tensors
+    model.subgraphs += after.subgraphs[1:]
     graph.operators.extend(more.operators)
     model.buffers += after.buffers
     model.operatorCodes += after.operatorCodes
     _set_output(graph, int(more.outputs[0]) + shift)
     graph.remove_unused()
+
+
+def _move_loop(operator: Any, by: int) -> None:
+    """Add `by` to the indices of the graphs of a loop."""
+    if isinstance(options := operator.builtinOptions, schema.WhileOptionsT):
+        options.condSubgraphIndex += by
+        options.bodySubgraphIndex += by
 
 
 def _quantize_output(graph: Graph, to: Tensor) -> None:

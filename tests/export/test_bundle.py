@@ -51,6 +51,8 @@ def test_the_bundle_holds_every_format_labels_and_a_card(finished: Run):
     assert "SYNTHETIC" in text
     assert all(name in text for name in MODELS)
     assert "distillation" not in text
+    assert "| file | LiteRT Interpreter | LiteRT CompiledModel | LiteRT.js (browser) | TensorFlow Lite Micro |" in text
+    assert "| model_int8.tflite | yes | yes | – | yes |" in text
     temperature = load_trained(finished).temperature
     assert f"The logits are divided by {temperature:.3g}, a temperature fitted on the validation set." in text
     evaluated = json.loads(finished.evaluation.read_text())
@@ -106,6 +108,11 @@ def test_export_json_has_the_measurements_of_each_file(finished: Run):
     assert files["model_int8.tflite"]["micro"]["agreement"] > 0.7
     assert files["model_dynamic.tflite"]["arena"] is None
     assert files["model_int8.tflite"]["operators"]["CONV_2D"] == 2
+    litert = ["interpreter", "compiled_model"]
+    assert files["model_float32.tflite"]["runtimes"] == [*litert, "litertjs", "tflm"]
+    assert files["model_int8.tflite"]["runtimes"] == [*litert, "tflm"]
+    assert files["features.tflite"]["runtimes"] == [*litert, "litertjs"]
+    assert files["waveform_int8.tflite"]["runtimes"] == litert
 
 
 def test_the_metadata_of_each_file_describes_its_use(finished: Run):
@@ -115,6 +122,8 @@ def test_the_metadata_of_each_file_describes_its_use(finished: Run):
         file = TFLiteFile.read(finished.export / name)
         about = file.metadata
         assert about["kind"] == "classifier"
+        assert about["corpora"] == {"synthetic": ""}
+        assert about["runtimes"] == result(finished)["files"][name]["runtimes"]
         assert about["labels"] == list(finished.experiment.data.emotions)
         assert (about["sample_rate"], about["per_utterance"], about["synthetic"]) == (16_000, False, True)
         assert about["epoch"] == trained.epoch

@@ -9,9 +9,10 @@ import numpy as np
 from aersut.contracts import Target
 from aersut.errors import UserError
 from aersut.export.context import Context
-from aersut.export.convert import probabilities, to_tflite
+from aersut.export.convert import classifier_graphs
 from aersut.export.metadata import documented
-from aersut.export.quantize import FORMATS, file_name, quantize
+from aersut.export.quantize import FORMATS, INTEGER, file_name, quantize
+from aersut.export.runtimes import litert_runtimes
 from aersut.export.verify import (
     check_float32,
     check_quantization_loss,
@@ -41,8 +42,7 @@ class Classifier(Target):
             UserError: an operator is missing, the float32 file differs from JAX, or int8 loses too much UAR.
         """
         trained, test = context.trained, context.test
-        base = to_tflite(probabilities(trained.network, fused=True), [(1, *trained.frontend.shape)])
-        files = _quantized(context, base)
+        files = _quantized(context, *classifier_graphs(trained.network, trained.frontend.shape))
         outputs = {name: LiteRTModel(file)(test.features) for name, file in files.items()}
         check_float32(outputs["float32"], test.reference)
         _omit_int16x8(context, files, outputs)
@@ -57,11 +57,11 @@ class Classifier(Target):
         }
 
 
-def _quantized(context: Context, base: TFLiteFile) -> dict[str, TFLiteFile]:
+def _quantized(context: Context, floating: TFLiteFile, integer: TFLiteFile) -> dict[str, TFLiteFile]:
     files = {}
     for name in FORMATS:
         try:
-            files[name] = quantize(base, name, context.calibration.features)
+            files[name] = quantize(integer if name in INTEGER else floating, name, context.calibration.features)
         except UserError as error:
             if name != "int16x8":
                 raise
@@ -109,10 +109,14 @@ def _finished(
 ) -> TFLiteFile:
     labels, reference = context.test.labels, context.test.reference
     verified = micro is not None and len(micro.outputs) == len(outputs)
+    runtimes = litert_runtimes(file, context.test.features, outputs)
+    if micro:
+        runtimes.append("tflm")
     finished = documented(
         context,
         file,
         "classifier",
+        runtimes,
         **asdict(file_metrics(outputs, reference, labels)),
         clips=len(labels),
         arena=micro and micro.arena,

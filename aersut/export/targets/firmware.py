@@ -81,9 +81,11 @@ def _files(
     measured = {**asdict(file_metrics(probabilities, test.reference, test.labels)), "clips": len(samples)}
 
     context.results["stream"] = {**measured, "files": [frontend.name, classifier.name]}
-    finished = [documented(context, frontend, "frontend", arena=extracted.arena, feature_difference=difference)]
+    finished = [
+        documented(context, frontend, "frontend", ["tflm"], arena=extracted.arena, feature_difference=difference)
+    ]
     if from_ring:
-        finished.append(documented(context, classifier, "ring", arena=classified.arena, **measured))
+        finished.append(documented(context, classifier, "ring", ["tflm"], arena=classified.arena, **measured))
     origin = run_metadata(context)
     pipeline = Pipeline(
         framing=stream.frames.framing,

@@ -14,6 +14,7 @@ from aersut.export.context import Context
 from aersut.export.features_file import features_file
 from aersut.export.metadata import documented
 from aersut.export.quantize import file_name
+from aersut.export.runtimes import litert_runtimes
 from aersut.export.verify import check_float32, feature_difference, file_metrics, latency_ms
 from aersut.registry import TARGETS
 from aersut.tflite.file import TFLiteFile
@@ -47,12 +48,15 @@ class Waveform(Target):
         hint = "--export.waveform=false omits the file."
         difference = feature_difference(features.name, found, test.features, hint)
         measured = {"latency_ms": latency_ms(features, samples[0]), "feature_difference": difference}
-        finished = [documented(context, features, "features", **measured)]
+        runtimes = litert_runtimes(features, samples, found)
+        finished = [documented(context, features, "features", runtimes, **measured)]
         for name in JOINED:
             file = joined(features, context.model(file_name(name)), f"waveform_{name}.tflite")
             found = LiteRTModel(file)(samples)
             if name == "float32":
                 check_float32(found, test.reference)
             measured = {**asdict(file_metrics(found, test.reference, test.labels)), "clips": len(samples)}
-            finished.append(documented(context, file, "waveform", **measured, latency_ms=latency_ms(file, samples[0])))
+            measured["latency_ms"] = latency_ms(file, samples[0])
+            runtimes = litert_runtimes(file, samples, found)
+            finished.append(documented(context, file, "waveform", runtimes, **measured))
         return {file.name: file for file in finished}
