@@ -89,3 +89,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
         tiny = str(Path(__file__).parent / "tiny.py")
         assert cli._run(cli._parse(["launch.py", f"--experiment={tiny}", f"--workdir={folder}"])) == 0
     return open_run(folder)
+
+
+@pytest.fixture(scope="session")
+def litertjs() -> Path:
+    """A folder with the npm packages of LiteRT.js."""
+    folder = os.environ.get("AERSUT_TEST_LITERTJS")
+    if not folder:
+        pytest.skip("AERSUT_TEST_LITERTJS is not set: no LiteRT.js")
+    return Path(folder)

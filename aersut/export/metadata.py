@@ -11,8 +11,8 @@ import aersut
 from aersut.config import digest, to_tree
 from aersut.export.context import Context
 from aersut.export.runtimes import Runtime
-from aersut.registry import CORPORA
 from aersut.tflite.file import Tensor, TFLiteFile
+from aersut.training.initial_weights import corpus_licences
 
 Kind = Literal["classifier", "features", "waveform", "frontend", "ring"]
 MEANING: dict[Kind, tuple[str, str]] = {
@@ -77,7 +77,7 @@ def run_metadata(context: Context) -> dict[str, Any]:
         "protocol": context.prepared.split.protocol,
         "leaks": context.prepared.split.leaks,
         "synthetic": context.run.synthetic,
-        "corpora": {CORPORA.name_of(corpus): corpus.licence for corpus in experiment.data.corpora},
+        "corpora": corpus_licences(context.run),
     }
 
 

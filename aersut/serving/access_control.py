@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aersut.serving.address import LOOPBACK, Access
+from aersut.serving.browser_page import IN_BROWSER, POLICY
 
 COOKIE = "aersut-token"
 PUBLIC_PATHS = ("/style.css",)
@@ -27,11 +28,13 @@ class AccessControl:
     """ASGI middleware that checks each request and WebSocket connection, and adds the security headers.
 
     The Origin check prevents a foreign page from streaming or uploading through an authorized user's browser. The Host
-    check prevents DNS rebinding: a foreign host name that resolves to the loopback interface.
+    check prevents DNS rebinding: a foreign host name that resolves to the loopback interface. A proxy or a forwarded
+    port changes Host or Origin; `Access.origins` are accepted then.
     """
 
     def __init__(self, application: ASGIApp, access: Access, token_page: str) -> None:
         self._application, self._access, self._token_page = application, access, token_page
+        self._hosts = {urlsplit(origin).netloc for origin in access.origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -41,7 +44,10 @@ class AccessControl:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+                headers = dict(SECURITY_HEADERS)
+                if scope["path"].startswith(IN_BROWSER):
+                    headers["Content-Security-Policy"] += f"; {POLICY}"
+                added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 
@@ -56,10 +62,13 @@ class AccessControl:
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
         host = connection.headers.get("host", "")
         origin = connection.headers.get("origin")
-        if self._access.token is None and urlsplit(f"//{host}").hostname not in LOOPBACK:
-            return PlainTextResponse("This monitor accepts requests to localhost only.", 400)
-        if origin is not None and urlsplit(origin).netloc != host:
-            return PlainTextResponse("This monitor refuses requests from other origins.", 403)
+        if self._access.token is None and urlsplit(f"//{host}").hostname not in LOOPBACK and host not in self._hosts:
+            return _refused(f"requests to {host}: it accepts requests to localhost only", f"http://{host}", 400)
+        # a foreign page cannot read the response to a GET, and ours needs its scripts to report the refusal
+        reads = connection.scope["type"] == "http" and connection.scope["method"] in ("GET", "HEAD")
+        own = origin is None or urlsplit(origin).netloc == host or origin in self._access.origins
+        if origin and not (own or reads):
+            return _refused(f"requests from pages of {origin}, since it is addressed as {host}", origin, 403)
         if self._access.token is None or connection.url.path in PUBLIC_PATHS:
             return None
         return await self._check_token(connection, self._access.token)
@@ -73,6 +82,11 @@ class AccessControl:
         if not secrets.compare_digest(received.encode(), token.encode()):
             await asyncio.sleep(1)  # slows down guessing
             return HTMLResponse(self._token_page.replace("<!-- problem -->", "The token is wrong."), 401)
-        response = RedirectResponse("/", 303)  # removes the token from the URL
+        response = RedirectResponse("./", 303)  # removes the token from the URL
         response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self._access.secure)
         return response
+
+
+def _refused(what: str, origin: str, status: int) -> Response:
+    remedy = f"Behind a proxy or a forwarded port, start it with --origin={origin}"
+    return PlainTextResponse(f"The monitor refuses {what}. {remedy}", status)

@@ -7,9 +7,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
+from aersut.config import digest, to_tree
 from aersut.features.windows import WindowFeatures
 from aersut.run import open_run
 from aersut.serving.runners import ModelInfo
+from aersut.training.initial_weights import corpus_licences
 from aersut.training.trained import load_trained
 
 
@@ -21,9 +23,17 @@ class CheckpointRunner:
     """
 
     def __init__(self, folder: Path) -> None:
-        trained = load_trained(open_run(folder))
+        run = open_run(folder)
+        trained = load_trained(run)
         data = trained.experiment.data
-        self.info = ModelInfo(folder.name, data.emotions, trained.frontend.framing, data.trim_db, data.fit)
+        origin = {
+            "run": f"{run.experiment.name}/{digest(to_tree(run.experiment))}",
+            "epoch": trained.epoch,
+            "protocol": data.protocol,
+            "synthetic": run.synthetic,
+            "corpora": corpus_licences(run),
+        }
+        self.info = ModelInfo(folder.name, data.emotions, trained.frontend.framing, data.trim_db, data.fit, origin)
         self._features = WindowFeatures(trained.frontend, batch=1)
 
         def probabilities(features: Float[Array, "1 frames channels"]) -> Float[Array, "1 classes"]:

@@ -33,7 +33,7 @@ def serve(models: ServedModels, options: PredictOptions, address: ServerAddress,
     _check_tls(address)
     with _bound_socket(address) as bound:
         config = uvicorn.Config(
-            application(models, options, Access(token, secure), Limits()),
+            application(models, options, Access(token, secure, address.origins), Limits()),
             log_level="warning",
             access_log=False,
             ws="websockets-sansio",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
@@ -91,6 +91,16 @@ class Recognizer:
     def labels(self) -> tuple[str, ...]:
         """The emotions, in the order of the probabilities."""
         return self._runner.info.labels
+
+    @property
+    def origin(self) -> Mapping[str, Any]:
+        """Run, epoch, protocol, training corpora and results of the model, as far as they are known."""
+        return self._runner.info.origin
+
+    @property
+    def min_confidence(self) -> float:
+        """The confidence below which an emotion is "uncertain"."""
+        return self._min_confidence
 
     @property
     def framing(self) -> Framing:

@@ -6,8 +6,8 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FEATURES = "features.tflite"
 """The file of an export that computes the classifiers' input (the audio frontend)."""
+ORIGIN = ("run", "epoch", "protocol", "leaks", "synthetic", "corpora", "measured")
+"""The entries of a file's metadata that state where the model comes from."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class ModelInfo:
         labels: the emotions, in the order of the probabilities.
         framing: window length and sample rate of the input.
         trim_db, fit: how evaluation selects the window from a clip (`aersut.data.audio`).
+        origin: run, epoch, protocol, corpora with their licences, results: what a page states, as in the metadata of a
+            file; entries may be missing.
     """
 
     name: str
@@ -44,6 +48,7 @@ class ModelInfo:
     framing: Framing
     trim_db: float | None = 40.0
     fit: Any = "start"
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Runner(Protocol):
@@ -97,6 +102,7 @@ def load_runner(path: Path) -> TFLiteRunner | BoardRunner:
         framing=Framing(**tree["framing"]),
         trim_db=tree.get("trim_db", 40.0),
         fit=tree.get("fit", "start"),
+        origin={key: tree[key] for key in ORIGIN if key in tree},
     )
     if tree["kind"] == "frontend":
         return BoardRunner(info, BoardModel(path))

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,21 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from aersut.errors import UserError
 from aersut.serving.access_control import AccessControl
 from aersut.serving.address import Access
+from aersut.serving.browser_page import IN_BROWSER
 from aersut.serving.predict import PredictOptions
 from aersut.serving.served_models import ServedModels
 from aersut.serving.session import Message, Session, recording_messages
 from aersut.serving.stream import HOP
 
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".wasm": "application/wasm",
+    ".txt": "text/plain",
+}
 INVALID, BUSY, IDLE = 1008, 1013, 1001
 """WebSocket close codes (RFC 6455): policy violation, try again later, going away."""
 EXPECTED = 'expected {"model": …, "sample_rate": …} as JSON, then blocks of 16-bit little-endian mono samples'
@@ -58,19 +68,23 @@ def application(models: ServedModels, options: PredictOptions, access: Access, l
     folder = resources.files("aersut.serving") / "page"
     page = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     routes = [
-        Route("/models", service.models),
+        # POST, because browsers state the origin of the page then: a page that may not use the monitor knows at once
+        Route("/models", service.models, methods=["GET", "POST"]),
         Route("/predict", service.predict, methods=["POST"]),
         WebSocketRoute("/stream", service.stream),
         # fixed names and content that is read at start: no request can reach another path of the disk
         *(Route(f"/{name}", _fixed(content, name)) for name, content in page.items()),
         Route("/", _fixed(page["index.html"], "index.html")),
+        *(Route(f"{IN_BROWSER}{name}", _fixed(content, name)) for name, content in models.page.items()),
     ]
+    if "index.html" in models.page:
+        routes.append(Route(IN_BROWSER, _fixed(models.page["index.html"], "index.html")))
     return AccessControl(Starlette(routes=routes), access, page["token.html"].decode())
 
 
 def _fixed(content: bytes, name: str) -> Any:
     async def respond(_: Request) -> Response:
-        return Response(content, media_type=TYPES[name[name.rindex(".") :]])
+        return Response(content, media_type=TYPES.get(PurePosixPath(name).suffix, "application/octet-stream"))
 
     return respond
 
@@ -99,9 +113,10 @@ class Service:
             self._sessions -= 1
 
     async def models(self, _: Request) -> Response:
-        """List the models, the hop in seconds, and the maximum upload size in bytes."""
+        """List the models, the hop in seconds, the maximum upload size in bytes, and whether there is IN_BROWSER."""
         hop = HOP if self._options.hop is None else self._options.hop
-        return JSONResponse({"models": self._models.as_json(), "hop": hop, "upload": self._limits.upload})
+        settings = {"models": self._models.as_json(), "hop": hop, "upload": self._limits.upload}
+        return JSONResponse(settings | {"in_browser": "index.html" in self._models.page})
 
     async def predict(self, request: Request) -> Response:
         """Classify the audio file in the request body; the response has one message per line, as JSON."""

@@ -187,15 +187,21 @@ def check_unseen(origin: Origin, clips: tuple[Clip, ...], split: Split) -> None:
         )
 
 
+def corpus_licences(run: Run) -> dict[str, str]:
+    """Licence by corpus that the weights of a run come from, those of its initial weights first."""
+    before = read_origin(run)
+    own = {CORPORA.name_of(corpus): corpus.licence for corpus in run.experiment.data.corpora}
+    return {**(before.licences if before else {}), **own}
+
+
 def _provenance(run: Run) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Licences of the corpora and seen speakers of a run, with those of its own initial weights."""
     before = read_origin(run)
-    licences = {CORPORA.name_of(corpus): corpus.licence for corpus in run.experiment.data.corpora}
     seen = {corpus: set(speakers) for corpus, speakers in (before.seen_speakers if before else {}).items()}
     for clip in (read_split(run.split) or {"clips": []})["clips"]:
         if {"train", "validation"} & set(clip["splits"]):
             seen.setdefault(clip["corpus"], set()).add(clip["speaker"])
-    return {**(before.licences if before else {}), **licences}, {name: sorted(one) for name, one in seen.items()}
+    return corpus_licences(run), {name: sorted(one) for name, one in seen.items()}
 
 
 def _read(path: Path) -> tuple[dict[str, Float[np.ndarray, "..."]], Scaling | None]:

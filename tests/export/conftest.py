@@ -1,8 +1,5 @@
 """Synthetic speech for the tests of the export."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -19,12 +16,3 @@ def voices() -> np.ndarray:
     """Windows of synthetic speech under `FRAMING`, i16[4, 16000]."""
     collection = collect(Data(corpora=(Synthetic(speakers=2, repetitions=1),)), FRAMING)
     return np.stack([collection.window(clip) for clip in range(0, 16, 4)])
-
-
-@pytest.fixture(scope="session")
-def litertjs() -> Path:
-    """A folder with the npm packages of LiteRT.js."""
-    folder = os.environ.get("AERSUT_TEST_LITERTJS")
-    if not folder:
-        pytest.skip("AERSUT_TEST_LITERTJS is not set: no LiteRT.js")
-    return Path(folder)

@@ -49,6 +49,7 @@ def test_user_errors_exit_with_2_and_one_line(launch, bundle, tmp_path):
             ((model, "--host=0.0.0.0", "--token=short"), "--token has 5 characters"),
             ((model, f"--certificate={tmp_path / 'no.pem'}"), "no.pem: No such file"),
             ((model, "--hop=9"), "hop is 9.0 s"),
+            ((model, "--origin=notebook.example.org"), "--origin=notebook.example.org: expected the URL of the page"),
             ((model, "--rate=8000"), "--rate goes with --mode=predict"),
         ):
             outcome = launch("--mode=monitor", *arguments)

@@ -17,9 +17,10 @@ import uvicorn
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from aersut.serving.address import Access
+from aersut.serving.address import Access, parse_origins
 from aersut.serving.predict import PredictOptions
 from aersut.serving.served_models import ServedModels, load_served_models
+from aersut.serving.session import recording_messages
 from aersut.serving.web import Limits, application
 
 MODEL = "model_float32.tflite"
@@ -119,8 +120,8 @@ class TestStream:
 
     def test_uses_the_selected_model(self, monitor, dialogue):
         names = [model["name"] for model in json.loads(monitor.ask("/models")[2])["models"]]
-        assert names[0] == MODEL
-        assert {"model_int8.tflite", "waveform_float32.tflite"} < set(names)
+        assert names[0] == "model_int8.tflite"
+        assert {MODEL, "waveform_float32.tflite"} < set(names)
         for name in names:
             with monitor.connected(model=name) as client:
                 client.send(soundfile.read(dialogue, dtype="<i2")[0][:32_000].tobytes())
@@ -223,13 +224,29 @@ class TestUpload:
 
 class TestAccess:
     def test_other_origins_are_refused(self, monitor, dialogue):
-        assert monitor.ask("/models", Host="evil.example")[0] == 400
+        status, _, answer = monitor.ask("/models", Host="evil.example")
+        assert (status, b"start it with --origin=http://evil.example" in answer) == (400, True)
+        status, _, answer = monitor.ask("/models", b"", Origin="https://evil.example")  # as the page asks
+        assert (status, b"start it with --origin=https://evil.example" in answer) == (403, True)
         assert monitor.ask(f"/predict?model={MODEL}", dialogue.read_bytes(), Origin="https://evil.example")[0] == 403
         with pytest.raises(InvalidStatus), monitor.connected(origin="https://evil.example"):
             pass
         with monitor.connected(origin=f"http://127.0.0.1:{monitor.port}") as client:
             client.send(bytes(20_000))
             assert "frames" in received(client, "frames")[0]
+
+    def test_origins_of_the_option_are_accepted_and_others_refused(self, serve, dialogue):
+        monitor = serve(Access(origins=parse_origins(["https://notebook.example:8443/proxy/"])))
+        origin, path = "https://notebook.example:8443", f"/predict?model={MODEL}"
+        for headers in ({"Origin": origin}, {"Origin": origin, "Host": "notebook.example:8443"}):
+            assert monitor.ask("/models", b"", **headers)[0] == 200
+            assert monitor.ask(path, dialogue.read_bytes(), **headers)[0] == 200
+        with monitor.connected(origin=origin) as client:
+            client.send(bytes(20_000))
+            assert "frames" in received(client, "frames")[0]
+        for other in ("http://notebook.example:8443", "https://notebook.example", "https://evil.example", "null"):
+            assert monitor.ask(path, dialogue.read_bytes(), Origin=other)[0] == 403
+        assert monitor.ask("/models", Host="evil.example")[0] == 400
 
     def test_needs_the_token_if_one_is_set(self, serve):
         monitor = serve(Access(token="open sesame"))
@@ -245,7 +262,7 @@ class TestAccess:
         assert (status, b"token is wrong" in page) == (401, True)
         assert time.monotonic() - begin > 0.9
         status, headers, _ = monitor.ask("/?token=open%20sesame")
-        assert (status, headers["location"]) == (303, "/")
+        assert (status, headers["location"]) == (303, "./")
         assert {"HttpOnly", "SameSite=strict"} <= set(headers["set-cookie"].split("; "))
         cookie = headers["set-cookie"].split(";")[0]
         assert monitor.ask("/models", Cookie=cookie)[0] == 200
@@ -267,3 +284,11 @@ class TestAccess:
         for text in (page, *(monitor.ask(f"/{name}")[2] for name in parts)):
             assert b"http:" not in text.replace(b"http://www.w3.org", b"")
             assert b"https:" not in text
+
+
+def test_a_prediction_below_the_minimum_confidence_is_uncertain(bundle, dialogue):
+    models = load_served_models(bundle / MODEL, min_confidence=1.0)
+    messages = list(recording_messages(models[MODEL], dialogue, PredictOptions()))
+    emotions = {message["prediction"]["emotion"] for message in messages if "prediction" in message}
+    assert emotions == {"uncertain", None}
+    assert models.as_json()[0]["min_confidence"] == 1.0

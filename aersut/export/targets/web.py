@@ -1,7 +1,7 @@
 """The model as a web page without a server: a static folder whose page runs the model in the browser."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,10 +14,11 @@ from aersut.contracts import Framing, Target
 from aersut.errors import UserError
 from aersut.export.context import Context
 from aersut.export.litertjs import VERSION, litertjs_files
-from aersut.export.lstm import LSTM
-from aersut.export.model_card import described_corpora
+from aersut.export.runtimes import unsupported_in_browser
 from aersut.registry import TARGETS
+from aersut.serving.browser_page import IMPORT_MAP
 from aersut.serving.display import BANDS, COEFFICIENTS, DisplayAnalyzer
+from aersut.serving.runners import ORIGIN
 from aersut.serving.session import MAX_FRAMES
 from aersut.serving.stream import HOP
 from aersut.serving.vad import MIN_LEVEL_RANGE, VAD_THRESHOLD
@@ -27,7 +28,7 @@ MODEL = "waveform_float32.tflite"
 """The runtime has 9 MB, so int8 would save little space, and little time (docs/web.md)."""
 SERVER_ONLY = ("sources.js", "token.html")
 """Files of the monitor's page that only the monitor uses."""
-IMPORTS = '<script type="importmap">{"imports": {"@litertjs/wasm-utils": "./litert/wasm-utils.js"}}</script>'
+IMPORTS = f'<script type="importmap">{IMPORT_MAP}</script>'
 
 
 @TARGETS.register("web")
@@ -51,22 +52,21 @@ class Web(Target):
                 "--export.waveform=false, or set --export.waveform=true, which reports the reason."
             )
         own = Path(context.options.litertjs) if context.options.litertjs else None
-        page = web_page(file, described_corpora(context.run), own)
+        page = web_page(file, own)
         context.results["web"] = {"litertjs": VERSION, "model": MODEL, "bytes": sum(map(len, page.values()))}
         return {f"web/{name}": content for name, content in page.items()}
 
 
-def web_page(file: TFLiteFile, corpora: Sequence[str], litertjs: Path | None = None) -> dict[str, bytes]:
+def web_page(file: TFLiteFile, litertjs: Path | None = None) -> dict[str, bytes]:
     """The files of the page for a waveform file of the export, by name.
 
     Args:
-        corpora: of the training, with their licences, which may also limit the use of the weights.
         litertjs: see `litertjs_files`.
 
     Raises:
         UserError: LiteRT.js cannot run the file, or cannot be downloaded.
     """
-    if reason := unsupported(file):
+    if reason := unsupported_in_browser(file):
         raise UserError(
             f"{file.name} cannot run in a browser: {reason}. Nothing was exported; omit --export.web=true, or train "
             "another model."
@@ -78,19 +78,8 @@ def web_page(file: TFLiteFile, corpora: Sequence[str], litertjs: Path | None = N
     page["litert/LICENSE.txt"] = page.pop("LICENSE-LiteRT.txt")
     page |= {f"litert/{name}": content for name, content in litertjs_files(litertjs).items()}
     page[MODEL] = file.content
-    page["model.json"] = (json.dumps(settings(file.metadata) | {"corpora": list(corpora)}, indent=1) + "\n").encode()
+    page["model.json"] = (json.dumps(settings(file.metadata), indent=1) + "\n").encode()
     return page
-
-
-def unsupported(file: TFLiteFile) -> str | None:
-    """Why LiteRT.js 2.5.3 cannot run a file; None if it can."""
-    for tensor in (*file.inputs, *file.outputs):
-        if tensor.type != "float32":
-            return f"LiteRT.js does not support {tensor.type} inputs and outputs"
-    # it fails to load a file with variable tensors, where this operator keeps its state
-    if LSTM in file.operators:
-        return f"LiteRT.js does not support the operator {LSTM}"
-    return None
 
 
 def settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,7 +89,7 @@ def settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
     filters = matrices.mel_filters(framing.sample_rate, analyzer.frame_length, BANDS, 0.0, None)
     return {
         "name": MODEL,
-        **{key: metadata[key] for key in ("aersut", "run", "epoch", "synthetic", "leaks", "labels", "trim_db", "fit")},
+        **{key: metadata[key] for key in ("aersut", "labels", "trim_db", "fit", *ORIGIN)},
         "sample_rate": framing.sample_rate,
         "seconds": framing.seconds,
         "samples": framing.samples,

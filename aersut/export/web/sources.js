@@ -20,12 +20,8 @@ export async function describe() {
   return {
     models: [model],
     upload: LARGEST,
-    footer: [
-      "The audio stays on this device: the model runs in the browser, and no audio is sent or stored.",
-      `Training data: ${model.corpora.join(", ")}.`,
-      model.synthetic ? "They are SYNTHETIC speech: the predictions do not apply to real speech." : "",
-      model.leaks ? "The split of the training LEAKS: the model's published metrics do not hold for unseen speakers." : "",
-    ].join(" "),
+    hop: model.hop,
+    footer: "The audio stays on this device: the model runs in the browser, and no audio is sent or stored.",
   };
 }
 

@@ -40,6 +40,16 @@ export class History {
     this.end = Math.max(this.end, this.offset + end);
   }
 
+  /** The mean of the probabilities of all windows with speech, and their number. */
+  mean(labels) {
+    const windows = this.predictions.filter((one) => one.emotion !== null);
+    const sum = (label) => windows.reduce((total, one) => total + one.probabilities[label], 0);
+    return {
+      windows: windows.length,
+      probabilities: Object.fromEntries(windows.length ? labels.map((label) => [label, sum(label) / windows.length]) : []),
+    };
+  }
+
   /** [from, to] in seconds of the waveform and the feature plots. */
   get plotSpan() {
     return this.recording === null ? [this.end - PLOT_SECONDS, this.end] : [0, this.recording];

@@ -8,7 +8,13 @@ const $ = (id) => document.getElementById(id);
 const history = new History();
 let settings; // models and limits of the source of predictions
 let microphone = null;
-let upload = null; // AbortController of the file that is being classified
+let upload = null; // AbortController of the file that is being classified, with the file
+let file = null; // the file whose predictions are shown
+let fileStatus = ""; // the status of its predictions
+let shown = null; // the prediction of the headline and the bars
+let notice = ""; // what is wrong with the microphone
+let refusal = ""; // why the monitor ends the stream
+let failures = 0; // connections that failed, one after the other
 let retry = null;
 let changed = true; // the plots are out of date
 let lastAnnouncement = { emotion: "", at: 0 };
@@ -18,6 +24,10 @@ const model = () => settings.models.find((one) => one.name === $("model").value)
 async function begin() {
   settings = await describe();
   $("footer").textContent = settings.footer;
+  $("elsewhere").hidden = !settings.in_browser;
+  $("latencies").textContent = "Inference time: features and classifier of one window, on the machine that runs the model. "
+    + "Latency: from the recording of a window’s last sample to its prediction here. "
+    + `There is a prediction for every ${settings.hop} s of audio.`;
   $("choice").hidden = settings.models.length < 2;
   $("model").replaceChildren(...settings.models.map(({ name }) => new Option(name)));
   for (const id of ["microphone", "file", "model"]) $(id).disabled = false;
@@ -31,6 +41,7 @@ async function begin() {
   $("model").onchange = selectModel;
   $("download").onclick = download;
   $("clear").onclick = clear;
+  $("resume").onclick = () => microphone?.resume();
   report("Ready.");
   selectModel();
   requestAnimationFrame(paint);
@@ -47,12 +58,14 @@ function report(status, problem = "") {
   if ($("problem").textContent !== problem) $("problem").textContent = problem;
 }
 
+/** The status while nothing changes. */
+const idle = () => (microphone ? "Streaming." : fileStatus || "Ready.");
+
 // ---- microphone
 
 async function start() {
-  upload?.abort();
-  if (history.recording !== null) clear();
-  const opened = new Microphone(receive, closed);
+  abort();
+  const opened = new Microphone(receive, closed, notify);
   microphone = opened;
   setPressed(true);
   try {
@@ -62,29 +75,38 @@ async function start() {
     report("Microphone off.", error.message);
     return;
   }
-  if (microphone === opened) connect();
-  else opened.close(); // stopped while the browser asked for permission
+  if (microphone !== opened) {
+    opened.close(); // stopped while the browser asked for permission
+    return;
+  }
+  if (history.recording !== null) empty();
+  connect();
 }
 
 function connect() {
   history.resume();
+  refusal = "";
   microphone.connect($("model").value);
-  report(`Streaming; the first prediction appears after ${model().seconds} s of audio.`);
+  report(`Streaming; the first prediction appears after ${model().seconds} s of audio.`, notice);
 }
 
-function closed(reason) {
-  if (reason !== null) {
+/** Show what is wrong with the microphone, "" for nothing; with a button where the browser suspended the audio. */
+function notify(text, suspended) {
+  $("resume").hidden = !suspended;
+  if (text === notice) return;
+  if (text || $("problem").textContent === notice) report($("status").textContent, text);
+  notice = text;
+}
+
+function closed(reason, opened) {
+  if (reason || refusal) {
     stop();
-    report("Microphone off.", reason);
+    report("Microphone off.", reason || refusal);
     return;
   }
-  const refused = $("problem").textContent;
-  if (refused) {
-    stop();
-    report("Microphone off.", refused);
-    return;
-  }
-  report("Reconnecting …", "The connection to the monitor is lost.");
+  failures = opened ? 0 : failures + 1;
+  const proxy = failures > 2 ? " If the monitor runs, a proxy in between may not forward WebSockets." : "";
+  report("Reconnecting …", `The connection to the monitor is lost.${proxy}`);
   retry = setTimeout(() => {
     if (!microphone) return;
     history.resume();
@@ -97,6 +119,7 @@ function stop() {
   clearTimeout(retry);
   microphone?.close();
   microphone = null;
+  notify("", false);
   setPressed(false);
   report("Microphone off.", $("problem").textContent);
 }
@@ -108,30 +131,48 @@ function setPressed(on) {
 
 // ---- files
 
-async function predictFile(file) {
-  if (microphone) stop();
-  upload?.abort();
-  clear();
+async function predictFile(chosen) {
+  abort();
   $("file").value = "";
-  if (file.size > settings.upload) {
-    report("", `${file.name} is larger than ${Math.round(settings.upload / 2 ** 20)} MB.`);
+  if (chosen.size > settings.upload) {
+    report(idle(), `${chosen.name} is larger than ${Math.round(settings.upload / 2 ** 20)} MB.`);
     return;
   }
-  const controller = (upload = new AbortController());
-  report(`Classifying ${file.name} …`);
+  const controller = (upload = Object.assign(new AbortController(), { file: chosen }));
+  enable();
+  report(`Classifying ${chosen.name} …`);
+  let finished = false;
+  const receiveOne = (message) => {
+    if (controller.signal.aborted) return; // the page shows another file
+    if (message.recording) beginFile(chosen);
+    finished ||= "done" in message || "error" in message;
+    receive(message);
+  };
   try {
-    let finished = false;
-    await predict(file, $("model").value, (message) => {
-      if (controller.signal.aborted) return; // the page shows another file
-      finished ||= "done" in message || "error" in message;
-      receive(message);
-    }, controller.signal);
+    await predict(chosen, $("model").value, receiveOne, controller.signal);
     if (controller.signal.aborted) return;
-    if (!finished) throw new Error(`${file.name}: the connection to the monitor is lost.`);
-    report(`${file.name}, ${clock(history.recording)}, ${history.predictions.length} windows.`, $("problem").textContent);
+    if (!finished) throw new Error(`${chosen.name}: the connection to the monitor is lost.`);
+    fileStatus = `${chosen.name}, ${clock(history.recording)}, ${history.predictions.length} windows.`;
+    report(fileStatus, $("problem").textContent);
   } catch (error) {
-    if (!controller.signal.aborted) report("", error.message);
+    if (!controller.signal.aborted) report(idle(), error.message);
+  } finally {
+    if (upload === controller) upload = null;
+    enable();
   }
+}
+
+/** Show a file in place of what is shown; called when the file can be read. */
+function beginFile(chosen) {
+  if (microphone) stop();
+  empty();
+  file = chosen;
+  report(`Classifying ${chosen.name} …`);
+}
+
+function abort() {
+  upload?.abort();
+  upload = null;
 }
 
 // ---- messages
@@ -145,7 +186,10 @@ function receive(message) {
   }
   if (recording?.warning) report($("status").textContent, `The file ${recording.warning}`);
   if (warning) report("Streaming.", warning[0].toUpperCase() + warning.slice(1));
-  if (error) report($("status").textContent, error[0].toUpperCase() + error.slice(1));
+  if (error) {
+    refusal = error[0].toUpperCase() + error.slice(1);
+    report($("status").textContent, refusal);
+  }
   if (prediction) show({ ...prediction, model: $("model").value });
   changed = true;
 }
@@ -153,22 +197,45 @@ function receive(message) {
 function show(prediction) {
   const latency = microphone?.since(prediction.end);
   history.addPrediction(prediction);
-  const { emotion, confidence, probabilities, latency_ms: inference } = prediction;
-  $("emotion").textContent = emotion ?? "silence";
-  $("emotion").dataset.emotion = emotion ?? "silence";
+  headline(history.recording === null ? prediction : wholeFile());
+  $("inference").textContent = prediction.latency_ms && prediction.emotion ? `${prediction.latency_ms.toFixed(1)} ms` : "–";
+  $("latency").textContent = latency == null ? "–" : `${Math.round(latency)} ms`;
+  if (latency != null && $("status").textContent !== "Streaming.") report("Streaming.", $("problem").textContent);
+  enable();
+  addRow(history.predictions.at(-1));
+}
+
+/** The prediction for the whole file: the mean of the probabilities of its windows with speech. */
+function wholeFile() {
+  const { windows, probabilities } = history.mean(model().labels);
+  const [label, confidence] = Object.entries(probabilities).reduce((a, b) => (b[1] > a[1] ? b : a), [null, 0]);
+  const emotion = label && confidence < model().min_confidence ? "uncertain" : label;
+  return { emotion, confidence, probabilities, note: `, mean of ${windows} windows with speech` };
+}
+
+/** Show a prediction as the headline and the bars; null: none. */
+function headline(prediction) {
+  shown = prediction;
+  const { emotion, confidence, probabilities, note = "" } = prediction ?? { emotion: null, probabilities: {} };
+  const name = emotion ?? (prediction ? "silence" : "");
+  $("now-title").textContent = history.recording === null ? "Predicted emotion, last window" : "Predicted emotion, whole file";
+  $("emotion").textContent = name || "–";
+  $("emotion").dataset.emotion = name;
   $("emotion").style.setProperty("--mark", emotion ? colour(emotion, model().labels) : "var(--silence)");
-  $("confidence").textContent = emotion ? `confidence ${percent(confidence)}` : "no speech detected (VAD)";
+  const silence = prediction ? "no speech detected (VAD)" : "\u00a0";
+  $("confidence").textContent = emotion ? `confidence ${percent(confidence)}${note}` : silence;
   for (const bar of $("bars").children) {
     const value = probabilities[bar.dataset.label] ?? 0;
     bar.querySelector("progress").value = value;
     bar.querySelector("output").textContent = emotion ? percent(value) : "";
   }
-  $("inference").textContent = emotion && inference ? `${inference.toFixed(1)} ms` : "–";
-  $("latency").textContent = latency == null ? "–" : `${Math.round(latency)} ms`;
-  if (latency != null && $("status").textContent !== "Streaming.") report("Streaming.", $("problem").textContent);
-  for (const id of ["download", "clear"]) $(id).disabled = false;
-  announce(emotion ? `${emotion}, ${percent(confidence)}` : "silence", emotion ?? "silence");
-  addRow(history.predictions.at(-1));
+  if (prediction) announce(emotion ? `${emotion}, ${percent(confidence)}` : "silence", name);
+  else $("inference").textContent = $("latency").textContent = "–";
+}
+
+function enable() {
+  $("download").disabled = !history.predictions.length;
+  $("clear").disabled = !history.predictions.length && !upload;
 }
 
 /** Announce a new emotion to screen readers, at most every two seconds. */
@@ -197,7 +264,34 @@ const percent = (value) => `${Math.round(100 * value)} %`;
 
 // ---- the other controls
 
+/** Select the model of the menu; what is shown is classified by it from now on, a file as a whole. */
 function selectModel() {
+  const again = upload?.file ?? file;
+  showLabels();
+  $("about").textContent = about(model());
+  headline(null);
+  if (microphone?.connection) {
+    microphone.disconnect();
+    connect();
+  } else if (again) {
+    predictFile(again);
+  }
+}
+
+function about({ name, run, epoch, protocol, corpora, measured, synthetic, leaks }) {
+  const origins = Object.entries(corpora ?? {}).map(([corpus, licence]) => (licence ? `${corpus} (${licence})` : corpus));
+  const { uar, clips } = measured ?? {};
+  return [
+    run ? `Model ${name} of run ${run}, epoch ${epoch}.` : `Model ${name}.`,
+    uar == null ? "" : `UAR ${uar.toFixed(3)} on ${clips.toLocaleString("en")} test clips (protocol ${protocol}).`,
+    origins.length ? `Training data: ${origins.join(", ")}.` : "",
+    synthetic ? "They are SYNTHETIC speech: the predictions do not apply to real speech." : "",
+    leaks ? "The split of the training LEAKS: the UAR does not hold for unseen speakers." : "",
+  ].filter(Boolean).join(" ");
+}
+
+/** The legend and the bars, in the colours of the present theme. */
+function showLabels() {
   const { labels } = model();
   $("legend").replaceChildren(...[...labels, "silence"].map((label) => {
     const entry = document.createElement("li");
@@ -219,28 +313,26 @@ function selectModel() {
     return bar;
   }));
   changed = true;
-  if (!microphone?.connection) return;
-  microphone.disconnect();
-  connect();
 }
 
 function clear() {
-  history.clear();
+  abort();
+  empty();
   if (microphone?.connection) {
     microphone.disconnect();
     connect();
+  } else if (!microphone) {
+    report("Ready.");
   }
+}
+
+function empty() {
+  history.clear();
+  file = null;
+  fileStatus = "";
   $("rows").replaceChildren();
-  $("emotion").textContent = "–";
-  $("emotion").dataset.emotion = "";
-  $("emotion").style.removeProperty("--mark");
-  $("confidence").textContent = "\u00a0";
-  $("inference").textContent = $("latency").textContent = "–";
-  for (const bar of $("bars").children) {
-    bar.querySelector("progress").value = 0;
-    bar.querySelector("output").textContent = "";
-  }
-  for (const id of ["download", "clear"]) $(id).disabled = true;
+  headline(null);
+  enable();
   setTitles();
   changed = true;
 }
@@ -253,6 +345,10 @@ function download() {
   URL.revokeObjectURL(link.href);
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => selectModel());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  if (!settings) return;
+  showLabels();
+  headline(shown);
+});
 addEventListener("resize", () => (changed = true));
 begin().catch((error) => report("", error.message));

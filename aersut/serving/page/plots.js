@@ -7,6 +7,7 @@ const TIME_AXIS = 16; // height of the time axis in pixels
 const KNOWN = ["neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise"];
 
 export function colour(label, labels) {
+  if (!labels.includes(label)) return styled("--silence"); // "uncertain"
   // labels of one's own take the colours of emotions that the model does not have
   const own = labels.filter((name) => !KNOWN.includes(name));
   const free = [...KNOWN.filter((name) => !labels.includes(name)), ...KNOWN];
@@ -17,7 +18,7 @@ function styled(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** The canvas's cleared 2D context, in CSS pixels. */
+/** The canvas's cleared 2D context, in CSS pixels; `floor` is the height above the time axis. */
 function prepare(id) {
   const canvas = document.getElementById(id);
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -30,7 +31,7 @@ function prepare(id) {
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   context.font = "11px system-ui, sans-serif";
-  return { context, width, height };
+  return { context, width, floor: height - TIME_AXIS };
 }
 
 export function draw(history, { labels, sample_rate: rate }) {
@@ -43,12 +44,14 @@ export function draw(history, { labels, sample_rate: rate }) {
   const limits = ranges(frames);
   drawGrid("mfcc", frames, x, (frame) => frame.mfcc, (value, row) => (value - limits[row][0]) / limits[row][1], COOL_WARM);
   note("mfcc", "c12", "c0");
-  drawLevels(frames, x, history);
+  drawLevels(frames, x);
+  for (const id of ["waveform", "mel", "mfcc", "levels"]) drawTimeAxis(id, history, history.plotSpan);
   drawTimeline(history, labels);
+  drawTimeAxis("timeline", history, history.timelineSpan);
 }
 
 function drawWaveform(frames, scale) {
-  const { context, width, height } = prepare("waveform");
+  const { context, width, floor: height } = prepare("waveform");
   const x = scale(width);
   context.fillStyle = styled("--line");
   context.fillRect(0, height / 2, width, 1);
@@ -63,12 +66,12 @@ function drawWaveform(frames, scale) {
 }
 
 /** Label the top and the bottom of the y axis, at the right edge. */
-function note(id, top, bottom, margin = 0) {
+function note(id, top, bottom) {
   const canvas = document.getElementById(id);
   const { clientWidth: width, clientHeight: height } = canvas;
   const context = canvas.getContext("2d");
   context.textAlign = "right";
-  for (const [text, y] of [[top, 12], [bottom, height - margin - 4]]) {
+  for (const [text, y] of [[top, 12], [bottom, height - TIME_AXIS - 4]]) {
     context.fillStyle = styled("--card");
     context.globalAlpha = 0.7;
     context.fillRect(width - context.measureText(text).width - 6, y - 10, width, 13);
@@ -78,19 +81,24 @@ function note(id, top, bottom, margin = 0) {
   }
 }
 
-function drawTimeAxis(context, width, height, history, [from, to]) {
+function drawTimeAxis(id, history, [from, to]) {
+  const canvas = document.getElementById(id);
+  const { clientWidth: width, clientHeight: height } = canvas;
+  const context = canvas.getContext("2d");
   context.fillStyle = styled("--soft");
-  for (let i = 0; i <= 4; i++) {
-    const seconds = from + (i / 4) * (to - from);
-    context.textAlign = ["left", "center", "center", "center", "right"][i];
-    const text = history.recording === null ? (i === 4 ? "now" : `−${+(to - seconds).toFixed(1)} s`) : clock(seconds);
-    context.fillText(text, (i / 4) * width, height - 3);
+  const steps = width < 420 ? 2 : 4;
+  for (let i = 0; i <= steps; i++) {
+    const seconds = from + (i / steps) * (to - from);
+    context.textAlign = i === 0 ? "left" : i === steps ? "right" : "center";
+    const text = history.recording === null ? (i === steps ? "now" : `−${+(to - seconds).toFixed(1)} s`)
+      : clock(seconds) + (i === steps ? " min:s" : "");
+    context.fillText(text, (i / steps) * width, height - 3);
   }
 }
 
 /** Draw one cell per frame and row, the first row at the bottom; `level` returns 0 to 1. */
 function drawGrid(id, frames, scale, rows, level, colours) {
-  const { context, width, height } = prepare(id);
+  const { context, width, floor } = prepare(id);
   if (!frames.length) return;
   const count = rows(frames[0]).length;
   const image = new ImageData(frames.length, count);
@@ -104,7 +112,7 @@ function drawGrid(id, frames, scale, rows, level, colours) {
   const x = scale(width);
   const last = frames.at(-1);
   context.imageSmoothingEnabled = false;
-  context.drawImage(cells, x(frames[0].start), 0, x(last.start + last.hop) - x(frames[0].start), height);
+  context.drawImage(cells, x(frames[0].start), 0, x(last.start + last.hop) - x(frames[0].start), floor);
 }
 
 function mixed(colours, level) {
@@ -126,9 +134,8 @@ function ranges(frames) {
   });
 }
 
-function drawLevels(frames, scale, history) {
-  const { context, width, height } = prepare("levels");
-  const floor = height - TIME_AXIS;
+function drawLevels(frames, scale) {
+  const { context, width, floor } = prepare("levels");
   const x = scale(width);
   const lines = [
     ["--rms", ({ rms }) => (20 * Math.log10(Math.max(rms, 1e-4)) + 80) / 80], // -80 to 0 dB
@@ -144,14 +151,12 @@ function drawLevels(frames, scale, history) {
     context.lineWidth = 1.75;
     context.stroke();
   }
-  note("levels", "0 dBFS, ZCR 0.6", "−80 dBFS, ZCR 0", TIME_AXIS);
-  drawTimeAxis(context, width, height, history, history.plotSpan);
+  note("levels", "0 dBFS, ZCR 0.6", "−80 dBFS, ZCR 0");
 }
 
 function drawTimeline(history, labels) {
-  const { context, width, height } = prepare("timeline");
+  const { context, width, floor } = prepare("timeline");
   const [from, to] = history.timelineSpan;
-  const floor = height - TIME_AXIS;
   const x = (seconds) => ((seconds - from) / (to - from)) * width;
   // a window's bar covers the time from the end of the previous window to its own end
   history.predictions.forEach((one, i) => {
@@ -169,6 +174,5 @@ function drawTimeline(history, labels) {
       top -= tall;
     }
   });
-  note("timeline", "1", "0", TIME_AXIS);
-  drawTimeAxis(context, width, height, history, [from, to]);
+  note("timeline", "probability 1", "0");
 }

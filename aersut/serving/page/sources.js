@@ -3,20 +3,32 @@
 
 /** The page's settings: models, largest file in bytes, text of the footer. */
 export async function describe() {
-  const response = await fetch("models");
-  if (!response.ok) throw new Error(`The monitor responded with status ${response.status}.`);
+  // POST, because the browser then states the page's origin, which the monitor may refuse
+  const response = await fetch("models", { method: "POST" }).catch(() => null);
+  if (!response) throw new Error("The monitor does not respond. Reload the page when it runs.");
+  if (!response.ok) {
+    const reason = response.headers.get("content-type")?.startsWith("text/plain") && (await response.text());
+    throw new Error(reason || `The monitor responded with status ${response.status}. Reload the page.`);
+  }
   const footer = "The audio stays on the machine that serves this page, and is not stored.";
   return { ...(await response.json()), footer };
 }
 
-/** A live stream: `send(buffer)` takes 16-bit samples and returns whether they were sent. */
+/**
+ * A live stream: `send(buffer)` takes 16-bit samples and returns whether they were sent. At its end, `onClose(opened)` is
+ * called with whether there was a connection.
+ */
 export function connect(model, sampleRate, onMessage, onClose) {
   const address = new URL("stream", location.href);
   address.protocol = address.protocol.replace("http", "ws");
   const socket = new WebSocket(address);
-  socket.onopen = () => socket.send(JSON.stringify({ model, sample_rate: sampleRate }));
+  let opened = false;
+  socket.onopen = () => {
+    opened = true;
+    socket.send(JSON.stringify({ model, sample_rate: sampleRate }));
+  };
   socket.onmessage = ({ data }) => onMessage(JSON.parse(data));
-  socket.onclose = onClose;
+  socket.onclose = () => onClose(opened);
   return {
     send(buffer) {
       if (socket.readyState !== WebSocket.OPEN) return false;

@@ -45,7 +45,7 @@ LOG = re.compile(r"INFO: |WARNING: \[npu_registry|No available adapters|Failed t
 def folder(finished: Run, litertjs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the tiny run."""
     path = tmp_path_factory.mktemp("web")
-    for name, content in web_page(TFLiteFile.read(finished.export / MODEL), ["synthetic"], litertjs).items():
+    for name, content in web_page(TFLiteFile.read(finished.export / MODEL), litertjs).items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_bytes(content)
     return path
@@ -137,7 +137,7 @@ def test_it_predicts_as_python_also_after_the_network_is_gone(playwright: Any, f
         with opened(playwright, address, viewport={"width": 360, "height": 740}, color_scheme="dark") as page:
             assert page.evaluate("document.documentElement.scrollWidth") <= 360  # fits the width of a phone
             page.locator("html[data-offline=ready]").wait_for(timeout=60_000)
-            assert "They are SYNTHETIC speech" in page.text_content("footer")
+            assert "Training data: synthetic. They are SYNTHETIC speech" in page.text_content("#about")
             assert page.locator("#model").is_hidden()  # there is one only
             server.close()
             page.context.set_offline(True)
@@ -347,7 +347,7 @@ def test_a_model_that_cannot_run_there_is_named(finished: Run):
     with pytest.raises(
         UserError, match=r"waveform_int8\.tflite cannot run in a browser: LiteRT\.js does not support int8"
     ):
-        web_page(file, [])
+        web_page(file)
 
 
 def test_an_lstm_is_named():
@@ -358,7 +358,7 @@ def test_an_lstm_is_named():
         network = probabilities(lambda: graphs.network(state.weights, state.rest), fused=True)
         file = to_tflite(network, [(1, 6, 3)])
     with pytest.raises(UserError, match="does not support the operator UNIDIRECTIONAL_SEQUENCE_LSTM"):
-        web_page(file, [])
+        web_page(file)
 
 
 @pytest.mark.slow  # two exports
