@@ -23,7 +23,7 @@ from aersut.contracts import Framing
 from aersut.data import audio
 from aersut.data.audio import Recording
 from aersut.errors import UserError
-from aersut.export.convert import probabilities, to_tflite
+from aersut.export.convert import classifier_graphs, probabilities, to_tflite
 from aersut.export.targets.web import MODEL, web_page
 from aersut.models import CNNLSTM
 from aersut.quiet import quiet
@@ -33,6 +33,7 @@ from aersut.serving.recognizer import load
 from aersut.serving.stream import to_float
 from aersut.serving.vad import contains_speech
 from aersut.tflite.file import TFLiteFile
+from aersut.tflite.join import joined
 from aersut.training.state import create
 
 CHROMIUM = shutil.which("chromium")
@@ -359,6 +360,24 @@ def test_an_lstm_is_named():
         file = to_tflite(network, [(1, 6, 3)])
     with pytest.raises(UserError, match="does not support the operator UNIDIRECTIONAL_SEQUENCE_LSTM"):
         web_page(file)
+
+
+def test_a_model_with_an_lstm_predicts_as_in_python(
+    playwright: Any, finished: Run, litertjs: Path, clip: Path, tmp_path: Path
+):
+    metadata = TFLiteFile.read(finished.export / MODEL).metadata
+    features = TFLiteFile.read(finished.export / "features.tflite")
+    shape, classes = features.outputs[0].shape[1:], len(metadata["labels"])
+    model = CNNLSTM(filters=(8,), kernels=(3,), units=(8,), dense=8).build(*shape, classes, nnx.Rngs(0))
+    graphs, state = create(model, sgd(1.0))
+    with quiet():
+        loop, _ = classifier_graphs(lambda: graphs.network(state.weights, state.rest), shape)
+    file = joined(features, loop, MODEL).with_metadata(metadata)
+    for name, content in web_page(file, litertjs).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    with static_host(tmp_path) as address, opened(playwright, address) as page:
+        assert compare(predictions(page, clip), tmp_path / MODEL, clip) > 3
 
 
 @pytest.mark.slow  # two exports
