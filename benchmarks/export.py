@@ -82,16 +82,17 @@ def exported_files(name: str, clips: np.ndarray) -> dict[str, TFLiteFile]:
     import optax
     from flax import nnx
 
-    from aersut.export.convert import probabilities, to_tflite
-    from aersut.export.quantize import quantize
+    from aersut.export.convert import classifier_graphs
+    from aersut.export.quantize import INTEGER, quantize
     from aersut.registry import MODELS
     from aersut.training.state import create
 
     graphs, state = create(MODELS[name]().build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), optax.identity())
-    base = to_tflite(
-        probabilities(lambda: graphs.network(state.weights, state.rest), fused=True), [(1, FRAMES, CHANNELS)]
-    )
-    return {kind: quantize(base, kind, clips).with_metadata(METADATA) for kind in FORMATS}
+    floating, integer = classifier_graphs(lambda: graphs.network(state.weights, state.rest), (FRAMES, CHANNELS))
+    return {
+        kind: quantize(integer if kind in INTEGER else floating, kind, clips).with_metadata(METADATA)
+        for kind in FORMATS
+    }
 
 
 def keras_files(name: str, clips: np.ndarray) -> dict[str, TFLiteFile]:
