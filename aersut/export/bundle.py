@@ -23,6 +23,7 @@ from aersut.registry import MODELS, TARGETS
 from aersut.run import Run, prepare
 from aersut.run_folder import with_recorded_classes
 from aersut.tflite.file import TFLiteFile
+from aersut.tflite.micro import why_missing
 from aersut.training.trained import load_trained
 
 
@@ -34,11 +35,13 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     Raises:
         UserError: the model cannot be exported, or a file fails its verification; nothing is written then.
     """
-    require("the export needs", "export", "tensorflow", "ai_edge_quantizer", "tflite_micro")
+    require("the export needs", "export", "tensorflow", "ai_edge_quantizer")
     if not run.experiment.model.exportable:
         raise UserError(f"model '{MODELS.name_of(run.experiment.model)}' declares that it cannot be exported.")
     run = with_recorded_classes(run)
     options = options or ExportOptions()
+    if options.micro and (missing := why_missing()):
+        raise UserError(f"--export.micro=true: {missing}")
     targets, stress = ordered_targets(), wants_stress(run, options)
     context = _context(run, options)
     with quiet():

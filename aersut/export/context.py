@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, Int16
 from aersut.contracts import STRICT, SkippedTargetError
 from aersut.run import Prepared, Run
 from aersut.tflite.file import TFLiteFile
+from aersut.tflite.micro import why_missing
 from aersut.training.trained import Trained
 
 
@@ -21,6 +22,7 @@ class ExportOptions:
         calibration: number of training clips that calibrate int8 and int16x8.
         max_uar_loss: of int8 against float32 on the validation set, 0 to 1; see `verify.check_quantization_loss`.
         micro: whether the float32 and the int8 file must run in TensorFlow Lite Micro; false skips that interpreter.
+            None does so where the package tflite-micro is not installed, with a note.
         waveform: whether to export the files with audio input. None omits them, with a note, where a feature prevents
             them; true makes that an error.
         stream: the same for the microcontroller's files, frontend.tflite and the firmware.
@@ -34,7 +36,7 @@ class ExportOptions:
     __pydantic_config__: ClassVar = STRICT
     calibration: int = 200
     max_uar_loss: float = 0.01
-    micro: bool = True
+    micro: bool | None = None
     waveform: bool | None = None
     stream: bool | None = None
     stress: bool | None = None
@@ -95,6 +97,13 @@ class Context:
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def without_micro(self) -> str:
+        """Why TensorFlow Lite Micro does not run in this export; "" if it does."""
+        if self.options.micro is None:
+            return why_missing()
+        return "" if self.options.micro else "--export.micro=false."
 
     @property
     def labels(self) -> list[str]:

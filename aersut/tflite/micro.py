@@ -6,6 +6,7 @@
 import contextlib
 import importlib.util
 import os
+import platform
 import re
 import select
 import subprocess
@@ -112,7 +113,7 @@ def _reason(log: str, status: int) -> str:
     if refused := re.search(r"kernels/(\w+)\.cc:\d+ (.*)", log):
         return f"kernel {refused[1]} failed ({refused[2]})."
     if "No module named 'tflite_micro'" in log:
-        return "the package tflite-micro is not installed: pip install 'aersut[export]'."
+        return why_missing()
     if "Failed to resize buffer" in log:
         return f"the file needs a tensor arena of more than {ARENA / 1e6:g} MB."
     lines = [line for line in log.splitlines() if line.strip() and not line.startswith((" ", "Traceback"))]
@@ -150,6 +151,15 @@ class MicroSequence:
             rows.append(interpreter.get_output(0)[0])
             state = [interpreter.get_output(index) for index in range(1, 1 + len(state))]
         return np.stack(rows), state
+
+
+def why_missing() -> str:
+    """Why the package tflite-micro is not installed here, and what to do; "" if it is."""
+    if micro_is_installed():
+        return ""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        return "the package tflite-micro is for Linux on x86-64 only. Export there, or see docs/platforms.md."
+    return "the package tflite-micro is not installed: pip install 'aersut[export]'."
 
 
 def micro_is_installed() -> bool:

@@ -81,8 +81,8 @@ def _omit_int16x8(context: Context, files: dict[str, TFLiteFile], outputs: Mappi
 
 def _run_in_micro(context: Context, files: Mapping[str, TFLiteFile]) -> dict[str, TFLMResult]:
     """Real outputs and tensor arenas in TensorFlow Lite Micro, one subprocess per file in parallel."""
-    if not context.options.micro:
-        context.notes.append("TensorFlow Lite Micro did not run (--export.micro=false): no tensor arena is known.")
+    if reason := context.without_micro:
+        context.notes.append(f"TensorFlow Lite Micro did not run, so no tensor arena is known: {reason}")
         return {}
     # for int16x8 the arena only, since its kernels are slow
     clips = {**dict.fromkeys(MICRO, context.test.features), "int16x8": context.test.features[:1]}

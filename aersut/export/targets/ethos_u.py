@@ -33,7 +33,10 @@ class EthosU(Target):
     def files(self, context: Context) -> Mapping[str, TFLiteFile]:
         """Estimate each accelerator; the numbers go to the key "ethos" of export.json."""
         if not available():
-            raise SkippedTargetError("no estimate for Ethos-U55: Vela is missing (pip install 'aersut[ethos]').")
+            remedy = (
+                "pip install 'aersut[ethos]'" if sys.version_info < (3, 14) else "it has no release for Python 3.14"
+            )
+            raise SkippedTargetError(f"no estimate for Ethos-U55: Vela is missing ({remedy}).")
         file = context.model(file_name("int8"))
         try:
             context.results["ethos"] = {accelerator: estimate(file, accelerator) for accelerator in ACCELERATORS}

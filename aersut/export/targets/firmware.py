@@ -44,8 +44,8 @@ class Firmware(Target):
         if wanted is False:
             return {}
         try:
-            if not context.options.micro:
-                raise UserError("the firmware needs TensorFlow Lite Micro: omit --export.micro=false.")
+            if reason := context.without_micro:
+                raise UserError(f"they need TensorFlow Lite Micro, which does not run: {reason}")
             stream = split_frontend(context.trained.frontend, context.samples(context.calibration))
             float_file = frontend_file(stream)
             from_ring = None if stream.plain else window_file(stream)

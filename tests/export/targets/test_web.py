@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -382,19 +383,24 @@ def test_a_model_with_an_lstm_predicts_as_in_python(
 
 @pytest.mark.slow  # two exports
 def test_the_export_writes_the_page_only_if_it_is_asked(
-    finished: Run, litertjs: Path, launch: Callable[..., Any], tmp_path: Path
+    finished: Run, litertjs: Path, launch: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setitem(sys.modules, "tflite_micro", None)  # as on a system without a wheel of it
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
     assert not (finished.export / "web").exists()
     shutil.copytree(finished.folder, tmp_path / "run")
     command = ["--mode=export", f"--workdir={tmp_path / 'run'}", "--export.web=true", f"--export.litertjs={litertjs}"]
-    command += ["--export.micro=false"]
     before = sorted((tmp_path / "run/export").rglob("*"))
     refused = launch(*command, "--export.waveform=false")
     assert refused.status == 2
     assert "--export.web=true needs waveform_float32.tflite, which this export omits" in refused.err
     assert sorted((tmp_path / "run/export").rglob("*")) == before
+    assert "tflite-micro is for Linux on x86-64 only" in launch(*command, "--export.micro=true").err
     done = launch(*command)
     assert done.status == 0
+    assert "so no tensor arena is known: the package tflite-micro is for Linux on x86-64 only." in done.out
+    assert "the firmware are omitted: they need TensorFlow Lite Micro, which does not run: the package" in done.out
+    assert not (tmp_path / "run/export/c").exists()
     assert re.search(r"web/ \(page that runs waveform_float32\.tflite in a browser\): \d+ MB with LiteRT\.js", done.out)
     web = open_run(tmp_path / "run").export / "web"
     assert {"index.html", "model.json", MODEL, "litert", "offline.js"} <= {path.name for path in web.iterdir()}
