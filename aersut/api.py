@@ -15,7 +15,7 @@ from aersut.errors import UserError, require
 from aersut.program import set_environment
 from aersut.registry import CORPORA
 from aersut.results import CrossValidationResult, EvaluationResult, ExportResult, SweepResult, TrainingResult
-from aersut.run_folder import Run, RunFolder, default_folder, find_run, open_run, start
+from aersut.run_folder import Run, RunFolder, default_folder, discarding_unused_runs, find_run, open_run, start
 
 if TYPE_CHECKING:
     from aersut.report.plots.inline import InlineFigure
@@ -46,6 +46,7 @@ def load_experiment(name_or_path: str | Path | Experiment, /, **overrides: Any) 
     return experiments.load_experiment(source, overrides.items())
 
 
+@discarding_unused_runs()
 def train(
     source: Source, *, workdir: str | Path | None = None, on_epoch: Callable[[dict[str, Any]], None] | None = None
 ) -> TrainingResult:
@@ -101,6 +102,7 @@ def evaluate(
 ) -> EvaluationResult: ...
 
 
+@discarding_unused_runs()
 def evaluate(
     source: Source,
     *,
@@ -202,6 +204,7 @@ def _cross_validate(
     return CrossValidationResult(found, validated.folder, validated.result)
 
 
+@discarding_unused_runs()
 def export(source: Source, **options: Any) -> ExportResult:
     """Export a trained run to TensorFlow Lite files, C and firmware, and verify each file.
 
@@ -222,6 +225,7 @@ def export(source: Source, **options: Any) -> ExportResult:
     return ExportResult(run, write_bundle(run, checked))
 
 
+@discarding_unused_runs()
 def report(source: Source, /, *others: Source, output: str | Path | None = None) -> Path:
     """Write the report of a run, or a page that compares several runs; return its path.
 

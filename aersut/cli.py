@@ -1,5 +1,6 @@
 """The command line: modes, flags and exit statuses (0 success, 2 a user's mistake, 130 interrupted)."""
 
+import contextlib
 import errno
 import gc
 import sys
@@ -8,12 +9,13 @@ from typing import Literal
 
 from absl import app, flags, logging
 
-from aersut.commands import COMMANDS, listing
+import aersut
+from aersut.commands import COMMANDS, listing, mistakes
 from aersut.commands.command import Arguments
 from aersut.commands.help import mode_help, program_help
-from aersut.errors import UserError
+from aersut.errors import UserError, missing_extras
 from aersut.paths import cache_dir
-from aersut.program import piped, set_environment
+from aersut.program import discard_output, piped, repair_standard_streams, set_environment
 
 HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 GARBAGE = 10_000
@@ -22,10 +24,13 @@ most of it for the objects of the imports, which stay. With 50,000, a training o
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("mode", "all", list(COMMANDS), "Which step to run.")
 flags.DEFINE_bool("list", False, "Print the models of the zoo, the experiments and the plugins.")
+flags.DEFINE_bool("version", False, "Print the version.")
+FLAGS.set_gnu_getopt(True)  # flags may follow positional arguments
 
 
 def main() -> None:
     """The program, as `launch.py` and as the console script `aersut`."""
+    repair_standard_streams()
     gc.set_threshold(GARBAGE)
     try:
         app.run(_run, flags_parser=_parse)
@@ -34,16 +39,20 @@ def main() -> None:
 
 
 def _parse(argv: list[str]) -> Arguments:
-    wanted = [argument for argument in argv if argument not in HELP]
+    end = argv.index("--") if "--" in argv else len(argv)  # after it, all arguments are positional
+    wanted = [argument for argument in argv[:end] if argument not in HELP]
     try:
         rest, dotted = _dotted(wanted)
-        arguments = Arguments(dotted, tuple(FLAGS(rest)[1:]), help=wanted != argv)
+        arguments = Arguments(dotted, tuple(FLAGS([*rest, *argv[end:]])[1:]), help=len(wanted) < end)
         if not arguments.help:
             _check(arguments)
         return arguments
-    except (flags.Error, UserError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    except flags.Error as error:
+        message = mistakes.explained(error, argv[1:end])
+    except ValueError as error:  # also absl's, for --nolist=1
+        message = str(error)
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _dotted(argv: list[str]) -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
@@ -70,7 +79,7 @@ def _check(arguments: Arguments) -> None:
     """Raise `UserError` for a flag or a positional argument that the selected mode does not take."""
     command = COMMANDS[FLAGS.mode]
     if arguments.paths and not command.paths:
-        raise UserError(f"unexpected argument '{arguments.paths[0]}'; every flag begins with --, see --help.")
+        raise UserError(mistakes.positional(arguments.paths))
     for name in {name for mode in COMMANDS.values() for name in mode.flags} - set(command.flags):
         if FLAGS[name].present:
             raise UserError(f"--{name} goes with --mode={_modes('flags', name)}.")
@@ -84,8 +93,17 @@ def _modes(kind: Literal["flags", "dotted"], name: str) -> str:
 
 
 def _run(arguments: Arguments) -> int:
+    return piped(lambda: _reported(arguments))
+
+
+def _reported(arguments: Arguments) -> int:
+    """Run the command; print an error that the user can fix as one line."""
     try:
-        return piped(lambda: _dispatch(arguments))
+        status = _dispatch(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        raise
     except UserError as error:
         sys.stdout.flush()
         print(f"error: {error}", file=sys.stderr)
@@ -96,6 +114,7 @@ def _run(arguments: Arguments) -> int:
     except OSError as error:
         if (message := _unusable(error)) is None:
             raise
+        discard_output()  # it may be what fills the disk
         print(f"error: {message}", file=sys.stderr)
         return 2
 
@@ -106,8 +125,12 @@ def _unusable(error: OSError) -> str | None:
         where = f" of {error.filename}" if error.filename else ""
         remedy = "Finished work is kept. Free disk space, and run the same command again."
         return f"no space is left on the disk{where}. {remedy}"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and isinstance(error.filename, str):
-        cached = Path(error.filename).absolute().is_relative_to(cache_dir().absolute())
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST) and isinstance(
+        error.filename, str
+    ):
+        cached = False
+        with contextlib.suppress(UserError):  # no home folder
+            cached = Path(error.filename).absolute().is_relative_to(cache_dir().absolute())
         remedy = "Set AERSUT_CACHE to a writable folder." if cached else "Change its permissions, or choose another."
         return f"{error.filename} cannot be used: {error.strerror}. {remedy}"
     return None
@@ -117,9 +140,20 @@ def _dispatch(arguments: Arguments) -> int:
     if arguments.help:
         print(mode_help(FLAGS.mode) if FLAGS["mode"].present else program_help())
         return 0
+    if FLAGS.version:
+        print(f"aersut {aersut.__version__}")
+        return 0
     set_environment()
     logging.set_verbosity(logging.WARNING)  # JAX logs each missing backend, Orbax each step of each save
     if FLAGS.list:
         listing.print_list()
         return 0
-    return COMMANDS[FLAGS.mode].run(arguments) or 0
+    if missing := missing_extras(COMMANDS[FLAGS.mode].extras):
+        [module, *_], extras = missing.values(), ",".join(missing)
+        raise UserError(f"--mode={FLAGS.mode} needs {module}, which is not installed: pip install 'aersut[{extras}]'.")
+    if "train" not in COMMANDS[FLAGS.mode].extras:
+        return COMMANDS[FLAGS.mode].run(arguments) or 0
+    from aersut.run_folder import discarding_unused_runs
+
+    with discarding_unused_runs():
+        return COMMANDS[FLAGS.mode].run(arguments) or 0

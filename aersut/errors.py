@@ -7,6 +7,18 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+EXTRAS = {
+    "train": (
+        *("jax", "flax", "optax", "pydantic", "array_record", "filelock", "grain", "orbax", "requests", "scipy"),
+        *("tensorboardX", "xxhash"),
+    ),
+    "export": ("tensorflow", "tf_keras", "ai_edge_quantizer"),
+    "report": ("matplotlib", "jinja2"),
+    "sweep": ("optuna",),
+    "monitor": ("starlette", "uvicorn", "websockets"),
+}
+"""The modules that each extra of the package installs, without those of the extras that it contains."""
+
 
 class UserError(ValueError):
     """An error that the user can fix. The message states what is wrong, what is expected, and what to do.
@@ -24,10 +36,22 @@ class UserError(ValueError):
         return [*line, f"{type(self).__name__}: {self}"]
 
 
+class CacheError(UserError):
+    """The cache cannot be used, whatever data are asked for."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the most similar known word, or "" if none is similar."""
     matches = difflib.get_close_matches(word, list(known), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def missing_extras(extras: Iterable[str]) -> dict[str, str]:
+    """The extras of which a module is not installed, each with the first such module."""
+    absent = {
+        extra: [module for module in EXTRAS[extra] if importlib.util.find_spec(module) is None] for extra in extras
+    }
+    return {extra: modules[0] for extra, modules in absent.items() if modules}
 
 
 def require(what: str, extra: str, *modules: str) -> None:

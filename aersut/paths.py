@@ -1,4 +1,4 @@
-"""The cache folder, and atomic writing of files and folders."""
+"""The cache folder, the home folder, and atomic writing of files and folders."""
 
 import contextlib
 import json
@@ -9,12 +9,31 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from aersut.errors import CacheError, UserError
+
 
 def cache_dir() -> Path:
-    """The folder of data that can be regenerated: $AERSUT_CACHE, or `aersut` under $XDG_CACHE_HOME or ~/.cache."""
+    """The folder of data that can be regenerated: $AERSUT_CACHE, or `aersut` under $XDG_CACHE_HOME or ~/.cache.
+
+    Raises:
+        CacheError: none of them is set, and this user has no home folder.
+    """
     if chosen := os.environ.get("AERSUT_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "aersut"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "aersut"
+    except RuntimeError:
+        raise CacheError(
+            "there is no folder for the cache: this user has no home folder. Set AERSUT_CACHE to a writable folder."
+        ) from None
+
+
+def expanded(path: Path | str) -> Path:
+    """A path whose leading ~ is replaced by the home folder; `UserError` if the user has none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{path}: the home folder is unknown. Set HOME, or give the path without ~.") from None
 
 
 def printable(path: Path | str) -> str:

@@ -16,9 +16,13 @@ def quiet() -> Iterator[None]:
     It is not printed for a `UserError`, whose message is complete. TensorFlow and LiteRT report missing GPUs and
     delegates at every start, regardless of their log levels.
     """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as captured:
+    try:
         terminal = os.dup(2)
+    except OSError:  # standard error is closed, so nothing is to be suppressed
+        yield
+        return
+    _flush()
+    with tempfile.TemporaryFile() as captured:
         os.dup2(captured.fileno(), 2)
         try:
             yield
@@ -29,6 +33,11 @@ def quiet() -> Iterator[None]:
             os.write(terminal, captured.read())
             raise
         finally:
-            sys.stderr.flush()
+            _flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+def _flush() -> None:
+    if sys.stderr is not None:  # as in a program without a console, such as pythonw.exe
+        sys.stderr.flush()

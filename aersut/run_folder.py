@@ -1,7 +1,9 @@
 """A run: its folder and its experiment. This module imports no plugins, hence no JAX."""
 
+import contextlib
+import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,7 @@ class RunFolder:
     teacher = _PathInRun("teacher")
     init = _PathInRun("init.json")
     soft_labels = _PathInRun("soft_labels.npz")
+    name = _PathInRun("name.txt")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,17 @@ class Run(RunFolder):
         return any(corpus.synthetic for corpus in self.experiment.data.corpora)
 
 
+_created: list[tuple[Path, Path]] = []
+"""The run folders that `start` has created within `discarding_unused_runs`, each with the topmost new folder."""
+_BEFORE_TRAINING = {
+    "config.json",
+    "split.json",
+    "sessions.jsonl",
+    "soft_labels.npz",
+    "tensorboard",
+    "checkpoints",
+    ".lock",
+}
 RUNS = Path("runs")
 """The parent of run folders, in the working directory."""
 
@@ -95,7 +109,9 @@ def start(experiment: Experiment, folder: Path | None = None) -> Run:
             raise UserError(
                 f"folder {run.folder} is not empty and is not a run (it has no config.json). Choose another --workdir."
             )
+        new = [path for path in (run.folder, *run.folder.parents) if not path.exists()]
         write_json(run.config, tree)
+        _created.append((run.folder, new[-1] if new else run.config))
     except OSError as error:
         raise UserError(
             f"run folder {run.folder} cannot be written: {error.strerror}. Choose another --workdir."
@@ -103,13 +119,54 @@ def start(experiment: Experiment, folder: Path | None = None) -> Run:
     return run
 
 
+@contextlib.contextmanager
+def discarding_unused_runs() -> Iterator[None]:
+    """Delete the run folders that `start` creates in the block, if the block fails before an epoch of them is trained.
+
+    Folders that contain anything else, such as the log of a worker process, are kept. An interruption is no failure:
+    the same command resumes, perhaps with a teacher that is half trained.
+    """
+    before = len(_created)
+    try:
+        yield
+    except Exception:
+        for folder, top in reversed(_created[before:]):
+            _discard_unused(folder, top)
+        raise
+    finally:
+        del _created[before:]
+
+
+def _discard_unused(folder: Path, top: Path) -> None:
+    """Delete a run folder, and its new parents up to `top`, unless it is in use."""
+    import filelock
+
+    run = RunFolder(folder)
+    try:
+        if run.records.exists() or {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
+            return
+        with filelock.FileLock(folder / ".lock", blocking=False):
+            pass
+    except (OSError, filelock.Timeout):  # another process trains it
+        return
+    for path in folder.iterdir():
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a parent has other content
+        for path in (folder, *folder.parents) if top != run.config else ():
+            path.rmdir()
+            if path == top:
+                break
+
+
 def find_run(folder: Path) -> RunFolder:
-    """Return the files of the run in `folder`.
+    """Return the files of the run in `folder`, or of the run below runs/ that has this name.
 
     Raises:
         UserError: `folder` is not a run folder.
     """
     run = RunFolder(folder)
+    if not run.config.exists() and (named := run_names().get(str(folder))):
+        return RunFolder(named)
     if not run.config.exists():
         raise UserError(f"{folder} is not a run folder: it has no config.json. Set --workdir to one.")
     return run
@@ -121,7 +178,8 @@ def open_run(folder: Path) -> Run:
     Raises:
         UserError: `folder` is not a run folder, or this version cannot read its configuration.
     """
-    return with_recorded_classes(Run(folder, load_experiment(str(find_run(folder).config))))
+    found = find_run(folder)
+    return with_recorded_classes(Run(found.folder, load_experiment(str(found.config))))
 
 
 def identity(experiment: Experiment) -> dict[str, Any]:
@@ -176,3 +234,8 @@ def with_recorded_classes(run: Run) -> Run:
     if run.experiment.data.emotions or not (split := read_json(run.split)) or "clips" not in split:
         return run
     return Run(run.folder, with_emotions(run.experiment, recorded_classes(split)))
+
+
+def run_names() -> dict[str, Path]:
+    """The folders of the runs below runs/ that have a name (`--mode=runs --name=NAME`), by name."""
+    return {path.read_text(encoding="utf-8").strip(): path.parent for path in sorted(RUNS.glob("*/*/name.txt"))}

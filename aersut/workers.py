@@ -1,4 +1,4 @@
-"""Worker processes on this machine, each on CPU cores of its own."""
+"""The CPU cores that this process may use, and worker processes, each on cores of its own."""
 
 import contextlib
 import multiprocessing
@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 SHUTDOWN_TIMEOUT = 5.0
@@ -18,6 +18,54 @@ SHUTDOWN_TIMEOUT = 5.0
 def usable_cores() -> set[int]:
     """The CPU cores that this process may use; empty where they cannot be chosen."""
     return os.sched_getaffinity(0) if sys.platform == "linux" else set()
+
+
+def core_count(root: Path = Path("/")) -> int:
+    """The number of threads that can run at once: by the CPU affinity, and by the limits of the control groups.
+
+    A container or a batch job may use a few cores of a large machine, all of whose cores `os.cpu_count` counts. Python
+    3.13 also reads $PYTHON_CPU_COUNT.
+
+    Args:
+        root: of the file system in which the limits are read.
+    """
+    if sys.version_info >= (3, 13):
+        allowed = os.process_cpu_count()
+    else:
+        allowed = len(usable_cores()) or os.cpu_count()
+    cores = allowed or 1
+    return max(1, min(cores, _control_group_limit(root)))
+
+
+def _control_group_limit(root: Path) -> int:
+    """The number of cores whose time Linux control groups (version 1 or 2) allow, rounded up; else `sys.maxsize`."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:  # another system than Linux
+        return sys.maxsize
+    limits = []
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
+        path = PurePosixPath(group)
+        for parent in (path, *path.parents):  # a container may see its own group as the root
+            limits.append(_limit(mount / str(parent).strip("/")))
+    return min(limits, default=sys.maxsize)
+
+
+def _limit(group: Path) -> int:
+    """The limit of one control group: `cpu.max` has quota and period in µs, version 1 has a file for each."""
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        try:
+            quota, period = map(int, " ".join((group / name).read_text() for name in names).split())
+        except (OSError, ValueError):  # no such file; "max" is no limit
+            continue
+        if quota > 0 and period > 0:
+            return -(-quota // period)
+    return sys.maxsize
 
 
 def divide_cores(cores: set[int], workers: int) -> list[set[int]]:

@@ -15,9 +15,12 @@ import pytest
 import soundfile
 from absl.testing import flagsaver
 
+import aersut
 from aersut import cli
 from aersut.commands import COMMANDS
 from aersut.corpora import Synthetic
+from aersut.errors import EXTRAS, UserError
+from aersut.paths import expanded
 from aersut.run import Run
 from tests.file_times import file_times
 
@@ -189,9 +192,22 @@ MISTAKES = {
     "unknown feature": (["--experiment=quickstart", "--experiment.features=mfc,zcr"], ["features.0", "'mfcc'"]),
     "unknown module": (["--experiment=quickstart", "--experiment.plugins=no_such_module"], ["no_such_module"]),
     "index too far": (["--experiment=quickstart", "--experiment.features.3.n_mfcc=3"], ["features", "'3'", "0 to 0"]),
-    "unknown mode": (["--experiment=quickstart", "--mode=trian"], ["trian", "train"]),
+    "unknown mode": (["--experiment=quickstart", "--mode=tain"], ["--mode=tain", "Did you mean 'train'?"]),
     "no value": (["--experiment=quickstart", "--experiment.epochs"], ["--experiment.epochs=VALUE"]),
-    "stray word": (["train"], ["'train'", "--"]),
+    "stray word": (["train"], ["'train'", "--mode=train."]),
+    "a mode without --mode": (["predict", "clip.wav"], ["--mode=predict --model=NAME clip.wav"]),
+    "a mode with a folder": (["evaluate", "."], ["--mode=evaluate --workdir=."]),
+    "a mode with an experiment": (["train", "quickstart"], ["--mode=train --experiment=quickstart"]),
+    "a misspelt mode without --mode": (["tain"], ["Did you mean 'train'"]),
+    "an experiment alone": (["quickstart"], ["--experiment=quickstart"]),
+    "a program's usual word": (["help"], ["--help"]),
+    "a key without --experiment": (["--epochs=5"], ["--experiment.epochs?"]),
+    "a key below without --experiment": (["--learning_rate=1e-3"], ["--experiment.optimizer.learning_rate?"]),
+    "a dotted key without --experiment": (["--data.root=x"], ["--experiment.data.root?"]),
+    "a key with a dash": (["--batch-size", "8"], ["--experiment.batch_size?"]),
+    "a flag with a dash": (["--mode=predict", "--min-confidence=0.5"], ["--min_confidence?"]),
+    "a switch with a value": (["--nolist=1"], ["--nolist=1 does not take an argument"]),
+    "misspelt value of a choice": (["--mode=sweep", "--pruner=mediam"], ["--pruner=mediam", "'median'"]),
     "download of an unknown corpus": (["--mode=data", "--download=ravdes"], ["ravdes", "'ravdess'"]),
     "download in another mode": (["--experiment=quickstart", "--download=ravdess"], ["--mode=data"]),
     "a name that is a path": (["--experiment=quickstart", "--experiment.name=../x"], ["experiment", "name", "../x"]),
@@ -216,6 +232,7 @@ def test_a_mistake_gets_one_message_that_names_it_and_status_2(mistake, launch, 
     outcome = launch(*(argument.replace("TINY", tiny) for argument in arguments))
     assert outcome.status == 2, outcome
     assert outcome.err.startswith("error: ")
+    assert not (tmp_path / "runs").exists(), "a failed command leaves no run folder"
     for word in words:
         assert word in outcome.err
 
@@ -276,6 +293,113 @@ def test_a_cache_that_is_not_the_users_is_named_with_what_to_set(tmp_path):
     assert done.returncode == 2
     remedy = "Set AERSUT_CACHE to a writable folder."
     assert done.stderr == f"error: {cache} cannot be used: Permission denied. {remedy}\n"
+
+
+@pytest.mark.parametrize("mode", [name for name, command in COMMANDS.items() if command.extras])
+def test_a_mode_names_the_extras_that_are_missing_before_it_does_anything(mode, launch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    extras = COMMANDS[mode].extras
+    for extra in extras:
+        for module in EXTRAS[extra]:
+            monkeypatch.setitem(sys.modules, module, None)
+    outcome = launch(
+        f"--mode={mode}", *(f"--{name}=x" for name in ("experiment", "workdir") if name in COMMANDS[mode].flags)
+    )
+    first = EXTRAS[extras[0]][0]
+    message = f"--mode={mode} needs {first}, which is not installed: pip install 'aersut[{','.join(extras)}]'."
+    assert (outcome.status, outcome.err) == (2, f"error: {message}\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_base_install_lists_the_zoo_and_the_version(launch, monkeypatch):
+    for module in EXTRAS["train"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    outcome = launch("--list")
+    assert outcome.status == 0
+    assert "micro_speech" in outcome.out
+    assert "pip install 'aersut[train]'" in outcome.out
+    assert launch("--version").out == f"aersut {aersut.__version__}\n"
+    assert "--experiment.KEY=VALUE sets" in launch("--epochs=5").err
+
+
+def run_command(*arguments, shell="", **environment):
+    """The output and the exit status of a command in a shell; `shell` follows its arguments, as redirections do."""
+    command = f"{shlex.join([sys.executable, 'launch.py', *map(str, arguments)])} {shell}"
+    given = {key: value for key, value in {**os.environ, **environment}.items() if value is not None}
+    return subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, cwd=ROOT, env=given)
+
+
+class TestOutput:
+    @pytest.fixture
+    def clips(self, tmp_path):
+        """A folder with a clip whose name no code page has."""
+        samples = np.random.default_rng(0).normal(0, 0.05, 16_000)
+        for name in ("a.wav", "é☺ – b.wav"):
+            soundfile.write(tmp_path / name, samples, 16_000)
+        return tmp_path
+
+    @pytest.mark.parametrize("encoding", ["ascii", "cp932", "utf-8"])
+    def test_in_an_encoding_that_lacks_characters_is_escaped(self, clips, encoding):
+        done = run_command("--mode=predict", "--model=micro_speech", clips, PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+        assert done.returncode == 0
+        assert b"Traceback" not in done.stderr
+        _, first, second = done.stdout.decode(encoding).splitlines()
+        name = {"ascii": r"\xe9\u263a - b.wav", "cp932": r"\xe9\u263a - b.wav", "utf-8": "é☺ – b.wav"}[encoding]
+        assert second.startswith(name)
+        assert ("0:00.0 – " if encoding == "utf-8" else "0:00.0 - ") in first
+
+    @pytest.mark.parametrize("shell", ["2>&-", "<&- 2>&-"])
+    def test_without_standard_error_the_prediction_is_the_same(self, clips, shell):
+        command = ("--mode=predict", "--model=micro_speech", clips)
+        assert run_command(*command, shell=shell).stdout == run_command(*command).stdout != b""
+
+    def test_that_is_closed_is_no_error(self, clips):
+        done = run_command("--mode=predict", "--model=micro_speech", clips, shell=">&-")
+        assert done.returncode == 0
+        assert b"Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--mode=sweep", "--help"]])
+    def test_whose_reader_ends_is_no_traceback(self, arguments):
+        done = run_command(*arguments, shell="| true")
+        assert done.stderr == b""
+        assert done.returncode in (0, 141)
+
+    def test_on_a_full_disk_is_one_message(self):
+        done = run_command("--help", shell=">/dev/full")
+        assert done.returncode == 2
+        assert done.stderr.startswith(b"error: no space is left on the disk")
+        assert done.stderr.count(b"\n") == 1
+
+
+class TestWithoutAHome:
+    """A container that runs under a number without a name and without $HOME."""
+
+    @pytest.fixture
+    def nameless(self, tmp_path):
+        missing = "import pwd\ndef missing(uid):\n    raise KeyError(uid)\npwd.getpwuid = missing\n"
+        (tmp_path / "sitecustomize.py").write_text(missing)
+        path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+        return {"PYTHONPATH": path} | dict.fromkeys(("HOME", "AERSUT_CACHE", "XDG_CACHE_HOME", "USER", "LOGNAME"))
+
+    def test_prediction_works(self, nameless, tmp_path):
+        soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).normal(0, 0.05, 16_000), 16_000)
+        done = run_command("--mode=predict", "--model=micro_speech", tmp_path / "a.wav", **nameless)
+        assert done.returncode == 0
+        assert b"Traceback" not in done.stderr
+
+    def test_whatever_needs_the_cache_names_what_to_set(self, nameless, tmp_path):
+        command = ("--mode=train", "--experiment=quickstart", f"--workdir={tmp_path / 'run'}")
+        done = run_command(*command, **nameless)
+        assert done.returncode == 2
+        assert done.stderr.decode() == (
+            "error: there is no folder for the cache: this user has no home folder. Set AERSUT_CACHE to a writable "
+            "folder.\n"
+        )
+
+    def test_a_path_with_a_tilde_is_refused(self, monkeypatch):
+        monkeypatch.setattr(Path, "expanduser", lambda path: (_ for _ in ()).throw(RuntimeError))
+        with pytest.raises(UserError, match="~/speech: the home folder is unknown. Set HOME"):
+            expanded("~/speech")
 
 
 def test_any_other_place_that_is_not_the_users_is_named_too_and_other_failures_are_not_hidden():

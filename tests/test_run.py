@@ -3,7 +3,9 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import soundfile
@@ -17,6 +19,7 @@ from aersut.data.protocols import SPLITS
 from aersut.errors import UserError
 from aersut.features import MFCC, RMS, ZCR
 from aersut.run import Run, make_frontend, open_run, prepare, split_summary, start
+from aersut.run_folder import discarding_unused_runs
 
 FOLDER = "ravdess-emotional-speech-audio/audio_speech_actors_01-24"
 RATE = 16_000
@@ -98,6 +101,58 @@ class TestStart:
         message = start_refused(Experiment(), tmp_path / place)
         assert message.startswith(f"run folder {tmp_path / place} cannot be written: ")
         assert message.endswith("Choose another --workdir.")
+
+
+class TestDiscardingUnusedRuns:
+    """What a failed command leaves of a run folder."""
+
+    @pytest.fixture(autouse=True)
+    def _own_directory(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+
+    def failed(self, use=lambda run: None, folder=None, error=UserError):
+        with pytest.raises(error), discarding_unused_runs():
+            run = start(Experiment(name="mine"), folder)
+            use(run)
+            raise error("no data")
+        return run
+
+    @pytest.mark.parametrize("error", [UserError, RuntimeError])
+    def test_nothing_before_the_first_epoch(self, error):
+        self.failed(lambda run: run.split.write_text("{}"), error=error)
+        assert not Path("runs").exists()
+
+    def test_a_run_that_is_interrupted(self):
+        assert self.failed(error=KeyboardInterrupt).config.exists()
+
+    def test_the_parents_that_were_there(self):
+        Path("a", "b").mkdir(parents=True)
+        self.failed(folder=Path("a", "b", "c", "d"))
+        assert [path.name for path in Path("a").rglob("*")] == ["b"]
+        self.failed(folder=Path("a", "b"))
+        assert [path.name for path in Path("a").rglob("*")] == ["b"]
+
+    @pytest.mark.parametrize("name", ["metrics.jsonl", "log.txt", "notes.txt"])
+    def test_a_folder_with_results_or_other_files(self, name):
+        run = self.failed(lambda run: (run.folder / name).write_text("x"))
+        assert run.config.exists()
+
+    def test_a_run_that_existed(self):
+        run = start(Experiment(name="mine"))
+        self.failed()
+        assert run.config.exists()
+
+    def test_a_run_that_another_process_trains(self):
+        run = Run(Path("runs", "r"), Experiment(name="mine"))
+        run.folder.mkdir(parents=True)
+        with filelock.FileLock(run.folder / ".lock"):
+            self.failed(folder=run.folder)
+        assert run.config.exists()
+
+    def test_the_run_of_a_block_that_succeeds(self):
+        with discarding_unused_runs():
+            run = start(Experiment(name="mine"))
+        assert run.config.exists()
 
 
 class TestOpen:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from aersut.workers import divide_cores, usable_cores, worker_processes
+from aersut.workers import core_count, divide_cores, usable_cores, worker_processes
 
 
 @pytest.mark.parametrize("workers", range(1, 6))
@@ -48,3 +48,32 @@ def test_processes_are_interrupted_if_the_block_fails():
         time.sleep(1.0)
         raise ValueError("stop")
     assert processes[0].exitcode is not None
+
+
+QUOTA, PERIOD = "cpu.cfs_quota_us", "cpu.cfs_period_us"
+
+
+class TestCoreCount:
+    def test_follows_the_affinity_and_not_the_machine(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(os, "cpu_count", lambda: 96)
+        assert core_count(tmp_path) == len(usable_cores())
+
+    @pytest.mark.parametrize(
+        ("files", "expected"),
+        [
+            ({"sys/fs/cgroup/cpu.max": "150000 100000"}, 2),
+            ({"sys/fs/cgroup/job/cpu.max": "max 100000", "sys/fs/cgroup/cpu.max": "100000 100000"}, 1),
+            ({"sys/fs/cgroup/job/step/cpu.max": "50000 100000", "sys/fs/cgroup/cpu.max": "max 100000"}, 1),
+            ({"sys/fs/cgroup/cpu/job/" + QUOTA: "300000", "sys/fs/cgroup/cpu/job/" + PERIOD: "100000"}, 3),
+            ({"sys/fs/cgroup/cpu/" + QUOTA: "-1", "sys/fs/cgroup/cpu/" + PERIOD: "100000"}, 8),
+            ({}, 8),
+        ],
+    )
+    def test_follows_the_limits_of_the_control_groups(self, monkeypatch, tmp_path, files, expected):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+        monkeypatch.setattr(os, "process_cpu_count", lambda: 8, raising=False)
+        groups = "4:cpu,cpuacct:/job\n1:name=systemd:/other\n0::/job/step\n"
+        for name, content in {"proc/self/cgroup": groups, **files}.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(content)
+        assert core_count(tmp_path) == expected

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from aersut.corpora.files import audio_files
 from aersut.data.audio import ClipError, cleaned, read_recording, resample
 from aersut.errors import UserError
+from aersut.paths import expanded
 
 
 def folder_files(augmenter: str, folder: str) -> tuple[tuple[Path, int], ...]:
@@ -19,7 +20,7 @@ def folder_files(augmenter: str, folder: str) -> tuple[tuple[Path, int], ...]:
     Raises:
         UserError: there are none, or one is a broken link; the message names the augmenter and the folder.
     """
-    files = audio_files(Path(folder).expanduser())
+    files = audio_files(expanded(folder))
     if not files:
         raise UserError(f"augmenter {augmenter}: no .wav or .flac under {folder}. Add recordings, or set its folder.")
     try:

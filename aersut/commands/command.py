@@ -43,6 +43,7 @@ class Command:
         settings: the first words of arguments --WORD.KEY=VALUE that this mode alone takes, and their help.
         notes: help of flags that mean something else in another mode.
         paths: whether the mode takes positional arguments.
+        extras: the extras of the package that the mode needs.
     """
 
     run: Callable[[Arguments], int | None]
@@ -51,6 +52,7 @@ class Command:
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     paths: bool = False
+    extras: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:

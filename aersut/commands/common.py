@@ -55,18 +55,26 @@ def folders(default: str) -> list[Path]:
 
 
 def named_run(arguments: Arguments) -> "Run":
-    """The run that --experiment, its overrides and --workdir name, which may not exist yet."""
+    """The run that --experiment, its overrides and --workdir name, which may not exist yet.
+
+    If --workdir is not a run folder, the run and its folds are kept in it.
+    """
+    from aersut.config import digest, to_tree
     from aersut.run import Run, default_folder
 
     if FLAGS.experiment is None:
         return open_run(arguments)
     experiment = selected_experiment(arguments)
-    return Run(Path(FLAGS.workdir) if FLAGS.workdir else default_folder(experiment), experiment)
+    folder = Path(FLAGS.workdir) if FLAGS.workdir else default_folder(experiment)
+    if FLAGS.workdir and not (folder / "config.json").exists():
+        folder /= digest(to_tree(experiment))
+    return Run(folder, experiment)
 
 
 def open_run(arguments: Arguments) -> "Run":
     """The run that --experiment, its overrides and --workdir select; created if it is new."""
     from aersut import experiment, run
+    from aersut.run_folder import find_run
 
     folder = Path(FLAGS.workdir) if FLAGS.workdir else None
     source = FLAGS.experiment
@@ -76,5 +84,6 @@ def open_run(arguments: Arguments) -> "Run":
             raise UserError(f"expected --experiment=NAME or --workdir=RUN. Experiments: {names}.")
         if not arguments.experiment:
             return run.open_run(folder)
-        source = str(folder / "config.json")
+        found = find_run(folder)
+        source, folder = str(found.config), found.folder
     return run.start(experiment.load_experiment(source, arguments.experiment), folder)

@@ -29,4 +29,5 @@ COMMAND = Command(
     __doc__,
     flags=("workdir", "sort", "json"),
     notes={"workdir": "Run folders, or folders of runs, separated by commas; default: runs."},
+    extras=("train",),
 )

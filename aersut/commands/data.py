@@ -7,7 +7,6 @@
 """
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -15,6 +14,7 @@ from absl import flags
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS
 from aersut.errors import UserError
+from aersut.paths import expanded
 
 if TYPE_CHECKING:
     from aersut.config import Experiment
@@ -35,7 +35,7 @@ def _run(arguments: Arguments) -> int:
     downloaded = Experiment(data=Data(corpora=tuple(CORPORA[name]() for name in names)))
     selected = experiment.load_experiment(FLAGS.experiment or downloaded, arguments.experiment)
     for name in names:
-        download(name, Path(selected.data.root).expanduser())
+        download(name, expanded(selected.data.root))
     surveys = survey(selected.data, selected.framing)
     print(json.dumps(survey_as_json(surveys), indent=2) if FLAGS.json else survey_table(surveys))
     blocked = any(one.blocking for one in surveys)
@@ -57,4 +57,4 @@ def _classes(experiment: "Experiment") -> list[str]:
     return [f"{len(emotions)} classes: {', '.join(emotions)}", *class_notes(divided.records, emotions)]
 
 
-COMMAND = Command(_run, __doc__, flags=("experiment", "download", "json"))
+COMMAND = Command(_run, __doc__, flags=("experiment", "download", "json"), extras=("train",))

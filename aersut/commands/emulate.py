@@ -92,4 +92,4 @@ def _recording(run: "Run", paths: tuple[str, ...]) -> "Int16[np.ndarray, ' sampl
     return np.concatenate([prepared.collection.window(clip) for clip in chosen])
 
 
-COMMAND = Command(_run, __doc__, flags=("workdir", "boards"), paths=True)
+COMMAND = Command(_run, __doc__, flags=("workdir", "boards"), paths=True, extras=("train",))

@@ -89,4 +89,5 @@ COMMAND = Command(
     __doc__,
     flags=("experiment", "init", "workdir", "stress"),
     notes={"stress": "Evaluate under stress conditions, too (default: for real speech; --nostress omits it)."},
+    extras=("train", "export", "report"),
 )

@@ -26,10 +26,12 @@ COMMAND = Command(
     flags=("experiment", "init", "workdir"),
     settings={
         "export": "calibration: number of training clips that calibrate int8 and int16x8 (200); max_uar_loss: largest "
-        "UAR loss of int8, 0 to 1 (0.01); micro: verify in TensorFlow Lite Micro (true); waveform, stream: true needs "
+        "UAR loss of int8, 0 to 1 (0.01); micro: verify in TensorFlow Lite Micro (by default, where its package is "
+        "installed); waveform, stream: true needs "
         "the files with audio input or the firmware, false omits them; by default a feature may prevent them; stress: "
         "evaluate the int8 classifier under stress conditions (by default, if the run's evaluation has them); web: "
         "export the page that runs the model in a browser (false); litertjs: folder with LiteRT.js for it, as npm pack "
         "stores it (downloaded by default).",
     },
+    extras=("train", "export"),
 )

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, selected_experiment
-from aersut.errors import UserError, require
+from aersut.errors import UserError
 
 
 def _run(arguments: Arguments) -> None:
-    require("the learning-rate range test needs", "sweep", "optuna", "matplotlib")
     from aersut.sweep.lr_range import range_test
     from aersut.sweep.plots import write_lr_range_plot
 
@@ -30,4 +29,4 @@ def _run(arguments: Arguments) -> None:
     )
 
 
-COMMAND = Command(_run, __doc__, flags=("experiment", "init", "output"))
+COMMAND = Command(_run, __doc__, flags=("experiment", "init", "output"), extras=("train", "sweep", "report"))

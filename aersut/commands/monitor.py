@@ -61,4 +61,5 @@ COMMAND = Command(
         "model": "Name of a model in the zoo (--list), run folder, export folder, or exported .tflite file.",
         "hop": "Seconds from one window to the next; default: 0.5.",
     },
+    extras=("monitor",),
 )

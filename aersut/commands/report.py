@@ -34,4 +34,5 @@ COMMAND = Command(
     __doc__,
     flags=("experiment", "init", "workdir", "output"),
     notes={"workdir": "Run folder, or several separated by commas."},
+    extras=("train", "report"),
 )

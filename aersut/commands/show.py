@@ -26,4 +26,4 @@ def _run(arguments: Arguments) -> None:
     print(f"plot {draw_clip(experiment, clip, output)}")
 
 
-COMMAND = Command(_run, __doc__, flags=("experiment", "init", "clip", "output"))
+COMMAND = Command(_run, __doc__, flags=("experiment", "init", "clip", "output"), extras=("train", "report"))

@@ -15,7 +15,7 @@ from absl import flags
 
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, integers, selected_experiment
-from aersut.errors import UserError, require
+from aersut.errors import UserError
 
 if TYPE_CHECKING:
     from aersut.results import SweepResult
@@ -40,7 +40,6 @@ flags.DEFINE_string("write", None, "Write that trial as an experiment file (.py)
 
 
 def _run(arguments: Arguments) -> None:
-    require("sweeps need", "sweep", "optuna", "matplotlib")
     from aersut import api
     from aersut.sweep.experiment_source import check_output
 
@@ -114,4 +113,5 @@ COMMAND = Command(
         "seeds": "Train each combination with each of these seeds; the mean is the objective.",
         "folds": "Train each combination on each of these folds; the mean is the objective.",
     },
+    extras=("train", "sweep", "report"),
 )

@@ -30,4 +30,6 @@ def _run(arguments: Arguments) -> None:
     api.train(open_run(arguments))
 
 
-COMMAND = Command(_run, __doc__, flags=("experiment", "init", "workdir", "coordinator", "processes", "process"))
+COMMAND = Command(
+    _run, __doc__, flags=("experiment", "init", "workdir", "coordinator", "processes", "process"), extras=("train",)
+)

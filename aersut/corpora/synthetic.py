@@ -30,7 +30,7 @@ import numpy as np
 from aersut.contracts import EMOTIONS, Clip, Corpus, Listing, SkippedFile
 from aersut.corpora.cremad import CODES, FEMALE
 from aersut.corpora.formant_synthesizer import SpeakingStyle, Voice, synthesize
-from aersut.errors import UserError
+from aersut.errors import CacheError
 from aersut.paths import cache_dir, new_folder
 from aersut.registry import CORPORA
 
@@ -155,7 +155,7 @@ class Synthetic(Corpus):
                 with new_folder(folder) as staging:
                     _write(specs, staging, self.seed, SAMPLE_RATE)
             except OSError as error:
-                raise UserError(
+                raise CacheError(
                     f"synthetic: cannot write its clips to {folder}: {error}. Set AERSUT_CACHE to another folder."
                 ) from error
         present = {path.name for path in folder.iterdir()}

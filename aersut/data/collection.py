@@ -4,7 +4,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int16
@@ -14,7 +13,7 @@ from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, SkippedFile, in_us
 from aersut.data.audio import crop_or_pad
 from aersut.data.store import AudioStore, open_audio_store
 from aersut.errors import UserError, nearest
-from aersut.paths import abbreviated
+from aersut.paths import abbreviated, expanded
 from aersut.registry import CORPORA
 
 DAMAGE_LIMIT = 0.01
@@ -98,7 +97,7 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
         UserError: the root or the corpus does not exist or cannot be read.
     """
     name = CORPORA.name_of(corpus)
-    root = Path(data.root).expanduser()
+    root = expanded(data.root)
     if corpus.needs_root and not corpus.synthetic and not root.is_dir():
         raise UserError(
             f"data.root: the folder {root.absolute()} does not exist. Put the corpora there (the README has their "

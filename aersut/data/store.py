@@ -9,7 +9,6 @@ import dataclasses
 import itertools
 import json
 import math
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,8 +25,9 @@ from jaxtyping import Int16
 
 from aersut.config import digest
 from aersut.data.audio import UNREADABLE, ClipError, cleaned, cut, file_bytes, parse_recording, resample, to_int16
-from aersut.errors import UserError
+from aersut.errors import CacheError, UserError
 from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
+from aersut.workers import core_count
 
 T = TypeVar("T")
 Span = tuple[float, float]
@@ -98,7 +98,7 @@ def open_audio_store(
         spans: start and end of each clip in its file, in s; by default, whole files.
 
     Raises:
-        UserError: the store cannot be written, or some of its files were deleted.
+        UserError: the store cannot be written (`CacheError`), or some of its files were deleted.
     """
     clips = list(zip(paths, spans or [WHOLE] * len(paths), strict=True))
     settings = [VERSION, sample_rate, trim_db]
@@ -168,7 +168,7 @@ def _on_all_cores(function: Callable[[int, Iterable[_Clip]], list[T]], clips: Se
     The function gets the position of a chunk's first clip, and the chunk. soundfile, soxr and numpy release the
     interpreter lock. Chunks are long, since a task for each clip costs a fifth of the clip's decoding time.
     """
-    cores = os.cpu_count() or 1
+    cores = core_count()
     length = min(max(-(-len(clips) // (SHARDS_PER_CORE * cores)), CLIPS_PER_SHARD[0]), CLIPS_PER_SHARD[1])
     stop = threading.Event()
 
@@ -229,7 +229,7 @@ def _build(folder: Path, clips: Sequence[_Clip], sample_rate: int, trim_db: floa
                             writer.write(samples.tobytes())
                         outcomes.append(outcome)
         except RuntimeError as error:  # the only exception that ArrayRecord raises
-            raise UserError(
+            raise CacheError(
                 f"the audio store cannot be written to {folder.parent}: {error}. Free some space on its disk, or set "
                 "AERSUT_CACHE to another folder."
             ) from None

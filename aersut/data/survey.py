@@ -7,7 +7,7 @@ from typing import Any
 from aersut.config import Data
 from aersut.contracts import Corpus, Framing, in_usual_order
 from aersut.data.collection import DecodedCorpus, damage_summary, decode_corpus, skipped_lines
-from aersut.errors import UserError
+from aersut.errors import CacheError, UserError
 from aersut.paths import abbreviated
 from aersut.registry import CORPORA
 
@@ -35,6 +35,8 @@ def survey(data: Data, framing: Framing) -> list[Survey]:
     for corpus in data.corpora:
         try:
             decoded = decode_corpus(corpus, data, framing)
+        except CacheError:  # it concerns all corpora
+            raise
         except UserError as error:
             surveys.append(Survey(CORPORA.name_of(corpus), None, blocking=(str(error),)))
             continue

@@ -1,6 +1,5 @@
 """Embeddings of the clips of a collection by an encoder, computed once and cached."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from aersut.features.cache import code_digests
 from aersut.notebook import progress_bar
 from aersut.paths import cache_dir, new_folder, printable
 from aersut.registry import ENCODERS, describe_error
-from aersut.workers import usable_cores
+from aersut.workers import core_count
 
 SOURCES = (Path(matrices.__file__), Path(audio.__file__))
 REMEDY = "aersut.testing.check_encoder finds such faults; set other fields of the encoder, or omit it."
@@ -78,7 +77,7 @@ def _computed(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "cl
         return np.concatenate([frames.mean(axis=0), frames.std(axis=0)]).astype(np.float32)
 
     first = one(0)  # by itself, since it loads the encoder
-    with ThreadPoolExecutor(len(usable_cores()) or os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(core_count()) as pool:
         rows = pool.map(one, range(1, len(collection)))
         shown = progress_bar(rows, initial=1, total=len(collection), desc=f"embeddings by {name}", leave=False)
         return np.stack([first, *shown])

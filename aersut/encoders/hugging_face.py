@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from aersut.contracts import Encoder
 from aersut.errors import UserError
+from aersut.paths import expanded
 from aersut.registry import ENCODERS
 
 
@@ -35,14 +36,14 @@ class HuggingFace(Encoder):
 
     def fingerprint(self) -> str:
         """The sizes and times of the checkpoint's files; hashing gigabytes at each start would take minutes."""
-        files = sorted(Path(self.checkpoint).expanduser().glob("*")) if self.checkpoint else []
+        files = sorted(expanded(self.checkpoint).glob("*")) if self.checkpoint else []
         return " ".join(f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files)
 
     def check(self) -> None:
         for package in ("transformers", "torch"):
             if importlib.util.find_spec(package) is None:
                 raise UserError(f"encoder 'hugging_face' needs the package {package}: pip install {package}.")
-        if not (Path(self.checkpoint).expanduser() / "config.json").is_file():
+        if not (expanded(self.checkpoint) / "config.json").is_file():
             raise UserError(
                 f"encoder 'hugging_face': checkpoint: '{self.checkpoint}' is not a folder with a config.json. Download "
                 "the checkpoint (hf download NAME --local-dir FOLDER) and set checkpoint to its folder."
@@ -51,7 +52,7 @@ class HuggingFace(Encoder):
     def __call__(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "frames width"]:
         import torch
 
-        extractor, model = _loaded(str(Path(self.checkpoint).expanduser()))
+        extractor, model = _loaded(str(expanded(self.checkpoint)))
         inputs = extractor(samples, sampling_rate=self.sample_rate, return_tensors="pt")
         with torch.inference_mode():
             states = model(**inputs, output_hidden_states=True).hidden_states

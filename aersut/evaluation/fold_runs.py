@@ -22,7 +22,7 @@ from aersut.evaluation.predictions import ClipPredictions
 from aersut.registry import import_plugins
 from aersut.run import Run
 from aersut.training import loop
-from aersut.workers import divide_cores, output_to, usable_cores, worker_processes
+from aersut.workers import core_count, divide_cores, output_to, usable_cores, worker_processes
 
 OnEvaluated = Callable[[Evaluation], None]
 
@@ -55,7 +55,7 @@ def train_and_evaluate(runs: Sequence[Run], workers: int | None, on_evaluated: O
     """
     cores = usable_cores()
     if workers is None:
-        workers = len(cores) if jax.default_backend() == "cpu" else 1
+        workers = core_count() if jax.default_backend() == "cpu" else 1
     workers = min(workers, len(runs))
     if workers <= 1:
         return [_one_after_another(run, number, len(runs), on_evaluated) for number, run in enumerate(runs, 1)]
@@ -148,12 +148,15 @@ def _serve(connection: Connection, on_evaluated: OnEvaluated) -> None:
 
 
 def _served(folder: Path, tree: dict[str, Any], on_evaluated: OnEvaluated) -> EvaluatedRun | str:
-    with output_to(folder / "log.txt"):
-        try:
-            import_plugins(tree.get("plugins") or ())
-            return _train_and_evaluate(Run(folder, from_tree(tree)), on_evaluated)
-        except UserError as error:
-            return str(error)
-        except Exception as error:
-            traceback.print_exc()
-            return f"{type(error).__name__}: {error} (see log.txt there)."
+    try:
+        with output_to(folder / "log.txt"):
+            try:
+                import_plugins(tree.get("plugins") or ())
+                return _train_and_evaluate(Run(folder, from_tree(tree)), on_evaluated)
+            except UserError as error:
+                return str(error)
+            except Exception as error:
+                traceback.print_exc()
+                return f"{type(error).__name__}: {error} (see log.txt there)."
+    except OSError as error:
+        return f"log.txt there cannot be written: {error.strerror}."

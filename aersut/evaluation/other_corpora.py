@@ -11,7 +11,7 @@ from aersut.contracts import Corpus, in_usual_order
 from aersut.data.collection import Collection, collect
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
-from aersut.errors import UserError
+from aersut.errors import CacheError, UserError
 from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, Windows
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
@@ -53,6 +53,8 @@ def other_corpora_set(
         one = checked(replace(run.experiment, data=replace(data, root=root, corpora=(corpus,)))).data
         try:
             collection = collect(one, run.experiment.framing)
+        except CacheError:  # it concerns all corpora
+            raise
         except UserError as error:
             parts.append(CorpusPart(name, root, slice(first, first), skipped=str(error)))
             continue

@@ -2,7 +2,6 @@
 
 import hashlib
 import inspect
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -21,6 +20,7 @@ from aersut.data.collection import Collection
 from aersut.data.feature_table import FeatureTable
 from aersut.features.frontend import BATCH, Frontend, batches, to_float
 from aersut.paths import cache_dir, new_folder
+from aersut.workers import core_count
 
 PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "augment")  # their source is part of each digest
 SOURCES = (Path(matrices.__file__), Path(codecs.__file__))
@@ -78,7 +78,7 @@ def _compute(
     # the augmenters take seconds to compile; meanwhile the other threads process the unchanged clips
     order = [*of_copies[:1], *of_clips, *of_copies[1:]]
     # on a CPU, XLA leaves cores idle between its operations
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(4, core_count())) as pool:
         list(pool.map(fill, order))
     table.flush()
 

@@ -27,7 +27,7 @@ from aersut.serving.prediction import UNCERTAIN, Prediction
 from aersut.serving.recognizer import Recognizer
 from aersut.serving.stream import bandwidth_warning
 from aersut.serving.vad import VAD_THRESHOLD
-from aersut.workers import usable_cores
+from aersut.workers import core_count
 
 MAX_UTTERANCE = 10.0
 """In seconds: longer files are classified window by window. No clip of RAVDESS, CREMA-D or EmoDB is longer."""
@@ -115,23 +115,31 @@ def predict_files(recognizer: Recognizer, files: Sequence[Path], options: Predic
         UserError: a worker process died.
     """
     classify = functools.partial(_predict_file, recognizer, options)
-    workers = min(len(usable_cores()) or os.cpu_count() or 1, len(files))
+    workers = min(core_count(), len(files))
     if workers < 2:
         yield from map(classify, files)
-    elif sys.platform != "linux" or "jax" in sys.modules:
+    elif executor := _process_pool(classify, workers):
+        yield from _in_processes(executor, files, workers)
+    else:
         with ThreadPoolExecutor(workers) as threads:
             yield from threads.map(classify, files)
-    else:
-        yield from _in_processes(classify, files, workers)
 
 
-def _in_processes(
-    classify: Callable[[Path], FilePrediction], files: Sequence[Path], workers: int
-) -> Iterator[FilePrediction]:
-    others = set(multiprocessing.active_children())
+def _process_pool(classify: Callable[[Path], FilePrediction], workers: int) -> ProcessPoolExecutor | None:
+    """Processes that classify files; None where they cannot be forked, or where there are no semaphores."""
+    if sys.platform != "linux" or "jax" in sys.modules:
+        return None
     fork = multiprocessing.get_context("fork")
     try:
-        with ProcessPoolExecutor(workers, fork, _start_worker, (classify, os.getpid())) as processes:
+        return ProcessPoolExecutor(workers, fork, _start_worker, (classify, os.getpid()))
+    except (ImportError, NotImplementedError, OSError):  # sandboxes without /dev/shm, such as that of AWS Lambda
+        return None
+
+
+def _in_processes(executor: ProcessPoolExecutor, files: Sequence[Path], workers: int) -> Iterator[FilePrediction]:
+    others = set(multiprocessing.active_children())
+    try:
+        with executor as processes:
             # not `map`, which would cancel its tasks: the executor fails if workers die after that
             tasks = [processes.submit(_classify, chunk) for chunk in _chunks(files, workers)]
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.tflite.spectrum import SplitModel, load_model, split
+from aersut.workers import core_count
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -154,7 +154,7 @@ class InterpreterPool:
         self._make = make
         self._making = threading.Lock()  # LiteRT is silenced for the whole process while it loads
         self._free: queue.LifoQueue[Models | None] = queue.LifoQueue()
-        for _ in range(os.cpu_count() or 1):
+        for _ in range(core_count()):
             self._free.put(None)
 
     @contextlib.contextmanager

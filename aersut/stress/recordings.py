@@ -10,6 +10,7 @@ from aersut.contracts import SkippedConditionError
 from aersut.corpora.files import audio_files
 from aersut.data.audio import SILENCE, ClipError, Recording, read_blocks, resample
 from aersut.errors import UserError
+from aersut.paths import expanded
 
 MAX_FILES = 64
 """Of a larger folder, this many files are used, evenly spaced in the order of their paths."""
@@ -26,7 +27,7 @@ def folder_recordings(folder: str, sample_rate: int) -> Recordings:
         SkippedConditionError: the folder has no audio files, or one of them cannot be decoded or is silent.
     """
     try:
-        files = audio_files(Path(folder).expanduser())
+        files = audio_files(expanded(folder))
     except UserError as error:
         raise SkippedConditionError(str(error)) from None
     if not files:

@@ -1,6 +1,5 @@
 """The environment of a training: versions, Git revision, hardware."""
 
-import os
 import platform
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
+
+from aersut.workers import core_count
 
 PACKAGES = ("aersut", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "soundfile", "soxr")
 
@@ -24,7 +25,7 @@ def environment() -> dict[str, Any]:
         "revision": _revision(),
         "machine": platform.platform(),
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": core_count(),
         "devices": [str(device) for device in jax.devices()],
     }
 

@@ -144,3 +144,20 @@ def test_a_mistake_is_named(launch, finished, corpora, arguments, words):
     arguments = [argument.replace("ROOT", str(corpora / "a")) for argument in arguments]
     ran = launch("--mode=evaluate", f"--workdir={finished.folder}", *arguments)
     assert (ran.status, words in ran.err) == (2, True), ran.err
+
+
+def test_a_cache_that_cannot_be_used_is_no_skipped_corpus(launch, own_run, corpora, monkeypatch, tmp_path):
+    for name in ("AERSUT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def homeless(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    command = ("--mode=evaluate", f"--workdir={own_run.folder}", f"--evaluate.root={corpora / 'a'}")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "expanduser", lambda path: homeless(path) if str(path)[0] == "~" else path)
+        ran = launch(*command, "--evaluate.corpora=cremad,ravdess")
+        surveyed = launch("--mode=data", "--experiment=cnn_combined", f"--experiment.data.root={corpora / 'a'}")
+    for one in (ran, surveyed):
+        assert one.status == 2
+        assert "Set AERSUT_CACHE to a writable folder." in one.err

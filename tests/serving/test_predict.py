@@ -217,6 +217,21 @@ class TestWorkerProcesses:
         assert process.returncode == 1
         assert out.count("\n") == 7
 
+    def test_are_threads_where_there_are_no_semaphores(self, command, predict, folder):
+        site = folder / "site"  # as in AWS Lambda, which has no /dev/shm
+        site.mkdir()
+        text = """import _multiprocessing
+class Missing(_multiprocessing.SemLock):
+    def __new__(cls, *arguments):
+        raise OSError(38, "Function not implemented")
+_multiprocessing.SemLock = Missing
+"""
+        (site / "sitecustomize.py").write_text(text)
+        path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+        done = subprocess.run([*command, folder], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == predict("--json", folder).out
+
     def test_that_die_are_an_error(self, blocked):
         with blocked() as (process, worker):
             os.kill(worker, signal.SIGKILL)
