@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from aersut import experiment as experiments
 from aersut.config import Experiment, validated
 from aersut.contracts import Condition, Corpus
-from aersut.errors import UserError, require
+from aersut.errors import UserError, missing_extras, require
 from aersut.program import set_environment
 from aersut.registry import CORPORA
 from aersut.results import CrossValidationResult, EvaluationResult, ExportResult, SweepResult, TrainingResult
@@ -157,7 +157,6 @@ def evaluate(
     stress = tuple(
         _checked(one, Condition, "stress", "an object of aersut.stress, such as Gain(-12)") for one in stress
     )
-    options = module.EvaluationOptions(Path(model) if model else None, importance, stress)
     file = module.zoo_model(run, model) if isinstance(model, str) else None
     options = module.EvaluationOptions(file or (Path(model) if model else None), importance, stress)
     if corpora is None and root is None:
@@ -181,6 +180,7 @@ def _cross_validate(
     set_environment()
     from aersut.evaluation.folds import cross_validate
     from aersut.report.evaluation_plots import draw_plots
+    from aersut.report.run_report import write_folds_report
 
     if isinstance(source, str | Path) and not _is_run_folder(source):
         source = load_experiment(source)
@@ -200,6 +200,8 @@ def _cross_validate(
     found = {}
     for seed, one in validated.seeds.items():
         draw_plots(one)
+        if not missing_extras(["report"]):
+            write_folds_report(one.folder, one.result)
         found[seed] = EvaluationResult(run, one.folder, one.result, one.predictions.records())
     return CrossValidationResult(found, validated.folder, validated.result)
 

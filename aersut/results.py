@@ -235,7 +235,8 @@ class CrossValidationResult:
 
         if self.metrics is None:
             [one] = self.seeds.values()
-            return folds_table(one.metrics, one.folder)
+            table = folds_table(one.metrics, one.folder)
+            return f"{table}\nreport {report}" if (report := one.folder / "report.html").exists() else table
         folders = "\n".join(f"  {one.folder}" for one in self.seeds.values())
         return (
             f"{seeds_table(self.metrics)}\n\nresults in {self.folder}; those of each seed, with intervals and plots, "

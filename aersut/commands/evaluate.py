@@ -129,9 +129,11 @@ COMMAND = Command(
     flags=("experiment", "init", "workdir", "model", "importance", "stress", "folds", "seeds", "workers"),
     settings={"evaluate": "; ".join(f"{name}: {text}" for name, text in SETTINGS.items()) + "."},
     notes={
+        "workdir": "Run folder; with --folds or --seeds, a folder for all runs and pooled results.",
         "model": "Exported .tflite file to evaluate instead of the checkpoint; or the zoo model given by --init.",
         "folds": "all, or 0,2: train the missing folds, evaluate each, pool the predictions.",
         "seeds": "Do so with each of these seeds; print mean and standard deviation over them.",
         "workers": "Number of these runs that train at once; default: one per CPU core, 1 on an accelerator.",
     },
+    extras=("train",),
 )

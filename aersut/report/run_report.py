@@ -87,6 +87,22 @@ def write_report(run: RunFolder) -> str:
     return str(run.report)
 
 
+def write_folds_report(folder: Path, result: dict[str, Any]) -> str:
+    """Write `report.html` of a cross-validation beside its pooled metrics.json and plots; return the path.
+
+    Args:
+        result: the content of that metrics.json.
+
+    Raises:
+        UserError: jinja2 is not installed.
+    """
+    page = folder / "report.html"
+    plots = _embedded(folder, CAPTIONS)
+    name = f"{result['experiment']}: cross-validation"
+    write_page(page, "folds.html", name=name, folder=str(folder), evaluation=result, plots=plots, selected="")
+    return str(page)
+
+
 def _described(run: RunFolder, evaluation: Result) -> _Described:
     """The description of a run from its experiment; of files only, from these if they are complete.
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import aersut
+from aersut.config import to_tree
 from aersut.contracts import EMOTIONS
 from aersut.corpora import Synthetic
 from aersut.errors import UserError
@@ -157,6 +158,12 @@ def test_an_error_of_a_run_stops_the_others(named, monkeypatch):
     assert not jobs.done, "no further run is begun"
 
 
+def test_a_log_that_cannot_be_written_is_the_error_of_its_run(named):
+    (named.folder / "log.txt").mkdir(parents=True)
+    answer = fold_runs._served(named.folder, to_tree(named.experiment), lambda evaluation: None)
+    assert answer == "log.txt there cannot be written: Is a directory."
+
+
 class TestFolds:
     @pytest.mark.slow  # two trainings and their evaluations
     def test_are_trained_if_missing_evaluated_and_pooled(self, launch, tiny, tmp_path, monkeypatch):
@@ -180,6 +187,7 @@ class TestFolds:
         assert pooled["standard_deviation"]["uar"] == pytest.approx(np.std(uars, ddof=1))
         assert "standard deviation" in ran.out
         assert (folder / "plots/confusion.svg").exists()
+        assert f"report {folder.relative_to(tmp_path) / 'report.html'}" in ran.out
         assert first.read_text() == before  # a trained fold is not trained again
         experiment = aersut.load_experiment(tiny, epochs=1, **{"data.test": 0.4})
         again = aersut.evaluate(experiment, folds="all", workers=1)
@@ -189,6 +197,23 @@ class TestFolds:
         one = aersut.evaluate(experiment, folds=[1], workers=1)
         assert one.standard_deviation["uar"] is None
         assert one.mean["uar"] == next(row["uar"] for row in pooled["folds"] if row["fold"] == 1)
+
+    def test_are_kept_in_a_new_workdir_with_a_report_of_the_pool(self, made, launch, tiny, tmp_path):
+        ran = launch("--mode=evaluate", f"--experiment={tiny}", "--folds=0,1", f"--workdir={tmp_path / 'x'}")
+        assert ran.status == 0, ran.err
+        assert [run.folder.parent for run in made] == [tmp_path / "x"] * 2
+        [report] = tmp_path.glob("x/folds-*/report.html")
+        text = report.read_text()
+        assert "made: cross-validation" in text
+        assert all(str(run.folder) in text for run in made)
+        assert "Checkpoints of 2 folds." in text
+        assert {path.parent for path in tmp_path.rglob("config.json")} == {run.folder for run in made}
+
+    def test_of_a_run_folder_are_beside_it(self, made, launch, tiny, tmp_path):
+        run = start(load_experiment(tiny), tmp_path / "x" / "run")
+        assert launch("--mode=evaluate", f"--workdir={run.folder}", "--folds=0,1").status == 0
+        assert [run.folder.parent for run in made] == [tmp_path / "x"] * 2
+        assert made[0].folder == run.folder
 
     def test_need_a_protocol_with_several(self, launch, tiny, tmp_path):
         speakers = ("train_speakers=1,2,3,4,5,6", "validation_speakers=7,8", "test_speakers=9,10")

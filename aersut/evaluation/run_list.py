@@ -1,0 +1,175 @@
+"""The runs on disk: their state and size, names, and deletion; the size of the cache."""
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from aersut.errors import UserError
+from aersut.evaluation.result_files import read_metrics
+from aersut.paths import cache_dir, read_json, write_text
+from aersut.run_folder import RunFolder, find_run, run_names
+from aersut.training import records
+
+FILES = {
+    *("config.json", "split.json", "metrics.jsonl", "sessions.jsonl", "soft_labels.npz", "report.html", "name.txt"),
+    *("checkpoints", "tensorboard", "plots", "teacher", "evaluation", "export", ".lock", "log.txt"),
+}
+"""What a run folder contains; `delete_run` refuses a folder with other files."""
+CACHES = {
+    "store": "decoded clips",
+    "features": "base features",
+    "embeddings": "embeddings of encoders",
+    "jax": "compiled functions",
+    "synthetic": "synthetic speech",
+    "downloads": "interrupted downloads of corpora",
+    "litertjs": "LiteRT.js",
+    "clips": "clips that were passed as arrays in Python",
+}
+"""The folders of the cache. Without "clips", runs on arrays can be neither resumed nor evaluated."""
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run folder.
+
+    Attributes:
+        name: that the user has given to it, or "".
+        epochs: trained, and wanted by the configuration.
+        uar: of the test set; None if the run is not evaluated.
+        bytes: of all files.
+        changed: the time of its last change, ISO 8601.
+    """
+
+    folder: str
+    name: str
+    epochs: tuple[int, int]
+    uar: float | None
+    exported: bool
+    bytes: int
+    changed: str
+
+
+def list_run(folder: Path) -> ListedRun:
+    """Read what `ListedRun` has about a run folder; missing and damaged files count as no result."""
+    run = RunFolder(folder)
+    uar = (read_metrics(run.evaluation) or {}).get("uar")
+    files = _files(folder)
+    return ListedRun(
+        folder=str(folder),
+        name=run.name.read_text(encoding="utf-8").strip() if run.name.exists() else "",
+        epochs=(len(records.read_records(run.records)), (read_json(run.config) or {}).get("epochs", 0)),
+        uar=uar,
+        exported=(run.export / "export.json").exists(),
+        bytes=sum(size for size, _ in files),
+        changed=datetime.fromtimestamp(max((time for _, time in files), default=0)).isoformat(" ", "minutes"),
+    )
+
+
+def cache_sizes() -> dict[str, int]:
+    """The bytes of each folder of the cache that exists, by the keys of `CACHES`."""
+    folders = {name: cache_dir() / name for name in CACHES}
+    return {name: sum(size for size, _ in _files(folder)) for name, folder in folders.items() if folder.is_dir()}
+
+
+def empty_cache(names: list[str]) -> dict[str, int]:
+    """Delete folders of the cache; return their bytes. "all" stands for all but "clips".
+
+    Raises:
+        UserError: there is no such folder in a cache.
+    """
+    if unknown := set(names) - {*CACHES, "all"}:
+        raise UserError(f"--empty_cache={min(unknown)} is unknown; expected all, or some of {', '.join(CACHES)}.")
+    chosen = {*CACHES} - {"clips"} if "all" in names else set()
+    sizes = {name: size for name, size in cache_sizes().items() if name in chosen | set(names)}
+    for name in sizes:
+        shutil.rmtree(cache_dir() / name)
+    return sizes
+
+
+def name_run(folder: Path, name: str) -> None:
+    """Give a name to a run, which then selects it as its folder does; an empty one removes the name.
+
+    Raises:
+        UserError: the folder is no run, or another run has the name.
+    """
+    run = find_run(folder)
+    if not name:
+        run.name.unlink(missing_ok=True)
+        return
+    if name != Path(name).name or name.strip() != name or not name.isprintable():
+        raise UserError(f"--name={name}: expected a name without slashes, and without spaces at its ends.")
+    if (other := run_names().get(name)) and not other.samefile(run.folder):
+        raise UserError(f"--name={name} is the name of run {other}; choose another.")
+    if Path(name).exists():
+        raise UserError(f"--name={name}: a file or folder in the working directory has this name; choose another.")
+    write_text(run.name, f"{name}\n")
+
+
+def delete_run(folder: Path) -> int:
+    """Delete a run folder; return its bytes.
+
+    Raises:
+        UserError: the folder is no run, has other files, or a process trains it; nothing is deleted then.
+    """
+    run = find_run(folder)
+    if not {"data", "model", "epochs"} <= (read_json(run.config) or {}).keys():
+        raise UserError(f"{run.config} is not the configuration of a run; nothing was deleted.")
+    others = sorted(path.name for path in run.folder.iterdir() if path.name not in FILES)
+    if others:
+        raise UserError(f"{run.folder} contains other files ({', '.join(others[:3])}): move them first.")
+    try:
+        with filelock.FileLock(run.folder / ".lock", blocking=False):
+            pass
+    except filelock.Timeout:
+        raise UserError(f"run folder {run.folder} is being trained by another process; nothing was deleted.") from None
+    size = sum(size for size, _ in _files(run.folder))
+    shutil.rmtree(run.folder)
+    return size
+
+
+def runs_table(runs: list[ListedRun]) -> str:
+    """The runs as text: one row each, and their total size."""
+    rows = [("run", "name", "epochs", "UAR", "exported", "size", "changed")]
+    for run in runs:
+        uar = "-" if run.uar is None else f"{run.uar:.3f}"
+        epochs = "{} of {}".format(*run.epochs)
+        exported = "yes" if run.exported else "-"
+        rows.append((run.folder, run.name or "-", epochs, uar, exported, megabytes(run.bytes), run.changed))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    total = f"{len(runs)} run{'' if len(runs) == 1 else 's'}, {megabytes(sum(run.bytes for run in runs))}"
+    return "\n".join([*lines, total])
+
+
+def cache_table(sizes: dict[str, int]) -> str:
+    """The size of the cache and of its folders as text."""
+    lines = [f"cache {cache_dir()}: {megabytes(sum(sizes.values()))}"]
+    return "\n".join([*lines, *(f"  {name:12}{megabytes(size):>12}  {CACHES[name]}" for name, size in sizes.items())])
+
+
+def runs_json(runs: list[ListedRun], caches: dict[str, int]) -> dict[str, Any]:
+    """The runs and the bytes of the cache's folders as plain data."""
+    return {"runs": [asdict(run) for run in runs], "cache": {"folder": str(cache_dir()), **caches}}
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes as text, in MB."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _files(folder: Path) -> list[tuple[int, float]]:
+    """Size and time of each file below a folder; files that vanish meanwhile are omitted."""
+    found = []
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                stat = os.lstat(Path(parent, name))
+            except OSError:
+                continue
+            found.append((stat.st_size, stat.st_mtime))
+    return found
