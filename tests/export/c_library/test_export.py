@@ -1,5 +1,6 @@
 """The library in the export: compared with TensorFlow Lite Micro, buildable, and omitted with a reason."""
 
+import io
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from aersut.board import frames_of
 from aersut.errors import UserError
@@ -143,6 +145,10 @@ def test_make_builds_the_desktop_example(finished: Run, tmp_path: Path):
     lines = ran.stdout.decode().splitlines()
     assert lines[0].split()[:2] == ["0.00", "s"]
     assert lines[0].split()[2] in {*finished.experiment.data.emotions, "silence"}
+    wav = io.BytesIO()
+    soundfile.write(wav, samples, finished.experiment.framing.sample_rate, format="WAV")
+    again = subprocess.run([tmp_path / "c" / "aersut"], input=wav.getvalue(), capture_output=True, text=False)
+    assert again.stdout == ran.stdout, "the header is skipped"
 
 
 def test_cmake_builds_the_library(finished: Run, tmp_path: Path):
