@@ -29,23 +29,29 @@ LARGEST = 2.0
 """Magnitude of a sample from which floats are not in [-1, 1]; below it, they overshoot, as after decoding MP3."""
 
 READABLE = frozenset(
-    {".aif", ".aifc", ".aiff", ".au", ".avr", ".caf", ".flac", ".htk", ".mp3", ".nist", ".oga", ".ogg", ".opus"}
+    {".aif", ".aifc", ".aiff", ".au", ".avr", ".caf", ".flac", ".htk", ".mp2", ".mp3", ".nist", ".oga", ".ogg", ".opus"}
     | {".rf64", ".snd", ".sph", ".svx", ".voc", ".w64", ".wav", ".wve", ".xi"}
+    | {".3gp", ".aac", ".amr", ".asf", ".m4a", ".m4b", ".mka", ".mov", ".mp4", ".spx", ".webm", ".wma"}
 )
-"""Suffixes of the formats that libsndfile reads."""
-AUDIO = READABLE | {".3gp", ".aac", ".amr", ".ape", ".avi", ".flv", ".m4a", ".mkv", ".mov", ".mp4", ".webm", ".wma"}
+"""Suffixes of the formats that libsndfile reads, and of those that ffmpeg reads where it is installed."""
+AUDIO = READABLE | {".ape", ".avi", ".flv", ".mkv"}
 """Suffixes of files with sound, in formats that are read or not."""
+BYTES = bytes | bytearray | memoryview
+MOST_CHANNELS = 8
+"""Channels that a block of fewer samples may have."""
 
 
 def is_one(audio: Any) -> bool:
     """Whether an argument is the audio of one clip, not of several, as an array or a pandas series of paths is."""
-    if isinstance(audio, str | Path | bytes | Mapping) or hasattr(audio, "read") or hasattr(audio, "get_all_samples"):
+    if isinstance(audio, str | Path | BYTES | Mapping) or hasattr(audio, "read") or hasattr(audio, "get_all_samples"):
         return True
     if hasattr(audio, "__array__"):
-        array = np.asarray(audio)
+        array = _array(audio)
         return not array.ndim or array.dtype.kind not in "OSTU"  # objects and text
     if isinstance(audio, tuple) and len(audio) == 2:
         first, second = audio
+        if isinstance(first, Real) and hasattr(second, "__array__"):
+            return True  # (sample rate, samples), as of scipy.io.wavfile and gradio
         no_rate = second is None or isinstance(second, str)  # which `checked_rate` refuses
         return isinstance(second, Real) or (no_rate and hasattr(first, "__array__"))
     return not isinstance(audio, Iterable)
@@ -66,8 +72,9 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
     An opened file is at its start.
 
     Args:
-        audio: the path of an audio file, its content, the file opened in binary mode, samples, (samples, sample rate),
-            {"array": samples, "sampling_rate": Hz}, {"bytes": content, "path": path}, or an `AudioDecoder`.
+        audio: the path of an audio file, its content, the file opened in binary mode, samples, (samples, sample rate)
+            or (sample rate, samples), {"array": samples, "sampling_rate": Hz}, {"bytes": content, "path": path}, or an
+            `AudioDecoder`.
 
     Raises:
         UserError: the audio has another form; an opened file is closed, or cannot be read from its start.
@@ -78,13 +85,13 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
         else:
             audio = audio["path"] if audio.get("bytes") is None and "path" in audio else audio.get("bytes")
     elif isinstance(audio, tuple) and len(audio) == 2:
-        audio, sample_rate = audio
+        audio, sample_rate = reversed(audio) if isinstance(audio[0], Real) else audio
     elif hasattr(audio, "get_all_samples"):
         decoded = audio.get_all_samples()
         audio, sample_rate = np.asarray(decoded.data).T, decoded.sample_rate
     if isinstance(audio, str | Path):
         return Path(audio), sample_rate
-    if isinstance(audio, bytes):
+    if isinstance(audio, BYTES):
         return io.BytesIO(audio), sample_rate
     if isinstance(audio, list) or hasattr(audio, "__array__"):
         return _array(audio), sample_rate
@@ -100,18 +107,38 @@ def checked_samples(samples: Samples, sample_rate: Any) -> tuple[Shaped[np.ndarr
     """Samples as int16 or float32, with an axis of channels, and their rate in Hz.
 
     Raises:
-        UserError: the samples are of another type, of more dimensions or not in [-1, 1] (`LARGEST`), or there is none;
-            the rate is unknown or no rate.
+        UserError: the samples are refused by `checked_array`, or there is none; the rate is unknown or no rate.
     """
     sample_rate = checked_rate(sample_rate)
-    if samples.ndim not in (1, 2):
-        raise UserError(f"samples have {samples.ndim} dimensions: expected [samples] or [samples, channels].")
-    if samples.dtype != np.int16 and not np.issubdtype(samples.dtype, np.floating):
-        raise UserError(f"samples are {samples.dtype}: expected int16, or floats in [-1, 1].")
-    if not samples.size:
+    checked = checked_array(samples)
+    if not checked.size:
         raise UserError("the array contains no samples.")
-    if samples.dtype != np.int16:
-        peak = max(float(samples.max()), -float(samples.min()))
+    return checked, sample_rate
+
+
+def checked_array(samples: Any) -> Shaped[np.ndarray, "samples channels"]:
+    """Samples, maybe none, as int16 or float32, with an axis of channels.
+
+    Raises:
+        UserError: the samples are no array; of another type or shape, such as [channels, samples]; or not in [-1, 1]
+            (`LARGEST`).
+    """
+    if not hasattr(samples, "__array__"):
+        raise UserError(f"samples are {type(samples).__name__}: expected a NumPy array of int16, or floats in [-1, 1].")
+    array = _array(samples)
+    if array.ndim not in (1, 2):
+        raise UserError(
+            f"samples have {array.ndim} dimensions, shape {array.shape}: expected [samples] or [samples, channels]."
+        )
+    if array.dtype != np.int16 and not np.issubdtype(array.dtype, np.floating):
+        raise UserError(f"samples are {array.dtype}: expected int16, or floats in [-1, 1].")
+    if array.ndim == 2 and array.shape[1] > max(array.shape[0], MOST_CHANNELS):
+        raise UserError(
+            f"samples have the shape {array.shape}, with more channels than samples: expected [samples] or "
+            "[samples, channels]. Transpose an array of [channels, samples], samples.T."
+        )
+    if array.size and array.dtype != np.int16:
+        peak = max(float(array.max()), -float(array.min()))
         if not math.isfinite(peak):
             raise UserError("samples are NaN or infinite: expected floats in [-1, 1], or int16.")
         if peak >= LARGEST:
@@ -119,8 +146,8 @@ def checked_samples(samples: Samples, sample_rate: Any) -> tuple[Shaped[np.ndarr
                 f"samples reach {peak:g}: expected floats in [-1, 1], or int16. Divide floats in the scale of 16 bits "
                 "by 32768."
             )
-        samples = samples.astype(np.float32, copy=False)
-    return samples[:, None] if samples.ndim == 1 else samples, sample_rate
+        array = array.astype(np.float32, copy=False)
+    return array[:, None] if array.ndim == 1 else array
 
 
 def checked_rate(sample_rate: Any) -> int:
@@ -141,6 +168,8 @@ def _array(samples: Any) -> np.ndarray:
         return np.asarray(samples)
     except ValueError:
         raise UserError("samples are lists of different lengths: expected [samples] or [samples, channels].") from None
+    except (TypeError, RuntimeError) as error:  # such as a tensor that requires gradients, or of bfloat16
+        raise UserError(f"samples cannot be converted to a NumPy array: {error}") from None
 
 
 def _at_start(file: Any) -> bool:

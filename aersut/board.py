@@ -16,6 +16,7 @@ import numpy as np
 
 from aersut.contracts import Framing
 from aersut.errors import UserError
+from aersut.levels import speech_frames
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTSequence
 from aersut.tflite.micro import MicroSequence, micro_is_installed
@@ -35,6 +36,11 @@ BLOCK = 1 << 17
 def stride(framing: Framing) -> int:
     """Frames from one window to the next on a board: half a second, as in aersut.h."""
     return max(1, framing.sample_rate // framing.hop_length // 2)
+
+
+def click_frames(framing: Framing) -> int:
+    """Frames in which a click of up to 0.1 s is, as in aersut.c."""
+    return framing.sample_rate // framing.hop_length // 10 + 1
 
 
 def frames_of(
@@ -114,7 +120,7 @@ class BoardModel:
     def _speech(self, powers: Float[np.ndarray, " frames"]) -> slice:
         if self._trim is None:
             return slice(None)
-        loud = np.flatnonzero(powers > self._trim * powers.max())
+        loud = speech_frames(powers, self._trim, click_frames(self.framing), neighbors=1)
         return slice(loud[0], loud[-1] + 1) if len(loud) else slice(-1, None)
 
     def _interpreters(self) -> tuple[Interpreter, Interpreter]:

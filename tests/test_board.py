@@ -75,6 +75,18 @@ def test_silence_before_speech_is_moved_behind_it(board: BoardModel):
     assert np.any(found != board.classify(replace(window, frames=frames, powers=np.ones_like(powers))))
 
 
+@pytest.mark.parametrize("click", [slice(2, 3), slice(2, 5), slice(-5, -3)])
+def test_a_click_is_no_speech(board: BoardModel, click: slice):
+    rng, framing = np.random.default_rng(0), board.framing
+    frames = rng.integers(-128, 127, (framing.frames, len(board.silent)), dtype=np.int8)
+    powers = np.full(framing.frames, 1e6, np.float32)
+    powers[:8] = powers[-8:] = 99
+    [window] = BoardStream(board).push(np.zeros(framing.samples, np.int16))
+    expected = board.classify(replace(window, frames=frames, powers=powers))
+    powers[click] = 1e9  # frames of speech would be 10 dB below the silence that is removed
+    np.testing.assert_array_equal(board.classify(replace(window, frames=frames, powers=powers)), expected)
+
+
 def test_a_recording_has_the_mean_probabilities_of_its_windows(board: BoardModel, finished: Run):
     framing = board.framing
     samples = np.random.default_rng(0).normal(0, 3_000, 2 * framing.samples).astype(np.int16)

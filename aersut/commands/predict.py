@@ -67,12 +67,12 @@ def _run(arguments: Arguments) -> int:
     options = PredictOptions(FLAGS.hop, FLAGS.smoothing, FLAGS.vad_threshold, whole=not FLAGS.stream)
     recognizer.stream(**options.stream_arguments)  # reports a value out of range once, not for each file
     try:
-        return _files(recognizer, files, options) if files else _stream(recognizer, options)
+        return _files(recognizer, arguments.paths, files, options) if files else _stream(recognizer, options)
     except KeyboardInterrupt:  # Ctrl-C ends a live stream
         return 130
 
 
-def _files(recognizer: "Recognizer", files: list[Path], options: "PredictOptions") -> int:
+def _files(recognizer: "Recognizer", paths: tuple[str, ...], files: list[Path], options: "PredictOptions") -> int:
     """Print the predictions of each file as soon as they are known; return 1 if a file cannot be used."""
     from tqdm import tqdm
 
@@ -91,8 +91,10 @@ def _files(recognizer: "Recognizer", files: list[Path], options: "PredictOptions
             failed += bool(result.error)
             bar.write(format_result(result), file=sys.stdout)
             if result.warning:
-                bar.write(f"warning: {printable(result.file)} {result.warning}", file=sys.stderr)
+                bar.write(f"warning: {printable(result.file)} {result.warning}.", file=sys.stderr)
             bar.update()
+    if others := predict.other_files(paths):
+        print(f"note: {others}", file=sys.stderr)
     if failed:
         print(f"error: {failed:,} of {len(files):,} files could not be used", file=sys.stderr)
     return 1 if failed else 0
@@ -105,9 +107,14 @@ def _stream(recognizer: "Recognizer", options: "PredictOptions") -> int:
     table = CsvFormat(recognizer.labels)
     if FLAGS.csv:
         print(table.header, flush=True)
+    warned = ""
     for prediction in predict_stream(recognizer, sys.stdin.buffer, FLAGS.rate, options):
         row = table(FilePrediction(STANDARD_INPUT, (prediction,))) if FLAGS.csv else json.dumps(prediction.as_json())
         print(row, flush=True)
+        if prediction.warning != warned:
+            warned = prediction.warning
+            if warned:
+                print(f"warning: standard input {warned}.", file=sys.stderr)
     return 0
 
 

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import io
 import math
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,8 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
-import soundfile
 import soxr
+
+from aersut.audio_input import LARGEST
+from aersut.data.audio_files import BLOCK, SIZE_NOTE, STREAMED, AudioFile, opened
+from aersut.data.audio_files import UNREADABLE as UNREADABLE
+from aersut.data.audio_files import ClipError as ClipError
+from aersut.levels import speech_frames
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int16, Shaped
@@ -29,25 +33,39 @@ SILENCE = 1e-4
 OFFSET = 1 / 32768
 """Magnitude below which a DC offset is ignored: a step of 16 bits. Programs that round down leave half a step."""
 
+CLIPPED = 0.001
+"""Fraction of samples at full scale from which a recording counts as clipped."""
+
 UTTERANCE_BYTES = 1 << 22
 """Size of a file up to which `read_utterance` reads it whole: 20 s of stereo at 48 kHz."""
 
+CANCELLED = 0.01
+"""Power of the mean of channels relative to their mean power, below which they cancel each other: -20 dB."""
+
+CLICK_FRAMES = 9
+"""Frames of `trim` in which a click of up to 0.1 s is."""
+
 EMPTY = "contains no samples"
-UNREADABLE = "cannot be read: "
-"""Prefix of the reason for a file that could not be read: a later attempt may succeed without a change to the file."""
-
-
-class ClipError(ValueError):
-    """An unusable clip; the message is the reason, without the name of the file."""
+OPPOSITE = "has channels of opposite phase, which cancel each other; the loudest one is used"
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Mono samples in [-1, 1], their rate in Hz, and the fraction (0 to 1) that is clipped (`FULL_SCALE`)."""
+    """Mono samples and what is known about them.
+
+    Attributes:
+        samples: in [-1, 1].
+        sample_rate: in Hz.
+        clipped: the fraction (0 to 1) that is clipped (`FULL_SCALE`).
+        start: position of the first sample in the file, in seconds; not 0 after `trim`.
+        note: what is unusual about the file, a sentence without its subject; or "".
+    """
 
     samples: Float[np.ndarray, " samples"]
     sample_rate: int
     clipped: float = 0.0
+    start: float = 0.0
+    note: str = ""
 
     @property
     def seconds(self) -> float:
@@ -91,61 +109,112 @@ def parse_recording(content: bytes) -> Recording:
 def _parse(content: bytes, seconds: float) -> Recording | None:
     """Decode the content of an audio file, unless it is longer than `seconds`."""
     if found := _pcm16(content):
-        samples, sample_rate = found
-        return None if len(samples) / sample_rate > seconds else to_recording(samples, sample_rate)
-    with _opened(io.BytesIO(content)) as file:
-        if file.frames / file.samplerate > seconds:
+        samples, sample_rate, note = found
+        return None if len(samples) / sample_rate > seconds else to_recording(samples, sample_rate, note)
+    with opened(io.BytesIO(content)) as file:
+        blocks: list[Shaped[np.ndarray, "frames channels"]] = []
+        frames = 0
+        if file.frames and file.frames / file.sample_rate > seconds:
             return None
-        # 16-bit samples become the same floats as soundfile's, in a third of the time
-        samples = file.read(dtype="int16" if file.subtype == "PCM_16" else "float32", always_2d=True)
-        return to_recording(samples, file.samplerate)
+        for block in file.blocks(min(BLOCK, file.frames + 1) if file.frames else BLOCK):
+            frames += len(block)
+            if frames / file.sample_rate > seconds:
+                return None
+            blocks.append(block)
+        if not blocks:
+            raise ClipError(EMPTY)
+        samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        return to_recording(samples, file.sample_rate, file.note)
 
 
-def to_recording(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> Recording:
-    """`downmix` samples and measure how many are clipped; `ClipError` if they are silent."""
-    recording, peak = downmix(samples, sample_rate)
+def to_recording(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int, note: str = "") -> Recording:
+    """Average the channels of a clip (`Downmix`) and measure how many samples are clipped; `ClipError` if silent."""
+    downmix = Downmix()
+    mono = downmix(samples)
+    peak = _peak(mono)
     if peak < SILENCE:
         raise ClipError("is silent: no sample reaches -80 dBFS")
-    clipped = float(np.mean(np.abs(recording.samples) >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0
-    return dataclasses.replace(recording, clipped=clipped)
+    clipped = float(np.mean(np.abs(mono) >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0
+    return Recording(mono, sample_rate, clipped, note=joined(note, OPPOSITE if downmix.cancelled else ""))
 
 
-def downmix(samples: Shaped[np.ndarray, "samples channels"], sample_rate: int) -> tuple[Recording, float]:
-    """Average the channels of samples (int16, or floats in [-1, 1]); return the result and its peak magnitude.
+def joined(*notes: str) -> str:
+    """Several notes as one."""
+    return "; ".join(dict.fromkeys(filter(None, notes)))
 
-    `ClipError` if the samples are empty, or contain NaN or infinity.
+
+class Downmix:
+    """The mean of the channels, for the blocks of one recording.
+
+    Where the channels cancel each other, as with one connection of a balanced line reversed, it is the loudest channel.
+    This is decided by the powers of all samples so far.
+
+    Attributes:
+        cancelled: whether the channels cancel each other.
     """
-    if not samples.size:
-        raise ClipError(EMPTY)
-    peak = _peak(samples)
-    if not np.isfinite(peak):
-        raise ClipError("contains samples that are NaN or infinity")
-    if samples.dtype == np.int16:
-        samples, peak = samples.astype(np.float32), peak / 32768
-        samples *= np.float32(1 / 32768)
-    mono = samples[:, 0]
-    if samples.shape[1] > 1:
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._powers: Any = 0.0
+        self._mean_power = 0.0
+
+    def __call__(self, samples: Shaped[np.ndarray, "samples channels"]) -> Float[np.ndarray, " samples"]:
+        """Downmix at least one sample: int16, or floats in [-1, 1].
+
+        Raises:
+            ClipError: the samples contain NaN or infinity, or are floats in another scale.
+        """
+        if samples.dtype == np.int16:
+            samples = samples.astype(np.float32)
+            samples *= np.float32(1 / 32768)
+        else:
+            peak = _peak(samples)
+            if not math.isfinite(peak):
+                raise ClipError("contains samples that are NaN or infinity")
+            if peak >= LARGEST:
+                raise ClipError(
+                    f"reaches {peak:,.1f}, and full scale is 1. Divide its samples; by 32,768, if they are in the "
+                    "scale of 16 bits"
+                )
+        if samples.shape[1] == 1:
+            return samples[:, 0]
         # `mean` along so short an axis takes 40 times as long as adding the channels
         mono = sum(samples.T) / np.float32(samples.shape[1])
-        peak = _peak(mono)
-    return Recording(mono, sample_rate), peak
+        channels = [np.ascontiguousarray(channel) for channel in samples.T]
+        self._powers = self._powers + np.array([float(channel @ channel) for channel in channels])
+        self._mean_power += float(mono @ mono)
+        self.cancelled = self._mean_power < CANCELLED * float(np.mean(self._powers))
+        return channels[int(np.argmax(self._powers))] if self.cancelled else mono
 
 
 def read_blocks(source: Path | BinaryIO, seconds: float = 10.0) -> Iterator[Recording]:
-    """Read an audio file of any length in blocks, in constant memory; raises as `read_recording` except for silence."""
-    with _opened(source) as file:
+    """Read an audio file of any length in blocks, in constant memory; raises as `read_recording` except for silence.
+
+    A block has the notes on the file until then.
+    """
+    with opened(source) as file:
+        downmix = Downmix()
         empty = True
-        for block in file.blocks(max(1, round(seconds * file.samplerate)), dtype="float32", always_2d=True):
+        for block in file.blocks(max(1, round(seconds * file.sample_rate))):
             empty = False
-            yield downmix(block, file.samplerate)[0]
+            mono = downmix(block)
+            note = joined(file.note, OPPOSITE if downmix.cancelled else "")
+            yield Recording(mono, file.sample_rate, note=note)
         if empty:
             raise ClipError(EMPTY)
 
 
 def read_header(source: Path | BinaryIO) -> tuple[int, float]:
-    """Sample rate in Hz and duration in seconds by the header; `ClipError` if the file is unreadable or truncated."""
-    with _opened(source) as file:
-        return file.samplerate, file.frames / file.samplerate
+    """Sample rate in Hz and duration in seconds by the header; `ClipError` if the file is unreadable or truncated.
+
+    A file without a length in its header is decoded.
+    """
+    with opened(source) as file:
+        return file.sample_rate, _frames(file) / file.sample_rate
+
+
+def _frames(file: AudioFile) -> int:
+    return sum(map(len, file.blocks(BLOCK))) if file.frames is None else file.frames
 
 
 def decode(path: Path, sample_rate: int, trim_db: float | None = None) -> Float[np.ndarray, " samples"]:
@@ -169,7 +238,7 @@ def cut(recording: Recording, start: float, end: float) -> Recording:
     if not len(samples) or _peak(samples) < SILENCE:
         raise ClipError(f"is silent from {start:g} s to {min(end, recording.seconds):g} s: no sample reaches -80 dBFS")
     clipped = float(np.mean(np.abs(samples) >= FULL_SCALE))
-    return Recording(samples, recording.sample_rate, clipped)
+    return Recording(samples, recording.sample_rate, clipped, note=recording.note)
 
 
 def cleaned(recording: Recording, trim_db: float | None) -> Recording:
@@ -187,7 +256,8 @@ def cleaned(recording: Recording, trim_db: float | None) -> Recording:
 def trim(recording: Recording, top_db: float) -> Recording:
     """Trim leading and trailing silence: frames more than `top_db` dB below the loudest frame.
 
-    The result equals that of `librosa.effects.trim`, which the runner of exported models cannot import. The hop is
+    A click is not speech, and no reference for its level (`speech_frames`). Without one, the result equals that of
+    `librosa.effects.trim`, which the runner of exported models cannot import. The hop is
     512 / 22,050 s and a frame has four hops: librosa's defaults at its default sample rate. Frames have this duration
     at every rate, so that the trimmed duration does not depend on the rate of the file. Trimming precedes resampling,
     which then has less to do. A silent recording is returned whole.
@@ -201,10 +271,12 @@ def trim(recording: Recording, top_db: float) -> Recording:
     energy[whole + 2] = rest @ rest
     # the floor is librosa's
     power = np.maximum((energy[:-3] + energy[1:-2] + energy[2:-1] + energy[3:]) / (4 * hop), 1e-10)
-    loud = np.flatnonzero(power > power.max() * 10 ** (-top_db / 10))
+    loud = speech_frames(power, 10 ** (-top_db / 10), CLICK_FRAMES, neighbors=3)
     if not len(loud):
         return recording
-    return dataclasses.replace(recording, samples=samples[loud[0] * hop : (loud[-1] + 1) * hop])
+    first = int(loud[0]) * hop
+    start = recording.start + first / recording.sample_rate
+    return dataclasses.replace(recording, samples=samples[first : (loud[-1] + 1) * hop], start=start)
 
 
 def resample(recording: Recording, sample_rate: int) -> Float[np.ndarray, " samples"]:
@@ -250,39 +322,16 @@ def crop_or_pad(
     return np.pad(samples, (before, -surplus - before))
 
 
-@contextlib.contextmanager
-def _opened(source: Path | BinaryIO) -> Iterator[Any]:
-    """Open a file with soundfile; an error within the block becomes a `ClipError`."""
-    name: Any = source
-    if isinstance(source, Path):  # soundfile cannot encode a name that is not UTF-8
-        name = os.fsencode(source) if os.name == "posix" else str(source)
-    try:
-        with source.open("rb") if isinstance(source, Path) else contextlib.nullcontext(source) as file:
-            file.seek(0)
-            missing = _missing_bytes(file.read(12), file.seek(0, 2))
-            file.seek(0)
-    except OSError as error:
-        raise ClipError(f"{UNREADABLE}{error.strerror}") from None
-    try:
-        with soundfile.SoundFile(name) as file:
-            if missing:
-                raise ClipError(f"is truncated: its header announces {missing:,} more bytes")
-            yield file
-    except ClipError:
-        raise
-    except (soundfile.LibsndfileError, OSError, ValueError) as error:
-        reason = str(error).removeprefix(f"Error opening {name!r}: ")
-        raise ClipError(f"cannot be decoded: {reason}") from None
-
-
-def _pcm16(content: bytes) -> tuple[Int16[np.ndarray, "samples channels"], int] | None:
-    """The samples, without a copy, and the sample rate of a 16-bit PCM WAV file; None if its header is unusual.
+def _pcm16(content: bytes) -> tuple[Int16[np.ndarray, "samples channels"], int, str] | None:
+    """The samples, without a copy, sample rate and note of a 16-bit PCM WAV file; None if its header is unusual.
 
     Nearly all speech corpora have this format, and libsndfile needs sixty system calls to read its header. Other files
     are left to libsndfile.
     """
-    if content[:4] != b"RIFF" or content[8:12] != b"WAVE" or _missing_bytes(content[:12], len(content)):
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         return None
+    announced = 8 + int(struct.unpack_from("<I", content, 4)[0])
+    note = SIZE_NOTE if len(content) < announced < STREAMED else ""
     header = None
     offset = 12
     while offset + 8 <= len(content):
@@ -298,7 +347,7 @@ def _pcm16(content: bytes) -> tuple[Int16[np.ndarray, "samples channels"], int] 
             if not usual or size % (2 * channels) or not size:  # the size 0 may be wrong: its writer may have died
                 return None
             samples = np.frombuffer(content, "<i2", size // 2, offset).astype(np.int16, copy=False)
-            return samples.reshape(-1, channels), sample_rate
+            return samples.reshape(-1, channels), sample_rate, note
         offset += size + size % 2
     return None
 
@@ -306,16 +355,3 @@ def _pcm16(content: bytes) -> tuple[Int16[np.ndarray, "samples channels"], int] 
 def _peak(samples: Shaped[np.ndarray, "..."]) -> float:
     """The largest magnitude, or NaN if a sample is NaN. Two passes without a copy are faster than one over `np.abs`."""
     return max(float(samples.max()), -float(samples.min()))
-
-
-def _missing_bytes(head: bytes, size: int) -> int:
-    """Number of bytes that a WAV file of `size` bytes lacks, by the length in its first twelve bytes.
-
-    libsndfile reads a truncated file without an error.
-    """
-    if len(head) < 12 or head[:4] != b"RIFF":
-        return 0
-    announced = 8 + int(struct.unpack("<I", head[4:8])[0])
-    # a program that writes to a pipe does not know the size: it writes 0, or the largest of 31 (sox) or 32 bits
-    streamed = announced == 8 or announced >= 0x7FFF0000
-    return 0 if streamed else max(0, announced - size)

@@ -25,6 +25,7 @@ from jaxtyping import Int16
 
 from aersut.config import digest
 from aersut.data.audio import UNREADABLE, ClipError, cleaned, cut, file_bytes, parse_recording, resample, to_int16
+from aersut.data.audio_files import NEEDS_FFMPEG
 from aersut.errors import CacheError, UserError
 from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
 from aersut.workers import core_count
@@ -34,19 +35,24 @@ Span = tuple[float, float]
 """Start and end of a clip in its file, in s."""
 WHOLE: Span = (0.0, math.inf)
 _Clip = tuple[Path, Span]
-VERSION = 6  # to be raised when the samples of an unchanged clip change, or the content of index.json
+VERSION = 7  # to be raised when the samples of an unchanged clip change, or the content of index.json
 CLIPS_PER_SHARD = 64, 1024  # minimum, maximum: opening and closing a shard takes as long as decoding a few clips
 SHARDS_PER_CORE = 12  # many, so that all cores finish at about the same time; ArrayRecord buffers up to 16 MB of each
+TRANSIENT = UNREADABLE, NEEDS_FFMPEG  # reasons that may not hold later although the file is the same
 SETTLED = 2_000_000_000  # nanoseconds after which a further change alters a file's times on every file system
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Duration, sample rate in Hz and clipped fraction (0 to 1) of an audio file before trimming and resampling."""
+    """Duration, sample rate in Hz and clipped fraction (0 to 1) of an audio file before trimming and resampling.
+
+    `note` is what is unusual about the file, or "".
+    """
 
     seconds: float
     sample_rate: int
     clipped: float
+    note: str = ""
 
 
 class AudioStore:
@@ -125,7 +131,7 @@ def open_audio_store(
         raise UserError(
             f"{folder}: files of this audio store are missing. Delete the folder to build it again."
         ) from None
-    readable = all(states[row].size < 0 for row, reason in store.failures.items() if reason.startswith(UNREADABLE))
+    readable = all(states[row].size < 0 for row, reason in store.failures.items() if reason.startswith(TRANSIENT))
     settled = all(abs(now - stamp) > SETTLED for state in states for stamp in state.stamps)
     if readable and settled and _file_states(paths) == states:
         with contextlib.suppress(OSError):  # another user may own the folder
@@ -259,8 +265,11 @@ def _decode(
         content = _hash(data)
         recording = parse_recording(data)
     except ClipError as error:
+        reason = str(error)
+        # the reason takes the place of the content in the store's name, so that a later attempt makes another store
+        known = content and not reason.startswith(TRANSIENT)
         for span in spans:
-            yield _Outcome(_of_span(content, span) if content else "", reason=str(error)), None
+            yield _Outcome(_of_span(content, span) if known else "", reason=reason), None
         return
     for span in spans:
         try:
@@ -269,5 +278,5 @@ def _decode(
         except ClipError as error:
             yield _Outcome(_of_span(content, span), reason=str(error)), None
             continue
-        info = AudioInfo(round(one.seconds, 4), one.sample_rate, round(one.clipped, 6))
+        info = AudioInfo(round(one.seconds, 4), one.sample_rate, round(one.clipped, 6), one.note)
         yield _Outcome(_of_span(content, span), info), samples

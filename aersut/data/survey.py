@@ -6,13 +6,12 @@ from typing import Any
 
 from aersut.config import Data
 from aersut.contracts import Corpus, Framing, in_usual_order
+from aersut.data.audio import CLIPPED
 from aersut.data.collection import DecodedCorpus, damage_summary, decode_corpus, skipped_lines
 from aersut.errors import CacheError, UserError
 from aersut.paths import abbreviated
 from aersut.registry import CORPORA
 
-CLIPPED = 0.001
-"""Fraction of samples at full scale from which a clip is reported as clipped."""
 LONG = 30.0
 """Seconds from which a clip is reported as too long for one utterance."""
 IMBALANCE = 3.0
@@ -102,6 +101,9 @@ def _notes(corpus: Corpus, decoded: DecodedCorpus) -> list[str]:
     if long := [path for path, info in files if info.seconds >= LONG]:
         names = abbreviated(long)
         notes.append(f"{len(long)} clips last {LONG:g} s or longer, of which the window covers a small part: {names}")
+    for note in sorted({info.note for _, info in files} - {""}):
+        noted = [path for path, info in files if info.note == note]
+        notes.append(f"{len(noted)} files: each {note}: {abbreviated(noted)}")
     rates = Counter(info.sample_rate for _, info in files)
     if len(rates) > 1:
         kinds = ", ".join(f"{rate:,} Hz ({count:,} clips)" for rate, count in rates.most_common())

@@ -9,7 +9,9 @@ import json
 import multiprocessing
 import os
 import signal
+import struct
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -19,13 +21,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from aersut.audio_input import AUDIO, READABLE
-from aersut.data.audio import ClipError, read_header, read_utterance
+from aersut.audio_input import READABLE
+from aersut.data.audio import ClipError, joined, read_utterance
 from aersut.errors import UserError
-from aersut.paths import abbreviated, counted, files_below, printable
+from aersut.paths import files_below, printable
 from aersut.serving.prediction import UNCERTAIN, Prediction
 from aersut.serving.recognizer import Recognizer
-from aersut.serving.stream import bandwidth_warning
 from aersut.serving.vad import VAD_THRESHOLD
 from aersut.workers import core_count
 
@@ -35,6 +36,8 @@ CHUNK_FILES, CHUNK_BYTES = 8, 4_000_000
 """Limits of the files that a worker process classifies before it returns their results."""
 PR_SET_PDEATHSIG = 1
 """Option of Linux's prctl: the signal that a process gets when its parent ends."""
+FILES = frozenset({b"fLaC", b"OggS", b"FORM", b"caff", b".snd", b"RF64", b"RIFX", b"\x1a\x45\xdf\xa3", b"#!AM"})
+"""First bytes of audio files, which would be noise as raw samples."""
 STANDARD_INPUT = Path("-")
 """Stands for a stream in the file column of CSV."""
 
@@ -66,13 +69,16 @@ class FilePrediction:
     Attributes:
         predictions: one for an utterance, one per window for a longer file.
         error: the reason, or "".
-        warning: why the predictions are unreliable, or "".
     """
 
     file: Path
     predictions: tuple[Prediction, ...] = ()
     error: str = ""
-    warning: str = ""
+
+    @property
+    def warning(self) -> str:
+        """Why the predictions are unreliable, or ""."""
+        return joined(*(one.warning for one in self.predictions))
 
 
 def find_files(paths: Sequence[str]) -> list[Path]:
@@ -85,23 +91,22 @@ def find_files(paths: Sequence[str]) -> list[Path]:
     for path in map(Path, paths):
         if not path.exists():
             raise UserError(f"{printable(path)}: no such file or folder.")
-        found = _audio_files(path) if path.is_dir() else [path]
+        found = [file for file in _files(path) if file.suffix.lower() in READABLE] if path.is_dir() else [path]
         if not found:
             raise UserError(f"{printable(path)} contains no audio file ({', '.join(sorted(READABLE))}).")
         files += found
     return files
 
 
-def _audio_files(folder: Path) -> list[Path]:
-    """The files of a folder in formats that libsndfile reads; a warning counts those in others."""
-    try:
-        files = [path for path in files_below(folder) if path.suffix.lower() in AUDIO]
-    except OSError as error:
-        raise UserError(f"folder {error.filename} cannot be read: {error.strerror}.") from None
-    if others := [path for path in files if path.suffix.lower() not in READABLE]:
-        names = abbreviated(others)
-        print(f"warning: {counted(len(others), 'file')} of another format, not read: {names}", file=sys.stderr)
-    return [path for path in files if path.suffix.lower() in READABLE]
+def other_files(paths: Sequence[str]) -> str:
+    """How many files of the folders among the paths `find_files` passes over, by suffix; "" if there is none."""
+    names = [path.suffix.lower() for folder in map(Path, paths) if folder.is_dir() for path in _files(folder)]
+    others = Counter(suffix for suffix in names if suffix not in READABLE)
+    if not others:
+        return ""
+    kinds = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in others.most_common(5))
+    more = ", …" if len(others) > 5 else ""
+    return f"{others.total():,} files of the folders are not audio files by their suffix ({kinds}{more})"
 
 
 def predict_files(recognizer: Recognizer, files: Sequence[Path], options: PredictOptions) -> Iterator[FilePrediction]:
@@ -180,19 +185,48 @@ def predict_stream(
     Raises:
         UserError: the samples do not fill one frame.
     """
+    sample_rate, channels, rest = _wav_header(source, sample_rate)
     stream = recognizer.stream(sample_rate, **options.stream_arguments)
-    rest = b""
+    size = 2 * channels  # bytes of a sample of each channel
     while block := source.read1(1 << 16):  # type: ignore[attr-defined]
         block = rest + block
-        whole = len(block) // 2 * 2
+        whole = len(block) // size * size
         rest = block[whole:]
-        yield from stream.push(np.frombuffer(block[:whole], "<i2").astype(np.int16, copy=False))
+        yield from stream.push(np.frombuffer(block[:whole], "<i2").astype(np.int16, copy=False).reshape(-1, channels))
     yield from stream.finish()
     if not stream.windows:
         raise UserError(
             f"standard input ended before {stream.least} was complete. Expected 16-bit little-endian mono samples, for "
             f"example from arecord -t raw -f S16_LE -c 1 -r {sample_rate} | … --stream --rate={sample_rate}."
         )
+
+
+def _wav_header(source: BinaryIO, sample_rate: int) -> tuple[int, int, bytes]:
+    """Sample rate and channels of a stream, and its first bytes; the header of a WAV stream (arecord) is skipped.
+
+    Raises:
+        UserError: the stream is a file of another format, or a WAV stream whose samples are not of 16 bits.
+    """
+    first = source.read(12)
+    if first[:4] in FILES or first[4:8] == b"ftyp":
+        raise UserError(
+            "standard input is an audio file, not raw samples. Name the file, or decode it: "
+            f"ffmpeg -i FILE -f s16le -ac 1 -ar {sample_rate} - | … --stream --rate={sample_rate}."
+        )
+    if first[:4] != b"RIFF" or first[8:] != b"WAVE":
+        return sample_rate, 1, first
+    channels = 1
+    while len(head := source.read(8)) == 8 and head[:4] != b"data":
+        length = struct.unpack("<I", head[4:])[0]
+        chunk = source.read(length + length % 2)
+        if head[:4] == b"fmt " and len(chunk) >= 16:
+            kind, channels, sample_rate, _, _, bits = struct.unpack("<HHIIHH", chunk[:16])
+            if kind not in (1, 0xFFFE) or bits != 16 or not channels:
+                raise UserError(
+                    f"standard input is a WAV stream of {bits} bits, format {kind:#x}: expected 16-bit integers. "
+                    "Choose them with arecord -f S16_LE."
+                )
+    return sample_rate, channels, b""
 
 
 class TableFormat:
@@ -225,18 +259,19 @@ class CsvFormat:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = labels
-        self.header = ",".join(["file", "start", "end", "emotion", "confidence", *labels, "error"])
+        self.header = ",".join(["file", "start", "end", "emotion", "confidence", *labels, "warning", "error"])
 
     def __call__(self, result: FilePrediction) -> str:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         file = printable(result.file)
         if result.error:
-            rows.writerow([file, *[""] * (4 + len(self.labels)), result.error])
+            rows.writerow([file, *[""] * (5 + len(self.labels)), result.error])
         for one in result.predictions:
             values = one.as_json()
             start = [file, *(values[key] for key in ("start", "end", "emotion", "confidence"))]
-            rows.writerow([*start, *(values["probabilities"].get(label, "") for label in self.labels), ""])
+            probabilities = (values["probabilities"].get(label, "") for label in self.labels)
+            rows.writerow([*start, *probabilities, one.warning, ""])
         return text.getvalue().rstrip("\n")
 
 
@@ -270,13 +305,18 @@ def _classify(files: list[Path]) -> list[FilePrediction]:
 def _predict_file(recognizer: Recognizer, options: PredictOptions, file: Path) -> FilePrediction:
     try:
         recording = read_utterance(file, MAX_UTTERANCE) if options.whole and options.hop is None else None
-        sample_rate = recording.sample_rate if recording else read_header(file)[0]
-        warning = bandwidth_warning(sample_rate, recognizer.framing.sample_rate)
         if recording:
-            return FilePrediction(file, (recognizer.utterance(recording),), warning=warning)
-        return FilePrediction(file, tuple(recognizer.over_time(file, **options.stream_arguments)), warning=warning)
+            return FilePrediction(file, (recognizer.utterance(recording, options.vad_threshold),))
+        return FilePrediction(file, tuple(recognizer.over_time(file, **options.stream_arguments)))
     except (ClipError, UserError) as error:
         return FilePrediction(file, error=str(error).removeprefix(f"{file} ").rstrip("."))
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return list(files_below(folder))
+    except OSError as error:
+        raise UserError(f"folder {error.filename} cannot be read: {error.strerror}.") from None
 
 
 def _clock(seconds: float) -> str:

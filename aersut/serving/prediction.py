@@ -25,12 +25,15 @@ class Prediction:
         start, end: of the segment, in seconds from the start of the recording.
         probabilities: by emotion, in the order of the classifier's labels; empty for silence (VAD).
         min_confidence: below this confidence, the emotion is "uncertain".
+        warning: what makes the prediction unreliable: a low sample rate, clipping, damage of the file, a part that is
+            not classified. A sentence about the recording, without its subject; or "".
     """
 
     start: float
     end: float
     probabilities: Mapping[str, float] = field(default_factory=dict)
     min_confidence: float = 0.0
+    warning: str = ""
 
     @property
     def emotion(self) -> str | None:
@@ -65,6 +68,7 @@ class Prediction:
             "emotion": self.emotion,
             "confidence": round(self.confidence, 6),
             "probabilities": {emotion: round(value, 6) for emotion, value in self.probabilities.items()},
+            "warning": self.warning,
         }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
@@ -17,8 +18,8 @@ from aersut.data.audio import ClipError, Recording, to_int16
 from aersut.errors import UserError, nearest
 from aersut.serving.prediction import Prediction, by_label
 from aersut.serving.runners import BoardRunner, Runner, load_runner
-from aersut.serving.stream import HOP, FrameStream, Stream, to_float
-from aersut.serving.vad import VAD_THRESHOLD
+from aersut.serving.stream import HOP, FrameStream, Stream, bandwidth_warning, clipping_warning, to_float
+from aersut.serving.vad import VAD_THRESHOLD, why_silent
 from aersut.zoo import catalog
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def load(path: str | Path, min_confidence: float = 0.0) -> "Recognizer":
                 f"a run folder needs {error.name}, which is not installed. Install it with pip install "
                 "'aersut[train]', or load an exported .tflite file."
             ) from None
-        return Recognizer(CheckpointRunner(path), min_confidence)
+        return Recognizer(CheckpointRunner(path), min_confidence, path)
     if not path.exists():
         models = catalog.names()
         similar = "" if len(path.parts) > 1 else nearest(path.name, models)
@@ -62,21 +63,27 @@ def load(path: str | Path, min_confidence: float = 0.0) -> "Recognizer":
         )
     runner = load_runner(path)
     if isinstance(runner, BoardRunner):
-        return BoardRecognizer(runner, min_confidence)
-    return Recognizer(runner, min_confidence)
+        return BoardRecognizer(runner, min_confidence, path)
+    return Recognizer(runner, min_confidence, path)
 
 
 class Recognizer:
     """Speech emotion classifier.
 
     `recognizer("clip.wav")` classifies one utterance, `over_time` a long recording window by window, and `stream`
-    samples as they arrive. Several threads may use one recognizer at the same time.
+    samples as they arrive. Several threads may use one recognizer at the same time. A pickled one, as for another
+    process, is loaded again from its file or run folder, which has to exist there.
     """
 
-    def __init__(self, runner: Runner, min_confidence: float = 0.0) -> None:
+    def __init__(self, runner: Runner, min_confidence: float = 0.0, path: Path | None = None) -> None:
         if not 0 <= min_confidence <= 1:
             raise UserError(f"min_confidence is {min_confidence}: expected 0 to 1.")
-        self._runner, self._min_confidence = runner, min_confidence
+        self._runner, self._min_confidence, self._path = runner, min_confidence, path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._path is None:
+            raise UserError(f"{self.name} was not loaded from a file, so it cannot be pickled.")
+        return load, (self._path.absolute(), self._min_confidence)
 
     def __repr__(self) -> str:
         window = f"{self.framing.seconds:g} s at {self.framing.sample_rate:,} Hz"
@@ -121,14 +128,14 @@ class Recognizer:
         """Classify one utterance, or each of several, exactly as `--mode=evaluate` does.
 
         Leading and trailing silence is trimmed. An utterance that is longer than the window is cropped by `data.fit`,
-        by default to its start.
+        by default to its start; start and end of the prediction are then those of the part that is classified.
 
         Args:
             clip: an audio file: its path, its content (bytes), or the file itself, opened for reading in binary mode;
-                or samples: int16, or floats in [-1, 1]; [samples] or [samples, channels]. The pair (samples, sample
-                rate) is accepted, too, and what Hugging Face's `datasets.Audio` returns: an `AudioDecoder`,
-                {"array", "sampling_rate"}, or not decoded: {"bytes", "path"}. A list (or another iterable, such as a
-                pandas series of paths) of clips returns a list.
+                or samples: int16, or floats in [-1, 1]; [samples] or [samples, channels]. The pairs (samples, sample
+                rate) and (sample rate, samples) are accepted, too, and what Hugging Face's `datasets.Audio` returns:
+                an `AudioDecoder`, {"array", "sampling_rate"}, or not decoded: {"bytes", "path"}. A list (or another
+                iterable, such as a pandas series of paths) of clips returns a list.
             sample_rate: of an array, in Hz.
 
         Raises:
@@ -151,17 +158,53 @@ class Recognizer:
                 recording = audio.parse_recording(source.read())
             return self.utterance(recording)
 
-    def utterance(self, recording: Recording) -> Prediction:
-        """Classify a recording that was read, as `__call__` does; `ClipError` if it is too short."""
+    def utterance(self, recording: Recording, vad_threshold: float | None = None) -> Prediction:
+        """Classify a recording that was read, as `__call__` does; `ClipError` if it is too short.
+
+        Args:
+            vad_threshold: in dBFS; None classifies a recording without speech, too, with a warning.
+        """
         cleaned = audio.cleaned(recording, self._runner.info.trim_db)
-        samples = to_int16(audio.resample(cleaned, self.framing.sample_rate))
+        rate = self.framing.sample_rate
+        samples = to_int16(audio.resample(cleaned, rate))
         if len(samples) < self.framing.frame_length:
             raise ClipError(
                 f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, trimmed and "
                 f"resampled to {len(samples):,}; one frame needs {self.framing.frame_length:,}"
             )
-        probabilities = by_label(self.labels, self._classify(samples))
-        return Prediction(0.0, recording.seconds, probabilities, self._min_confidence)
+        start, end, unused = 0.0, recording.seconds, ""
+        surplus = len(samples) - self.framing.samples
+        if surplus > 0:
+            start = cleaned.start + (0 if self._runner.info.fit == "start" else surplus // 2) / rate
+            end = start + self.framing.seconds
+            if surplus > self.framing.samples:
+                unused = (
+                    f"is longer than the window: only {start:.1f} to {end:.1f} s are classified. Classify it window by "
+                    "window with --stream (over_time in Python)"
+                )
+        return self._utterance(recording, start, end, vad_threshold, unused, lambda: self._classify(samples))
+
+    def _utterance(
+        self,
+        recording: Recording,
+        start: float,
+        end: float,
+        vad_threshold: float | None,
+        note: str,
+        classify: Callable[[], Float[np.ndarray, " classes"]],
+    ) -> Prediction:
+        threshold = VAD_THRESHOLD if vad_threshold is None else vad_threshold
+        silence = why_silent(recording.samples, recording.sample_rate, self.framing.seconds, threshold)
+        warning = audio.joined(
+            recording.note,
+            bandwidth_warning(recording.sample_rate, self.framing.sample_rate),
+            clipping_warning(recording.clipped),
+            silence,
+            note,
+        )
+        if silence and vad_threshold is not None:
+            return Prediction(0.0, recording.seconds, warning=warning)
+        return Prediction(start, end, by_label(self.labels, classify()), self._min_confidence, warning)
 
     def over_time(
         self,
@@ -192,11 +235,15 @@ class Recognizer:
             blocks = _blocks(source, sample_rate)
             first = next(blocks)
             stream = self.stream(first.sample_rate, hop=hop, smoothing=smoothing, vad_threshold=vad_threshold)
-            for block in itertools.chain([first], blocks):
-                yield from stream.push(block.samples)
-            yield from stream.finish()
-            if not stream.windows:
+            parts = (stream.push_mono(block.samples, block.note) for block in itertools.chain([first], blocks))
+            last: Prediction | None = None
+            for one in itertools.chain(itertools.chain.from_iterable(parts), _finished(stream)):
+                if last:
+                    yield last
+                last = one
+            if last is None:
                 raise ClipError(f"is too short: it does not fill {stream.least}")
+            yield replace(last, warning=audio.joined(last.warning, stream.silence_warning))
 
     def stream(
         self,
@@ -246,15 +293,17 @@ class BoardRecognizer(Recognizer):
     1 / 256.
     """
 
-    def __init__(self, runner: BoardRunner, min_confidence: float = 0.0) -> None:
-        super().__init__(runner, min_confidence)
+    def __init__(self, runner: BoardRunner, min_confidence: float = 0.0, path: Path | None = None) -> None:
+        super().__init__(runner, min_confidence, path)
         self._board = runner.model
 
-    def utterance(self, recording: Recording) -> Prediction:
+    def utterance(self, recording: Recording, vad_threshold: float | None = None) -> Prediction:
         """The mean over all windows of a recording, as `--mode=evaluate` with frontend.tflite."""
-        samples = to_int16(audio.resample(recording, self.framing.sample_rate))
-        probabilities = by_label(self.labels, self._board.recording(samples))
-        return Prediction(0.0, recording.seconds, probabilities, self._min_confidence)
+
+        def classify() -> Float[np.ndarray, " classes"]:
+            return self._board.recording(to_int16(audio.resample(recording, self.framing.sample_rate)))
+
+        return self._utterance(recording, 0.0, recording.seconds, vad_threshold, "", classify)
 
     def stream(
         self,
@@ -269,9 +318,17 @@ class BoardRecognizer(Recognizer):
 
 
 def _blocks(source: Path | BinaryIO | Samples, sample_rate: int | None) -> Iterator[Recording]:
-    if isinstance(source, np.ndarray):
-        return iter([audio.downmix(*checked_samples(source, sample_rate))[0]])
-    return audio.read_blocks(source)
+    if not isinstance(source, np.ndarray):
+        return audio.read_blocks(source)
+    samples, rate = checked_samples(source, sample_rate)
+    downmix = audio.Downmix()
+    mono = downmix(samples)
+    return iter([Recording(mono, rate, note=audio.OPPOSITE if downmix.cancelled else "")])
+
+
+def _finished(stream: Stream) -> Iterator[Prediction]:
+    """The predictions at the end of a stream, which ends when the first one is asked for."""
+    yield from stream.finish()
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from aersut.data.audio import ClipError, read_blocks, read_header
+from aersut.data.audio import ClipError, joined, read_blocks, read_header
 from aersut.errors import UserError
 from aersut.serving.display import DisplayAnalyzer
 from aersut.serving.predict import PredictOptions
@@ -37,9 +37,11 @@ class Session:
         self._stream = recognizer.stream(rate, **options.stream_arguments)
         self._analyzer = DisplayAnalyzer(rate, hop)
         self.warning = bandwidth_warning(sample_rate, rate)
+        self._note = ""
 
-    def push(self, samples: Shaped[np.ndarray, " samples"]) -> list[Message]:
-        """Add mono samples, int16 or floats in [-1, 1]."""
+    def push(self, samples: Shaped[np.ndarray, " samples"], note: str = "") -> list[Message]:
+        """Add mono samples, int16 or floats in [-1, 1]; `note` becomes a warning of the predictions."""
+        self._note = note
         return self._messages(self._resampler.push(samples))
 
     def finish(self) -> list[Message]:
@@ -50,7 +52,7 @@ class Session:
     def _messages(self, samples: Float[np.ndarray, " samples"]) -> list[Message]:
         frames = self._analyzer.push(samples)
         display = [{"frames": frames.as_json()}] if frames else []
-        return display + self._timed(lambda: self._stream.push(samples))
+        return display + self._timed(lambda: self._stream.push_mono(samples, joined(self._note, self.warning)))
 
     def _timed(self, predict: Callable[[], list[Prediction]]) -> list[Message]:
         begin = time.perf_counter()
@@ -68,9 +70,9 @@ def recording_messages(recognizer: Recognizer, source: Path | BinaryIO, options:
     try:
         sample_rate, seconds = read_header(source)
         session = Session(recognizer, sample_rate, options, max(0.032, seconds / MAX_FRAMES))
-        yield {"recording": {"seconds": round(seconds, 3), "warning": session.warning}}
+        yield {"recording": {"seconds": round(seconds, 3), "warning": session.warning and f"{session.warning}."}}
         for block in read_blocks(source):
-            yield from session.push(block.samples)
+            yield from session.push(block.samples, block.note)
         yield from session.finish()
         yield {"done": True}
     except ClipError as error:

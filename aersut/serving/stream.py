@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soxr
 
-from aersut.audio_input import checked_rate
+from aersut.audio_input import checked_array, checked_rate
 from aersut.board import BoardModel, BoardStream, stride
 from aersut.contracts import Framing
-from aersut.data.audio import to_int16
+from aersut.data.audio import CLIPPED, FULL_SCALE, OPPOSITE, Downmix, joined, to_int16
 from aersut.errors import UserError
 from aersut.serving.prediction import Prediction, Smoothing, by_label
-from aersut.serving.vad import contains_speech, frames_contain_speech
+from aersut.serving.vad import SILENT, frames_contain_speech, frames_level, is_speech, no_speech, window_levels
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int16, Shaped
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 HOP = 0.5
 """Default hop: seconds from the start of one window to the start of the next."""
+QUIET_WINDOWS = 20
+"""Windows without speech after which a stream warns that it is too quiet: ten seconds."""
 BOARD_SMOOTHING = 3
 """Number of latest windows whose probabilities a board averages: `smoothing` after aersut_init()."""
 
@@ -32,8 +34,13 @@ def bandwidth_warning(sample_rate: int, model_rate: int) -> str:
         return ""
     return (
         f"is sampled at {sample_rate:,} Hz and has no content above {sample_rate // 2:,} Hz, but the classifier was "
-        f"trained on audio at {model_rate:,} Hz. Its predictions are unreliable."
+        f"trained on audio at {model_rate:,} Hz, so its predictions are unreliable"
     )
+
+
+def clipping_warning(fraction: float) -> str:
+    """Return a warning for audio with a fraction of clipped samples from `CLIPPED`, otherwise ""."""
+    return f"is clipped: {CLIPPED:.1%} or more of its samples are at full scale" if fraction >= CLIPPED else ""
 
 
 def to_float(samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
@@ -98,13 +105,35 @@ class Stream:
         self._smoothing = Smoothing(smoothing)
         self._resampler = Resampler(framing.sample_rate if sample_rate is None else sample_rate, framing.sample_rate)
         self._buffer = np.zeros(0, np.int16)  # starts at the next window
+        self._downmix = Downmix()
+        self._bandwidth = bandwidth_warning(
+            framing.sample_rate if sample_rate is None else sample_rate, framing.sample_rate
+        )
+        self._note = ""
+        self._samples = self._clipped = 0
+        self._loudest, self._contains_speech = SILENT, False
 
-    def push(self, samples: Shaped[np.ndarray, " samples"]) -> list[Prediction]:
-        """Add mono samples, int16 or floats in [-1, 1]; return predictions for the windows that they complete.
+    def push(
+        self, samples: Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
+    ) -> list[Prediction]:
+        """Add samples, int16 or floats in [-1, 1]; return predictions for the windows that they complete.
+
+        Channels are averaged (`aersut.data.audio.Downmix`). The samples are copied, so their buffer may be reused.
 
         Raises:
-            UserError: a sample is NaN or infinite.
+            UserError: the samples are no array, of another type or shape, not in [-1, 1], NaN or infinite.
         """
+        block = checked_array(samples)
+        if not block.size:
+            return []
+        mono = self._downmix(block)
+        return self.push_mono(mono, OPPOSITE if self._downmix.cancelled else "")
+
+    def push_mono(self, samples: Float[np.ndarray, " samples"], note: str = "") -> list[Prediction]:
+        """`push` for checked samples of one channel; `note` becomes a warning of the predictions."""
+        self._note = note
+        self._samples += len(samples)
+        self._clipped += int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
         return self._complete(self._resampler.push(samples))
 
     def finish(self) -> list[Prediction]:
@@ -127,15 +156,26 @@ class Stream:
     def _predict(self, window: Int16[np.ndarray, " samples"]) -> Prediction:
         rate = self._framing.sample_rate
         start = self.windows * self._hop / rate
-        speech = contains_speech(to_float(window), rate, self._vad_threshold)
-        return self._prediction(start, start + len(window) / rate, window, speech)
+        loud, quiet = window_levels(to_float(window), rate)
+        speech = is_speech(loud, quiet, self._vad_threshold)
+        return self._prediction(start, start + len(window) / rate, window, speech, loud)
 
-    def _prediction(self, start: float, end: float, window: Any, speech: bool) -> Prediction:
+    def _prediction(self, start: float, end: float, window: Any, speech: bool, level: float) -> Prediction:
         self.windows += 1
+        self._loudest, self._contains_speech = max(level, self._loudest), speech or self._contains_speech
+        silence = self.silence_warning if self.windows == QUIET_WINDOWS else ""
+        warning = joined(self._note, self._bandwidth, clipping_warning(self._clipped / max(1, self._samples)), silence)
         if not speech:
-            return Prediction(start, end)
+            return Prediction(start, end, warning=warning)
         probabilities = by_label(self._labels, self._smoothing(end, self._classify(window)))
-        return Prediction(start, end, probabilities, self._min_confidence)
+        return Prediction(start, end, probabilities, self._min_confidence, warning)
+
+    @property
+    def silence_warning(self) -> str:
+        """Why no window so far contains speech, or ""."""
+        if self._contains_speech or self._vad_threshold is None or not self.windows:
+            return ""
+        return no_speech(self._loudest, self._vad_threshold)
 
 
 class FrameStream(Stream):
@@ -177,5 +217,6 @@ class FrameStream(Stream):
         for window in self._frames.push(to_int16(samples)):
             start = window.begin * self._frame
             speech = frames_contain_speech(window.powers, self._vad_threshold)
-            predictions.append(self._prediction(start, start + self._framing.seconds, window, speech))
+            level = frames_level(window.powers)
+            predictions.append(self._prediction(start, start + self._framing.seconds, window, speech, level))
         return predictions

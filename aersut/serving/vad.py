@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 VAD_THRESHOLD = -55.0
 """In dBFS; quieter windows are silence. 99 % of RAVDESS's clips exceed it, despite their ample headroom."""
 
+SILENT = -120.0
+"""Level of a window of zeros, in dBFS."""
+
 MIN_LEVEL_RANGE = 6.0
 """In dB: how far loud frames exceed quiet ones in speech, at least. With pink noise at 5 dB SNR it is 9 dB, in the
 noise alone 3 dB."""
@@ -29,16 +32,64 @@ def contains_speech(
         samples: in [-1, 1].
         vad_threshold: in dBFS; None classifies every window as speech.
     """
-    if vad_threshold is None:
-        return True
+    return is_speech(*window_levels(samples, sample_rate), vad_threshold)
+
+
+def is_speech(loud: float, quiet: float, vad_threshold: float | None) -> bool:
+    """Whether the levels of a window (`window_levels`) are those of speech."""
+    return vad_threshold is None or (loud >= vad_threshold and loud - quiet >= MIN_LEVEL_RANGE)
+
+
+def window_levels(samples: Float[np.ndarray, " samples"], sample_rate: int) -> tuple[float, float]:
+    """The 90th and the 10th percentile of the levels of a window's 20 ms frames, in dBFS; -120 without a frame."""
+    levels = _frame_levels(samples, sample_rate)
+    if not len(levels):
+        return SILENT, SILENT
+    loud, quiet = np.percentile(levels, (90, 10))
+    return float(loud), float(quiet)
+
+
+def why_silent(
+    samples: Float[np.ndarray, " samples"], sample_rate: int, seconds: float, vad_threshold: float = VAD_THRESHOLD
+) -> str:
+    """Why no window of a clip contains speech (`no_speech`), or "".
+
+    Windows of `seconds` begin every half second, and one ends with the clip, as in a stream.
+    """
+    levels = _frame_levels(samples, sample_rate)
+    length = max(1, min(len(levels), round(50 * seconds)))
+    if len(levels) < length:
+        return no_speech(SILENT, vad_threshold)
+    windows = np.lib.stride_tricks.sliding_window_view(levels, length)
+    windows = np.concatenate([windows[::25], windows[-1:]])
+    loud, quiet = np.percentile(windows, (90, 10), axis=1)
+    if any(is_speech(*both, vad_threshold) for both in zip(loud, quiet, strict=True)):
+        return ""
+    return no_speech(float(loud.max()), vad_threshold)
+
+
+def no_speech(loudest: float, vad_threshold: float) -> str:
+    """Why a recording without a window of speech is silence.
+
+    Args:
+        loudest: level of its loudest window in dBFS.
+    """
+    if loudest >= vad_threshold:
+        return f"contains no speech: in every window, its level varies by less than {MIN_LEVEL_RANGE:g} dB, as in noise"
+    return (
+        f"is below the voice activity detection (VAD) threshold: its loudest window has {loudest:.1f} dBFS, and the "
+        f"threshold is {vad_threshold:g} dBFS. Increase the gain, or lower --vad_threshold"
+    )
+
+
+def _frame_levels(samples: Float[np.ndarray, " samples"], sample_rate: int) -> Float[np.ndarray, " frames"]:
     length = max(1, sample_rate // 50)
     frames = samples[: len(samples) // length * length].reshape(-1, length)
     if not len(frames):
-        return False
+        return np.zeros(0)
     power = np.var(frames, axis=1, dtype=np.float64)  # about each frame's mean, which removes low-frequency rumble
-    levels = 10 * np.log10(np.maximum(power, 1e-12))
-    loud, quiet = np.percentile(levels, (90, 10))
-    return bool(loud >= vad_threshold and loud - quiet >= MIN_LEVEL_RANGE)
+    levels: Float[np.ndarray, " frames"] = 10 * np.log10(np.maximum(power, 1e-12))
+    return levels
 
 
 def frames_contain_speech(powers: Float[np.ndarray, " frames"], vad_threshold: float | None = VAD_THRESHOLD) -> bool:
@@ -54,3 +105,9 @@ def frames_contain_speech(powers: Float[np.ndarray, " frames"], vad_threshold: f
     order, last = np.sort(powers), len(powers) - 1
     loud, quiet = order[9 * last // 10], order[last // 10]
     return bool(loud >= rms * rms and loud >= level_range * level_range * quiet)
+
+
+def frames_level(powers: Float[np.ndarray, " frames"]) -> float:
+    """The level of a window in dBFS on a board: the 90th percentile of the powers, as in `frames_contain_speech`."""
+    loud = float(np.sort(powers)[9 * (len(powers) - 1) // 10]) / 32768**2
+    return float(10 * np.log10(max(loud, 1e-12)))

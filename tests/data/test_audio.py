@@ -51,10 +51,10 @@ class TestResampling:
 
 @st.composite
 def utterances(draw):
-    """Segments of noise at different levels."""
+    """Segments of noise at different levels, too long for a click."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     levels = st.sampled_from([0.0, 1e-5, 1e-3, 3e-3, 1e-2, 0.1, 0.5])
-    stretches = draw(st.lists(st.tuples(levels, st.integers(1, 4000)), min_size=1, max_size=5))
+    stretches = draw(st.lists(st.tuples(levels, st.integers(4000, 8000)), min_size=1, max_size=5))
     return np.concatenate([level * rng.uniform(-1, 1, length) for level, length in stretches]).astype(np.float32)
 
 
@@ -111,6 +111,27 @@ class TestTrimming:
         assert (
             abs(len(decode(high, 16_000, 40)) - len(decode(low, 16_000, 40))) <= 40
         )  # a hop is a whole number of samples
+
+    @pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+    @pytest.mark.parametrize("seconds", [0.001, 0.02, 0.1])
+    def test_of_quiet_speech_ignores_a_click(self, rate, seconds):
+        rng = np.random.default_rng(0)
+        speech = 0.004 * rng.uniform(-1, 1, rate)
+        silence = 1e-5 * rng.uniform(-1, 1, rate // 2)
+        expected = trim(Recording(np.concatenate([silence, speech, silence]).astype(np.float32), rate), 40)
+        click = rng.uniform(-1, 1, round(seconds * rate)) * min(1, 0.04 / seconds)
+        before = np.concatenate([silence, click, silence, speech, silence]).astype(np.float32)
+        kept = trim(Recording(before, rate), 40)
+        assert kept.start == pytest.approx(1 + seconds, abs=0.1)
+        assert kept.seconds == pytest.approx(expected.seconds, abs=0.1)
+        behind = trim(Recording(before[::-1], rate), 40)
+        assert behind.start == pytest.approx(0.5, abs=0.1)
+        assert behind.seconds == pytest.approx(expected.seconds, abs=0.1)
+
+    def test_has_the_position_of_its_first_sample(self):
+        silence = np.zeros(16_000, np.float32)
+        kept = trim(Recording(np.concatenate([silence, tone(1.0)]), 16_000, start=2.0), 40)
+        assert kept.start == 2 + (32_000 - len(kept.samples)) / 16_000
 
     @pytest.mark.parametrize("length", [1, 511, 2048, 5000])
     def test_keeps_a_silent_clip_whole(self, length):

@@ -72,7 +72,7 @@ class TestFiles:
         assert outcome.status == 1
         good, bad = csv.DictReader(io.StringIO(outcome.out))
         assert good["error"] == ""
-        assert sum(float(good[name]) for name in list(good)[5:-1]) == pytest.approx(1, abs=1e-4)
+        assert sum(float(good[name]) for name in list(good)[5:-2]) == pytest.approx(1, abs=1e-4)
         assert bad["emotion"] == ""
         assert "cannot be decoded" in bad["error"]
 
@@ -120,7 +120,39 @@ class TestFiles:
         outcome = predict("--json", tmp_path / "low.wav")
         assert outcome.status == 0
         assert json.loads(outcome.out)["emotion"]
-        assert "low.wav is sampled at 7,000 Hz" in outcome.err
+        warning = json.loads(outcome.out)["warning"]
+        assert warning.startswith("is sampled at 7,000 Hz")
+        assert f"low.wav {warning}." in outcome.err
+        [row] = csv.DictReader(io.StringIO(predict("--csv", tmp_path / "low.wav").out))
+        assert (row["warning"], row["error"]) == (warning, "")
+
+    @pytest.mark.parametrize("seconds", [9, 11])
+    def test_of_steady_noise_or_below_the_vad_threshold_are_silence(self, predict, tmp_path, seconds):
+        rng = np.random.default_rng(0)
+        noise = 0.1 * rng.standard_normal(16_000 * seconds)
+        syllables = np.repeat(rng.uniform(0, 1, 5 * seconds), 3_200)
+        soundfile.write(tmp_path / "noise.wav", noise, 16_000)
+        soundfile.write(tmp_path / "quiet.wav", 0.003 * noise * syllables, 16_000, subtype="PCM_24")
+        outcome = predict("--json", tmp_path)
+        assert {json.loads(line)["emotion"] for line in outcome.out.splitlines()} == {None}
+        assert "noise.wav contains no speech: in every window, its level varies by less than 6 dB" in outcome.err
+        assert "quiet.wav is below the voice activity detection (VAD) threshold" in outcome.err
+        louder = predict("--json", "--vad_threshold=-90", tmp_path / "quiet.wav")
+        assert any(json.loads(line)["emotion"] for line in louder.out.splitlines())
+
+    def test_with_other_suffixes_are_counted(self, predict, folder):
+        (folder / "deep" / "talk.docx").touch()
+        (folder / "more.txt").touch()
+        err = predict(folder).err
+        assert "note: 3 files of the folders are not audio files by their suffix (2 .txt, 1 .docx)" in err
+
+    def test_with_a_dash_before_their_names_follow_two_dashes(self, launch, bundle, speech, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "-wNy.wav").write_bytes(speech.read_bytes())
+        outcome = launch("--mode=predict", f"--model={bundle / 'model_int8.tflite'}", "-wNy.wav")
+        assert (outcome.status, "put -- before the files: -- -wNy.wav, or write ./-wNy.wav" in outcome.err) == (2, True)
+        for names in (["--", "-wNy.wav"], ["./-wNy.wav"]):
+            assert launch("--mode=predict", f"--model={bundle / 'model_int8.tflite'}", *names).status == 0
 
     def test_user_errors_exit_with_2_and_one_line(self, predict, launch, folder, tmp_path, bundle):
         (tmp_path / "hollow").mkdir()
@@ -281,6 +313,34 @@ class TestStandardInput:
         for source in ([], ["--json", str(dialogue)]):
             done = launch("--mode=predict", f"--model={bundle / 'frontend.tflite'}", "--stream", *source)
             assert [json.loads(line)["emotion"] for line in done.out.splitlines()] == expected
+
+    @pytest.mark.parametrize("channels", [1, 2])
+    def test_with_the_header_of_a_wav_file_is_read_by_it(self, piped, predict, dialogue, channels):
+        """As from `arecord` without `-t raw`."""
+        samples, rate = soundfile.read(dialogue, dtype="int16")
+        content = io.BytesIO()
+        soundfile.write(content, np.stack([samples] * channels, axis=1), rate, format="WAV", subtype="PCM_16")
+        outcome = piped(content.getvalue(), "--rate=8000", "--hop=0.4")
+        assert outcome.out == piped(samples.astype("<i2").tobytes(), f"--rate={rate}", "--hop=0.4").out
+        assert len(outcome.out.splitlines()) > 20
+
+    def test_of_another_format_is_a_user_error(self, piped):
+        for format, subtype, message in (
+            ("FLAC", "PCM_16", "is an audio file, not raw samples. Name the file, or decode it: ffmpeg"),
+            ("WAV", "PCM_24", "is a WAV stream of 24 bits"),
+            ("WAV", "FLOAT", "is a WAV stream of 32 bits"),
+        ):
+            content = io.BytesIO()
+            soundfile.write(content, np.zeros(16_000), 16_000, format=format, subtype=subtype)
+            outcome = piped(content.getvalue())
+            assert (outcome.status, message in outcome.err) == (2, True)
+
+    def test_below_the_vad_threshold_has_a_warning(self, piped):
+        samples = np.random.default_rng(0).normal(0, 3, 16_000 * 20).astype("<i2")
+        outcome = piped(samples.tobytes())
+        lines = [json.loads(line) for line in outcome.out.splitlines()]
+        assert [number for number, line in enumerate(lines) if line["warning"]] == [19]
+        assert "warning: standard input is below the voice activity detection (VAD) threshold" in outcome.err
 
     def test_that_ends_at_once_is_a_user_error(self, piped):
         outcome = piped(b"")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -34,6 +35,13 @@ def assert_as_evaluated(recognizer: Recognizer, rows: list[dict[str, str]], tole
 def test_is_described_by_its_emotions_and_window():
     described = "<Recognizer model_int8.tflite: neutral, calm, happy, .*, surprise; window of 3 s at 16,000 Hz>"
     assert re.fullmatch(described, repr(load("micro_speech")))
+
+
+class UnconvertedTensor:
+    """A tensor of torch, which is not installed here, whose gradients are recorded."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
 
 
 class TestOneClip:
@@ -73,6 +81,7 @@ class TestOneClip:
         with speech.open("rb") as file:
             forms = [
                 *(str(speech), content, io.BytesIO(content), file, (samples, rate), (samples.tolist(), rate)),
+                *(bytearray(content), memoryview(content), (rate, samples), (np.int64(rate), samples)),  # gradio, scipy
                 {"path": str(speech), "array": samples, "sampling_rate": rate},  # datasets.Audio(decode=True)
                 {"path": "clip.wav", "bytes": content},  # datasets.Audio(decode=False)
                 {"path": str(speech), "bytes": None},
@@ -95,7 +104,10 @@ class TestOneClip:
             ({"path": None, "bytes": None}, "a clip is NoneType"),
             ({"array": np.ones(9), "sampling_rate": None}, "pass sample_rate"),
             (io.StringIO("text"), "a clip is StringIO"),
-            (np.ones((2, 3, 4)), "3 dimensions"),
+            (np.ones((2, 3, 4)), r"3 dimensions, shape \(2, 3, 4\)"),
+            (np.ones((2, 16_000)), r"the shape \(2, 16000\), with more channels than samples.*Transpose"),
+            (np.ones((1, 16_000), np.int16), r"the shape \(1, 16000\).*expected \[samples\] or \[samples, channels\]"),
+            (UnconvertedTensor(), "cannot be converted to a NumPy array: .* requires grad"),
             (np.array("clip.wav"), "0 dimensions"),
             (([[0.1, 0.2], [0.3]], 16_000), "lists of different lengths"),
             (b"no audio", "the recording cannot be decoded"),
@@ -209,6 +221,114 @@ class TestOneClip:
                 recognizer(samples, 16_000)
         with pytest.raises(UserError, match="pass sample_rate"):
             recognizer(np.ones(16_000))
+
+
+def speech_like(seconds, rate=16_000, level=0.3):
+    """Noise in syllables."""
+    times = np.arange(round(seconds * rate)) / rate
+    noise = np.random.default_rng(0).uniform(-1, 1, len(times))
+    return (level * noise * (0.5 + 0.5 * np.sin(2 * np.pi * 3 * times))).astype(np.float32)
+
+
+class TestWarnings:
+    def test_are_empty_for_clean_speech(self, recognizer: Recognizer, speech):
+        assert recognizer(speech).warning == ""
+        assert {one.warning for one in recognizer.over_time(speech)} == {""}
+
+    def test_are_about_the_sample_rate(self, recognizer: Recognizer):
+        clip = speech_like(2.0, 8_000), 8_000
+        stream = recognizer.stream(8_000)
+        for one in (recognizer(clip), *recognizer.over_time(clip), *stream.push(clip[0]), *stream.finish()):
+            assert one.warning.startswith("is sampled at 8,000 Hz and has no content above 4,000 Hz")
+            assert one.as_json()["warning"] == one.warning
+
+    def test_are_about_clipping(self, recognizer: Recognizer):
+        clip = np.clip(speech_like(2.0, level=1.5), -1, 1), 16_000
+        for one in (recognizer(clip), *recognizer.over_time(clip)):
+            assert one.warning == "is clipped: 0.1% or more of its samples are at full scale"
+
+    def test_are_about_the_file(self, recognizer: Recognizer, speech):
+        content = bytearray(speech.read_bytes())
+        content[4:8] = (len(content) + 100).to_bytes(4, "little")
+        for one in (recognizer(bytes(content)), *recognizer.over_time(bytes(content))):
+            assert one.warning == "has a wrong size in its header; its samples are complete"
+
+    def test_are_about_channels_that_cancel_each_other(self, recognizer: Recognizer, speech):
+        samples, rate = soundfile.read(speech, dtype="float32")
+        both = np.stack([samples, -samples], axis=1)
+        expected = recognizer(samples, rate)
+        found = recognizer(both, rate)
+        assert found.probabilities == expected.probabilities
+        assert found.warning.startswith("has channels of opposite phase")
+        assert [one.emotion for one in recognizer.over_time(both, rate)] == [
+            one.emotion for one in recognizer.over_time(samples, rate)
+        ]
+
+    def test_are_about_a_recording_that_is_too_quiet(self, recognizer: Recognizer):
+        quiet = speech_like(12.0, level=1e-3)
+        *others, last = recognizer.over_time(quiet, 16_000)
+        assert {one.emotion for one in (*others, last)} == {None}
+        level = "is below the voice activity detection (VAD) threshold: its loudest window has -6"
+        assert last.warning.startswith(level)
+        assert "lower --vad_threshold" in last.warning
+        found = recognizer(quiet[:64_000], 16_000)
+        assert found.emotion, "a call classifies it"
+        assert found.warning.startswith(level)
+        live = recognizer.stream(16_000).push(quiet)
+        assert [bool(one.warning) for one in live] == [number == 19 for number in range(len(live))]
+        assert not any(one.warning for one in recognizer.over_time(quiet, 16_000, vad_threshold=-80))
+
+    def test_are_about_the_part_that_is_not_classified(self, recognizer: Recognizer):
+        silence = np.zeros(16_000, np.float32)
+        window = recognizer.framing.seconds
+        [short, long] = recognizer([np.concatenate([silence, speech_like(n * window)]) for n in (1.5, 2.5)], 16_000)
+        for one in (short, long):
+            assert one.start == pytest.approx(1.0, abs=0.1), "silence is trimmed"
+            assert one.end == pytest.approx(one.start + window)
+        assert short.warning == ""
+        assert long.warning.startswith(f"is longer than the window: only {long.start:.1f} to {long.end:.1f} s are")
+
+
+class TestStreams:
+    @pytest.mark.parametrize("rate", [16_000, 48_000])
+    def test_average_channels_and_copy_their_blocks(self, recognizer: Recognizer, rate):
+        samples = speech_like(3.0, rate)
+        expected = list(recognizer.over_time(samples, rate))
+        for form in (lambda block: block[:, None], lambda block: np.stack([block, block], axis=1)):
+            stream, buffer, found = recognizer.stream(rate), np.zeros((512, 2), np.float32), []
+            for begin in range(0, len(samples), 512):
+                block = form(samples[begin : begin + 512])
+                view = buffer[: len(block), : block.shape[1]]
+                view[:] = block
+                found += stream.push(view)
+                buffer[:] = 0.5  # as a sound card does, which uses it for the next block
+            found += stream.finish()
+            assert [one.probabilities for one in found] == [one.probabilities for one in expected]
+
+    @pytest.mark.parametrize(
+        ("block", "message"),
+        [
+            *((np.ones(9, np.uint8), "uint8: expected int16"), (np.ones(9, bool), "bool"), ([0.1], "samples are list")),
+            *((b"abcd", "samples are bytes"), (np.ones((2, 512)), "more channels than samples"), (None, "NoneType")),
+            *((np.full(9, 3000.0), "samples reach 3000"), (np.full(9, np.nan), "NaN"), (np.ones((1, 1, 9)), "3 dim")),
+        ],
+    )
+    def test_refuse_what_a_call_refuses(self, recognizer: Recognizer, block, message):
+        with pytest.raises(UserError, match=message):
+            recognizer.stream().push(block)
+
+    def test_take_empty_blocks(self, recognizer: Recognizer):
+        assert recognizer.stream().push(np.zeros((0, 2), np.float32)) == []
+
+
+class TestPickling:
+    def test_of_a_recognizer_loads_its_file_again(self, recognizer: Recognizer, bundle, speech, monkeypatch, tmp_path):
+        monkeypatch.chdir(bundle)
+        board = aersut.load("frontend.tflite", min_confidence=0.3)
+        content = pickle.dumps((recognizer, board))
+        monkeypatch.chdir(tmp_path)
+        for original, copy in zip((recognizer, board), pickle.loads(content), strict=True):
+            assert copy(speech) == original(speech)
 
 
 class TestMinConfidence:

@@ -113,10 +113,19 @@ function trimmed(samples, rate, decibels) {
   for (let i = 0; i < samples.length; i++) energy[2 + Math.floor(i / hop)] += samples[i] ** 2;
   const power = Array.from({ length: whole + 1 }, (_, i) =>
     Math.max((energy[i] + energy[i + 1] + energy[i + 2] + energy[i + 3]) / (4 * hop), 1e-10));
-  const floor = power.reduce((a, b) => Math.max(a, b)) * 10 ** (-decibels / 10);
-  const first = power.findIndex((value) => value > floor);
-  const last = power.findLastIndex((value) => value > floor);
+  const speech = speechFrames(power, 10 ** (-decibels / 10), 9, 3);
+  const first = speech.indexOf(true);
+  const last = speech.lastIndexOf(true);
   return first < 0 ? samples : samples.slice(first * hop, (last + 1) * hop);
+}
+
+/** Which frames are speech: louder than `relative` times the loudest, and no click: speech_frames in levels.py. */
+function speechFrames(power, relative, click, neighbors) {
+  const most = power.reduce((a, b) => Math.max(a, b));
+  const steady = [...power].sort((a, b) => b - a)[click];
+  if (power.length <= 2 * click || most <= 100 * steady) return power.map((value) => value > most * relative);
+  const isClick = (i) => power.slice(Math.max(0, i - neighbors), i + neighbors + 1).some((value) => value > 100 * steady);
+  return power.map((value, i) => value > steady * relative && !isClick(i));
 }
 
 const HALF = 74; // half length of the resampler's filter, in samples of the lower rate

@@ -86,6 +86,14 @@ def test_a_large_offset_is_removed(offset: int, library: HostProgram, board: Rec
     assert len(set(assert_equal(library, board, moved, 160))) > 2
 
 
+def test_clicks_in_quiet_speech_are_no_speech(library: HostProgram, board: Recognizer, recording: np.ndarray):
+    quiet = (recording - 200) // 8
+    rate = board.framing.sample_rate
+    for begin in range(rate // 2, len(quiet), 7 * rate // 4):
+        quiet[begin : begin + rate // 100] = 32_000 * (-1) ** np.arange(rate // 100)
+    assert len(set(assert_equal(library, board, quiet, 160)) - {"silence"}) > 1
+
+
 @pytest.mark.parametrize("level", [0, 400, 32767])
 def test_constant_samples_are_silence(level: int, library: HostProgram, board: Recognizer):
     samples = np.full(4 * board.framing.sample_rate, level, np.int16)

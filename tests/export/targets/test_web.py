@@ -266,6 +266,7 @@ def windows() -> dict[str, np.ndarray]:
         "bursts in noise": 3000 * bursts + 1500 * noise,
         "short": 3000 * bursts[:9000],
         "less than a frame": noise[:200],
+        "a click before quiet speech": np.concatenate([np.zeros(3000), 9000 * noise[:400], 30 * bursts]),
     }
     return {name: np.clip(np.rint(values), -32768, 32767).astype(np.int16) for name, values in signals.items()}
 

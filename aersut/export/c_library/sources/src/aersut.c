@@ -5,6 +5,7 @@
 
 #define OFFSET_BITS 14     /* of the fraction of the mean that is subtracted as DC offset */
 #define OFFSET_SAMPLES 8192 /* its time constant */
+#define CLICK (AERSUT_SAMPLE_RATE / AERSUT_HOP_LENGTH / 10 + 1) /* frames of a click, which lasts up to 0.1 s */
 #define MEASURED (AERSUT_HOP_LENGTH < AERSUT_FRAME_LENGTH ? AERSUT_HOP_LENGTH : AERSUT_FRAME_LENGTH)
 
 void aersut_init(aersut *self) {
@@ -107,15 +108,32 @@ static float decibels(float power) {
   return relative > 1e-12f ? 4.34294482f * logf(relative) : -120.0f;
 }
 
+#ifdef AERSUT_TRIM
+/* Whether a frame is speech: louder than `least`, and no part of a click, which is louder than `most`. */
+static bool is_speech(const float *powers, int frame, float least, float most) {
+  if (powers[frame] <= least) return false;
+  for (int i = frame - 1; i <= frame + 1; ++i)
+    if (i >= 0 && i < AERSUT_FRAMES && powers[i] > most) return false;
+  return true;
+}
+#endif
+
 /* Copies the frames to the input of the classifier. As in training, silence at both ends is removed, and follows. */
 static void place(const aersut *self, int8_t *window) {
   int first = 0, last = AERSUT_FRAMES - 1;
 #ifdef AERSUT_TRIM
-  float most = 0.0f;
+  float loudest = 0.0f, most = INFINITY;
   for (int i = 0; i < AERSUT_FRAMES; ++i)
-    if (self->powers[i] > most) most = self->powers[i];
-  while (first < last && self->powers[first] <= AERSUT_TRIM * most) ++first;
-  while (first < last && self->powers[last] <= AERSUT_TRIM * most) --last;
+    if (self->powers[i] > loudest) loudest = self->powers[i];
+#if AERSUT_FRAMES > 2 * CLICK
+  const float steady = ranked(self->powers, AERSUT_FRAMES - 1 - CLICK);
+  if (loudest > 100.0f * steady) { /* 20 dB above everything else: neither speech nor the reference */
+    loudest = steady;
+    most = 100.0f * steady;
+  }
+#endif
+  while (first < last && !is_speech(self->powers, first, AERSUT_TRIM * loudest, most)) ++first;
+  while (first < last && !is_speech(self->powers, last, AERSUT_TRIM * loudest, most)) --last;
 #endif
   const int kept = last - first + 1;
   memcpy(window, self->frames + first * AERSUT_CHANNELS, (size_t)(kept * AERSUT_CHANNELS));
