@@ -50,7 +50,7 @@ def is_one(audio: Any) -> bool:
         return not array.ndim or array.dtype.kind not in "OSTU"  # objects and text
     if isinstance(audio, tuple) and len(audio) == 2:
         first, second = audio
-        if isinstance(first, Real) and hasattr(second, "__array__"):
+        if isinstance(first, Real) and (hasattr(second, "__array__") or isinstance(second, list)):
             return True  # (sample rate, samples), as of scipy.io.wavfile and gradio
         no_rate = second is None or isinstance(second, str)  # which `checked_rate` refuses
         return isinstance(second, Real) or (no_rate and hasattr(first, "__array__"))
@@ -99,7 +99,7 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
         return audio, sample_rate
     raise UserError(
         f"a clip is {type(audio).__name__}: expected the path of an audio file, bytes, a file opened in binary mode, "
-        'samples with sample_rate, (samples, sample_rate), or {"array": samples, "sampling_rate": Hz}.'
+        'a NumPy array of samples with sample_rate, (samples, sample_rate), or {"array": samples, "sampling_rate": Hz}.'
     )
 
 
@@ -126,6 +126,7 @@ def checked_array(samples: Any) -> Shaped[np.ndarray, "samples channels"]:
     if not hasattr(samples, "__array__"):
         raise UserError(f"samples are {type(samples).__name__}: expected a NumPy array of int16, or floats in [-1, 1].")
     array = _array(samples)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.ndim not in (1, 2):
         raise UserError(
             f"samples have {array.ndim} dimensions, shape {array.shape}: expected [samples] or [samples, channels]."

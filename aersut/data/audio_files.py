@@ -183,6 +183,7 @@ def _by_libsndfile(decoder: Any, head: bytes, size: int) -> AudioFile:
 
     def read(count: int) -> Shaped[np.ndarray, "frames channels"]:
         nonlocal done
+        count = count if frames is None else min(count, frames - done)  # another file may follow in a FLAC file
         try:
             block = decoder.read(count, dtype=dtype, always_2d=True)
         except soundfile.LibsndfileError:

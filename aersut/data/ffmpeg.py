@@ -46,7 +46,8 @@ class FfmpegFile:
         self._process, self._output, self._log = process, process.stdout, log
         header = self._output.read(AU_HEADER)
         if len(header) < AU_HEADER:
-            raise FfmpegError(self.problem() or "it found no audio.")
+            problem = self.problem()
+            raise FfmpegError("no audio" if not problem or "matches no streams" in problem else problem)
         _, offset, _, _, self.sample_rate, self._channels = struct.unpack(">6I", header)
         self._output.read(offset - AU_HEADER)
 

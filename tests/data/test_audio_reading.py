@@ -401,6 +401,12 @@ class TestFilesOfPhonesAndBrowsers:
         m4a.write_bytes(m4a.read_bytes()[:4000])  # its index is at its end
         assert refused(m4a) == "cannot be decoded: ffmpeg reports: moov atom not found"
 
+    def test_with_pictures_only_are_refused(self, tmp_path):
+        path = tmp_path / "video.mp4"
+        command = ["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=d=0.1:s=32x32:r=10", path]
+        subprocess.run(command, check=True)
+        assert refused(path) == "cannot be decoded: ffmpeg reports: no audio"
+
     def test_name_the_program_where_it_is_missing(self, tmp_path, monkeypatch):
         path = encoded(tmp_path / "a.m4a")
         monkeypatch.setenv("PATH", str(tmp_path))

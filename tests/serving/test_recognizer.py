@@ -67,7 +67,8 @@ class TestOneClip:
         expected = recognizer(speech)
         samples, rate = soundfile.read(speech, dtype="int16")
         floats = samples / 32768
-        for array in (samples, floats, floats.astype(np.float32), np.stack([floats, floats], axis=1)):
+        forms = (floats, floats.astype(">f4"), samples.astype(">i2"), np.stack([floats, floats], axis=1))
+        for array in (samples, floats.astype(np.float32), *forms):
             assert recognizer(array, rate) == expected
         assert expected.confidence == max(expected.probabilities.values())
         assert expected.confidence == expected.probabilities[expected.emotion or ""]
@@ -81,7 +82,12 @@ class TestOneClip:
         with speech.open("rb") as file:
             forms = [
                 *(str(speech), content, io.BytesIO(content), file, (samples, rate), (samples.tolist(), rate)),
-                *(bytearray(content), memoryview(content), (rate, samples), (np.int64(rate), samples)),  # gradio, scipy
+                *(
+                    bytearray(content),
+                    memoryview(content),
+                    (rate, samples),
+                    (np.int64(rate), samples.tolist()),
+                ),  # gradio, scipy
                 {"path": str(speech), "array": samples, "sampling_rate": rate},  # datasets.Audio(decode=True)
                 {"path": "clip.wav", "bytes": content},  # datasets.Audio(decode=False)
                 {"path": str(speech), "bytes": None},
