@@ -49,7 +49,13 @@ flags.DEFINE_bool(
     False,
     "Classify window by window: the files, or without files raw 16-bit little-endian mono samples from standard input.",
 )
-flags.DEFINE_integer("rate", 16_000, "Sample rate of --stream in Hz.", lower_bound=1000, upper_bound=768_000)
+flags.DEFINE_integer(
+    "rate",
+    16_000,
+    "Sample rate of --stream in Hz; that of a WAV header replaces it.",
+    lower_bound=1000,
+    upper_bound=768_000,
+)
 
 
 def _run(arguments: Arguments) -> int:

@@ -62,10 +62,13 @@ def why_silent(
         return no_speech(SILENT, vad_threshold)
     windows = np.lib.stride_tricks.sliding_window_view(levels, length)
     windows = np.concatenate([windows[::25], windows[-1:]])
-    loud, quiet = np.percentile(windows, (90, 10), axis=1)
-    if any(is_speech(*both, vad_threshold) for both in zip(loud, quiet, strict=True)):
-        return ""
-    return no_speech(float(loud.max()), vad_threshold)
+    loudest = SILENT
+    for window in windows:
+        loud, quiet = np.percentile(window, (90, 10))
+        if is_speech(loud, quiet, vad_threshold):
+            return ""
+        loudest = max(loudest, float(loud))
+    return no_speech(loudest, vad_threshold)
 
 
 def no_speech(loudest: float, vad_threshold: float) -> str:
@@ -87,7 +90,8 @@ def _frame_levels(samples: Float[np.ndarray, " samples"], sample_rate: int) -> F
     frames = samples[: len(samples) // length * length].reshape(-1, length)
     if not len(frames):
         return np.zeros(0)
-    power = np.var(frames, axis=1, dtype=np.float64)  # about each frame's mean, which removes low-frequency rumble
+    frames = frames - frames.mean(axis=1, keepdims=True)  # removes low-frequency rumble
+    power = np.vecdot(frames, frames).astype(np.float64) / length  # a quarter of the time of `np.var`
     levels: Float[np.ndarray, " frames"] = 10 * np.log10(np.maximum(power, 1e-12))
     return levels
 
