@@ -2,6 +2,7 @@
 
 import abc
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -43,9 +44,10 @@ class Scheduled(Optimizer):
             an epoch).
         warmup: fraction of the run over which the learning rate rises linearly from 0, before the schedule.
         final: fraction of the learning rate at the end of "cosine" and "exponential".
-        factor, patience: of "plateau".
+        factor, patience: of "plateau"; `factor` is below 1.
         clip_norm: maximum global norm of the gradients; larger gradients are scaled down. None does not clip.
         accumulate: steps whose gradients are averaged for one update, equivalent to a batch that many times as large.
+            Each epoch ends with an update, so its last one averages the gradients of the steps that are left.
     """
 
     learning_rate: float = 1e-3
@@ -62,9 +64,10 @@ class Scheduled(Optimizer):
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not 0 <= self.warmup < 1:
             raise ValueError(f"warmup is a fraction of the run, from 0 to below 1, got {self.warmup}")
-        for name in ("final", "factor"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1, got {getattr(self, name)}")
+        if not 0 < self.final <= 1:
+            raise ValueError(f"final must be above 0 and at most 1, got {self.final}")
+        if not 0 < self.factor < 1:
+            raise ValueError(f"factor must be above 0 and below 1, got {self.factor}")
         for name in ("patience", "accumulate"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -81,18 +84,24 @@ class Scheduled(Optimizer):
         return [*clip, self.rule(learning_rate)]
 
     def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
-        updates = max(1, steps // self.accumulate)
-        transformations = self.clipped_rule(self._schedule(updates))
-        if self.schedule == "plateau":
-            epoch = max(1, steps_per_epoch // self.accumulate)
-            transformations.append(
-                optax.contrib.reduce_on_plateau(factor=self.factor, patience=self.patience, accumulation_size=epoch)
+        per_epoch = math.ceil(steps_per_epoch / self.accumulate)
+        epochs, rest = divmod(steps, steps_per_epoch)
+        transformations = self.clipped_rule(self._schedule(epochs * per_epoch + math.ceil(rest / self.accumulate)))
+        if self.accumulate > 1:
+            last = steps_per_epoch - (per_epoch - 1) * self.accumulate
+            accumulated = optax.MultiSteps(
+                optax.chain(*transformations),
+                lambda update: jnp.where((update + 1) % per_epoch == 0, last, self.accumulate),
             )
-        optimizer = optax.chain(*transformations)
-        if self.accumulate == 1:
-            return optimizer
-        accumulated = optax.MultiSteps(optimizer, self.accumulate)
-        return optax.GradientTransformationExtraArgs(accumulated.init, accumulated.update)
+            transformations = [optax.GradientTransformationExtraArgs(accumulated.init, accumulated.update)]
+        if self.schedule == "plateau":
+            # not accumulated: `MultiSteps` would pass on the loss of the last step only
+            transformations.append(
+                optax.contrib.reduce_on_plateau(
+                    factor=self.factor, patience=self.patience, accumulation_size=steps_per_epoch
+                )
+            )
+        return optax.chain(*transformations)
 
     def _schedule(self, updates: int) -> optax.Schedule:
         warmup = round(self.warmup * updates)

@@ -67,6 +67,21 @@ class TestLearningRate:
         assert stuck[-1] < 0.03
         np.testing.assert_allclose(rates(plateau, loss=lambda step: 1 / (1 + step)), 0.1, rtol=1e-6)
 
+    @pytest.mark.parametrize(("accumulate", "steps_per_epoch"), [(1, 4), (2, 4), (3, 5), (4, 6), (4, 3), (7, 3)])
+    def test_is_lowered_after_the_same_epochs_with_accumulation(self, accumulate, steps_per_epoch):
+        plateau = SGD(1.0, momentum=0.0, schedule="plateau", patience=3, factor=0.5, accumulate=accumulate)
+        steps = 6 * steps_per_epoch
+        stuck = rates(plateau, steps, lambda step: 2.0, steps_per_epoch)
+        updates = np.flatnonzero(stuck)
+        assert (stuck[updates] == np.where(updates < 4 * steps_per_epoch - 1, 1.0, 0.5)).all()
+        assert stuck[steps_per_epoch - 1 :: steps_per_epoch].all(), "each epoch ends with an update"
+
+        def falling(step):  # the last step of two has the same loss in all epochs, the mean of an epoch falls
+            return 4 - 0.4 * (step // steps_per_epoch) if step % steps_per_epoch % 2 == 0 else 1.0
+
+        lowered = rates(plateau, steps, falling, steps_per_epoch)
+        np.testing.assert_array_equal(lowered[updates], 1.0)
+
     @pytest.mark.parametrize(
         ("fields", "message"),
         [
@@ -74,7 +89,7 @@ class TestLearningRate:
             ({"learning_rate": float("nan")}, "learning_rate must be above 0, got nan"),
             ({"warmup": 1.0}, "warmup is a fraction of the run, from 0 to below 1, got 1.0"),
             ({"final": 0.0}, "final must be above 0 and at most 1"),
-            ({"factor": 1.5}, "factor must be above 0 and at most 1"),
+            ({"factor": 1.0}, "factor must be above 0 and below 1, got 1.0"),
             ({"patience": 0}, "patience must be at least 1"),
             ({"accumulate": 0}, "accumulate must be at least 1"),
             ({"clip_norm": 0.0}, "clip_norm must be above 0, or none"),
@@ -113,6 +128,17 @@ def test_accumulation_averages_the_gradients_of_several_steps():
     np.testing.assert_allclose(moved[:2], 0)
     np.testing.assert_allclose(moved[2], [-1, -1], rtol=1e-6)
     np.testing.assert_allclose(moved[3], [-1, -1], rtol=1e-6)
+
+
+def test_the_last_update_of_an_epoch_averages_the_steps_that_are_left():
+    moved = apply(SGD(learning_rate=1.0, momentum=0.0, accumulate=4), [[8.0, 0.0]] * 8 + [[1.0, 0.0], [3.0, 0.0]])
+    np.testing.assert_allclose([step[0] for step in moved], [0, 0, 0, -8, -8, -8, -8, -16, -16, -18], rtol=1e-6)
+
+
+def test_the_schedule_ends_with_the_run_under_accumulation():
+    found = rates(SGD(0.1, momentum=0.0, schedule="exponential", final=0.01, accumulate=3), 50, steps_per_epoch=5)
+    updates = found[found > 0]
+    np.testing.assert_allclose(updates, 0.1 * 0.01 ** (np.arange(20) / 20), rtol=1e-4)
 
 
 @pytest.mark.parametrize("optimizer", [AdamW(weight_decay=0.5), Lion(weight_decay=0.5), SGD(weight_decay=0.5)])
