@@ -53,17 +53,53 @@ def test_values_out_of_range_are_refused(make, message):
         make()
 
 
-def test_egemaps_is_the_opensmile_frame_nearest_to_each_frame_center():
+@pytest.mark.parametrize("rate", [16_000, 22_050])  # openSMILE's rows are 160 and 221 samples apart
+@pytest.mark.parametrize(
+    ("change", "descriptors"),
+    [
+        ("loudness", ["Loudness_sma3"]),
+        ("pitch", ["F0semitoneFrom27.5Hz_sma3nz"]),
+        ("noise", ["HNRdBACF_sma3nz"]),
+        ("tilt", ["alphaRatio_sma3", "logRelF0-H1-A3_sma3nz", "F3amplitudeLogRelF0_sma3nz"]),
+    ],
+)
+def test_egemaps_changes_in_the_frame_whose_center_is_where_the_sound_changes(change, descriptors, rate):
+    seconds, at = 10.0, 8.5
+    times = np.arange(round(seconds * rate)) / rate
+    after = times >= at
+    phase = 2 * np.pi * np.cumsum(np.where(after & (change == "pitch"), 180.0, 130.0)) / rate
+    rising = after & (change == "tilt")
+    voice = sum(np.sin(k * phase + k) * np.where(rising & (k > 15), 0.2, 1 / k) for k in range(1, 40))
+    voice *= np.where(after & (change == "loudness"), 3, 1)
+    noise = np.random.default_rng(0).standard_normal(len(times)) * np.where(after & (change == "noise"), 0.2, 0.001)
+    framing = Framing(rate, seconds, 1024, rate // 200)
+    rows = EGeMAPS()(Signal((0.03 * (voice + noise)).astype(np.float32), framing))
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.LowLevelDescriptors)
+    centers = framing.hop_length * np.arange(framing.frames) / rate
+    assert rows.shape == (framing.frames, 25)
+    for name in descriptors:
+        column = rows[:, smile.feature_names.index(name)]
+        before = np.median(column[(centers > at - 0.6) & (centers < at - 0.2)])
+        changed = np.median(column[(centers > at + 0.2) & (centers < at + 0.6)])
+        near = np.flatnonzero(np.abs(centers - at) < 0.1)
+        found = centers[near[(column[near] - before) / (changed - before) > 0.5][0]]
+        assert abs(found - at) < 0.009, f"{name} changes at {found:.3f} s"  # half a row, half a frame, smoothing
+
+
+def test_egemaps_has_the_values_of_opensmile():
     voice = harmonics(150.0)
     rows = EGeMAPS()(Signal(voice, FRAMING))
     smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.LowLevelDescriptors)
     table = smile.process_signal(voice, 16_000)
-    assert rows.shape == (FRAMING.frames, 25)
+    loudness, pitch, jitter = (
+        list(table.columns).index(name)
+        for name in ("Loudness_sma3", "F0semitoneFrom27.5Hz_sma3nz", "jitterLocal_sma3nz")
+    )
     for frame in (0, 10, 30):
-        row = min(round(frame * 256 / 16_000 / 0.01), len(table) - 1)
-        np.testing.assert_allclose(rows[frame], table.to_numpy(np.float32)[row], rtol=1e-5)
-    pitch = rows[10:50, list(table.columns).index("F0semitoneFrom27.5Hz_sma3nz")]
-    assert np.abs(pitch - 12 * np.log2(150 / 27.5)).max() < 0.2
+        for column, center in ((loudness, 10), (pitch, 30), (jitter, 0)):
+            row = max(0, min(round((frame * 16 - center) / 10), len(table) - 1))
+            np.testing.assert_allclose(rows[frame, column], table.to_numpy(np.float32)[row, column], rtol=1e-5)
+    assert np.abs(rows[10:50, pitch] - 12 * np.log2(150 / 27.5)).max() < 0.2
 
 
 def test_the_error_for_missing_opensmile_says_what_to_install(monkeypatch):
