@@ -4,6 +4,7 @@ import csv
 import io
 import shlex
 import statistics
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from aersut.sweep.trial import failure_reason, trial_overrides, trial_seconds
 
 MAX_ROWS = 10
 """Rows of the printed table; trials.csv has all trials."""
+BEST_FRACTION = 0.25
+"""Fraction of the trials that PED-ANOVA compares with all. In 12 simulated sweeps of 8 trials it finds the key that
+matters 10 times, with Optuna's fraction of 0.1 5 times, and fANOVA, which needs scikit-learn, 6 times."""
 HEADINGS = {"uar": "UAR", "size": "int8 KB", "arena": "arena KB"}
 
 
@@ -33,7 +37,8 @@ class SweepResults:
     Attributes:
         complete: the complete trials, the best first; with two objectives, the Pareto front first.
         front: the numbers of the trials on the Pareto front; with one objective, of the best trial alone.
-        importance: the importance of each key for the UAR (fANOVA); empty with too few keys or trials.
+        importance: the importance of each key for a UAR among the best quarter (PED-ANOVA, Watanabe et al. 2023),
+            which sum to 1; empty with too few keys or trials, or where all trials have the same UAR.
     """
 
     plan: Plan
@@ -71,7 +76,7 @@ def read_results(plan: Plan, study: optuna.Study) -> SweepResults:
         by_state[TrialState.FAIL],
         [*by_state[TrialState.RUNNING], *by_state[TrialState.WAITING]],
         front,
-        _importance(plan, study, len(complete)),
+        _importance(plan, study, complete),
     )
 
 
@@ -108,7 +113,7 @@ def sweep_table(results: SweepResults) -> str:
         lines.append("* Pareto front: no other trial is better in one objective without being worse in the other")
     if len(results.importance) > 1:
         importance = ", ".join(f"{key} {fraction:.0%}" for key, fraction in results.importance.items())
-        lines.append(f"\nimportance for the UAR (fANOVA over {len(results.complete)} trials): {importance}")
+        lines.append(f"\nimportance for the UAR (PED-ANOVA over {len(results.complete)} trials): {importance}")
     return "\n".join(lines)
 
 
@@ -191,14 +196,12 @@ def write_trials_csv(results: SweepResults) -> Path:
     return path
 
 
-def _importance(plan: Plan, study: optuna.Study, complete: int) -> dict[str, float]:
-    if len(plan.space) < 2 or complete < 4:
+def _importance(plan: Plan, study: optuna.Study, complete: list[FrozenTrial]) -> dict[str, float]:
+    if len(plan.space) < 2 or len(complete) < 4 or len({trial.values[0] for trial in complete}) == 1:
         return {}
-    try:
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=BEST_FRACTION)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*to achieve low `target` values")  # which is why the UAR is negated
         return optuna.importance.get_param_importances(
-            study,
-            evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0),
-            target=lambda trial: trial.values[0],
+            study, evaluator=evaluator, target=lambda trial: -trial.values[0]
         )
-    except (ValueError, RuntimeError):  # for example, all trials have the same UAR
-        return {}

@@ -78,9 +78,6 @@ def database_errors(plan: Plan) -> Iterator[None]:
             yield
         except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError) as error:
             raise UserError(f"--storage: {_first_line(error)}; expected postgresql://USER@HOST/DATABASE.") from None
-        except ImportError as error:
-            url = _public_url(plan)
-            raise UserError(f"--storage={url} needs a driver: {error}; pip install 'aersut[sweep]'.") from None
         except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, OSError) as error:
             raise UserError(
                 f"the sweep's database {_public_url(plan)} does not respond, or cannot be written: "
@@ -138,6 +135,9 @@ def _open_storage(plan: Plan, create: bool) -> Storage:
                 heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=MAX_RETRIES),
             )
             break
+        except ImportError as error:
+            url = _public_url(plan)
+            raise UserError(f"--storage={url} needs a driver: {error}; pip install 'aersut[sweep]'.") from None
         except (sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
             if attempt == CREATE_ATTEMPTS - 1:
                 raise

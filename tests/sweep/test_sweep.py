@@ -1,7 +1,9 @@
 """A sweep as a user runs it: run folders, table, plots, best trial; failures and resumption."""
 
 import csv
+import re
 import shlex
+import sys
 from pathlib import Path
 
 import optuna
@@ -383,3 +385,26 @@ def test_two_objectives_are_reported_as_a_pareto_front(launch, tiny, tmp_path):
     chosen = launch(*asked, "--status", "--trial=4")
     assert "train trial 4 anew:" in chosen.out
     assert "--experiment.ema=0.05 --experiment.model.dense=8" in chosen.out
+
+
+def test_the_importance_of_the_keys_is_for_a_high_uar_and_needs_no_scikit_learn(launch, tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    asked = sweep_command(
+        tiny, tmp_path, "--sweep.model.dense=8,16,32,64", "--sweep.ema=0:0.5", "--sampler=random", "--trials=16"
+    )
+    assert launch(*asked, "--timeout=0").status == 0
+    study = study_of(tmp_path)
+    spans = {
+        "model.dense": optuna.distributions.CategoricalDistribution(("8", "16", "32", "64")),
+        "ema": optuna.distributions.FloatDistribution(0.0, 0.5),
+    }
+    for number in range(16):
+        dense, ema = ["8", "16", "32", "64"][number % 4], number / 32
+        uar = 0.1 if dense == "8" else 0.9 if 5 <= number <= 10 else 0.5  # ema makes the best, dense the worst
+        params = {"model.dense": dense, "ema": ema}
+        study.add_trial(optuna.trial.create_trial(value=uar, params=params, distributions=spans))
+    printed = launch(*asked, "--status")
+    assert printed.status == 0, printed.err
+    assert printed.err == ""
+    assert re.search(r"importance for the UAR \(PED-ANOVA over 16 trials\): ema \d+%, model.dense \d+%", printed.out)
+    assert (tmp_path / "trials.csv").exists()
