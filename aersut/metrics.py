@@ -29,10 +29,12 @@ def precisions(counts: Int[np.ndarray, "*batch classes classes"]) -> Float[np.nd
 
 
 def f1s(counts: Int[np.ndarray, "*batch classes classes"]) -> Float[np.ndarray, "*batch classes"]:
-    """F1 of each class, the harmonic mean of precision and recall, 0 to 1; NaN for a class without clips."""
-    support = counts.sum(axis=-1)
-    both = support + counts.sum(axis=-2)
-    return np.where(support > 0, 2 * _hits(counts) / np.maximum(both, 1), np.nan)
+    """F1 of each class, the harmonic mean of precision and recall, 0 to 1.
+
+    0 for a class that is predicted but has no clip; NaN for one that is neither.
+    """
+    both = counts.sum(axis=-1) + counts.sum(axis=-2)
+    return np.where(both > 0, 2 * _hits(counts) / np.maximum(both, 1), np.nan)
 
 
 def headline_metrics(counts: Int[np.ndarray, "*batch classes classes"]) -> dict[str, Float[np.ndarray, "*batch"]]:
@@ -40,8 +42,10 @@ def headline_metrics(counts: Int[np.ndarray, "*batch classes classes"]) -> dict[
 
     Returns:
         wa: weighted accuracy, that is, plain accuracy, 0 to 1.
-        uar: unweighted average recall, the mean recall of the classes present, 0 to 1.
-        macro_f1, weighted_f1: the mean F1 of the classes present, unweighted or weighted by their clips, 0 to 1.
+        uar: unweighted average recall, the mean recall of the classes that have clips, 0 to 1.
+        macro_f1: the mean F1 of the classes that have clips or are predicted, 0 to 1: as in scikit-learn, the F1 of a
+            class that is predicted but has no clip is 0.
+        weighted_f1: the mean F1 of the classes, weighted by their clips, 0 to 1.
         kappa: Cohen's kappa, the agreement beyond chance, -1 to 1; NaN where the agreement by chance is 1.
     """
     support, predicted, total = counts.sum(axis=-1), counts.sum(axis=-2), counts.sum(axis=(-2, -1))

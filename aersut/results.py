@@ -135,7 +135,9 @@ class EvaluationResult:
 
     @property
     def intervals(self) -> dict[str, tuple[float, float] | None]:
-        """95 % interval of each headline metric ("uar", "wa", …), by a bootstrap over speakers; None for one speaker.
+        """95 % interval of each headline metric ("uar", "wa", …), by a bootstrap over speakers.
+
+        None for fewer than three speakers.
 
         `evaluation.intervals["uar"]` is (lower end, upper end).
         """

@@ -13,6 +13,8 @@ from aersut.training import records
 
 NAMES = {**METRIC_NAMES, "stress_mean": "stress mean"}
 """Keys and printed names of the compared metrics of the test set."""
+HEADINGS = {**NAMES, "kilobytes": "int8 KB"}
+"""The headings of the table."""
 ASCENDING = {"ece", "kilobytes"}
 """The metrics that are better if they are lower."""
 
@@ -22,7 +24,7 @@ class ComparedRun:
     """The metrics and the configuration of a run.
 
     Attributes:
-        metrics: trained epochs, the headline metrics, the stress mean, the size of the smallest exported model in KB;
+        metrics: trained epochs, the headline metrics, the stress mean, the size of the exported int8 classifier in KB;
             None if missing.
         configuration: each leaf as text, by its dotted key.
         notes: warnings, and what could not be read.
@@ -65,11 +67,11 @@ def read_compared_run(folder: Path) -> ComparedRun:
     notes += [warning for key, warning in warnings.items() if evaluation.get(key)]
     if "intervals" not in evaluation:
         notes.append("evaluated by an earlier version" if evaluation else "not evaluated")
-    sizes = [file["bytes"] for file in export.get("files", {}).values() if file.get("bytes")]
+    size = export.get("files", {}).get("model_int8.tflite", {}).get("bytes")
     metrics: dict[str, float | None] = {"trained": len(records.read_records(run.records))}
     metrics |= {name: evaluation.get(name) for name in METRIC_NAMES}
     metrics["stress_mean"] = (evaluation.get("stress") or {}).get("mean")
-    metrics["kilobytes"] = round(min(sizes) / 1000) if sizes else None
+    metrics["kilobytes"] = round(size / 1000) if size else None
     return ComparedRun(folder, metrics, dict(flatten(tree or {})), tuple(notes))
 
 
@@ -112,7 +114,7 @@ def sort_runs(runs: list[ComparedRun], key: str) -> list[ComparedRun]:
 def comparison_table(runs: list[ComparedRun]) -> str:
     """Folder, metrics, differing configuration and notes of each run, in aligned columns."""
     keys = differing_keys(runs)
-    lines = [["run", *(NAMES.get(name, name) for name in runs[0].metrics), *keys, ""]]
+    lines = [["run", *(HEADINGS.get(name, name) for name in runs[0].metrics), *keys, ""]]
     for run in runs:
         cells = [format_metric(value, 3 if name in NAMES else 0) for name, value in run.metrics.items()]
         leaves = [run.configuration.get(key, "-") for key in keys]

@@ -10,6 +10,7 @@ from aersut import metrics
 from aersut.evaluation.evaluation_set import CorpusPart
 from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.predictions import ClipPredictions
+from aersut.evaluation.result_table import format_interval
 
 COLUMNS = (("UAR", "uar"), ("restricted UAR", "uar_restricted"))
 """Heading and key of the metrics of `cross_corpus_table`."""
@@ -38,7 +39,7 @@ def corpus_results(predictions: ClipPredictions, parts: Sequence[CorpusPart]) ->
 def cross_corpus_table(rows: list[dict[str, Any]]) -> str:
     """The rows of `corpus_results` as text for the terminal, with the untrained classes and reasons below."""
     width = max(len("corpus"), *(len(row["corpus"]) for row in rows))
-    headings = "".join(f"  {heading:>14}  {'95 % interval':14}" for heading, _ in COLUMNS)
+    headings = "".join(f"  {heading:>14}  {'95 % interval':16}" for heading, _ in COLUMNS)
     lines = [f"{'corpus':{width}}{'clips':>7}{'speakers':>10}{'classes':>9}{'chance':>8}{headings}  most predicted"]
     notes = []
     for row in rows:
@@ -46,7 +47,9 @@ def cross_corpus_table(rows: list[dict[str, Any]]) -> str:
             lines.append(f"{row['corpus']:{width}}  skipped")
             notes.append(f"skipped {row['corpus']}: {row['skipped'].removeprefix(row['corpus'] + ': ')}")
             continue
-        cells = "".join(f"  {row[key]:14.3f}  {_between(row[f'{key}_interval']):14}" for _, key in COLUMNS)
+        cells = "".join(
+            f"  {row[key]:14.3f}  {format_interval(row[f'{key}_interval'], row[key]):16}" for _, key in COLUMNS
+        )
         lines.append(
             f"{row['corpus']:{width}}{row['clips']:7,}{row['speakers']:10,}{len(row['classes']):9}{row['chance']:8.3f}"
             f"{cells}  {row['most_predicted']} ({row['most_predicted_fraction']:.0%})"
@@ -87,7 +90,3 @@ def _uar(key: str, own: ClipPredictions, predicted: Int[np.ndarray, " clips"], r
     counts = metrics.confusion(own.labels, predicted, len(own.emotions))
     value, resampled = metrics.uar(counts), resampling.totals((own.labels, predicted), counts.shape)
     return {key: value, f"{key}_interval": resampling.interval(value, metrics.headline_metrics(resampled)["uar"])}
-
-
-def _between(interval: Sequence[float] | None) -> str:
-    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"

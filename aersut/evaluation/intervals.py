@@ -1,5 +1,6 @@
 """Confidence intervals by a cluster bootstrap over speakers, since the clips of one speaker are not independent."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,18 @@ from scipy import special
 
 RESAMPLES = 2000
 LEVEL = 0.95
+MIN_SPEAKERS = 3
+"""Fewer speakers have no interval. The bootstrap of two has three distinct means, and Student's t makes its interval 25
+standard errors wide: it is 0 to 1, or has no width where both have the same result."""
+
+
+def bootstrap_means(speakers: int) -> int:
+    """The largest number of distinct means that bootstrap samples of so many speakers can have.
+
+    >>> [bootstrap_means(speakers) for speakers in (1, 2, 3, 4, 8)]
+    [1, 3, 10, 35, 6435]
+    """
+    return math.comb(2 * speakers - 1, speakers)
 
 
 @dataclass(frozen=True)
@@ -56,18 +69,24 @@ class Resampling:
         return np.tensordot(self.weights, of_speaker, axes=1)
 
     def interval(
-        self, estimate: float, resampled: Float[np.ndarray, " resamples"], least: float = 0.0, most: float = 1.0
+        self,
+        estimate: float,
+        resampled: Float[np.ndarray, " resamples"],
+        least: float = 0.0,
+        most: float = 1.0,
+        speakers: int | None = None,
     ) -> tuple[float, float] | None:
-        """The 95 % interval of a metric that lies between `least` and `most`; None for a single speaker.
+        """The 95 % interval of a metric that lies between `least` and `most`; None for fewer than `MIN_SPEAKERS`.
 
         Args:
             estimate: the metric over all speakers.
             resampled: the metric in each bootstrap sample; NaN where it is undefined.
+            speakers: number of speakers that the metric depends on, by default all.
         """
-        known = resampled[np.isfinite(resampled)]
-        if self.speakers < 2 or len(known) < 2 or not np.isfinite(estimate):
+        known, speakers = resampled[np.isfinite(resampled)], self.speakers if speakers is None else speakers
+        if speakers < MIN_SPEAKERS or len(known) < 2 or not np.isfinite(estimate):
             return None
         # a bootstrap's standard deviation divides by n, not by n - 1
-        error = known.std(ddof=1) * np.sqrt(self.speakers / (self.speakers - 1))
-        half = float(special.stdtrit(self.speakers - 1, (1 + LEVEL) / 2) * error)
+        error = known.std(ddof=1) * np.sqrt(speakers / (speakers - 1))
+        half = float(special.stdtrit(speakers - 1, (1 + LEVEL) / 2) * error)
         return max(least, float(estimate) - half), min(most, float(estimate) + half)

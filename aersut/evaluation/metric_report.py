@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 
 from aersut import metrics
 from aersut.evaluation.groups import confident_misclassifications, results_by_group
-from aersut.evaluation.intervals import Resampling
+from aersut.evaluation.intervals import MIN_SPEAKERS, RESAMPLES, Resampling, bootstrap_means
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.roc_auc import class_pairs, resampled_roc_auc
 
@@ -21,8 +21,9 @@ LEAST = {"kappa": -1.0}
 def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
     """WA, UAR, F1, kappa, ROC-AUC and ECE with 95 % intervals; results by class and by group; the confusion matrix.
 
-    A metric that is undefined is None. Means run over the classes that have clips. `notes` says what could not be
-    computed, and why.
+    A metric that is undefined is None. UAR is the mean over the classes that have clips; macro precision, recall and F1
+    are scikit-learn's, which also include a class that is predicted without having clips, as 0. `notes` says what could
+    not be computed, and why.
     """
     confusion, resampling = predictions.confusion, Resampling.of(predictions.speakers)
     resampled = resampling.totals((predictions.labels, predictions.predicted), confusion.shape)
@@ -43,6 +44,7 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
         },
         "clips": len(predictions),
         "speakers": resampling.speakers,
+        "bootstrap_means": min(RESAMPLES, bootstrap_means(resampling.speakers)),
         **_classification_report(predictions, resampling, resampled, areas),
         "emotions": list(predictions.emotions),
         "confusion": confusion.tolist(),
@@ -111,29 +113,58 @@ def _classification_report(
     metric_of = {"precision": metrics.precisions, "recall": metrics.recalls, "f1": metrics.f1s}
     columns = {name: metric(confusion) for name, metric in metric_of.items()}
     support, resampled_recalls, classes = confusion.sum(axis=1), metrics.recalls(resampled), {}
+    speakers = _class_speakers(predictions, resampling)
     for index, emotion in enumerate(predictions.emotions):
+        recall, recalls = float(columns["recall"][index]), resampled_recalls[:, index]
         classes[emotion] = {
             **{name: _number(column[index]) for name, column in columns.items()},
-            "recall_interval": resampling.interval(float(columns["recall"][index]), resampled_recalls[:, index]),
+            "recall_interval": resampling.interval(recall, recalls, speakers=speakers[index]),
             "roc_auc": areas[index],
             "clips": int(support[index]),
+            "speakers": speakers[index],
         }
-    present = {name: column[support > 0] for name, column in columns.items()}
+    known = support + confusion.sum(axis=0) > 0  # scikit-learn's classes
+    means = {name: np.nan_to_num(column[known]) for name, column in columns.items()}
     return {
         "classes": classes,
         "averages": {
-            "macro": {name: float(np.mean(column)) for name, column in present.items()},
-            "weighted": {name: float(np.average(c, weights=support[support > 0])) for name, c in present.items()},
+            "macro": {name: float(np.mean(column)) for name, column in means.items()},
+            "weighted": {name: float(np.average(column, weights=support[known])) for name, column in means.items()},
         },
     }
+
+
+def _class_speakers(predictions: ClipPredictions, resampling: Resampling) -> list[int]:
+    """Number of speakers with clips of each class."""
+    return [
+        len(np.unique(resampling.owners[predictions.labels == index])) for index in range(len(predictions.emotions))
+    ]
 
 
 def _notes(predictions: ClipPredictions, resampling: Resampling) -> list[str]:
     lines = []
     if absent := [name for index, name in enumerate(predictions.emotions) if index not in predictions.labels]:
-        lines.append(f"no clip of {', '.join(absent)}: the means run over the other classes.")
-    if resampling.speakers == 1:
-        lines.append("one speaker only: no intervals, since the variation between speakers is unknown.")
+        lines.append(
+            f"no clip of {', '.join(absent)}: UAR is the mean over the other classes; the macro means count such a "
+            "class as 0 where it is predicted, as scikit-learn does."
+        )
+    speakers, means = resampling.speakers, bootstrap_means(resampling.speakers)
+    if speakers < MIN_SPEAKERS:
+        lines.append(
+            f"too few speakers for intervals: {speakers}, at least {MIN_SPEAKERS} are needed. A bootstrap over "
+            f"{speakers} has at most {means} distinct mean{'s' if means > 1 else ''}."
+        )
+        return lines
+    if means < RESAMPLES:
+        lines.append(f"the intervals are of {speakers} speakers, whose bootstrap has at most {means} distinct means.")
+    few = {
+        name: count
+        for name, count in zip(predictions.emotions, _class_speakers(predictions, resampling), strict=True)
+        if 0 < count < MIN_SPEAKERS
+    }
+    if few:
+        named = ", ".join(f"{name} ({count})" for name, count in few.items())
+        lines.append(f"too few speakers for an interval of the recall of {named}.")
     return lines
 
 

@@ -1,5 +1,6 @@
 """The result of an evaluation as text, for the terminal."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aersut.evaluation.result_files import METRIC_NAMES
@@ -23,7 +24,14 @@ def result_table(result: dict[str, Any]) -> str:
 
 def format_metric(value: float | None, digits: int = 3) -> str:
     """A metric with `digits` decimal places; a dash for None."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    return "-" if value is None else f"{value:z.{digits}f}"
+
+
+def format_interval(interval: Sequence[float] | None, value: float | None, scale: float = 1, digits: int = 3) -> str:
+    """The 95 % interval of a metric with this value, times `scale`, or why there is none; a dash for no value."""
+    if interval is None:
+        return "-" if value is None else "too few speakers"
+    return " to ".join(f"{scale * end:z.{digits}f}" for end in interval)
 
 
 def _headline(result: dict[str, Any]) -> str:
@@ -38,8 +46,7 @@ def _headline(result: dict[str, Any]) -> str:
 def _metrics(result: dict[str, Any]) -> list[str]:
     lines = [f"{'metric':12}{'value':>8}   95 % interval by speaker"]
     for name, label in METRIC_NAMES.items():
-        interval = result["intervals"].get(name)
-        between = f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else "-"
+        between = format_interval(result["intervals"].get(name), result[name])
         lines.append(f"{label:12}{format_metric(result[name]):>8}   {between}")
     return lines
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aersut.evaluation.result_table import format_metric
+from aersut.evaluation.result_table import format_interval, format_metric
 
 
 def stress_table(stress: dict[str, Any]) -> str:
@@ -34,6 +34,5 @@ def stress_table(stress: dict[str, Any]) -> str:
 def _result(row: dict[str, Any]) -> str:
     if row["skipped"]:
         return f"{'-':>5}{'-':>8}{'-':>8}   skipped: {row['skipped']}"
-    interval = "{:z.3f} to {:z.3f}".format(*row["loss_interval"]) if row["loss_interval"] else "-"
-    error = format_metric(row.get("ece"))
+    error, interval = format_metric(row.get("ece")), format_interval(row["loss_interval"], row["loss"])
     return f"{row['uar']:.3f}{error:>8}{row['loss']:z8.3f}   {interval}"

@@ -8,6 +8,7 @@ from aersut.contracts import Corpus
 from aersut.evaluation.groups import results_by_group
 from aersut.evaluation.metric_report import calibration_error, rejection
 from aersut.evaluation.predictions import ClipPredictions
+from aersut.evaluation.result_table import format_interval
 from aersut.export.context import Context
 from aersut.export.runtimes import runtimes_table
 from aersut.registry import CORPORA, MODELS
@@ -195,19 +196,20 @@ def _groups(predictions: ClipPredictions) -> list[str]:
     """UAR of each group of test clips, except single speakers and properties that all clips share."""
     results = results_by_group(predictions) if len(predictions) else {}
     rows = [
-        f"| {grouping} | {name} | {one['speakers']} | {one['clips']} | {_number(one['uar'])} |"
+        f"| {grouping} | {name} | {one['speakers']} | {one['clips']} | {_number(one['uar'])}"
+        f" | {format_interval(one['uar_interval'], one['uar'])} |"
         for grouping, groups in results.items()
         if grouping != "speaker" and len(groups) > 1
         for name, one in groups.items()
     ]
     if not rows:
         return []
-    head = ["| property | group | speakers | clips | UAR |", "|---|---|---|---|---|"]
+    head = ["| property | group | speakers | clips | UAR | 95 % interval |", "|---|---|---|---|---|---|"]
     return [
         "",
         "## Results by group",
         "",
-        "Of the test clips, in JAX. Groups of few speakers vary by chance.",
+        "Of the test clips, in JAX, with 95 % intervals by speaker.",
         "",
         *head,
         *rows,
@@ -235,7 +237,7 @@ def _robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _condition(one: Mapping[str, Any]) -> str:
     if one["skipped"]:
         return f"| {one['title']} | skipped: {one['skipped']} | | | |"
-    between = " to ".join(f"{100 * end:z.1f}" for end in one["loss_interval"] or ()) or "–"
+    between = format_interval(one["loss_interval"], one["loss"], 100, 1)
     error = _number(one.get("ece"))
     return f"| {one['title']} | {_number(one['uar'])} | {100 * one['loss']:z.1f} | {between} | {error} |"
 

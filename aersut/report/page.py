@@ -6,6 +6,7 @@ from typing import Any
 
 from aersut.errors import require
 from aersut.evaluation.result_files import METRIC_NAMES
+from aersut.evaluation.result_table import format_interval
 from aersut.paths import write_text
 from aersut.report.plots.style import INK
 
@@ -64,15 +65,9 @@ def svg_figure(svg: bytes, caption: str, captioned: bool = True) -> Any:
 
 def format_number(value: Any, form: str = ".3f") -> str:
     """A number in the format `form`; a dash for None."""
-    return DASH if value is None else format(value, form)
-
-
-def format_interval(interval: Any) -> str:
-    """The ends of an interval; a dash for None."""
-    return DASH if interval is None else f"{interval[0]:.3f} – {interval[1]:.3f}"
+    return DASH if value is None else format(value, f"z{form}")  # not -0.000
 
 
 def format_points(value: Any) -> str:
-    """A fraction, or the ends of an interval, in percentage points; a dash for None."""
-    ends = value if isinstance(value, list) else [value]
-    return DASH if value is None else " to ".join(f"{100 * end:.1f}" for end in ends)
+    """A fraction in percentage points; a dash for None."""
+    return DASH if value is None else f"{100 * value:z.1f}"

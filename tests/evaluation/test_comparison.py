@@ -24,7 +24,8 @@ def runs(tmp_path):
         (tmp_path / name / "evaluation/metrics.json").write_text(json.dumps(result))
     (tmp_path / "b" / "metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
     (tmp_path / "b" / "export").mkdir()
-    files = {"int8": {"bytes": 20_000, "arena": None}, "float": {"bytes": 80_000}, "broken": {"bytes": None}}
+    files = {"ring_int8": 9_000, "model_int8": 20_000, "model_float32": 80_000, "broken": None}
+    files = {f"{name}.tflite": {"bytes": size} for name, size in files.items()}
     (tmp_path / "b" / "export/export.json").write_text(json.dumps({"files": files}))
     return tmp_path
 

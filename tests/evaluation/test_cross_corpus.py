@@ -24,7 +24,7 @@ def made():
         *([0.1, 0.1, 0.2, 0.6], [0.1, 0.2, 0.4, 0.3]),  # sad: correct; happy, and sad without it
         *([0.1, 0.1, 0.7, 0.1], [0.1, 0.1, 0.7, 0.1]),
     ]
-    return predictions_of(labels, rows, ["a", "b", "a", "b", "a", "b", "c", "c"], EMOTIONS)
+    return predictions_of(labels, rows, ["a", "b", "a", "b", "d", "b", "c", "c"], EMOTIONS)
 
 
 PARTS = (
@@ -37,7 +37,7 @@ PARTS = (
 def test_metrics_by_hand():
     one, two, three = corpus_results(made(), PARTS)
     assert (one["classes"], one["untrained"]) == (["neutral", "calm", "sad"], ["calm"])
-    assert (one["clips"], one["speakers"], one["chance"]) == (6, 2, pytest.approx(1 / 3))
+    assert (one["clips"], one["speakers"], one["chance"]) == (6, 3, pytest.approx(1 / 3))
     assert one["uar"] == pytest.approx((1 / 2 + 0 + 1 / 2) / 3)
     assert one["uar_restricted"] == pytest.approx((1 + 1 / 2 + 1) / 3)
     assert (one["most_predicted"], one["most_predicted_fraction"]) == ("happy", pytest.approx(4 / 6))
@@ -56,6 +56,7 @@ def test_the_table_has_a_line_for_each_corpus_and_the_reasons():
     assert "one: the training set has no clip of calm." in lines
     assert "skipped two: no .wav or .flac under y" in lines
     assert "three: some speakers are seen." in lines
+    assert "too few speakers" in lines[3]
 
 
 @pytest.fixture

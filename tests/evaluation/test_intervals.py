@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aersut import metrics
-from aersut.evaluation.intervals import Resampling
+from aersut.evaluation.intervals import Resampling, bootstrap_means
 
 ROUNDS = 400
 
@@ -56,11 +56,23 @@ def test_totals_are_those_of_the_drawn_speakers_clips():
 
 
 def test_an_interval_stays_within_the_range_of_the_metric():
-    drawn = Resampling.of(["1", "2"], 100)
-    assert drawn.interval(0.9, np.linspace(0.5, 1, 100)) == (0.0, 1.0)
+    drawn = Resampling.of(["1", "2", "3"], 100)
+    assert drawn.interval(0.9, np.linspace(0, 1, 100)) == (0.0, 1.0)
     assert drawn.interval(0.0, np.linspace(-1, 1, 100), -1.0) == (-1.0, 1.0)
     assert drawn.interval(float("nan"), np.full(100, np.nan)) is None
-    assert Resampling.of(["1", "1"], 10).interval(0.5, np.full(10, 0.5)) is None
+
+
+@pytest.mark.parametrize("speakers", [1, 2])
+def test_fewer_than_three_speakers_have_no_interval(speakers):
+    drawn = Resampling.of([str(n % speakers) for n in range(10)], 100)
+    assert drawn.interval(0.5, np.linspace(0, 1, 100)) is None
+    assert Resampling.of(list("abcde"), 100).interval(0.5, np.linspace(0, 1, 100), speakers=speakers) is None
+
+
+@pytest.mark.parametrize("speakers", [1, 2, 3, 4, 5])
+def test_bootstrap_means_counts_the_distinct_samples(speakers):
+    drawn = Resampling.of([str(n) for n in range(speakers)], 20_000)
+    assert len(np.unique(drawn.weights, axis=0)) == bootstrap_means(speakers)
 
 
 def test_the_same_clips_have_the_same_bootstrap_samples():

@@ -1,6 +1,7 @@
 """The metrics of an evaluation: equal to scikit-learn's; intervals, calibration, and notes."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -19,14 +20,13 @@ from tests.evaluation.made_predictions import EMOTIONS, predictions_of, random_p
 def test_metrics_of_random_predictions_are_scikit_learns(seed, clips, speakers):
     one = random_predictions(np.random.default_rng(seed), clips, speakers)
     result = metric_report(one)
-    present = sorted(set(one.labels.tolist()))
+    present, known = sorted(set(one.labels.tolist())), sorted({*one.labels.tolist(), *one.predicted.tolist()})
     assert result["kappa"] == pytest.approx(sklearn.cohen_kappa_score(one.labels, one.predicted))
     assert result["wa"] == pytest.approx(sklearn.accuracy_score(one.labels, one.predicted))
     report = sklearn.classification_report(
-        one.labels, one.predicted, labels=present, target_names=[EMOTIONS[n] for n in present], output_dict=True,
-        zero_division=0,
+        one.labels, one.predicted, target_names=[EMOTIONS[n] for n in known], output_dict=True, zero_division=0,
     )  # fmt: skip
-    for emotion in report.keys() & set(EMOTIONS):
+    for emotion in [EMOTIONS[n] for n in present]:
         for ours, theirs in (
             ("precision", "precision"),
             ("recall", "recall"),
@@ -35,8 +35,10 @@ def test_metrics_of_random_predictions_are_scikit_learns(seed, clips, speakers):
         ):
             assert result["classes"][emotion][ours] == pytest.approx(report[emotion][theirs])
     for average in ("macro", "weighted"):
-        assert result["averages"][average]["precision"] == pytest.approx(report[f"{average} avg"]["precision"])
-        assert result[f"{average}_f1"] == pytest.approx(report[f"{average} avg"]["f1-score"])
+        for ours, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
+            assert result["averages"][average][ours] == pytest.approx(report[f"{average} avg"][theirs])
+        expected = sklearn.f1_score(one.labels, one.predicted, average=average, zero_division=0)
+        assert result[f"{average}_f1"] == pytest.approx(expected)
     if len(present) == 4:
         area = sklearn.roc_auc_score(one.labels, one.probabilities.astype(float), multi_class="ovr", labels=range(4))
         assert result["roc_auc"] == pytest.approx(area, abs=1e-6)
@@ -76,25 +78,64 @@ def test_confusion_is_reported_as_counts_and_normalized_by_row():
     assert result["confusion_normalized"][3] == [None] * 4
 
 
-def test_a_class_without_clips_is_named_and_counts_in_no_mean():
+def test_macro_f1_counts_a_class_that_is_only_predicted_as_0_as_scikit_learn_does():
+    labels, predicted = [0, 0, 0, 1, 1], [0, 0, 2, 1, 1]
+    result = metric_report(predictions_of(labels, np.eye(4)[predicted]))
+    assert result["macro_f1"] == pytest.approx((0.8 + 1 + 0) / 3)
+    assert result["macro_f1"] == pytest.approx(sklearn.f1_score(labels, predicted, average="macro"))
+    assert result["averages"]["macro"]["f1"] == result["macro_f1"]
+    assert result["uar"] == pytest.approx((2 / 3 + 1) / 2)
+    assert result["classes"][EMOTIONS[2]]["f1"] == 0
+    assert result["classes"][EMOTIONS[3]]["f1"] is None
+
+
+def test_a_class_without_clips_is_named_and_has_no_recall():
     rng = np.random.default_rng(0)
     labels = [0, 1, 2] * 10
     probabilities = rng.dirichlet(np.ones(4), 30)
     result = metric_report(predictions_of(labels, probabilities, [str(n % 5) for n in range(30)]))
-    assert result["notes"] == ["no clip of fear: the means run over the other classes."]
+    assert result["notes"] == [
+        "no clip of fear: UAR is the mean over the other classes; the macro means count such a class as 0 where it is "
+        "predicted, as scikit-learn does.",
+        "the intervals are of 5 speakers, whose bootstrap has at most 126 distinct means.",
+    ]
     fear = result["classes"]["fear"]
-    assert (fear["clips"], fear["recall"], fear["f1"], fear["roc_auc"], fear["recall_interval"]) == (0, *[None] * 4)
+    assert (fear["clips"], fear["recall"], fear["f1"], fear["roc_auc"], fear["recall_interval"]) == (
+        0,
+        None,
+        0,
+        *[None] * 2,
+    )
     recalls = [result["classes"][emotion]["recall"] for emotion in EMOTIONS[:3]]
     assert result["uar"] == pytest.approx(np.mean(recalls))
     assert result["intervals"]["uar"] is not None
 
 
-def test_one_speaker_has_metrics_no_intervals_and_a_note_with_the_reason():
-    result = metric_report(random_predictions(np.random.default_rng(0), 40, speakers=1))
-    assert result["speakers"] == 1
+@pytest.mark.parametrize(("speakers", "means"), [(1, "1 distinct mean."), (2, "3 distinct means.")])
+def test_one_or_two_speakers_have_metrics_no_intervals_and_a_note_with_the_reason(speakers, means):
+    one = random_predictions(np.random.default_rng(0), 40, speakers)
+    result = metric_report(one)
+    assert result["speakers"] == speakers
     assert set(result["intervals"].values()) == {None}
-    assert "one speaker only" in result["notes"][0]
+    assert {row["recall_interval"] for row in result["classes"].values()} == {None}
+    assert result["notes"][0].startswith(f"too few speakers for intervals: {speakers}, at least 3 are needed.")
+    assert result["notes"][0].endswith(means)
     assert 0 < result["uar"] < 1
+    counts = Counter(tuple(row) for row in Resampling.of(one.speakers).weights.tolist())
+    assert len(counts) == result["bootstrap_means"]
+
+
+def test_the_interval_of_a_recall_is_of_the_speakers_with_clips_of_the_class():
+    rng = np.random.default_rng(0)
+    labels = np.array([0, 1, 2, 3] * 30)
+    speakers = np.array([f"{n // 4 % 10}" for n in range(120)])
+    speakers[labels == 3] = np.where(np.arange(30) % 2, "0", "1")  # two speakers only
+    result = metric_report(predictions_of(labels, rng.dirichlet(np.ones(4), 120), speakers.tolist()))
+    classes = result["classes"]
+    assert [classes[emotion]["speakers"] for emotion in EMOTIONS] == [10, 10, 10, 2]
+    assert classes[EMOTIONS[3]]["recall_interval"] is None
+    assert all(classes[emotion]["recall_interval"] for emotion in EMOTIONS[:3])
+    assert result["notes"] == [f"too few speakers for an interval of the recall of {EMOTIONS[3]} (2)."]
 
 
 def test_one_clip_is_enough():
