@@ -13,6 +13,7 @@ from aersut.config import Experiment, validated
 from aersut.contracts import Condition, Corpus
 from aersut.errors import UserError, missing_extras, require
 from aersut.program import set_environment
+from aersut.progress import stage
 from aersut.registry import CORPORA
 from aersut.results import CrossValidationResult, EvaluationResult, ExportResult, SweepResult, TrainingResult
 from aersut.run_folder import Run, RunFolder, default_folder, discarding_unused_runs, find_run, open_run, start
@@ -141,8 +142,9 @@ def evaluate(
     if workers is not None:
         raise UserError("--workers is the number of runs that train at once: add --folds=all or --seeds=0,1,2.")
     set_environment()
-    from aersut.evaluation import evaluate as module
-    from aersut.report.evaluation_plots import draw_plots
+    with stage("loading the evaluation"):
+        from aersut.evaluation import evaluate as module
+        from aersut.report.evaluation_plots import draw_plots
 
     run = _run(source)
     if isinstance(stress, str):
@@ -219,8 +221,9 @@ def export(source: Source, **options: Any) -> ExportResult:
             then.
     """
     set_environment()
-    from aersut.export.bundle import export as write_bundle
-    from aersut.export.context import ExportOptions
+    with stage("loading the export"):
+        from aersut.export.bundle import export as write_bundle
+        from aersut.export.context import ExportOptions
 
     checked = validated(ExportOptions, options, "--export")
     run = _run(source)
@@ -249,7 +252,8 @@ def report(source: Source, /, *others: Source, output: str | Path | None = None)
         raise UserError("output is for a comparison of several runs; the report of one is in its run folder.")
     from aersut.report.run_report import write_report
 
-    return Path(write_report(_run_folder(source)))
+    with stage("writing the report"):
+        return Path(write_report(_run_folder(source)))
 
 
 def show(experiment: str | Path | Experiment, clip: str | Path) -> "InlineFigure":

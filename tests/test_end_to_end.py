@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 import soundfile
 
 from aersut.corpora import Synthetic
-from aersut.run import Run
+from aersut.models.cost import cost
+from aersut.run import Run, make_frontend
 from tests.file_times import file_times
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +45,35 @@ class TestOneCommand:
         assert outcome.status == 0
         assert "finished" in outcome.out
         assert file_times(finished.folder) == before
+        *_, last = outcome.out.splitlines()
+        int8 = finished.export / "model_int8.tflite"
+        assert last.startswith(f"int8 model  {int8}: classify a recording with ")
+        assert last.endswith(f" --mode=predict --model={int8} FILE.wav")
+
+    def test_a_dry_run_says_what_the_training_would_do_and_leaves_nothing(self, launch, tiny, finished: Run, tmp_path):
+        folder = tmp_path / "runs" / "dry"
+        outcome = launch(f"--experiment={tiny}", f"--workdir={folder}", "--dry-run")
+        assert outcome.status == 0, outcome.err
+        assert list(tmp_path.iterdir()) == []
+        configuration, _, rest = outcome.out.partition("\n\n")
+        assert json.loads(configuration) == json.loads(finished.config.read_text())
+        split = json.loads(finished.split.read_text())
+        for name in ("train", "validation", "test"):
+            count = sum(clip["splits"][0] == name for clip in split["clips"])
+            assert re.search(rf"clips: .*\b{count} {name}\b", rest)
+        records = [json.loads(line) for line in finished.records.read_text().splitlines()]
+        assert f"{len(records)} epochs of {records[0]['step']} steps with" in rest
+        assert f": {records[-1]['step']} steps" in rest
+        parameters, macs = re.search(r"model cnn: ([\d,]+) parameters, ([\d,]+) multiply-accumulates", rest).groups()
+        found = cost(finished.experiment.model, *make_frontend(finished.experiment).shape, 8)
+        assert (parameters, macs) == (f"{found.parameters:,}", f"{found.macs:,}")
+        stored = sum(path.stat().st_size for path in finished.checkpoints.rglob("*") if path.is_file())
+        assert 0.5 * stored < 1000 * int(re.search(r"checkpoints (\d+) KB", rest)[1]) < 2.5 * stored
+        begun = launch(f"--workdir={finished.folder}", "--mode=train", "--dry-run")
+        assert "(epoch 3 is done)" in begun.out
+        refused = launch(f"--experiment={tiny}", f"--workdir={folder}", "--dry-run", "--experiment.batch_size=1000")
+        assert (refused.status, list(tmp_path.iterdir())) == (2, [])
+        assert "experiment.batch_size: 1000 is more than the" in refused.err
 
     def test_makes_anew_what_an_interruption_has_left_of_an_earlier_epoch(self, launch, tiny, tmp_path):
         run = tmp_path / "run"
@@ -81,7 +112,9 @@ class TestOneCommand:
     def test_prints_no_bar_where_there_is_no_terminal(self, launch, tiny, tmp_path):
         outcome = launch(f"--experiment={tiny}", f"--workdir={tmp_path / 'r'}", "--mode=train", "--experiment.epochs=1")
         assert "epoch 1/1: loss" in outcome.out
-        assert outcome.err == ""
+        assert outcome.err.splitlines()[-2:] == ["compiling the training step", "training to epoch 1"]
+        assert "%" not in outcome.err
+        assert "\r" not in outcome.err
 
 
 class TestEvaluateElsewhere:

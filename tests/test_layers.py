@@ -8,8 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "notebook", "paths", "program", "quiet", "memo", "workers", "tflite", "matrices", "levels"),
-    *("audio_input", "zoo"),
+    *("errors", "notebook", "paths", "program", "progress", "quiet", "memo", "workers", "tflite", "matrices"),
+    *("levels", "audio_input", "zoo"),
     *("contracts", "board", "registry", "config", "initial", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),

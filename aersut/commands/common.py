@@ -7,12 +7,15 @@ from absl import flags
 
 from aersut.commands.command import Arguments
 from aersut.errors import UserError
+from aersut.progress import stage
 
 if TYPE_CHECKING:
     from aersut.config import Experiment
     from aersut.run import Run
 
 FLAGS = flags.FLAGS
+LOADING = "loading the experiment"
+"""With JAX and the plugins, which takes seconds."""
 flags.DEFINE_string(
     "experiment", None, "Name of an experiment (--list), path of a .py file with get_config(), or a run's config.json."
 )
@@ -29,15 +32,27 @@ flags.DEFINE_list("seeds", None, "Seeds of the experiment.")
 flags.DEFINE_integer("workers", None, "Number of processes on this machine that train at once.", lower_bound=1)
 flags.DEFINE_string("model", None, "Exported .tflite file, or a run folder.")
 flags.DEFINE_bool("json", False, "Print JSON instead of a table.")
+flags.DEFINE_bool("dry-run", False, "Print configuration, clips, network, steps and disk use; train nothing.")
+
+
+def dry_run(arguments: Arguments) -> bool:
+    """With --dry-run, print what a training would do; return whether that is all."""
+    if not FLAGS["dry-run"].value:
+        return False
+    from aersut.training import dry_run
+
+    print(dry_run.dry_run(named_run(arguments)))
+    return True
 
 
 def selected_experiment(arguments: Arguments) -> "Experiment":
     """The experiment that --experiment and its overrides select; `UserError` if --experiment is missing."""
-    from aersut.experiment import load_experiment
-
     if FLAGS.experiment is None:
         raise UserError(f"--mode={FLAGS.mode} needs --experiment=NAME; --list prints the names.")
-    return load_experiment(FLAGS.experiment, arguments.experiment)
+    with stage(LOADING):
+        from aersut.experiment import load_experiment
+
+        return load_experiment(FLAGS.experiment, arguments.experiment)
 
 
 def integers(flag: str) -> tuple[int, ...]:
@@ -73,6 +88,11 @@ def named_run(arguments: Arguments) -> "Run":
 
 def open_run(arguments: Arguments) -> "Run":
     """The run that --experiment, its overrides and --workdir select; created if it is new."""
+    with stage(LOADING):
+        return _opened(arguments)
+
+
+def _opened(arguments: Arguments) -> "Run":
     from aersut import experiment, run
     from aersut.run_folder import find_run
 

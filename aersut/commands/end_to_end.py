@@ -4,29 +4,35 @@
     Train, evaluate, export and report; the same command resumes.
 {program} --experiment=quickstart --stress
     The same, with an evaluation under stress conditions, which runs on real speech by default.
+{program} --experiment=quickstart --dry-run
+    Print what it would do: configuration, clips, network, steps and disk use.
 {program} --experiment=quickstart --experiment.epochs=5
     The same with another value in the experiment.
 """
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS, open_run
+from aersut.commands.common import FLAGS, dry_run, open_run
 from aersut.commands.evaluate import print_evaluation
 from aersut.errors import UserError
 from aersut.paths import read_json
+from aersut.program import program
 
 if TYPE_CHECKING:
     from aersut.run import Run
 
 
 def _run(arguments: Arguments) -> None:
+    if dry_run(arguments):
+        return
+    run = open_run(arguments)
     from aersut import api
     from aersut.registry import MODELS
     from aersut.training.trained import selected_epoch
 
-    run = open_run(arguments)
     stress = _wants_stress(run)
     api.train(run)
     epoch = selected_epoch(run)
@@ -78,16 +84,19 @@ def _summarize(run: "Run") -> None:
         "stress mean": format_metric(stress["mean"]) if (stress := result.get("stress")) else None,
         "run folder": run.folder,
         "checkpoint": run.checkpoints / str(result["epoch"]),
-        "model": run.export / "model_float32.tflite" if run.experiment.model.exportable else None,
         "report": run.report,
     }
     print("\n" + "\n".join(f"{name:12}{value}" for name, value in lines.items() if value))
+    int8 = run.export / "model_int8.tflite"
+    if run.experiment.model.exportable and int8.exists():
+        classify = shlex.join(["--mode=predict", f"--model={int8}"])
+        print(f"int8 model  {int8}: classify a recording with {program()} {classify} FILE.wav")
 
 
 COMMAND = Command(
     _run,
     __doc__,
-    flags=("experiment", "init", "workdir", "stress"),
+    flags=("experiment", "init", "workdir", "stress", "dry-run"),
     notes={"stress": "Evaluate under stress conditions, too (default: for real speech; --nostress omits it)."},
     extras=("train", "export", "report"),
 )

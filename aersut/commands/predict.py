@@ -82,6 +82,7 @@ def _files(recognizer: "Recognizer", paths: tuple[str, ...], files: list[Path], 
     """Print the predictions of each file as soon as they are known; return 1 if a file cannot be used."""
     from tqdm import tqdm
 
+    from aersut.progress import bars_are_shown
     from aersut.serving import predict
 
     format_result: Callable[[predict.FilePrediction], str] = predict.as_json_lines
@@ -90,9 +91,7 @@ def _files(recognizer: "Recognizer", paths: tuple[str, ...], files: list[Path], 
         print(table.header)
         format_result = table
     failed = 0
-    with tqdm(
-        total=len(files), file=sys.stderr, disable=len(files) < 2 or not sys.stderr.isatty(), unit=" files"
-    ) as bar:
+    with tqdm(total=len(files), file=sys.stderr, disable=len(files) < 2 or not bars_are_shown(), unit=" files") as bar:
         for result in predict.predict_files(recognizer, files, options):
             failed += bool(result.error)
             bar.write(format_result(result), file=sys.stdout)

@@ -32,6 +32,7 @@ from aersut.corpora.cremad import CODES, FEMALE
 from aersut.corpora.formant_synthesizer import SpeakingStyle, Voice, synthesize
 from aersut.errors import CacheError
 from aersut.paths import cache_dir, new_folder
+from aersut.progress import stage
 from aersut.registry import CORPORA
 
 if TYPE_CHECKING:
@@ -152,8 +153,9 @@ class Synthetic(Corpus):
         specs = list(_own_specs(self))
         if not folder.is_dir():
             try:
-                with new_folder(folder) as staging:
-                    _write(specs, staging, self.seed, SAMPLE_RATE)
+                doing = f"synthesizing {len(specs):,} clips"
+                with stage(doing, len(specs)) as shown, new_folder(folder) as staging:
+                    _write(shown.count(specs), staging, self.seed, SAMPLE_RATE)
             except OSError as error:
                 raise CacheError(
                     f"synthetic: cannot write its clips to {folder}: {error}. Set AERSUT_CACHE to another folder."

@@ -7,7 +7,6 @@ unpack in place, and ignore the unpacked size that the archive states.
 import re
 import shutil
 import stat
-import sys
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from aersut.corpora.files import LFS_HEADER
 from aersut.errors import UserError
 from aersut.paths import new_folder
+from aersut.progress import bars_are_shown
 
 LARGEST_RATIO = 20  # zip halves speech; an archive that unpacks to more than 20 times its size is not speech
 LARGEST_POINTER = 1024  # bytes; the limit of the Git LFS specification
@@ -56,7 +56,7 @@ def unpack(archive: Path, target: Path, wanted: str, largest: int) -> int:
             target.parent.mkdir(parents=True, exist_ok=True)
             require_space(target.parent, sum(member.file_size for member in members))
             with new_folder(target) as staging:
-                for member in tqdm(members, "unpacking", leave=False, disable=not sys.stderr.isatty()):
+                for member in tqdm(members, "unpacking", leave=False, disable=not bars_are_shown()):
                     path = staging / member.filename
                     path.parent.mkdir(parents=True, exist_ok=True)
                     with zip_file.open(member) as packed, path.open("xb") as file:

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from aersut.data.archives import file_size, megabytes, require_space
 from aersut.errors import UserError
+from aersut.progress import bars_are_shown
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses after which the request is repeated
 MAX_PAUSE = 120.0  # seconds; limit of a server's Retry-After
@@ -197,7 +198,7 @@ def file_checksum(path: Path, like: str) -> str:
 
 def progress_bar(name: str, total: int | None = None, quiet: bool = False) -> "tqdm[None]":
     """A progress bar in bytes on standard error, if that is a terminal."""
-    shown = not quiet and sys.stderr.isatty()
+    shown = not quiet and bars_are_shown()
     return tqdm(desc=name, total=total, unit="B", unit_scale=True, dynamic_ncols=True, disable=not shown)
 
 

@@ -28,6 +28,7 @@ from aersut.data.audio import UNREADABLE, ClipError, cleaned, cut, file_bytes, p
 from aersut.data.audio_files import NEEDS_FFMPEG
 from aersut.errors import CacheError, UserError
 from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
+from aersut.progress import stage
 from aersut.workers import core_count
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ def open_audio_store(
         return siblings / digest([settings, contents])
 
     # without a store of equally many clips, files are not hashed first: decoding reads and hashes them anyway
-    if not siblings.is_dir() or not (folder := folder_of(_on_all_cores(_content_hashes, clips))).is_dir():
+    if not siblings.is_dir() or not (folder := folder_of(_on_all_cores("reading", _content_hashes, clips))).is_dir():
         with staging_folder(siblings, "new") as staging:
             folder = folder_of(_build(staging, clips, sample_rate, trim_db))  # files may have changed since hashing
             publish_folder(staging, folder)
@@ -168,8 +169,8 @@ def _file_states(paths: Sequence[Path]) -> list[_FileState]:
     return states
 
 
-def _on_all_cores(function: Callable[[int, Iterable[_Clip]], list[T]], clips: Sequence[_Clip]) -> list[T]:
-    """Apply a function to chunks of the clips in threads, and concatenate its results.
+def _on_all_cores(doing: str, function: Callable[[int, Iterable[_Clip]], list[T]], clips: Sequence[_Clip]) -> list[T]:
+    """Apply a function to chunks of the clips in threads, and concatenate its results; show the progress.
 
     The function gets the position of a chunk's first clip, and the chunk. soundfile, soxr and numpy release the
     interpreter lock. Chunks are long, since a task for each clip costs a fifth of the clip's decoding time.
@@ -181,9 +182,13 @@ def _on_all_cores(function: Callable[[int, Iterable[_Clip]], list[T]], clips: Se
     def chunk(first: int) -> list[T]:
         return function(first, itertools.takewhile(lambda _: not stop.is_set(), clips[first : first + length]))
 
-    with ThreadPoolExecutor(cores) as pool:
+    found = []
+    with stage(f"{doing} {len(clips):,} clips", len(clips)) as shown, ThreadPoolExecutor(cores) as pool:
         try:
-            return [result for results in pool.map(chunk, range(0, len(clips), length)) for result in results]
+            for results in pool.map(chunk, range(0, len(clips), length)):
+                found += results
+                shown.update(len(results))
+            return found
         except BaseException:
             stop.set()  # an interrupt does not wait for whole chunks
             raise
@@ -244,7 +249,7 @@ def _build(folder: Path, clips: Sequence[_Clip], sample_rate: int, trim_db: floa
     # glibc returns every block above a limit to the system at once, and page faults of the next one take longer than
     # decoding a clip; freeing one large block raises that limit (mallopt(3), M_MMAP_THRESHOLD)
     np.empty(31 << 20, np.uint8)
-    outcomes = _on_all_cores(shard, clips)
+    outcomes = _on_all_cores("decoding", shard, clips)
     index = {
         "rows": [row for row, outcome in enumerate(outcomes) if outcome.info],
         "contents": [outcome.content for outcome in outcomes if outcome.info],

@@ -14,6 +14,7 @@ from aersut.board import CLASSIFIERS, frames_of, stride
 from aersut.contracts import Framing
 from aersut.emulation.boards import BOARDS, Board, Memory
 from aersut.errors import UserError
+from aersut.progress import stage
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 
@@ -111,17 +112,22 @@ def emulate(
         raise UserError(f"{export} has no c/ with the C library; export the run again (docs/edge.md).")
     if missing := [board.toolchain.missing for board in boards if board.toolchain.missing]:
         raise UserError(missing[0])
-    expected = reference(export, samples)
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        stage("running frontend and classifier in TensorFlow Lite Micro", len(boards)) as shown,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        expected = reference(export, samples)
         audio = Path(folder) / "samples.c"
         audio.write_text(_samples(samples))
         for board in boards:
+            shown.say(f"building and running the C library for {board.processor}")
             try:
                 flash = _flash(board, _built(board, library, Path(folder), [HARNESS / "size.c"]))
                 program = _built(board, library, Path(folder), [HARNESS / "main.c", audio], block)
                 yield _emulation(board, _run(board, program), expected, flash)
             except UserError as error:
                 yield Failure(board, str(error))
+            shown.update()
 
 
 def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Reference:

@@ -15,8 +15,8 @@ from aersut.data.audio import Recording, resample
 from aersut.data.collection import Collection
 from aersut.errors import UserError
 from aersut.features.cache import code_digests
-from aersut.notebook import progress_bar
 from aersut.paths import cache_dir, new_folder, printable
+from aersut.progress import stage
 from aersut.registry import ENCODERS, describe_error
 from aersut.workers import core_count
 
@@ -29,8 +29,7 @@ LEVEL = 0.05
 def embeddings(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "clips width"]:
     """The embedding of each clip: mean and standard deviation over its frames of each channel of the encoder.
 
-    The encoder gets the whole clip, trimmed as for the features, without noise or augmentation. The result is cached;
-    shows a progress bar.
+    The encoder gets the whole clip, trimmed as for the features, without noise or augmentation. The result is cached.
 
     Raises:
         UserError: the encoder cannot be used, or fails on a clip.
@@ -76,8 +75,11 @@ def _computed(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "cl
             raise UserError(f"encoder '{name}' returned NaN or infinity for {path}. {REMEDY}")
         return np.concatenate([frames.mean(axis=0), frames.std(axis=0)]).astype(np.float32)
 
-    first = one(0)  # by itself, since it loads the encoder
-    with ThreadPoolExecutor(core_count()) as pool:
-        rows = pool.map(one, range(1, len(collection)))
-        shown = progress_bar(rows, initial=1, total=len(collection), desc=f"embeddings by {name}", leave=False)
-        return np.stack([first, *shown])
+    with stage(f"computing the embeddings of {len(collection):,} clips by {name}", len(collection)) as shown:
+        rows = [one(0)]  # by itself, since it loads the encoder
+        shown.update()
+        with ThreadPoolExecutor(core_count()) as pool:
+            for row in pool.map(one, range(1, len(collection))):
+                rows.append(row)
+                shown.update()
+    return np.stack(rows)

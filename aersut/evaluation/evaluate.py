@@ -22,6 +22,7 @@ from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.predictor import open_exported, predict_probabilities
 from aersut.evaluation.result_files import read_metrics
 from aersut.paths import read_json, write_json, write_text
+from aersut.progress import stage
 from aersut.run import Run, make_frontend
 from aersut.run_folder import with_recorded_classes
 from aersut.training.trained import Trained, load_trained
@@ -154,7 +155,9 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     model = open_exported(options.model, make_frontend(run.experiment)) if options.model else None
     trained = load_trained(run)
     examples = find(trained)
-    probabilities = predict_probabilities(trained, examples, model)
+    evaluated = options.model.name if options.model else f"the checkpoint of epoch {trained.epoch}"
+    with stage(f"evaluating {evaluated} on {len(examples.clips):,} clips"):
+        probabilities = predict_probabilities(trained, examples, model)
     predictions = ClipPredictions(examples.clips, examples.labels, probabilities, run.experiment.data.emotions)
     name = "-".join(part for part in (examples.name, options.model_name) if part)
     folder = run.evaluation.parent / name

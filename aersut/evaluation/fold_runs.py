@@ -19,6 +19,7 @@ from aersut.config import from_tree, to_tree
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import Evaluation, evaluate
 from aersut.evaluation.predictions import ClipPredictions
+from aersut.progress import Stage, stage
 from aersut.registry import import_plugins
 from aersut.run import Run
 from aersut.training import loop
@@ -61,9 +62,12 @@ def train_and_evaluate(runs: Sequence[Run], workers: int | None, on_evaluated: O
         return [_one_after_another(run, number, len(runs), on_evaluated) for number, run in enumerate(runs, 1)]
     equal = set(sorted(cores)[: len(cores) // workers * workers]) or cores
     pipes = [Pipe() for _ in range(workers)]
-    jobs = _Jobs(runs)
     arguments = [(theirs, on_evaluated) for _, theirs in pipes]
-    with worker_processes(_serve, arguments, divide_cores(equal, workers)):
+    with (
+        stage(f"training and evaluating {len(runs)} runs", len(runs)) as shown,
+        worker_processes(_serve, arguments, divide_cores(equal, workers)),
+    ):
+        jobs = _Jobs(runs, shown)
         threads = []
         for ours, theirs in pipes:
             theirs.close()  # so that the end of the process ends its pipe
@@ -80,8 +84,8 @@ def train_and_evaluate(runs: Sequence[Run], workers: int | None, on_evaluated: O
 class _Jobs:
     """Runs that several processes take one by one. No further run is begun after a failure."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._waiting, self._count = deque(runs), len(runs)
+    def __init__(self, runs: Sequence[Run], shown: Stage) -> None:
+        self._waiting, self._count, self._shown = deque(runs), len(runs), shown
         self._lock = threading.Lock()
         self.done: dict[Path, EvaluatedRun] = {}
         self.failures: list[str] = []
@@ -99,12 +103,13 @@ class _Jobs:
                 with self._lock:
                     if isinstance(answer, str):
                         self.failures.append(f"run {run.folder}: {answer}")
-                        print(f"FAILED: run {run.folder}: {answer}", flush=True)
+                        self._shown.write(f"FAILED: run {run.folder}: {answer}")
                         return
                     self.done[run.folder] = answer
                     seconds = time.monotonic() - begin
-                    print(
-                        f"{_title(run, len(self.done), self._count)}: {_outcome(answer)}, {seconds:.0f} s", flush=True
+                    self._shown.update()
+                    self._shown.write(
+                        f"{_title(run, len(self.done), self._count)}: {_outcome(answer)}, {seconds:.0f} s"
                     )
 
     def _next(self) -> Run | None:

@@ -11,10 +11,12 @@ from jaxtyping import Array, Float, Int
 from aersut.evaluation.evaluation_set import EvaluationSet
 from aersut.evaluation.integrated_gradients import Attribution, integrated_gradients
 from aersut.evaluation.intervals import Resampling
-from aersut.evaluation.occlusion import occlusion
-from aersut.evaluation.permutation import permutation_importance
+from aersut.evaluation.occlusion import BANDS, SEGMENTS, occlusion
+from aersut.evaluation.permutation import REPEATS, permutation_importance
 from aersut.evaluation.predictions import ClipPredictions
+from aersut.evaluation.result_table import format_interval
 from aersut.features.frontend import Frontend
+from aersut.progress import stage
 from aersut.registry import FEATURES
 from aersut.training.trained import Trained
 
@@ -39,27 +41,39 @@ def feature_importance(
     features, labels = examples.features[rows], examples.labels[rows]
     resampling = Resampling.of([predictions.speakers[row] for row in rows])
 
-    def predict(features: Float[np.ndarray, "clips frames channels"]) -> Int[np.ndarray, " clips"]:
-        return trained.logits(features).argmax(axis=1)
-
     groups, channels = feature_slices(trained.frontend)
-    result: dict[str, Any] = {
-        "epoch": trained.epoch,
-        "clips": len(rows),
-        "groups": permutation_importance(predict, features, labels, resampling, groups),
-        "channels": permutation_importance(predict, features, labels, resampling, channels),
-        "notes": [],
-    }
+    predictions_needed = 2 + REPEATS * (len(groups) + len(channels))
+    with stage(f"computing permutation importance on {len(rows):,} clips", predictions_needed) as shown:
+
+        def predict(features: Float[np.ndarray, "clips frames channels"]) -> Int[np.ndarray, " clips"]:
+            shown.update()
+            return trained.logits(features).argmax(axis=1)
+
+        result: dict[str, Any] = {
+            "epoch": trained.epoch,
+            "clips": len(rows),
+            "groups": permutation_importance(predict, features, labels, resampling, groups),
+            "channels": permutation_importance(predict, features, labels, resampling, channels),
+            "notes": [],
+        }
     host = [FEATURES.name_of(feature) for feature in trained.frontend.bases if feature.host]
     if host or examples.audio is None:
         reason = f"{', '.join(host)} runs outside JAX" if host else "the test set holds augmented copies"
         result["notes"].append(f"no occlusion and no integrated gradients: {reason}.")
         return result, {}
     sample_rate = trained.frontend.framing.sample_rate
-    result["occlusion"] = occlusion(_audio_classifier(trained), examples.audio(rows), labels, resampling, sample_rate)
+    with stage(f"computing occlusion on {len(rows):,} clips", 1 + SEGMENTS + BANDS) as shown:
+        classifier = _audio_classifier(trained)
+
+        def predict_audio(audio: Float[np.ndarray, "clips samples"]) -> Int[np.ndarray, " clips"]:
+            shown.update()
+            return classifier(audio)
+
+        result["occlusion"] = occlusion(predict_audio, examples.audio(rows), labels, resampling, sample_rate)
     exemplars = predictions.exemplars()
     windows = examples.audio(np.array(list(exemplars.values())))
-    attributions = _attributions(trained, dict(zip(exemplars, windows, strict=True)), predictions.emotions)
+    with stage("computing integrated gradients"):
+        attributions = _attributions(trained, dict(zip(exemplars, windows, strict=True)), predictions.emotions)
     result["gradients"] = {name: {"change": one.change, "error": one.error} for name, one in attributions.items()}
     return result, attributions
 
@@ -69,8 +83,8 @@ def importance_table(result: dict[str, Any]) -> str:
     lines = [f"\npermutation importance ({result['clips']} clips): UAR drop, 95 % interval by speaker"]
     most = sorted(result["channels"].items(), key=lambda item: -item[1]["uar_drop"])[:10]
     for name, row in [*result["groups"].items(), *most]:
-        interval = "{:.3f} to {:.3f}".format(*row["interval"]) if row["interval"] else "-"
-        lines.append(f"{name:24}{row['uar_drop']:8.3f}   {interval}")
+        interval = format_interval(row["interval"], row["uar_drop"])
+        lines.append(f"{name:24}{row['uar_drop']:z8.3f}   {interval}")
     return "\n".join(lines + [f"note: {line}" for line in result["notes"]])
 
 

@@ -24,8 +24,8 @@ from aersut.data.audio import (
 )
 from aersut.errors import UserError
 from aersut.evaluation.predictor import ExportedModel, RecordingPredictor
-from aersut.notebook import progress_bar
 from aersut.paths import printable
+from aersut.progress import stage
 from aersut.registry import CONDITIONS, describe_error
 from aersut.training.trained import Trained
 
@@ -42,7 +42,7 @@ def stress_predictions(
     """Probabilities of the clips without a condition, and under each condition or the reason why it is skipped.
 
     Each recording is read once. Randomness depends on the seed, on the title of the condition and on the content of the
-    clip. Shows a progress bar.
+    clip. Shows its progress.
 
     Raises:
         UserError: a clip cannot be read, or a condition fails.
@@ -50,17 +50,13 @@ def stress_predictions(
     predictor = _Predictor(trained, model, seed)
     clean, *outcomes = np.zeros((1 + len(conditions), len(clips), trained.frontend.classes), np.float32)
     reasons: dict[int, str] = {}
-    bar = progress_bar(
-        total=len(clips) * (1 + len(conditions)),
-        leave=False,
-        bar_format="stress conditions {percentage:3.0f}% {bar} {remaining} left",
-    )
-    with bar, ThreadPoolExecutor(THREADS) as pool:
+    doing = f"evaluating {len(clips):,} clips under {len(conditions)} stress conditions"
+    with stage(doing, len(clips) * (1 + len(conditions))) as shown, ThreadPoolExecutor(THREADS) as pool:
         for begin in range(0, len(clips), BATCH):
             rows = slice(begin, begin + BATCH)
             recordings = list(pool.map(predictor.read, clips[rows]))
             clean[rows] = predictor.clean(recordings)  # by itself: every thread that calls untraced code traces it
-            bar.update(len(recordings))
+            shown.update(len(recordings))
             left = [index for index in range(len(conditions)) if index not in reasons]
             chosen = [conditions[index] for index in left]
             results = pool.map(predictor.under, chosen, [recordings] * len(chosen))
@@ -69,7 +65,7 @@ def stress_predictions(
                     reasons[index] = result
                 else:
                     outcomes[index][rows] = result
-                bar.update(len(recordings))
+                shown.update(len(recordings))
     return clean, [reasons.get(index, probabilities) for index, probabilities in enumerate(outcomes)]
 
 

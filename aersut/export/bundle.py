@@ -1,6 +1,7 @@
 """Export of a run: convert the selected checkpoint, verify every file, and write them all as one bundle."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -18,6 +19,7 @@ from aersut.export.model_card import documents
 from aersut.export.robustness import add_stress, wants_stress
 from aersut.export.runtimes import lstm_notes
 from aersut.paths import replaced_folder, write_bytes, write_json
+from aersut.progress import stage
 from aersut.quiet import quiet
 from aersut.registry import MODELS, TARGETS
 from aersut.run import Run, prepare
@@ -44,16 +46,21 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
         raise UserError(f"--export.micro=true: {missing}")
     targets, stress = ordered_targets(), wants_stress(run, options)
     context = _context(run, options)
-    with quiet():
+    # the stage begins before standard error is captured, so that it remains visible
+    with stage("loading TensorFlow", len(targets)) as shown, quiet():
+        context = replace(context, stage=shown)
         for target in targets:
+            shown.say(f"exporting {TARGETS.name_of(target)}")
             try:
                 files = target.files(context)
             except SkippedTargetError as reason:
                 context.notes.append(str(reason))
+                shown.update()
                 continue
             if taken := files.keys() & {*context.files, "export.json", "labels.txt", "model_card.md"}:
                 raise UserError(f"target '{TARGETS.name_of(target)}': the name {min(taken)} is taken; choose another.")
             context.files.update(files)
+            shown.update()
     context.notes.extend(lstm_notes([one for one in context.files.values() if isinstance(one, TFLiteFile)]))
     if stress:
         add_stress(context)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int, Int16
 
 from aersut.contracts import STRICT, SkippedTargetError
+from aersut.progress import Stage
 from aersut.run import Prepared, Run
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import why_missing
@@ -84,6 +85,7 @@ class Context:
         reports: measurements of the .tflite files, by name; see `aersut.export.metadata.FIELDS`.
         notes: sentences for the user: omitted files with the reason, warnings.
         results: further entries of export.json, by key.
+        stage: shows what the export does; None shows nothing.
     """
 
     run: Run
@@ -97,6 +99,12 @@ class Context:
     reports: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     results: dict[str, Any] = field(default_factory=dict)
+    stage: Stage | None = None
+
+    def say(self, doing: str) -> None:
+        """Show what the export does now."""
+        if self.stage:
+            self.stage.say(doing)
 
     @property
     def without_micro(self) -> str:

@@ -20,6 +20,7 @@ from aersut.data.collection import Collection
 from aersut.data.feature_table import FeatureTable
 from aersut.features.frontend import BATCH, Frontend, batches, to_float
 from aersut.paths import cache_dir, new_folder
+from aersut.progress import stage
 from aersut.workers import core_count
 
 PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "augment")  # their source is part of each digest
@@ -62,7 +63,7 @@ def _compute(
     plain = jax.jit(frontend.transformed)
     augmented = jax.jit(lambda audio, rows: frontend.transformed(audio, _keys(seed, rows)))
 
-    def fill(rows: Int[np.ndarray, "some 2"]) -> None:
+    def fill(rows: Int[np.ndarray, "some 2"]) -> int:
         full = np.resize(rows, (BATCH, 2))  # a single compiled shape; the repeated rows are dropped below
         windows = [  # only copies are cropped at random, each by its own generator; evaluation reads version 0
             collection.window(clip, np.random.default_rng([seed, clip, version]) if version else None)
@@ -72,14 +73,20 @@ def _compute(
         changed, columns = augmented(audio, full) if rows[0, 1] else plain(audio)
         kept = np.asarray(changed)[: len(rows)], np.asarray(columns)[: len(rows)]
         table[rows[:, 0], rows[:, 1]] = frontend.completed(*kept)
+        return len(rows)
 
     versions = np.arange(used.shape[1])
     of_clips, of_copies = (list(batches(np.argwhere(used & kind))) for kind in (versions == 0, versions > 0))
     # the augmenters take seconds to compile; meanwhile the other threads process the unchanged clips
     order = [*of_copies[:1], *of_clips, *of_copies[1:]]
     # on a CPU, XLA leaves cores idle between its operations
-    with ThreadPoolExecutor(min(4, core_count())) as pool:
-        list(pool.map(fill, order))
+    count = int(used.sum())
+    with (
+        stage(f"computing the features of {count:,} clips{' and augmented copies' * bool(of_copies)}", count) as shown,
+        ThreadPoolExecutor(min(4, core_count())) as pool,
+    ):
+        for done in pool.map(fill, order):
+            shown.update(done)
     table.flush()
 
 

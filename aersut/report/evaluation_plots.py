@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aersut.progress import stage
 from aersut.report.plots import classes
 from aersut.report.plots.style import matplotlib_installed, write_plot, write_series
 
@@ -43,6 +44,11 @@ def draw_plots(evaluation: "Evaluation") -> None:
     """Draw the plots of an evaluation into its folder `plots/`, if matplotlib is installed."""
     if not matplotlib_installed():
         return
+    with stage("drawing plots"):
+        _draw(evaluation)
+
+
+def _draw(evaluation: "Evaluation") -> None:
     folder, result, trained = evaluation.folder / "plots", evaluation.result, evaluation.trained
     write_plot(folder / "confusion", classes.CONFUSION, classes.paint_confusion, result)
     write_plot(folder / "classes", classes.BARS, classes.paint_bars, result)

@@ -17,6 +17,7 @@ from aersut import run as runs
 from aersut.config import Experiment
 from aersut.contracts import Optimizer
 from aersut.errors import UserError
+from aersut.progress import stage
 from aersut.registry import OPTIMIZERS
 from aersut.training.optimizers import Scheduled
 from aersut.training.setup import set_up
@@ -82,12 +83,18 @@ def range_test(experiment: Experiment) -> RangeTest:
         state = setup.initial_state()
         step = make_train_step(setup)
         losses: list[float] = []
-        for batch in map(setup.devices.shard, setup.batches()):
-            state, metrics = step(state, batch)
+        batches = map(setup.devices.shard, setup.batches())
+        with stage("compiling the training step"):
+            state, metrics = step(state, next(batches))
             losses.append(float(metrics["loss"]))
-            recent = np.median(losses[-WIDTH:])
-            if len(losses) == STEPS or not recent < DIVERGED * losses[0]:
-                break
+        with stage(f"training {STEPS} steps", STEPS, 1) as shown:
+            for batch in batches:
+                state, metrics = step(state, batch)
+                losses.append(float(metrics["loss"]))
+                shown.update()
+                recent = np.median(losses[-WIDTH:])
+                if len(losses) == STEPS or not recent < DIVERGED * losses[0]:
+                    break
     finite = np.isfinite(losses)
     return suggest_range(np.geomspace(LOW, HIGH, STEPS)[: len(losses)][finite], np.array(losses)[finite])
 

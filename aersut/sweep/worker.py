@@ -6,6 +6,7 @@ command on another machine starts one more worker.
 
 import contextlib
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from aersut.config import Experiment, from_tree, to_tree
 from aersut.errors import UserError
+from aersut.progress import Stage, stage
 from aersut.registry import import_plugins
 from aersut.sweep.plan import Plan
 from aersut.sweep.space import shorten
@@ -54,24 +56,41 @@ def run_sweep(plan: Plan, workers: int = 1, timeout: float | None = None, retry:
                         requeue(study, trial)
         deadline = None if timeout is None else time.monotonic() + timeout
         with _extra_workers(plan, workers - 1, timeout), frozen_objects():
-            return _run_trials(plan, study, deadline)
+            with database_errors(plan):
+                ended = sum(trial.state.is_finished() for trial in sweep_trials(study))
+            if ended >= plan.trials:
+                return _run_trials(plan, study, deadline)
+            with stage(f"running {plan.trials - ended} trials", plan.trials, ended) as shown:
+                return _run_trials(plan, study, deadline, shown, ended)
 
 
-def _run_trials(plan: Plan, study: optuna.Study, deadline: float | None) -> bool:
-    """Run trials until the requested number is reached; return False if the deadline comes first."""
+def _run_trials(
+    plan: Plan, study: optuna.Study, deadline: float | None, shown: Stage | None = None, ended: int = 0
+) -> bool:
+    """Run trials until the requested number is reached; return False if the deadline comes first.
+
+    Args:
+        shown: shows the trials that have ended, `ended` of which it has counted.
+    """
     waiting = False
+    say = shown.write if shown else functools.partial(print, flush=True)
     while deadline is None or time.monotonic() < deadline:
         with database_errors(plan):
             trials = sweep_trials(study)
             states = [trial.state for trial in trials]
+            if shown:
+                now = sum(state.is_finished() for state in states)
+                shown.update(now - ended)
+                ended = now
             _stop_if_all_failed(trials)
             if len(trials) < plan.trials or TrialState.WAITING in states:
                 waiting = False
-                _run_one_trial(plan, study)
+                if line := _run_one_trial(plan, study):
+                    say(line)
             elif TrialState.RUNNING in states:
                 # another worker may die; then its trial is re-queued for the workers that remain
                 if not waiting:
-                    print(f"waiting for other workers' trials: {states.count(TrialState.RUNNING)}", flush=True)
+                    say(f"waiting for other workers' trials: {states.count(TrialState.RUNNING)}")
                 waiting = True
                 time.sleep(POLL)
                 fail_stale_trials(study)
@@ -80,7 +99,8 @@ def _run_trials(plan: Plan, study: optuna.Study, deadline: float | None) -> bool
     return False
 
 
-def _run_one_trial(plan: Plan, study: optuna.Study) -> None:
+def _run_one_trial(plan: Plan, study: optuna.Study) -> str:
+    """Run a trial; return the line about it, empty if another worker's trials suffice."""
     numbers: list[int] = []
 
     def own_trials() -> list[FrozenTrial]:
@@ -104,10 +124,9 @@ def _run_one_trial(plan: Plan, study: optuna.Study) -> None:
         # this worker counted as dead (a laptop in standby), and another one resumed its trial
         if not any(trial.state == TrialState.FAIL for trial in own_trials()):
             raise
-    for trial in own_trials():
-        if EXCESS not in trial.user_attrs:
-            print(_trial_line(plan, trial), flush=True)
+    lines = [_trial_line(plan, trial) for trial in own_trials() if EXCESS not in trial.user_attrs]
     remove_checkpoints(plan, study)
+    return "\n".join(lines)
 
 
 def _trial_line(plan: Plan, trial: FrozenTrial) -> str:

@@ -93,7 +93,10 @@ class Scheduled(Optimizer):
                 optax.chain(*transformations),
                 lambda update: jnp.where((update + 1) % per_epoch == 0, last, self.accumulate),
             )
-            transformations = [optax.GradientTransformationExtraArgs(accumulated.init, accumulated.update)]
+            whole = optax.GradientTransformationExtraArgs(accumulated.init, accumulated.update)
+            if self.schedule != "plateau":
+                return whole
+            transformations = [whole]
         if self.schedule == "plateau":
             # not accumulated: `MultiSteps` would pass on the loss of the last step only
             transformations.append(

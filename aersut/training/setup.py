@@ -188,6 +188,17 @@ class TrainingSetup(StepSetup):
         return training_batches(source, experiment.batch_size, experiment.seed, groups, shard)
 
 
+def steps_per_epoch(experiment: Experiment, examples: int) -> int:
+    """Number of training steps of an epoch; `UserError` if the training set has fewer examples than a batch."""
+    steps = examples // experiment.batch_size
+    if not steps:
+        raise UserError(
+            f"experiment.batch_size: {experiment.batch_size} is more than the {examples} examples of the training "
+            "set; make it smaller."
+        )
+    return steps
+
+
 def set_up(
     run: Run,
     optimizer: Optimizer | None = None,
@@ -217,12 +228,7 @@ def set_up(
     if initial is not None:
         check_unseen(initial.origin, prepared.collection.clips, prepared.split)
     examples = prepared.split.examples("train")
-    steps = len(examples) // experiment.batch_size
-    if not steps:
-        raise UserError(
-            f"experiment.batch_size: {experiment.batch_size} is more than the {len(examples)} examples of the training "
-            "set; make it smaller."
-        )
+    steps = steps_per_epoch(experiment, len(examples))
     devices = Devices(experiment.batch_size)
     weights = None
     if experiment.loss.class_weights:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aersut.config import digest, to_tree
 from aersut.data.collection import collection_lines
-from aersut.notebook import progress_bar
+from aersut.progress import Stage, stage
 from aersut.run import Prepared, Run, split_summary
 from aersut.training import records
 from aersut.training.environment import environment
@@ -19,8 +19,8 @@ class TrainingLog:
     """The log of one training; a context manager. It writes nothing in processes other than the main process.
 
     On a terminal and in a notebook it shows a bar with loss, accuracy, clips/s and remaining time below the list of
-    finished epochs; elsewhere only the list (by tqdm; rich was considered). TensorBoard events are written by
-    tensorboardX, without TensorFlow.
+    finished epochs; elsewhere only the list. The bar begins after the first step, which may compile. TensorBoard events
+    are written by tensorboardX, without TensorFlow.
 
     Args:
         steps: per epoch.
@@ -33,16 +33,12 @@ class TrainingLog:
         self._writes = is_main_process()
         self._open = contextlib.ExitStack()
         self._updated = time.monotonic()
+        self._stage: Stage | None = None
+        self._stages = self._open.enter_context(contextlib.ExitStack())
+        self._trains = False
 
     def __enter__(self) -> "TrainingLog":
         run, first = self._run, self._steps * self._done
-        bar = progress_bar(
-            total=self._steps * run.experiment.epochs,
-            initial=first,
-            shown=self._writes,
-            bar_format="{percentage:3.0f}% {bar} {n_fmt}/{total_fmt} steps, {remaining} left{postfix}",
-        )
-        self._bar = self._open.enter_context(bar)
         if self._writes:
             records.truncate(run.records, self._done)
             with _without_torch():
@@ -72,14 +68,27 @@ class TrainingLog:
         if teacher is not None:
             session["teacher"] = {"folder": str(teacher.folder), "digest": digest(to_tree(teacher.experiment))}
         records.append(self._run.sessions, session)
+        self._begin("compiling the training step")
+
+    def _begin(self, doing: str, total: int | None = None, done: int = 0) -> None:
+        """Begin a stage in place of the last one."""
+        self._stages.close()
+        self._stage = self._stages.enter_context(stage(doing, total, done))
 
     def step(self, loss: float, accuracy: float) -> None:
         """Show a finished step."""
-        self._bar.update()
+        if not self._writes:
+            return
+        if not self._trains:  # several devices compile in the first step
+            epochs = self._run.experiment.epochs
+            self._begin(f"training to epoch {epochs}", self._steps * epochs, self._steps * self._done + 1)
+            self._trains = True
+        elif self._stage:
+            self._stage.update()
         now = time.monotonic()
-        if not self._bar.disable and now - self._updated > 0.2:
-            rate = (self._bar.format_dict["rate"] or 0) * self.batch_size  # smoothed: compilation soon has no effect
-            self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {accuracy:.3f}, {rate:,.0f} clips/s")
+        if self._stage and now - self._updated > 0.2:
+            rate = self._stage.rate * self.batch_size
+            self._stage.detail(f"loss {loss:.3f}, accuracy {accuracy:.3f}, {rate:,.0f} clips/s")
             self._updated = now
 
     def record(self, record: dict[str, Any]) -> None:
@@ -100,9 +109,10 @@ class TrainingLog:
 
     def note(self, line: str) -> None:
         """Print a line above the bar."""
-        if self._writes:
-            self._bar.write(line, file=sys.stdout)
-            sys.stdout.flush()
+        if self._stage:
+            self._stage.write(line)
+        elif self._writes:
+            print(line, flush=True)
 
 
 @contextlib.contextmanager

@@ -42,8 +42,12 @@ class Classifier(Target):
             UserError: an operator is missing, the float32 file differs from JAX, or int8 loses too much UAR.
         """
         trained, test = context.trained, context.test
+        context.say("converting the classifier")
         files = _quantized(context, *classifier_graphs(trained.network, trained.frontend.shape))
-        outputs = {name: LiteRTModel(file)(test.features) for name, file in files.items()}
+        outputs = {}
+        for name, file in files.items():
+            context.say(f"verifying {file.name} in LiteRT")
+            outputs[name] = LiteRTModel(file)(test.features)
         check_float32(outputs["float32"], test.reference)
         _omit_int16x8(context, files, outputs)
         latencies = {name: latency_ms(file, test.features[0]) for name, file in files.items()}  # while cores are idle
@@ -60,6 +64,7 @@ class Classifier(Target):
 def _quantized(context: Context, floating: TFLiteFile, integer: TFLiteFile) -> dict[str, TFLiteFile]:
     files = {}
     for name in FORMATS:
+        context.say(f"converting {file_name(name)}")
         try:
             files[name] = quantize(integer if name in INTEGER else floating, name, context.calibration.features)
         except UserError as error:
@@ -87,6 +92,7 @@ def _run_in_micro(context: Context, files: Mapping[str, TFLiteFile]) -> dict[str
     # for int16x8 the arena only, since its kernels are slow
     clips = {**dict.fromkeys(MICRO, context.test.features), "int16x8": context.test.features[:1]}
     names = [name for name in clips if name in files]
+    context.say(f"verifying {', '.join(files[name].name for name in names)} in TensorFlow Lite Micro")
     with ThreadPoolExecutor(len(MICRO)) as pool:
         try:
             results = pool.map(lambda name: run_tflm_float(files[name], clips[name]), names)
@@ -97,6 +103,7 @@ def _run_in_micro(context: Context, files: Mapping[str, TFLiteFile]) -> dict[str
 
 def _check_int8(context: Context, files: Mapping[str, TFLiteFile]) -> None:
     validation = context.validation
+    context.say("comparing int8 with float32 on the validation set")
     before, after = (LiteRTModel(files[name])(validation.features) for name in MICRO)
     found = quantization_loss(before, after, validation.labels, context.run.experiment.seed)
     if warning := check_quantization_loss(found, context.options.max_uar_loss):

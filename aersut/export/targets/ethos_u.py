@@ -39,7 +39,11 @@ class EthosU(Target):
             raise SkippedTargetError(f"no estimate for Ethos-U55: Vela is missing ({remedy}).")
         file = context.model(file_name("int8"))
         try:
-            context.results["ethos"] = {accelerator: estimate(file, accelerator) for accelerator in ACCELERATORS}
+            found = {}
+            for accelerator in ACCELERATORS:
+                context.say(f"estimating {accelerator} by Vela")
+                found[accelerator] = estimate(file, accelerator)
+            context.results["ethos"] = found
         except UserError as error:
             raise SkippedTargetError(str(error)) from error
         return {}

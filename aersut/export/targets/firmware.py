@@ -46,6 +46,7 @@ class Firmware(Target):
         try:
             if reason := context.without_micro:
                 raise UserError(f"they need TensorFlow Lite Micro, which does not run: {reason}")
+            context.say("converting frontend.tflite")
             stream = split_frontend(context.trained.frontend, context.samples(context.calibration))
             float_file = frontend_file(stream)
             from_ring = None if stream.plain else window_file(stream)
@@ -65,6 +66,7 @@ def _files(
     fft_file: TFLiteFile | None,
 ) -> dict[str, bytes | TFLiteFile]:
     test, samples = context.test.originals, context.samples(context.test.originals)
+    context.say("comparing frontend.tflite with the features of training")
     difference = _check_frames(stream, float_file, from_ring, samples[:: max(1, len(samples) // COMPARED)])
     classifier = context.model(file_name("int8"))
     to = classifier.inputs[0]
@@ -74,8 +76,10 @@ def _files(
     frontend = quantized_output(float_file, to)
 
     frames = np.concatenate([cut(clip, stream.frames.framing) for clip in samples])
+    context.say(f"verifying {frontend.name} in TensorFlow Lite Micro")
     extracted = run_tflm(frontend, frames, sequence=stream.frames.framing.frames)
     ring = extracted.outputs.reshape(len(samples), *stream.frames.shape)
+    context.say(f"verifying {classifier.name} on its frames in TensorFlow Lite Micro")
     classified = run_tflm(classifier, ring)
     probabilities = classifier.outputs[0].dequantize(classified.outputs)
     measured = {**asdict(file_metrics(probabilities, test.reference, test.labels)), "clips": len(samples)}
@@ -113,6 +117,7 @@ def _c_library(
     Args:
         failed: why the library with a Fourier transform of its own cannot be used; then it has matrices.
     """
+    context.say("verifying the C library")
     try:
         library = c_library(pipeline)
         checked = compare(library, pipeline, found)

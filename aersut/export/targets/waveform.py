@@ -36,6 +36,7 @@ class Waveform(Target):
         wanted = context.options.waveform
         if wanted is False:
             return {}
+        context.say("converting features.tflite")
         try:
             features = features_file(context.trained.frontend)
         except UserError as error:
@@ -44,6 +45,7 @@ class Waveform(Target):
             raise SkippedTargetError(f"features.tflite and waveform_*.tflite are omitted: {error}") from error
         test = context.test.originals
         samples = context.samples(test).astype(np.float32) / 32768
+        context.say(f"verifying {features.name} in LiteRT")
         found = LiteRTModel(features)(samples)
         hint = "--export.waveform=false omits the file."
         difference = feature_difference(features.name, found, test.features, hint)
@@ -52,6 +54,7 @@ class Waveform(Target):
         finished = [documented(context, features, "features", runtimes, **measured)]
         for name in JOINED:
             file = joined(features, context.model(file_name(name)), f"waveform_{name}.tflite")
+            context.say(f"verifying {file.name} in LiteRT")
             found = LiteRTModel(file)(samples)
             if name == "float32":
                 check_float32(found, test.reference)
