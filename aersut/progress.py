@@ -1,7 +1,7 @@
-"""What a command is doing, on standard error: the name of each stage when it begins, and a bar while it lasts.
+"""What a command is doing, on standard error: the name of each stage, and a bar while it lasts.
 
 The bar is tqdm's, as text in a notebook, too: `tqdm.notebook` needs ipywidgets. Elsewhere than on a terminal or in a
-notebook, only the name is printed, once.
+notebook, only the name is printed, of a stage that lasts a second.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 INTERVAL = 1.0
-"""Seconds between two updates of the elapsed time, while a stage reports nothing."""
+"""Seconds between two updates of the elapsed time, while a stage reports nothing, and until its name is printed."""
 FRACTION = "{desc}: {percentage:3.0f}% {bar} {n_fmt}/{total_fmt}, {remaining} left{postfix}"
 ELAPSED = "{desc}: {elapsed}"
 
@@ -32,8 +32,8 @@ def bars_are_shown() -> bool:
 class Stage:
     """A stage that runs; made by `stage`."""
 
-    def __init__(self, bar: "tqdm[None]", file: TextIO) -> None:
-        self._bar, self._file = bar, file
+    def __init__(self, bar: "tqdm[None]", file: TextIO, doing: str) -> None:
+        self._bar, self._file, self._unnamed = bar, file, doing
 
     def update(self, count: int = 1) -> None:
         """Count finished items."""
@@ -47,10 +47,16 @@ class Stage:
 
     def say(self, doing: str) -> None:
         """Name what the stage does now."""
-        if self._bar.disable:
-            print(doing, file=self._file, flush=True)
-        else:
-            self._bar.set_description_str(doing)
+        self._unnamed = doing
+        self._bar.set_description_str(doing)
+
+    def tick(self) -> None:
+        """Redraw the bar; where none is shown, print the name of what the stage does, once."""
+        if not self._bar.disable:
+            self._bar.refresh()
+        elif self._unnamed:
+            print(self._unnamed, file=self._file, flush=True)
+            self._unnamed = ""
 
     def detail(self, text: str) -> None:
         """Show a text at the end of the bar."""
@@ -85,8 +91,6 @@ def stage(doing: str, total: int | None = None, done: int = 0) -> Iterator[Stage
     shown = bars_are_shown()
     with contextlib.ExitStack() as opened:
         file = opened.enter_context(_standard_error())
-        if not shown:
-            print(doing, file=file, flush=True)
         bar = tqdm(
             desc=doing,
             total=total,
@@ -97,10 +101,9 @@ def stage(doing: str, total: int | None = None, done: int = 0) -> Iterator[Stage
             **_width(file),
             bar_format=ELAPSED if total is None else FRACTION,
         )
-        opened.enter_context(bar)
-        if shown:
-            opened.enter_context(_refreshed(bar))
-        yield Stage(bar, file)
+        begun = Stage(opened.enter_context(bar), file, doing)
+        opened.enter_context(_ticking(begun))
+        yield begun
 
 
 def _width(file: TextIO) -> dict[str, Any]:
@@ -112,15 +115,15 @@ def _width(file: TextIO) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _refreshed(bar: "tqdm[None]") -> Iterator[None]:
-    """Redraw a bar every second in a thread."""
+def _ticking(begun: Stage) -> Iterator[None]:
+    """Tick every second in a thread."""
     ended = threading.Event()
 
-    def refresh() -> None:
+    def tick() -> None:
         while not ended.wait(INTERVAL):
-            bar.refresh()
+            begun.tick()
 
-    thread = threading.Thread(target=refresh, daemon=True)
+    thread = threading.Thread(target=tick, daemon=True)
     thread.start()
     try:
         yield

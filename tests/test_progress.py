@@ -16,14 +16,34 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_elsewhere_than_on_a_terminal_each_name_is_printed_once(capsys):
+def test_elsewhere_than_on_a_terminal_the_names_of_lasting_stages_are_printed_once(capsys):
     with stage("decoding 3 files", 3) as shown:
         for _ in range(3):
             shown.update()
+            shown.tick()
+        shown.say("taking no time")
         shown.say("checking them")
+        shown.tick()
         shown.detail("loss 1.0")
         shown.write("done")
     assert capsys.readouterr() == ("done\n", "decoding 3 files\nchecking them\n")
+
+
+def test_a_stage_that_takes_no_time_prints_nothing(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "INTERVAL", 60)
+    with stage("decoding 3 files", 3):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_name_of_a_stage_is_printed_while_it_lasts(monkeypatch):
+    output, printed = io.StringIO(), progress.threading.Event()
+    output.flush = printed.set
+    monkeypatch.setattr(sys, "stderr", output)
+    monkeypatch.setattr(progress, "INTERVAL", 0.01)
+    with stage("decoding"):
+        assert printed.wait(30)
+    assert output.getvalue() == "decoding\n"
 
 
 def test_a_terminal_has_a_bar_and_lines_above_it(monkeypatch, capsys):
@@ -90,7 +110,7 @@ def test_a_stage_is_visible_where_messages_of_libraries_are_suppressed(redirecte
         "with stage('one') as shown:\n"
         "    if os.environ['QUIET'] == 'yes':\n"
         "        with quiet():\n"
-        "            os.write(2, b'hidden'); shown.say('two')\n"
+        "            os.write(2, b'hidden'); shown.tick(); shown.say('two'); shown.tick()\n"
         "        os.write(2, b'library\\n')\n"
         "print('end')\n"
     )

@@ -46,7 +46,7 @@ class SmartTurn(Encoder):
 
     def check(self) -> None:
         _file()
-        require("encoder 'smart_turn' needs the package", "smart_turn", "onnx")
+        require("encoder 'smart_turn' needs the package", "smart-turn", "onnx")
 
     def __call__(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "frames width"]:
         running = session(_file(), "LayerNormalization", self.layers)
@@ -57,7 +57,7 @@ class SmartTurn(Encoder):
 
 
 def _file() -> Path:
-    return packaged_file("pipecat", FILE, "smart_turn", "smart_turn")
+    return packaged_file("pipecat", FILE, "smart_turn", "smart-turn")
 
 
 def _log_mel(samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "bands frames"]:

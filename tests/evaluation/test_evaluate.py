@@ -42,8 +42,7 @@ class TestAFile:
         file = own_run.export / "model_float32.tflite"
         ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}")
         assert ran.status == 0, ran.err
-        stages = ["loading the experiment", "loading the evaluation", "evaluating model_float32.tflite on 16 clips"]
-        assert ran.err.splitlines() == [*stages, "drawing plots"]
+        assert "warning" not in ran.err.lower()
         own, files = result_of(own_run.evaluation.parent), result_of(own_run.evaluation.parent / "model_float32")
         assert files["model"] == str(file)
         for key in own.keys() - {

@@ -405,6 +405,6 @@ def test_the_importance_of_the_keys_is_for_a_high_uar_and_needs_no_scikit_learn(
         study.add_trial(optuna.trial.create_trial(value=uar, params=params, distributions=spans))
     printed = launch(*asked, "--status")
     assert printed.status == 0, printed.err
-    assert printed.err.splitlines() == ["loading the experiment"]  # no warning
+    assert "warning" not in printed.err.lower()
     assert re.search(r"importance for the UAR \(PED-ANOVA over 16 trials\): ema \d+%, model.dense \d+%", printed.out)
     assert (tmp_path / "trials.csv").exists()
