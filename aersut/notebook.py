@@ -1,13 +1,10 @@
-"""What differs in a notebook: progress bars, notices, and results as HTML."""
+"""What differs in a notebook: the stream of notices, and results as HTML."""
 
 import base64
 import html
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
+from typing import TextIO
 
 
 def in_notebook() -> bool:
@@ -20,20 +17,6 @@ def in_notebook() -> bool:
 def notices() -> TextIO:
     """The stream for notices: standard error; in a notebook, which shows that as an error, standard output."""
     return sys.stdout if in_notebook() else sys.stderr
-
-
-def progress_bar(*args: Any, shown: bool = True, **options: Any) -> "tqdm[Any]":
-    """A tqdm bar on a terminal, or below the cell of a notebook until it is complete; nowhere else.
-
-    tqdm's own bar for notebooks needs ipywidgets.
-    """
-    from tqdm import tqdm
-
-    if in_notebook():
-        options |= {"ncols": 80, "leave": False, "disable": not shown}
-    else:
-        options |= {"dynamic_ncols": True, "disable": not (shown and sys.stderr.isatty())}
-    return tqdm(*args, file=notices(), **options)
 
 
 def html_result(text: str, pictures: Mapping[str, bytes] | None = None) -> str:

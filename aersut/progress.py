@@ -1,4 +1,4 @@
-"""What a command is doing, on standard error: the name of each stage, and a bar while it lasts.
+"""What a command is doing: the name of each stage, and a bar while it lasts, on the stream of `notebook.notices`.
 
 The bar is tqdm's, as text in a notebook, too: `tqdm.notebook` needs ipywidgets. Elsewhere than on a terminal or in a
 notebook, only the name is printed, of a stage that lasts a second.
@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
+from aersut.notebook import in_notebook, notices
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -23,10 +25,8 @@ ELAPSED = "{desc}: {elapsed}"
 
 
 def bars_are_shown() -> bool:
-    """Whether standard error is a terminal, or a notebook's output, which shows bars as well."""
-    if sys.stderr is None:
-        return False
-    return sys.stderr.isatty() or type(sys.stderr).__module__.startswith("ipykernel")
+    """Whether standard error is a terminal, or this is a notebook, which shows bars as well."""
+    return in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
 
 
 class Stage:
@@ -90,7 +90,7 @@ def stage(doing: str, total: int | None = None, done: int = 0) -> Iterator[Stage
 
     shown = bars_are_shown()
     with contextlib.ExitStack() as opened:
-        file = opened.enter_context(_standard_error())
+        file = opened.enter_context(_stream())
         bar = tqdm(
             desc=doing,
             total=total,
@@ -133,9 +133,9 @@ def _ticking(begun: Stage) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _standard_error() -> Iterator[TextIO]:
-    """Standard error as it is now, even if its file descriptor is redirected in the block."""
-    stream: TextIO | None = sys.stderr
+def _stream() -> Iterator[TextIO]:
+    """The stream of notices as it is now, even if its file descriptor is redirected in the block."""
+    stream: TextIO | None = notices()
     if stream is not None and stream is not sys.__stderr__:
         yield stream
         return

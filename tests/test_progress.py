@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aersut import progress
-from aersut.progress import bars_are_shown, stage
+from aersut.progress import stage
 
 
 class Terminal(io.StringIO):
@@ -73,16 +73,6 @@ def test_the_elapsed_time_of_a_stage_without_a_total_goes_on(monkeypatch):
     with stage("compiling"):
         assert redrawn.wait(30)
     assert "compiling: 00:00" in terminal.getvalue()
-
-
-def test_a_notebook_has_bars(monkeypatch):
-    assert not bars_are_shown()
-    output = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
-    monkeypatch.setattr(sys, "stderr", output)
-    assert bars_are_shown()
-    with stage("decoding 4 files", 4):
-        pass
-    assert "decoding 4 files:   0%" in output.getvalue()
 
 
 def test_items_are_counted_when_they_are_finished(monkeypatch):
