@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 
-.PHONY: help install quickstart firmware test lint format clean
+.PHONY: help install quickstart firmware test lint format docs clean
 
 help:
 	@echo "make quickstart   install, then train, evaluate and export a small model on synthetic speech"
@@ -13,6 +13,7 @@ help:
 	@echo "                  install, then build the exported C library of a run for emulated boards, and run it there"
 	@echo "make test         install, then run the whole test suite"
 	@echo "make lint         install, then check style, terms and types"
+	@echo "make docs         install, then build the documentation site into site/, and check its links"
 	@echo "make format       format the code with ruff"
 	@echo "make clean        remove the virtual environment and caches (never runs)"
 
@@ -45,6 +46,9 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

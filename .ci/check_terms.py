@@ -18,7 +18,7 @@ SUFFIXES = {".cc", ".cff", ".css", ".h", ".html", ".ipynb", ".js", ".md", ".py",
 EXCLUDED = (".ci/check_terms.py", "LICENSE", "tests/earlier/run/", "tests/test_terms.py")
 DRAWN = (
     r"aersut/report/|aersut/sweep/plots\.py|tests/report/|aersut/serving/page/|benchmarks/"
-    r"|aersut/api\.py|aersut/results\.py|docs/python\.md|tests/test_api\.py"
+    r"|aersut/api\.py|aersut/results\.py|docs/python\.md|docs/generate/|docs/style\.css|tests/test_api\.py"
 )
 """Where `figure` is matplotlib's, or an element of HTML."""
 

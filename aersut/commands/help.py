@@ -27,7 +27,7 @@ def program_help() -> str:
             "",
             f"{program()} --mode=MODE --help   usage and flags of a mode",
             f"{program()} --list               models of the zoo, experiments, plugins",
-            "README.md has a first run and the run folder's layout; docs/ has terms, plugins, deployment, design.",
+            "README.md has a first run; docs/ has guides, the run folder's layout, plugins and deployment.",
         ]
     )
 

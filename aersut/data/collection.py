@@ -100,8 +100,8 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
     root = expanded(data.root)
     if corpus.needs_root and not corpus.synthetic and not root.is_dir():
         raise UserError(
-            f"data.root: the folder {root.absolute()} does not exist. Put the corpora there (the README has their "
-            "layout), or set --experiment.data.root=FOLDER."
+            f"data.root: the folder {root.absolute()} does not exist. Put the corpora there "
+            "(docs/how_to/own_corpus.md has their layout), or set --experiment.data.root=FOLDER."
         )
     try:
         listing = corpus.load(root)
