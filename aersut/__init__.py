@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aersut.errors import UserError as UserError
     from aersut.serving.recognizer import load as load
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Experiment",
     "UserError",
