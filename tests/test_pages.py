@@ -24,6 +24,7 @@ DOCS = ROOT / "docs"
 OLDER = (
     "ablations",
     "augmentation",
+    "corpora",
     "design",
     "edge",
     "joint",
