@@ -24,6 +24,9 @@ DOCS = ROOT / "docs"
 OLDER = (
     "ablations",
     "augmentation",
+    "audio",
+    "fine_tuning",
+    "platforms",
     "corpora",
     "design",
     "edge",
