@@ -171,8 +171,7 @@ class TestEvaluation:
         assert json.loads(json.dumps(evaluation.metrics)) == content
         assert (evaluation.uar, evaluation.wa) == (content["uar"], content["wa"])
         assert evaluation.folder == finished.evaluation.parent
-        low, high = evaluation.intervals["uar"]
-        assert low <= evaluation.uar <= high
+        assert evaluation.intervals["uar"] is None  # there are two test speakers
         assert evaluation.plots["confusion"].read_bytes().startswith(b"\x89PNG")
         assert f"UAR {evaluation.uar:.3f}" in repr(evaluation)
 
