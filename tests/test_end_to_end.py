@@ -58,6 +58,7 @@ class TestOneCommand:
         configuration, _, rest = outcome.out.partition("\n\n")
         assert json.loads(configuration) == json.loads(finished.config.read_text())
         split = json.loads(finished.split.read_text())
+        assert f"8 classes: {', '.join(split['emotions'])}\n" in rest
         for name in ("train", "validation", "test"):
             count = sum(clip["splits"][0] == name for clip in split["clips"])
             assert re.search(rf"clips: .*\b{count} {name}\b", rest)

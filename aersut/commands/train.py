@@ -13,7 +13,7 @@
 from absl import flags
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS, LOADING, dry_run, open_run
+from aersut.commands.common import FLAGS, dry_run, open_run
 from aersut.progress import stage
 
 flags.DEFINE_string(
@@ -28,7 +28,7 @@ flags.DEFINE_integer("process", None, "Index of this process, from 0; default: $
 def _run(arguments: Arguments) -> None:
     if dry_run(arguments):
         return
-    with stage(LOADING):
+    with stage("loading JAX"):
         from aersut import api
         from aersut.training.processes import connect
 

@@ -16,6 +16,7 @@ from aersut.models.cost import cost
 from aersut.paths import cache_dir
 from aersut.registry import MODELS
 from aersut.run import Run, divide, make_frontend, network_errors
+from aersut.run_folder import class_notes
 from aersut.training import records
 from aersut.training.setup import steps_per_epoch
 from aersut.training.state import create
@@ -29,7 +30,8 @@ def dry_run(run: Run) -> str:
     Raises:
         UserError: the experiment cannot be trained on its data.
     """
-    divided = divide(checked(run.experiment))
+    configured = checked(run.experiment)
+    divided = divide(configured)
     experiment, collection, found = divided.experiment, divided.collection, divided.split
     frontend = make_frontend(experiment)
     sets = {name: found.examples(name) for name in ("train", "validation", "test")}
@@ -42,11 +44,13 @@ def dry_run(run: Run) -> str:
         f", an update every {every} steps" if (every := getattr(experiment.optimizer, "accumulate", 1)) > 1 else ""
     )
     lines = [
-        json.dumps(to_tree(experiment), indent=2),
+        json.dumps(to_tree(configured), indent=2),
         "",
         f"run folder {run.folder} ({f'epoch {done} is done' if done else 'new'})",
         *collection_lines(collection),
         f"protocol {found.protocol}: clips: {clips}{copies}",
+        f"{len(collection.emotions)} classes: {', '.join(collection.emotions)}",
+        *(f"WARNING: {line}" for line in class_notes(divided.records, collection.emotions)),
         *([f"WARNING: {found.warning}"] if found.warning else []),
         f"features: {frames} frames × {channels} channels",
         _network("model", experiment, frontend),
