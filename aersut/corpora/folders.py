@@ -7,8 +7,9 @@ from pathlib import Path
 from aersut.audio_input import READABLE
 from aersut.contracts import Clip, Corpus, Listing
 from aersut.corpora.files import audio_files, list_clips, other_formats
-from aersut.corpora.labels import IGNORED, SPLIT_NAMES, check_words, label_of, speaker_notes
+from aersut.corpora.labels import IGNORED, SPLIT_NAMES, SYNONYMS, check_words, label_of, speaker_notes
 from aersut.errors import UserError
+from aersut.paths import abbreviated
 from aersut.registry import CORPORA
 
 UNKNOWN = "unknown"
@@ -69,7 +70,24 @@ class Folders(Corpus):
             return Clip(path, label, named.get("speaker") or UNKNOWN, "folders", split=SPLIT_NAMES[split])
 
         listing = list_clips(files, parse, identity=lambda clip: clip.path)
+        if self.pattern == Folders.pattern:
+            _check_order({clip.emotion for clip in listing.clips}, {clip.speaker for clip in listing.clips})
         notes = [*other_formats(folder, READABLE), *speaker_notes(clip.speaker for clip in listing.clips)]
         if any(clip.speaker == UNKNOWN for clip in listing.clips):
             notes.append("the speaker of some files is unknown: set a pattern, or protocol=random")
         return Listing(listing.clips, listing.skipped, tuple(notes))
+
+
+def _check_order(labels: set[str], speakers: set[str]) -> None:
+    """Raise `UserError` for folders in another order, of which a network would learn speakers or sets."""
+    words = {speaker.strip().lower() for speaker in speakers}
+    if labels and labels <= SPLIT_NAMES.keys():
+        found, pattern = "sets", "(?P<split>[^/]+)/(?P<emotion>[^/]+)/(?:(?P<speaker>[^/]+)/)?"
+    elif labels.isdisjoint(SYNONYMS.values()) and not words.isdisjoint(SYNONYMS):
+        found, pattern = "speakers", "(?P<speaker>[^/]+)/(?P<emotion>[^/]+)/"
+    else:
+        return
+    raise UserError(
+        f"folders: the outer folders seem to be {found}, not labels: {abbreviated(sorted(labels))}. Set the pattern "
+        f"{pattern} by --experiment.data.corpora.0.pattern, or rename the folders."
+    )

@@ -74,6 +74,9 @@ class Manifest(Corpus):
             if rows.setdefault(segment, row) != row:
                 contradictory.add(segment)
 
+        if not rows:
+            raise UserError(f"manifest: {file} has no row below its header. Add one for each clip.")
+
         def parse(segment: _Segment) -> Clip:
             if segment in contradictory:
                 raise ValueError("is listed twice with different values")

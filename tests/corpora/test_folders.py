@@ -37,6 +37,21 @@ def test_folders_may_be_the_sets(tmp_path, speak):
     assert clips(corpus, tmp_path) == [("sad", "unknown", "validation"), ("calm", "unknown", "train")]
 
 
+@pytest.mark.parametrize(
+    ("names", "found", "clip"),
+    [
+        (["anna/Angry/1.wav", "ben/SAD/2.wav"], "speakers, not labels: anna, ben", ("angry", "anna", "")),
+        (["Train/angry/1.wav", "dev/sad/2.wav"], "sets, not labels: dev, train", ("angry", "unknown", "train")),
+    ],
+)
+def test_speakers_or_sets_in_place_of_labels_are_refused_with_the_pattern(tmp_path, speak, names, found, clip):
+    speak(*names)
+    with pytest.raises(UserError, match=found) as error:
+        Folders().load(tmp_path)
+    pattern = str(error.value).split("pattern ")[1].split(" by ")[0]
+    assert clip in clips(Folders(pattern=pattern), tmp_path)
+
+
 def test_names_of_folders_are_mapped_or_ignored(tmp_path, speak):
     speak("data/1/a.wav", "data/2/a.wav", "data/noise/a.wav", "elsewhere/a.wav")
     corpus = Folders(path="data", labels={"1": "low", "2": "high"}, ignore=("noise",))

@@ -231,6 +231,7 @@ class TestTheFile:
         ("text", "message"),
         [
             ("", "has no column 'path'. Its first line must name the columns, at least path, emotion, speaker."),
+            ("path,emotion,speaker\n", "has no row below its header"),
             ("path,emotoin,speaker\n", "has no column 'emotion'. Did you mean 'emotoin'?"),
             ("path,emotion\na.wav,sad\n", "has no column 'speaker'"),
             ("path,emotion,speaker\na.wav,sad,\n", "line 2: no speaker. Every row needs path, emotion, speaker."),
