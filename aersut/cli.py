@@ -14,8 +14,8 @@ from aersut.commands import COMMANDS, listing, mistakes
 from aersut.commands.command import Arguments
 from aersut.commands.help import mode_help, program_help
 from aersut.errors import UserError, missing_extras
-from aersut.paths import cache_dir
-from aersut.program import discard_output, piped, repair_standard_streams, set_environment
+from aersut.paths import cache_dir, expanded
+from aersut.program import discard_output, piped, repair_standard_streams, set_environment, unusable_platform
 
 HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 GARBAGE = 10_000
@@ -43,6 +43,7 @@ def _parse(argv: list[str]) -> Arguments:
     wanted = [argument for argument in argv[:end] if argument not in HELP]
     try:
         rest, dotted = _dotted(wanted)
+        rest = [_without_tilde(argument) for argument in rest]
         arguments = Arguments(dotted, tuple(FLAGS([*rest, *argv[end:]])[1:]), help=len(wanted) < end)
         if not arguments.help:
             _check(arguments)
@@ -53,6 +54,14 @@ def _parse(argv: list[str]) -> Arguments:
         message = str(error)
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+def _without_tilde(argument: str) -> str:
+    """An argument with the home folder for a ~ at the start of its value, which shells expand in --workdir ~/a only."""
+    name, equals, value = argument.partition("=")
+    if not (name.startswith("-") and value.startswith(("~/", "~\\"))):
+        return argument
+    return f"{name}{equals}{expanded(value)}"
 
 
 def _dotted(argv: list[str]) -> tuple[list[str], dict[str, list[tuple[str, str]]]]:
@@ -111,6 +120,11 @@ def _reported(arguments: Arguments) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; finished work is kept, and the same command resumes", file=sys.stderr)
         return 130
+    except (RuntimeError, AssertionError):
+        if (message := unusable_platform()) is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        return 2
     except OSError as error:
         if (message := _unusable(error)) is None:
             raise

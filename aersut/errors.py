@@ -40,10 +40,17 @@ class CacheError(UserError):
     """The cache cannot be used, whatever data are asked for."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the most similar known word, or "" if none is similar."""
-    matches = difflib.get_close_matches(word, list(known), n=1)
-    return f" Did you mean '{matches[0]}'?" if matches else ""
+def nearest(word: str, known: Iterable[str], similarity: float = 0.6) -> str:
+    """Return " Did you mean 'x'?" for the most similar known word, or "" if none is similar.
+
+    Cases do not matter.
+
+    Args:
+        similarity: the least one, 0 to 1, as of `difflib`.
+    """
+    words = {name.lower(): name for name in known}
+    matches = difflib.get_close_matches(word.lower(), words, n=1, cutoff=similarity)
+    return f" Did you mean '{words[matches[0]]}'?" if matches else ""
 
 
 def missing_extras(extras: Iterable[str]) -> dict[str, str]:

@@ -33,6 +33,23 @@ def set_environment() -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 
+def unusable_platform() -> str | None:
+    """The error message if JAX, when it is imported, cannot use the platform of JAX_PLATFORMS; None otherwise."""
+    platforms = os.environ.get("JAX_PLATFORMS")
+    jax = sys.modules.get("jax")
+    if not platforms or jax is None:
+        return None
+    try:
+        jax.devices()
+        return None
+    except (RuntimeError, AssertionError) as error:  # the latter, without a message, for cuda without a GPU
+        reason = str(error).partition(" (set JAX_PLATFORMS")[0].rstrip(".")
+        return (
+            f"JAX cannot use JAX_PLATFORMS={platforms}{f': {reason}' if reason else ''}. Unset the variable for a "
+            "device that is there, or install JAX for that platform."
+        )
+
+
 def piped(run: Callable[[], int]) -> int:
     """Call a function that prints, and return its exit status, or 141 if the reader of the output, as `head`, ended."""
     try:

@@ -206,6 +206,10 @@ MISTAKES = {
     "a dotted key without --experiment": (["--data.root=x"], ["--experiment.data.root?"]),
     "a key with a dash": (["--batch-size", "8"], ["--experiment.batch_size?"]),
     "a flag with a dash": (["--mode=predict", "--min-confidence=0.5"], ["--min_confidence?"]),
+    "a flag in another case": (["--Mode=train"], ["--mode?"]),
+    "a value in another case": (["--mode=TRAIN"], ["Did you mean 'train'?"]),
+    "an earlier name of a flag": (["--mode=predict", "--gate=-70"], ["--vad_threshold?"]),
+    "a path of an unset variable": (["--mode=predict", "--model=micro_speech", ""], ["a path is empty"]),
     "a switch with a value": (["--nolist=1"], ["--nolist=1 does not take an argument"]),
     "misspelt value of a choice": (["--mode=sweep", "--pruner=mediam"], ["--pruner=mediam", "'median'"]),
     "download of an unknown corpus": (["--mode=data", "--download=ravdes"], ["ravdes", "'ravdess'"]),
@@ -235,6 +239,20 @@ def test_a_mistake_gets_one_message_that_names_it_and_status_2(mistake, launch, 
     assert not (tmp_path / "runs").exists(), "a failed command leaves no run folder"
     for word in words:
         assert word in outcome.err
+
+
+def test_a_tilde_after_an_equals_sign_is_the_home_folder(launch, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    outcome = launch("--mode=evaluate", "--workdir=~/run", "--experiment.data.root=~/speech")
+    assert f"{tmp_path / 'run'} is not a run folder" in outcome.err
+
+
+def test_a_platform_that_jax_cannot_use_is_named(tmp_path):
+    command = ("--mode=train", "--experiment=quickstart", f"--workdir={tmp_path / 'run'}")
+    done = run_command(*command, JAX_PLATFORMS="cuda", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 2
+    assert b"error: JAX cannot use JAX_PLATFORMS=cuda" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 def test_a_failing_experiment_file_is_named_with_its_line(launch, tmp_path):

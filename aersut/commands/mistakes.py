@@ -11,6 +11,8 @@ from aersut.errors import missing_extras, nearest
 from aersut.program import program
 
 FLAGS = flags.FLAGS
+RENAMED = {"gate": "vad_threshold"}
+"""Earlier names of flags."""
 
 
 def explained(error: flags.Error, argv: Sequence[str]) -> str:
@@ -59,7 +61,7 @@ def _unknown_flag(error: flags.UnrecognizedFlagError, argv: Sequence[str]) -> st
     for argument in argv:
         if argument.lstrip("-").partition("=")[0] == name and Path(argument).exists():
             return f"{argument} is not a flag. A file whose name begins with a dash is given after --: … -- {argument}"
-    if (declared := name.replace("-", "_")) in FLAGS:
+    if (declared := RENAMED.get(name, name.replace("-", "_").lower())) in FLAGS:
         return f"unknown flag --{name}. Did you mean --{declared}?"
     keys = [key for key in _keys() if key == declared or key.endswith(f".{declared}")]
     if keys:
@@ -67,7 +69,7 @@ def _unknown_flag(error: flags.UnrecognizedFlagError, argv: Sequence[str]) -> st
     hint = (
         "--help lists the modes, --mode=MODE --help their flags; --experiment.KEY=VALUE sets a value of the experiment."
     )
-    return f"unknown flag --{name}.{nearest(declared, FLAGS)} {hint}"
+    return f"unknown flag --{name}.{nearest(declared, FLAGS, similarity=0.7)} {hint}"
 
 
 def _keys() -> Iterator[str]:

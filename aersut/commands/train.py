@@ -28,7 +28,7 @@ flags.DEFINE_integer("process", None, "Index of this process, from 0; default: $
 def _run(arguments: Arguments) -> None:
     if dry_run(arguments):
         return
-    with stage("loading JAX"):
+    with stage("importing JAX"):
         from aersut import api
         from aersut.training.processes import connect
 
