@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
         def get_all_samples(self) -> Any: ...
 
     Samples = Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
-    AudioInput = str | Path | bytes | BinaryIO | Samples | tuple[Any, float] | Mapping[str, Any] | Decoder
+    AudioInput = str | os.PathLike[str] | bytes | BinaryIO | Samples | tuple[Any, float] | Mapping[str, Any] | Decoder
 
 LARGEST = 2.0
 """Magnitude of a sample from which floats are not in [-1, 1]; below it, they overshoot, as after decoding MP3."""
@@ -43,7 +44,11 @@ MOST_CHANNELS = 8
 
 def is_one(audio: Any) -> bool:
     """Whether an argument is the audio of one clip, not of several, as an array or a pandas series of paths is."""
-    if isinstance(audio, str | Path | BYTES | Mapping) or hasattr(audio, "read") or hasattr(audio, "get_all_samples"):
+    if (
+        isinstance(audio, str | os.PathLike | BYTES | Mapping)
+        or hasattr(audio, "read")
+        or hasattr(audio, "get_all_samples")
+    ):
         return True
     if hasattr(audio, "__array__"):
         array = _array(audio)
@@ -89,14 +94,16 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
     elif hasattr(audio, "get_all_samples"):
         decoded = audio.get_all_samples()
         audio, sample_rate = np.asarray(decoded.data).T, decoded.sample_rate
-    if isinstance(audio, str | Path):
-        return Path(audio), sample_rate
+    if isinstance(audio, str | os.PathLike):
+        return Path(os.fsdecode(audio)), sample_rate
     if isinstance(audio, BYTES):
         return io.BytesIO(audio), sample_rate
     if isinstance(audio, list) or hasattr(audio, "__array__"):
         return _array(audio), sample_rate
     if hasattr(audio, "read") and _at_start(audio):
         return audio, sample_rate
+    if isinstance(audio, Real):
+        raise UserError("a clip is a number: a list contains several clips. Pass the samples of one as a NumPy array.")
     raise UserError(
         f"a clip is {type(audio).__name__}: expected the path of an audio file, bytes, a file opened in binary mode, "
         'a NumPy array of samples with sample_rate, (samples, sample_rate), or {"array": samples, "sampling_rate": Hz}.'

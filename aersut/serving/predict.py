@@ -88,7 +88,10 @@ def find_files(paths: Sequence[str]) -> list[Path]:
         UserError: a path does not exist or cannot be read, or a folder contains no audio file.
     """
     files: list[Path] = []
-    for path in map(Path, paths):
+    for text in paths:
+        path = Path(text)
+        if not text:  # Path("") is the working directory
+            raise UserError("a path is empty, as of an unset variable: expected an audio file or a folder.")
         if not path.exists():
             raise UserError(f"{printable(path)}: no such file or folder.")
         found = [file for file in _files(path) if file.suffix.lower() in READABLE] if path.is_dir() else [path]
@@ -208,7 +211,7 @@ def _wav_header(source: BinaryIO, sample_rate: int) -> tuple[int, int, bytes]:
         UserError: the stream is a file of another format, or a WAV stream whose samples are not of 16 bits.
     """
     first = source.read(12)
-    if first[:4] in FILES or first[4:8] == b"ftyp":
+    if first[:4] in FILES or first[:3] == b"ID3" or first[4:8] == b"ftyp":
         raise UserError(
             "standard input is an audio file, not raw samples. Name the file, or decode it: "
             f"ffmpeg -i FILE -f s16le -ac 1 -ar {sample_rate} - | … --stream --rate={sample_rate}."

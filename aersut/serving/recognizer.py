@@ -166,12 +166,7 @@ class Recognizer:
         """
         cleaned = audio.cleaned(recording, self._runner.info.trim_db)
         rate = self.framing.sample_rate
-        samples = to_int16(audio.resample(cleaned, rate))
-        if len(samples) < self.framing.frame_length:
-            raise ClipError(
-                f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, trimmed and "
-                f"resampled to {len(samples):,}; one frame needs {self.framing.frame_length:,}"
-            )
+        samples = self._resampled(cleaned, recording)
         start, end, unused = 0.0, recording.seconds, ""
         surplus = len(samples) - self.framing.samples
         if surplus > 0:
@@ -183,6 +178,17 @@ class Recognizer:
                     "window with --stream (over_time in Python)"
                 )
         return self._utterance(recording, start, end, vad_threshold, unused, lambda: self._classify(samples))
+
+    def _resampled(self, cleaned: Recording, recording: Recording) -> Int16[np.ndarray, " samples"]:
+        """The samples of a recording that may be trimmed, for the classifier; `ClipError` if they fill no frame."""
+        samples = to_int16(audio.resample(cleaned, self.framing.sample_rate))
+        if len(samples) < self.framing.frame_length:
+            trimmed = "" if cleaned is recording else "trimmed and "
+            raise ClipError(
+                f"is too short: {len(recording.samples):,} samples at {recording.sample_rate:,} Hz, {trimmed}"
+                f"resampled to {len(samples):,}; one frame needs {self.framing.frame_length:,}"
+            )
+        return samples
 
     def _utterance(
         self,
@@ -300,10 +306,9 @@ class BoardRecognizer(Recognizer):
     def utterance(self, recording: Recording, vad_threshold: float | None = None) -> Prediction:
         """The mean over all windows of a recording, as `--mode=evaluate` with frontend.tflite."""
 
-        def classify() -> Float[np.ndarray, " classes"]:
-            return self._board.recording(to_int16(audio.resample(recording, self.framing.sample_rate)))
-
-        return self._utterance(recording, 0.0, recording.seconds, vad_threshold, "", classify)
+        samples = self._resampled(recording, recording)
+        seconds = recording.seconds
+        return self._utterance(recording, 0.0, seconds, vad_threshold, "", lambda: self._board.recording(samples))
 
     def stream(
         self,

@@ -140,7 +140,7 @@ class TestReading:
 class TestUnusableFiles:
     def test_text_with_suffix_wav(self, tmp_path):
         (tmp_path / "a.wav").write_text("This is text, despite its name.")
-        assert refused(tmp_path / "a.wav") == "cannot be decoded: Format not recognised."
+        assert refused(tmp_path / "a.wav") == "cannot be decoded: Format not recognised"
 
     def test_empty_file(self, tmp_path):
         (tmp_path / "a.wav").write_bytes(b"")

@@ -150,7 +150,7 @@ class TestFiles:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "-wNy.wav").write_bytes(speech.read_bytes())
         outcome = launch("--mode=predict", f"--model={bundle / 'model_int8.tflite'}", "-wNy.wav")
-        assert (outcome.status, "put -- before the files: -- -wNy.wav, or write ./-wNy.wav" in outcome.err) == (2, True)
+        assert (outcome.status, "is given after --: … -- -wNy.wav" in outcome.err) == (2, True)
         for names in (["--", "-wNy.wav"], ["./-wNy.wav"]):
             assert launch("--mode=predict", f"--model={bundle / 'model_int8.tflite'}", *names).status == 0
 
@@ -334,6 +334,7 @@ class TestStandardInput:
             soundfile.write(content, np.zeros(16_000), 16_000, format=format, subtype=subtype)
             outcome = piped(content.getvalue())
             assert (outcome.status, message in outcome.err) == (2, True)
+        assert "is an audio file" in piped(b"ID3\x04\0\0\0\0\0\0" + bytes(32_000)).err  # MP3
 
     def test_below_the_vad_threshold_has_a_warning(self, piped):
         samples = np.random.default_rng(0).normal(0, 3, 16_000 * 20).astype("<i2")

@@ -37,6 +37,16 @@ def test_is_described_by_its_emotions_and_window():
     assert re.fullmatch(described, repr(load("micro_speech")))
 
 
+class Location:
+    """A path of another library, such as universal_pathlib."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
 class UnconvertedTensor:
     """A tensor of torch, which is not installed here, whose gradients are recorded."""
 
@@ -81,6 +91,7 @@ class TestOneClip:
         content = speech.read_bytes()
         with speech.open("rb") as file:
             forms = [
+                Location(speech),
                 *(str(speech), content, io.BytesIO(content), file, (samples, rate), (samples.tolist(), rate)),
                 *(
                     bytearray(content),
@@ -106,7 +117,7 @@ class TestOneClip:
     @pytest.mark.parametrize(
         ("clip", "message"),
         [
-            ([0.1, 0.2], "a clip is float: expected the path of an audio file"),
+            ([0.1, 0.2], "clip 1: a clip is a number.*Pass the samples of one as a NumPy array"),
             ({"path": None, "bytes": None}, "a clip is NoneType"),
             ({"array": np.ones(9), "sampling_rate": None}, "pass sample_rate"),
             (io.StringIO("text"), "a clip is StringIO"),
@@ -424,6 +435,10 @@ class TestOverTime:
         with pytest.raises(UserError, match=r"does not fill one window of [\d.]+ s; classify it without --stream"):
             list(board.over_time(samples[:8_000], rate))
         assert sum(board(samples[:8_000], rate).probabilities.values()) == pytest.approx(1, abs=0.05)
+        with pytest.raises(
+            UserError, match="too short: 100 samples at 16,000 Hz, resampled to 100; one frame needs 512"
+        ):
+            board(samples[:100], 16_000)
 
     def test_reports_invalid_settings(self, recognizer: Recognizer):
         with pytest.raises(UserError, match="hop is 9 s"):
