@@ -16,7 +16,16 @@ from aersut.program import set_environment
 from aersut.progress import stage
 from aersut.registry import CORPORA
 from aersut.results import CrossValidationResult, EvaluationResult, ExportResult, SweepResult, TrainingResult
-from aersut.run_folder import Run, RunFolder, default_folder, discarding_unused_runs, find_run, open_run, start
+from aersut.run_folder import (
+    Run,
+    RunFolder,
+    default_folder,
+    discarding_unused_runs,
+    find_run,
+    open_run,
+    start,
+    with_recorded_classes,
+)
 
 if TYPE_CHECKING:
     from aersut.report.plots.inline import InlineFigure
@@ -74,7 +83,7 @@ def train(
     history = records.read_records(run.records)
     if not trained:
         print(f"training is complete: {len(history)} epochs")
-    return TrainingResult(run, history, not trained)
+    return TrainingResult(with_recorded_classes(run), history, not trained)
 
 
 @overload

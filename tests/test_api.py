@@ -19,6 +19,7 @@ import pandas
 import pytest
 
 import aersut
+from aersut.contracts import EMOTIONS
 from aersut.corpora import Synthetic
 from aersut.models import CNN
 from aersut.report.plots import style
@@ -107,6 +108,7 @@ class TestTraining:
         assert training.selected in training.history
         ran = launch("--mode=train", f"--experiment={tiny}", "--experiment.epochs=2")
         assert ran.out == f"run folder {training.run.folder}\ntraining is complete: 2 epochs\n"
+        assert training.run.experiment.data.emotions == EMOTIONS, "decided by its training set"
         again = aersut.train(training.run.folder)
         assert again.complete_before
         assert again.history == training.history

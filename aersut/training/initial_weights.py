@@ -22,6 +22,7 @@ from aersut.features.frontend import Scaling
 from aersut.paths import read_json, write_json
 from aersut.registry import CORPORA, import_plugins
 from aersut.run import Run, RunFolder
+from aersut.run_folder import with_recorded_classes
 from aersut.training.packing import leaf_name
 from aersut.training.state import HEAD
 from aersut.training.trained import Trained, load_trained
@@ -128,14 +129,13 @@ def read_initial_weights(experiment: Experiment) -> InitialWeights | None:
             f"--init={init.model}."
         )
     import_plugins(model.tree.get("plugins") or ())
-    theirs = from_tree(model.tree)
-    emotions = theirs.data.emotions
+    run = with_recorded_classes(Run(model.folder, from_tree(model.tree)))
+    emotions = run.experiment.data.emotions
     if model.in_zoo:
         arrays, scaling = _read(model.folder / catalog.WEIGHTS)
         entry = catalog.read(model.folder.name, model.folder.parent)
         seen = {corpus: list(speakers) for corpus, speakers in entry.seen_speakers.items()}
         return InitialWeights(arrays, emotions, scaling, Origin(init.model, model.digest, entry.licences, seen))
-    run = Run(model.folder, theirs)
     trained = load_trained(run)
     return InitialWeights(
         arrays_of(trained), emotions, trained.frontend.scaling, Origin(init.model, model.digest, *_provenance(run))

@@ -95,6 +95,7 @@ class TestAFineTuning:
         emotions = ("surprise", "calm", "neutral")
         experiment = tuned(tiny, finished.folder, **{"data.emotions": list(emotions)})
         weights, network = read_initial_weights(experiment), InitialNetwork(experiment)
+        assert weights.emotions == finished.experiment.data.emotions, "which its config.json leaves to its training set"
         weights = dataclasses.replace(weights, emotions=("neutral", *weights.emotions[1:7], "anger"))  # no surprise
         weights.check(experiment, network.shapes)
         params, rest = (weights.applied(state, emotions) for state in network.values)
@@ -221,7 +222,7 @@ def test_the_weights_of_the_zoo_are_those_of_its_float_file(name):
     experiment = aersut.load_experiment("quickstart", init=name)
     weights, network = read_initial_weights(experiment), InitialNetwork(experiment)
     weights.check(experiment, network.shapes)
-    states = [weights.applied(state, experiment.data.emotions) for state in network.values]
+    states = [weights.applied(state, weights.emotions) for state in network.values]
     model = LiteRTModel(TFLiteFile.read(catalog.ZOO / name / "model_float32.tflite"))
     features = np.random.default_rng(0).normal(size=(8, *model.shape)).astype(np.float32)
     logits = np.asarray(jax.jit(lambda x: network.graphs.network(*states)(x))(features))
