@@ -43,6 +43,15 @@ class RunFolder:
     init = _PathInRun("init.json")
     soft_labels = _PathInRun("soft_labels.npz")
     name = _PathInRun("name.txt")
+    tensorboard = _PathInRun("tensorboard")
+    lock = _PathInRun(".lock")
+    log = _PathInRun("log.txt")
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """The names of all files and folders that a run folder may contain."""
+        paths = (value.name for value in vars(RunFolder).values() if isinstance(value, _PathInRun))
+        return {Path(path).parts[0] for path in paths}
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ _created: list[tuple[Path, Path]] = []
 _BEFORE_TRAINING = {
     "config.json",
     "split.json",
+    "init.json",
     "sessions.jsonl",
     "soft_labels.npz",
     "tensorboard",
@@ -145,7 +155,7 @@ def _discard_unused(folder: Path, top: Path) -> None:
     try:
         if run.records.exists() or {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
             return
-        with filelock.FileLock(folder / ".lock", blocking=False):
+        with filelock.FileLock(run.lock, blocking=False):
             pass
     except (OSError, filelock.Timeout):  # another process trains it
         return

@@ -10,16 +10,13 @@ from typing import Any
 import filelock
 
 from aersut.errors import UserError
-from aersut.evaluation.result_files import read_metrics
+from aersut.evaluation.result_files import EMULATION, read_metrics
 from aersut.paths import cache_dir, read_json, write_text
 from aersut.run_folder import RunFolder, find_run, run_names
 from aersut.training import records
 
-FILES = {
-    *("config.json", "split.json", "metrics.jsonl", "sessions.jsonl", "soft_labels.npz", "report.html", "name.txt"),
-    *("checkpoints", "tensorboard", "plots", "teacher", "evaluation", "export", ".lock", "log.txt"),
-}
-"""What a run folder contains; `delete_run` refuses a folder with other files."""
+EARLIER = {EMULATION}
+"""What earlier versions wrote into a run folder, and this one writes elsewhere."""
 CACHES = {
     "store": "decoded clips",
     "features": "base features",
@@ -119,11 +116,11 @@ def delete_run(folder: Path) -> int:
     run = find_run(folder)
     if not {"data", "model", "epochs"} <= (read_json(run.config) or {}).keys():
         raise UserError(f"{run.config} is not the configuration of a run; nothing was deleted.")
-    others = sorted(path.name for path in run.folder.iterdir() if path.name not in FILES)
+    others = sorted({path.name for path in run.folder.iterdir()} - run.names() - EARLIER)
     if others:
         raise UserError(f"{run.folder} contains other files ({', '.join(others[:3])}): move them first.")
     try:
-        with filelock.FileLock(run.folder / ".lock", blocking=False):
+        with filelock.FileLock(run.lock, blocking=False):
             pass
     except filelock.Timeout:
         raise UserError(f"run folder {run.folder} is being trained by another process; nothing was deleted.") from None

@@ -65,7 +65,7 @@ def run_trial(plan: Plan, study: optuna.Study, trial: optuna.Trial) -> tuple[flo
         trial.set_user_attr("runs", results)
         for experiment, folder, result in zip(variants, folders, results, strict=True):
             run = runs.start(experiment, folder)
-            log = run.folder / "log.txt"
+            log = run.log
             lock = filelock.FileLock(folder / ".lock")
             lock.acquire()  # a worker that wrongly counts as dead trains on until its next report
             lock.release()

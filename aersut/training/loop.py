@@ -137,7 +137,7 @@ def _start_compiling(setup: TrainingSetup, step: Step, forward: Forward) -> Futu
 @contextlib.contextmanager
 def _run_lock(run: Run, wait: bool) -> Iterator[None]:
     """Hold the run folder's lock in the main process; the operating system releases that of a killed process."""
-    lock = filelock.FileLock(run.folder / ".lock", blocking=False)
+    lock = filelock.FileLock(run.lock, blocking=False)
     problem = _acquire(lock)
     if wait and broadcast_from_main(problem == HELD):
         if is_main_process():

@@ -43,7 +43,7 @@ class TrainingLog:
             records.truncate(run.records, self._done)
             with _without_torch():
                 from tensorboardX import SummaryWriter
-            folder, purged = str(run.folder / "tensorboard"), first + 1 if first else None
+            folder, purged = str(run.tensorboard), first + 1 if first else None
             self._events = self._open.enter_context(SummaryWriter(folder, purge_step=purged, write_to_disk=True))
         return self
 

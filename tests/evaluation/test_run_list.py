@@ -65,6 +65,13 @@ class TestDelete:
         assert not runs["begun"].folder.exists()
         assert runs["done"].evaluation.exists()
 
+    def test_removes_a_fine_tuned_run_with_all_that_modes_write(self, launch, runs, finished):
+        names = {path.name for path in finished.folder.iterdir()} | {"init.json", "name.txt", "emulation.json"}
+        for name in names - {"config.json", "evaluation", "metrics.jsonl", ".lock"}:
+            (runs["done"].folder / name).write_text("")
+        assert launch("--mode=runs", f"--workdir={runs['done'].folder}", "--delete").status == 0
+        assert not runs["done"].folder.exists()
+
     def test_needs_a_run_of_ours_without_other_files_that_no_process_trains(self, launch, runs):
         def refused(folder):
             outcome = launch("--mode=runs", f"--workdir={folder}", "--delete")
