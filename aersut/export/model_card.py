@@ -13,7 +13,7 @@ from aersut.export.context import Context
 from aersut.export.runtimes import runtimes_table
 from aersut.registry import CORPORA, MODELS
 from aersut.run import Run
-from aersut.training.initial_weights import Origin, read_origin
+from aersut.training.initial_weights import Origin, corpus_licences, read_origin
 from aersut.training.records import SELECTED
 
 INTENDED_USE = "## Intended use and limitations"
@@ -89,26 +89,28 @@ def _card(context: Context) -> str:
 
 def described_corpora(run: Run) -> list[str]:
     """The corpora that the weights come from with their licences, those of initial weights first."""
-    own = map(_described, run.experiment.data.corpora)
-    return list(dict.fromkeys([*(origin.corpora if (origin := read_origin(run)) else ()), *own]))
+    return [_with_licence(name, licence) for name, licence in corpus_licences(run).items()]
 
 
 def _described(corpus: Corpus) -> str:
     """The name of a corpus with its licence."""
-    name = CORPORA.name_of(corpus)
-    return f"{name} ({corpus.licence})" if corpus.licence else name
+    return _with_licence(CORPORA.name_of(corpus), corpus.licence)
+
+
+def _with_licence(name: str, licence: str) -> str:
+    return f"{name} ({licence})" if licence else name
 
 
 def _initial(experiment: Experiment, origin: Origin | None) -> list[str]:
     if origin is None:
         return []
     trainable = {"all": "all weights were trainable", "head": "only the head was trainable"}[experiment.init.trainable]
-    corpora = ", ".join(origin.corpora)
+    corpora = ", ".join(_with_licence(name, licence) for name, licence in origin.licences.items())
     return [f"- Fine-tuning: initial weights of `{origin.model}`, trained on {corpora}; {trainable}."]
 
 
 def _licences(run: Run) -> list[str]:
-    limited = any("(" in one for one in described_corpora(run))
+    limited = any(corpus_licences(run).values())
     return ["- The licences of the corpora may also limit the use of the trained weights."] if limited else []
 
 

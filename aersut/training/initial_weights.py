@@ -49,11 +49,6 @@ class Origin:
     licences: Mapping[str, str]
     seen_speakers: Mapping[str, list[str]]
 
-    @property
-    def corpora(self) -> list[str]:
-        """The corpora with their licences, as text."""
-        return [f"{name} ({licence})" if licence else name for name, licence in self.licences.items()]
-
 
 @dataclass(frozen=True)
 class InitialWeights:
