@@ -14,7 +14,7 @@ from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.paths import read_json
 from aersut.run import RUNS, Run, default_folder, same_split, start
-from aersut.run_folder import identity
+from aersut.run_folder import identity, with_recorded_classes
 from aersut.training.processes import in_all_processes
 from aersut.training.records import read_lines, read_records
 from aersut.training.state import Graphs, Params
@@ -92,7 +92,7 @@ def _shared_teacher(run: Run, experiment: Experiment) -> Run | None:
     recorded = recorded_teacher(run)
     found = []
     for config in [*([recorded / "config.json"] if recorded else []), *sorted(RUNS.glob("*/*/config.json"))]:
-        one = _current(read_json(config))
+        one = _current(config)
         if one is not None and identity(replace(one, name=experiment.name)) == wanted:
             candidate = Run(config.parent, replace(experiment, name=one.name))
             if not candidate.split.exists() or same_split(run, candidate):
@@ -102,9 +102,13 @@ def _shared_teacher(run: Run, experiment: Experiment) -> Run | None:
     return max(found, key=lambda candidate: len(read_records(candidate.records)), default=None)
 
 
-def _current(tree: dict[str, Any] | None) -> Experiment | None:
-    """The experiment of a configuration; None for one that this process cannot read, such as with own plugins."""
+def _current(config: Path) -> Experiment | None:
+    """The experiment of a config.json, with the classes of its run, which its student has, too.
+
+    None for one that this process cannot read, such as with own plugins.
+    """
     try:
-        return from_tree(tree) if tree is not None else None
+        tree = read_json(config)
+        return with_recorded_classes(Run(config.parent, from_tree(tree))).experiment if tree is not None else None
     except UserError:
         return None

@@ -158,7 +158,8 @@ def with_teacher(distilled):
     folder = Path("runs") / "trained_before" / "here"
     shutil.copytree(_teacher(distilled.parent), folder)
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "name": "trained_before"}))
+    config |= {"name": "trained_before", "data": {**config["data"], "emotions": []}}  # the classes are in split.json
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 
