@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from aersut.config import Experiment, digest, to_tree
+from aersut.config import Experiment, to_tree
 from aersut.data.download import SOURCES
 from aersut.data.splits import read_split
 from aersut.errors import UserError
@@ -19,6 +19,7 @@ from aersut.evaluation.result_files import read_export, read_metrics
 from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.registry import CORPORA
 from aersut.run import Run, open_run
+from aersut.run_folder import identifier
 from aersut.tflite.file import TFLiteFile
 from aersut.training import records
 from aersut.training.initial_weights import weights_file
@@ -164,7 +165,7 @@ def _exported(run: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
     exported, remedy = read_export(run), f"Export it again with --mode=export --workdir={run.folder}."
     if exported is None:
         raise UserError(f"run {run.folder} is not exported. {remedy}")
-    expected = f"{run.experiment.name}/{digest(to_tree(run.experiment))}"
+    expected = identifier(run)
     names = [*FILES, *(file for file in STREAMING if (run.export / file).exists())]
     files = {}
     for name in names:

@@ -205,6 +205,12 @@ def as_configured(run: Run) -> Experiment:
     return with_emotions(run.experiment, ()) if recorded == [] else run.experiment
 
 
+def identifier(run: Run) -> str:
+    """NAME/DIGEST, the name of the folder that a run has by default below runs/."""
+    experiment = as_configured(run)
+    return f"{experiment.name}/{digest(to_tree(experiment))}"
+
+
 def with_emotions(experiment: Experiment, emotions: tuple[str, ...]) -> Experiment:
     """The same experiment with fixed classes."""
     return replace(experiment, data=replace(experiment.data, emotions=emotions))

@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import aersut
-from aersut.config import digest, to_tree
+from aersut.config import to_tree
 from aersut.export.context import Context
 from aersut.export.runtimes import Runtime
+from aersut.run_folder import identifier
 from aersut.tflite.file import Tensor, TFLiteFile
 from aersut.training.initial_weights import corpus_licences
 
@@ -72,7 +73,7 @@ def run_metadata(context: Context) -> dict[str, Any]:
         "features": to_tree(experiment.features),
         "scaling": scaling and {"mean": _digits(scaling.mean), "deviation": _digits(scaling.deviation)},
         "per_utterance": frontend.per_utterance,
-        "run": f"{experiment.name}/{digest(to_tree(experiment))}",
+        "run": identifier(context.run),
         "epoch": context.trained.epoch,
         "protocol": context.prepared.split.protocol,
         "leaks": context.prepared.split.leaks,

@@ -7,9 +7,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from aersut.config import digest, to_tree
 from aersut.features.windows import WindowFeatures
 from aersut.run import open_run
+from aersut.run_folder import identifier
 from aersut.serving.runners import ModelInfo
 from aersut.training.initial_weights import corpus_licences
 from aersut.training.trained import load_trained
@@ -27,7 +27,7 @@ class CheckpointRunner:
         trained = load_trained(run)
         data = trained.experiment.data
         origin = {
-            "run": f"{run.experiment.name}/{digest(to_tree(run.experiment))}",
+            "run": identifier(run),
             "epoch": trained.epoch,
             "protocol": data.protocol,
             "synthetic": run.synthetic,

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from aersut.config import digest, to_tree
 from aersut.data.collection import collection_lines
 from aersut.progress import Stage, stage
 from aersut.run import Prepared, Run, split_summary
+from aersut.run_folder import identifier
 from aersut.training import records
 from aersut.training.environment import environment
 from aersut.training.processes import is_main_process
@@ -66,7 +66,7 @@ class TrainingLog:
         seed = self._run.experiment.seed
         session = {"after_epoch": self._done, "seed": seed, **environment()}
         if teacher is not None:
-            session["teacher"] = {"folder": str(teacher.folder), "digest": digest(to_tree(teacher.experiment))}
+            session["teacher"] = {"folder": str(teacher.folder), "digest": identifier(teacher).rpartition("/")[2]}
         records.append(self._run.sessions, session)
         self._begin("compiling the training step")
 

@@ -15,6 +15,7 @@ from aersut.corpora import Ravdess, Synthetic
 from aersut.encoders import Moonshine
 from aersut.errors import UserError
 from aersut.evaluation.result_files import EMULATION
+from aersut.experiment import load_experiment
 from aersut.export import bundle as module
 from aersut.export import model_card
 from aersut.export.context import Context, ExportOptions
@@ -22,7 +23,7 @@ from aersut.export.metadata import FIELDS
 from aersut.export.targets import classifier
 from aersut.models import Ensemble
 from aersut.registry import TARGETS
-from aersut.run import Run, open_run, prepare
+from aersut.run import RUNS, Run, default_folder, open_run, prepare
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.training.initial_weights import Origin, write_origin
@@ -127,6 +128,7 @@ def test_the_metadata_of_each_file_describes_its_use(finished: Run):
         assert about["labels"] == list(finished.experiment.data.emotions)
         assert (about["sample_rate"], about["per_utterance"], about["synthetic"]) == (16_000, False, True)
         assert about["epoch"] == trained.epoch
+        assert about["run"] == default_folder(load_experiment(str(finished.config))).relative_to(RUNS).as_posix()
         assert about["measured"]["clips"] == len(examples)
         assert about["input"]["scale"] == file.inputs[0].scale
         features = prepared.features(examples[:3])
