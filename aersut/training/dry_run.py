@@ -18,7 +18,8 @@ from aersut.registry import MODELS
 from aersut.run import Run, divide, make_frontend, network_errors
 from aersut.run_folder import class_notes
 from aersut.training import records
-from aersut.training.setup import steps_per_epoch
+from aersut.training.initial_weights import check_unseen, read_initial_weights
+from aersut.training.setup import InitialNetwork, steps_per_epoch
 from aersut.training.state import create
 
 
@@ -28,7 +29,7 @@ def dry_run(run: Run) -> str:
     The clips are decoded into the audio store, since a split depends on their contents.
 
     Raises:
-        UserError: the experiment cannot be trained on its data.
+        UserError: the experiment cannot be trained on its data, or from its initial weights.
     """
     configured = checked(run.experiment)
     divided = divide(configured)
@@ -38,6 +39,10 @@ def dry_run(run: Run) -> str:
     steps = steps_per_epoch(experiment, len(sets["train"]))
     frames, channels = frontend.shape
     done = len(records.read_records(run.records))
+    initial = None if done else read_initial_weights(experiment)
+    if initial is not None:
+        initial.check(experiment, InitialNetwork(experiment, computed=False).shapes)
+        check_unseen(initial.origin, collection.clips, found)
     clips = ", ".join(f"{len(set(rows[:, 0].tolist())):,} {name}" for name, rows in sets.items())
     copies = f"; {len(sets['train']):,} training examples with augmented copies" if experiment.augmented_copies else ""
     updates = (
@@ -54,6 +59,7 @@ def dry_run(run: Run) -> str:
         *([f"WARNING: {found.warning}"] if found.warning else []),
         f"features: {frames} frames × {channels} channels",
         _network("model", experiment, frontend),
+        *([f"initial weights: {experiment.init.model}; trainable: {experiment.init.trainable}"] if initial else []),
         *([_network("teacher", experiment, frontend)] if experiment.teacher else []),
         f"training: {experiment.epochs} epochs of {steps} steps with {experiment.batch_size} examples each: "
         f"{experiment.epochs * steps:,} steps{updates}",

@@ -22,6 +22,7 @@ from aersut.serving.recognizer import load
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.training import loop, records
+from aersut.training.dry_run import dry_run
 from aersut.training.initial_weights import Origin, arrays_of, check_unseen, read_initial_weights, read_origin
 from aersut.training.packing import leaf_name, leaf_shapes
 from aersut.training.setup import InitialNetwork, set_up
@@ -213,6 +214,8 @@ def test_seen_speakers_stop_a_training_before_its_first_epoch(finished, tiny, tm
     run = start(tuned(tiny, finished.folder), tmp_path / "run")
     with pytest.raises(UserError, match="trained on speakers of the test set"):
         loop.train(run)
+    with pytest.raises(UserError, match="trained on speakers of the test set"):
+        dry_run(run)
     assert not run.records.exists()
 
 
