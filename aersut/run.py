@@ -4,7 +4,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from aersut.data.splits import Split, read_split, split, to_records
 from aersut.errors import UserError
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
-from aersut.paths import write_json
+from aersut.paths import expanded, write_json
 from aersut.registry import MODELS
 from aersut.run_folder import RUNS as RUNS
 from aersut.run_folder import Run as Run
@@ -107,7 +106,7 @@ def divide(experiment: Experiment) -> Division:
         collection = collect(experiment.data, experiment.framing)
         clips, contents = collection.clips, collection.contents
         assigned = split(data, clips, recordings(clips, contents), 1 + experiment.augmented_copies)
-        records = to_records(assigned, clips, contents, Path(data.root).expanduser())
+        records = to_records(assigned, clips, contents, expanded(data.root))
         records |= {"emotions": list(collection.emotions), "omitted": dict(omitted)}
         trained = training_emotions(records)
         if not data.emotions and len(trained) < 2:
@@ -133,7 +132,7 @@ def with_classes(run: Run) -> tuple[Run, Division | None]:
     if run.experiment.data.emotions:
         return run, None
     divided = divide(run.experiment)
-    _recorded(run, divided.records)
+    recorded(run, divided.records)
     return replace(run, experiment=divided.experiment), divided
 
 
@@ -145,7 +144,7 @@ def prepare(run: Run, divided: Division | None = None) -> Prepared:
     """
     divided = divided or divide(with_recorded_classes(run).experiment)
     experiment, collection, assigned = divided.experiment, divided.collection, divided.split
-    records = _recorded(run, divided.records)
+    records = recorded(run, divided.records)
     frontend = make_frontend(experiment)
     table = cached_features(frontend, collection, assigned.assignment >= 0, experiment.seed)
     if experiment.scaling == "standard":
@@ -175,8 +174,12 @@ def _clip_counts(records: dict[str, Any]) -> Counter[tuple[str | None, ...]]:
     return Counter((clip["content"], clip["emotion"], *clip["splits"]) for clip in records["clips"])
 
 
-def _recorded(run: Run, records: dict[str, Any]) -> dict[str, Any]:
-    """The content of a run's `split.json`, which is written first if there is none."""
+def recorded(run: Run, records: dict[str, Any]) -> dict[str, Any]:
+    """The content of a run's `split.json`, which is written first if there is none.
+
+    Raises:
+        UserError: the clips differ from those with which the run was started.
+    """
     if not run.split.exists():
         write_json(run.split, records)
         return records

@@ -87,6 +87,30 @@ def default_folder(experiment: Experiment) -> Path:
     return RUNS / experiment.name / digest(to_tree(experiment))
 
 
+def planned(experiment: Experiment, folder: Path | None = None) -> Run:
+    """The run that `start` would return; its folder need not exist.
+
+    Args:
+        folder: of the run; by default `default_folder`.
+
+    Raises:
+        UserError: the folder contains another experiment.
+    """
+    experiment = checked(experiment)
+    run = Run(folder or default_folder(experiment), experiment)
+    if not run.config.exists():
+        return run
+    existing = load_experiment(str(run.config))
+    if not experiment.data.emotions and existing.data.emotions == EMOTIONS:  # the default until November 2026
+        run = Run(run.folder, with_emotions(experiment, EMOTIONS))
+    if changed := differences(identity(existing), identity(run.experiment)):
+        raise UserError(
+            f"run folder {run.folder} contains a run of another experiment; differences (existing / requested): "
+            f"{'; '.join(changed[:3])}{' …' if len(changed) > 3 else ''}. Choose another --workdir, or omit it."
+        )
+    return with_recorded_classes(run)
+
+
 def start(experiment: Experiment, folder: Path | None = None) -> Run:
     """Return the run of an experiment; create its folder if it is new.
 
@@ -96,21 +120,11 @@ def start(experiment: Experiment, folder: Path | None = None) -> Run:
         folder: of the run; by default `default_folder`.
 
     Raises:
-        UserError: the folder contains the run of another experiment, or other files.
+        UserError: the folder contains another experiment or other files, or cannot be written.
     """
-    experiment = checked(experiment)
-    tree = to_tree(experiment)
-    run = Run(folder or default_folder(experiment), experiment)
+    run = planned(experiment, folder)
     if run.config.exists():
-        existing = load_experiment(str(run.config))
-        if not experiment.data.emotions and existing.data.emotions == EMOTIONS:  # the default until November 2026
-            run = Run(run.folder, with_emotions(experiment, EMOTIONS))
-        if changed := differences(identity(existing), identity(run.experiment)):
-            raise UserError(
-                f"run folder {run.folder} contains a run of another experiment; differences (existing / requested): "
-                f"{'; '.join(changed[:3])}{' …' if len(changed) > 3 else ''}. Choose another --workdir, or omit it."
-            )
-        return with_recorded_classes(run)
+        return run
     try:
         # a file that starts with a dot may be a config.json whose writing was interrupted; config.json itself may have
         # been written in the meantime by another process of the same training
@@ -120,7 +134,7 @@ def start(experiment: Experiment, folder: Path | None = None) -> Run:
                 f"folder {run.folder} is not empty and is not a run (it has no config.json). Choose another --workdir."
             )
         new = [path for path in (run.folder, *run.folder.parents) if not path.exists()]
-        write_json(run.config, tree)
+        write_json(run.config, to_tree(run.experiment))
         _created.append((run.folder, new[-1] if new else run.config))
     except OSError as error:
         raise UserError(
@@ -172,11 +186,9 @@ def find_run(folder: Path) -> RunFolder:
     """Return the files of the run in `folder`, or of the run below runs/ that has this name.
 
     Raises:
-        UserError: `folder` is not a run folder.
+        UserError: `folder` is not a run folder, or several runs have this name.
     """
-    run = RunFolder(folder)
-    if not run.config.exists() and (named := run_names().get(str(folder))):
-        return RunFolder(named)
+    run = RunFolder(named_folder(folder))
     if not run.config.exists():
         raise UserError(f"{folder} is not a run folder: it has no config.json. Set --workdir to one.")
     return run
@@ -252,6 +264,22 @@ def with_recorded_classes(run: Run) -> Run:
     return Run(run.folder, with_emotions(run.experiment, recorded_classes(split)))
 
 
-def run_names() -> dict[str, Path]:
-    """The folders of the runs below runs/ that have a name (`--mode=runs --name=NAME`), by name."""
-    return {path.read_text(encoding="utf-8").strip(): path.parent for path in sorted(RUNS.glob("*/*/name.txt"))}
+def named_folder(folder: Path) -> Path:
+    """The folder of the run that has this name (`run_names`); `folder` itself if it exists, or no run has the name.
+
+    Raises:
+        UserError: several runs have the name, such as a run and its copy.
+    """
+    runs = [] if folder.exists() else run_names().get(str(folder), [])
+    if len(runs) > 1:
+        raise UserError(f"{folder} is the name of several runs: {', '.join(map(str, runs))}. Set --workdir to one.")
+    return runs[0] if runs else folder
+
+
+def run_names() -> dict[str, list[Path]]:
+    """The names (`--mode=runs --name=NAME`) of runs below runs/, each with the folders that have it."""
+    names: dict[str, list[Path]] = {}
+    for pattern in ("*/name.txt", "*/*/name.txt"):
+        for path in sorted(RUNS.glob(pattern)):
+            names.setdefault(path.read_text(encoding="utf-8", errors="replace").strip(), []).append(path.parent)
+    return names

@@ -56,6 +56,7 @@ class TestOneCommand:
         assert outcome.status == 0, outcome.err
         assert list(tmp_path.iterdir()) == []
         configuration, _, rest = outcome.out.partition("\n\n")
+        assert f"run folder {folder} (new)" in rest
         assert json.loads(configuration) == json.loads(finished.config.read_text())
         split = json.loads(finished.split.read_text())
         assert f"8 classes: {', '.join(split['emotions'])}\n" in rest
@@ -72,6 +73,8 @@ class TestOneCommand:
         assert 0.5 * stored < 1000 * int(re.search(r"checkpoints (\d+) KB", rest)[1]) < 2.5 * stored
         begun = launch(f"--workdir={finished.folder}", "--mode=train", "--dry-run")
         assert "(epoch 3 is done)" in begun.out
+        another = launch(f"--experiment={tiny}", f"--workdir={finished.folder}", "--dry-run", "--experiment.seed=7")
+        assert (another.status, "contains a run of another experiment" in another.err) == (2, True)
         refused = launch(f"--experiment={tiny}", f"--workdir={folder}", "--dry-run", "--experiment.batch_size=1000")
         assert (refused.status, list(tmp_path.iterdir())) == (2, [])
         assert "experiment.batch_size: 1000 is more than the" in refused.err

@@ -119,7 +119,11 @@ class TestDiscardingUnusedRuns:
 
     @pytest.mark.parametrize("error", [UserError, RuntimeError])
     def test_nothing_before_the_first_epoch(self, error):
-        self.failed(lambda run: run.split.write_text("{}"), error=error)
+        def begin(run):
+            for path in (run.split, run.sessions, run.init):
+                path.write_text("{}")
+
+        self.failed(begin, error=error)
         assert not Path("runs").exists()
 
     def test_a_run_that_is_interrupted(self):

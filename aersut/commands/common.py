@@ -1,5 +1,6 @@
 """Flags that several modes share."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,12 @@ def dry_run(arguments: Arguments) -> bool:
     """With --dry-run, print what a training would do; return whether that is all."""
     if not FLAGS["dry-run"].value:
         return False
-    from aersut.training import dry_run
+    with stage(LOADING):
+        from aersut.run_folder import planned
+        from aersut.training import dry_run
 
-    print(dry_run.dry_run(named_run(arguments)))
+        run = _selected(arguments, planned)
+    print(dry_run.dry_run(run))
     return True
 
 
@@ -76,11 +80,12 @@ def named_run(arguments: Arguments) -> "Run":
     """
     from aersut.config import digest, to_tree
     from aersut.run import Run, default_folder
+    from aersut.run_folder import named_folder
 
     if FLAGS.experiment is None:
         return open_run(arguments)
     experiment = selected_experiment(arguments)
-    folder = Path(FLAGS.workdir) if FLAGS.workdir else default_folder(experiment)
+    folder = named_folder(Path(FLAGS.workdir)) if FLAGS.workdir else default_folder(experiment)
     if FLAGS.workdir and not (folder / "config.json").exists():
         folder /= digest(to_tree(experiment))
     return Run(folder, experiment)
@@ -89,14 +94,16 @@ def named_run(arguments: Arguments) -> "Run":
 def open_run(arguments: Arguments) -> "Run":
     """The run that --experiment, its overrides and --workdir select; created if it is new."""
     with stage(LOADING):
-        return _opened(arguments)
+        from aersut.run_folder import start
+
+        return _selected(arguments, start)
 
 
-def _opened(arguments: Arguments) -> "Run":
+def _selected(arguments: Arguments, begin: "Callable[[Experiment, Path | None], Run]") -> "Run":
     from aersut import experiment, run
-    from aersut.run_folder import find_run
+    from aersut.run_folder import find_run, named_folder
 
-    folder = Path(FLAGS.workdir) if FLAGS.workdir else None
+    folder = named_folder(Path(FLAGS.workdir)) if FLAGS.workdir else None
     source = FLAGS.experiment
     if source is None:
         if folder is None:
@@ -106,4 +113,4 @@ def _opened(arguments: Arguments) -> "Run":
             return run.open_run(folder)
         found = find_run(folder)
         source, folder = str(found.config), found.folder
-    return run.start(experiment.load_experiment(source, arguments.experiment), folder)
+    return begin(experiment.load_experiment(source, arguments.experiment), folder)

@@ -26,7 +26,7 @@ flags.DEFINE_list("empty_cache", None, "all, or some folders of the cache, such 
 def _run(arguments: Arguments) -> None:
     from aersut.evaluation import run_list
     from aersut.evaluation.comparison import find_runs
-    from aersut.run_folder import RUNS, find_run
+    from aersut.run_folder import RUNS
 
     chosen = folders("")
     if bool(FLAGS.delete) + (FLAGS.name is not None) + (FLAGS.empty_cache is not None) > 1:
@@ -43,7 +43,8 @@ def _run(arguments: Arguments) -> None:
         run_list.name_run(chosen[0], FLAGS.name)
         return
     if FLAGS.delete:
-        for run in [find_run(folder) for folder in chosen]:  # a mistaken name deletes nothing
+        checked = [run_list.check_deletable(folder) for folder in chosen]  # one mistake deletes nothing
+        for run in dict.fromkeys(checked):
             print(f"deleted {run.folder}: {run_list.megabytes(run_list.delete_run(run.folder))}")
         return
     found = find_runs(chosen or [RUNS]) if chosen or any(RUNS.rglob("config.json")) else []

@@ -8,7 +8,7 @@ from aersut.errors import UserError, nearest
 from aersut.evaluation.result_files import METRIC_NAMES, read_metrics
 from aersut.evaluation.result_table import format_metric
 from aersut.paths import read_json
-from aersut.run_folder import RunFolder
+from aersut.run_folder import RunFolder, named_folder
 from aersut.training import records
 
 NAMES = {**METRIC_NAMES, "stress_mean": "stress mean"}
@@ -37,13 +37,13 @@ class ComparedRun:
 
 
 def find_runs(folders: list[Path]) -> list[Path]:
-    """Find the run folders among `folders` and below them, without duplicates.
+    """Find the run folders among `folders`, which may be names of runs, and below them, without duplicates.
 
     Raises:
         UserError: a folder does not exist, or there is no run in it or below it.
     """
     found: list[Path] = []
-    for folder in folders:
+    for folder in map(named_folder, folders):
         if not folder.is_dir():
             raise UserError(f"folder {folder} does not exist; name runs, or a folder of runs, with --workdir=A,B.")
         runs = [config.parent for config in sorted(folder.rglob("config.json"))]

@@ -12,7 +12,7 @@ import filelock
 from aersut.errors import UserError
 from aersut.evaluation.result_files import EMULATION, read_metrics
 from aersut.paths import cache_dir, read_json, write_text
-from aersut.run_folder import RunFolder, find_run, run_names
+from aersut.run_folder import RUNS, RunFolder, find_run, run_names
 from aersut.training import records
 
 EARLIER = {EMULATION}
@@ -77,14 +77,17 @@ def empty_cache(names: list[str]) -> dict[str, int]:
     """Delete folders of the cache; return their bytes. "all" stands for all but "clips".
 
     Raises:
-        UserError: there is no such folder in a cache.
+        UserError: there is no such folder in a cache, or one is a link.
     """
     if unknown := set(names) - {*CACHES, "all"}:
         raise UserError(f"--empty_cache={min(unknown)} is unknown; expected all, or some of {', '.join(CACHES)}.")
     chosen = {*CACHES} - {"clips"} if "all" in names else set()
     sizes = {name: size for name, size in cache_sizes().items() if name in chosen | set(names)}
-    for name in sizes:
-        shutil.rmtree(cache_dir() / name)
+    folders = [cache_dir() / name for name in sizes]
+    for folder in folders:
+        _check_no_link(folder)
+    for folder in folders:
+        shutil.rmtree(folder)
     return sizes
 
 
@@ -92,7 +95,7 @@ def name_run(folder: Path, name: str) -> None:
     """Give a name to a run, which then selects it as its folder does; an empty one removes the name.
 
     Raises:
-        UserError: the folder is no run, or another run has the name.
+        UserError: the folder is no run, another run has the name, or it would not be found below runs/.
     """
     run = find_run(folder)
     if not name:
@@ -100,22 +103,27 @@ def name_run(folder: Path, name: str) -> None:
         return
     if name != Path(name).name or name.strip() != name or not name.isprintable():
         raise UserError(f"--name={name}: expected a name without slashes, and without spaces at its ends.")
-    if (other := run_names().get(name)) and not other.samefile(run.folder):
-        raise UserError(f"--name={name} is the name of run {other}; choose another.")
+    for other in run_names().get(name, []):
+        if not other.samefile(run.folder):
+            raise UserError(f"--name={name} is the name of run {other}; choose another.")
+    folder, runs = run.folder.resolve(), RUNS.resolve()
+    if runs not in (folder.parent, folder.parent.parent):
+        raise UserError(f"{run.folder} is not below {runs}, where names are looked up: its path selects it.")
     if Path(name).exists():
         raise UserError(f"--name={name}: a file or folder in the working directory has this name; choose another.")
     write_text(run.name, f"{name}\n")
 
 
-def delete_run(folder: Path) -> int:
-    """Delete a run folder; return its bytes.
+def check_deletable(folder: Path) -> RunFolder:
+    """The run of a folder or name, if `delete_run` may delete it.
 
     Raises:
-        UserError: the folder is no run, has other files, or a process trains it; nothing is deleted then.
+        UserError: the folder is no run, is a link, has other files, or a process trains it.
     """
     run = find_run(folder)
     if not {"data", "model", "epochs"} <= (read_json(run.config) or {}).keys():
         raise UserError(f"{run.config} is not the configuration of a run; nothing was deleted.")
+    _check_no_link(run.folder)
     others = sorted({path.name for path in run.folder.iterdir()} - run.names() - EARLIER)
     if others:
         raise UserError(f"{run.folder} contains other files ({', '.join(others[:3])}): move them first.")
@@ -124,9 +132,27 @@ def delete_run(folder: Path) -> int:
             pass
     except filelock.Timeout:
         raise UserError(f"run folder {run.folder} is being trained by another process; nothing was deleted.") from None
+    return run
+
+
+def delete_run(folder: Path) -> int:
+    """Delete a run folder; return its bytes.
+
+    Raises:
+        UserError: as `check_deletable`; nothing is deleted then.
+    """
+    run = check_deletable(folder)
     size = sum(size for size, _ in _files(run.folder))
-    shutil.rmtree(run.folder)
+    shutil.rmtree(run.folder.resolve())  # "." cannot be removed by this name
     return size
+
+
+def _check_no_link(folder: Path) -> None:
+    """`UserError` for a link: what it names may belong to something else."""
+    if folder.is_symlink():
+        raise UserError(
+            f"{folder} is a link to {folder.resolve()}; nothing was deleted. Delete that folder, or the link."
+        )
 
 
 def runs_table(runs: list[ListedRun]) -> str:

@@ -15,8 +15,8 @@ from aersut.features.frontend import Frontend
 from aersut.models.cost import cost
 from aersut.paths import cache_dir
 from aersut.registry import MODELS
-from aersut.run import Run, divide, make_frontend, network_errors
-from aersut.run_folder import class_notes
+from aersut.run import Run, divide, make_frontend, network_errors, recorded
+from aersut.run_folder import as_configured, class_notes
 from aersut.training import records
 from aersut.training.initial_weights import check_unseen, read_initial_weights
 from aersut.training.setup import InitialNetwork, steps_per_epoch
@@ -29,10 +29,12 @@ def dry_run(run: Run) -> str:
     The clips are decoded into the audio store, since a split depends on their contents.
 
     Raises:
-        UserError: the experiment cannot be trained on its data, or from its initial weights.
+        UserError: the experiment cannot be trained on its data or from its initial weights, or its run was started
+            with other data.
     """
-    configured = checked(run.experiment)
-    divided = divide(configured)
+    divided = divide(checked(run.experiment))
+    if run.split.exists():
+        recorded(run, divided.records)
     experiment, collection, found = divided.experiment, divided.collection, divided.split
     frontend = make_frontend(experiment)
     sets = {name: found.examples(name) for name in ("train", "validation", "test")}
@@ -49,14 +51,14 @@ def dry_run(run: Run) -> str:
         f", an update every {every} steps" if (every := getattr(experiment.optimizer, "accumulate", 1)) > 1 else ""
     )
     lines = [
-        json.dumps(to_tree(configured), indent=2),
+        json.dumps(to_tree(as_configured(run)), indent=2),
         "",
         f"run folder {run.folder} ({f'epoch {done} is done' if done else 'new'})",
         *collection_lines(collection),
         f"protocol {found.protocol}: clips: {clips}{copies}",
-        f"{len(collection.emotions)} classes: {', '.join(collection.emotions)}",
-        *(f"WARNING: {line}" for line in class_notes(divided.records, collection.emotions)),
         *([f"WARNING: {found.warning}"] if found.warning else []),
+        f"{len(collection.emotions)} classes: {', '.join(collection.emotions)}",
+        *class_notes(divided.records, collection.emotions),
         f"features: {frames} frames × {channels} channels",
         _network("model", experiment, frontend),
         *([f"initial weights: {experiment.init.model}; trainable: {experiment.init.trainable}"] if initial else []),

@@ -1,6 +1,7 @@
 """--mode=runs: the list of runs, their names and deletion; the cache."""
 
 import json
+import shutil
 from pathlib import Path
 
 import filelock
@@ -51,6 +52,32 @@ def test_a_name_selects_the_run(launch, runs):
     assert not runs["done"].name.exists()
 
 
+def test_a_name_selects_the_run_in_every_mode(launch, runs):
+    folder = runs["done"].folder
+    launch("--mode=runs", f"--workdir={folder}", "--name=baseline")
+    assert launch("--mode=runs", "--workdir=baseline").out.splitlines()[1].startswith(f"{folder}  baseline")
+    assert f"{folder}" in launch("--mode=compare", "--workdir=baseline").out
+    outcome = launch("--mode=train", "--experiment=quickstart", "--workdir=baseline")
+    assert f"run folder {folder} contains a run of another experiment" in outcome.err
+    assert not Path("baseline").exists()
+
+
+def test_the_name_of_a_run_and_its_copy_selects_none(launch, runs):
+    folder = runs["done"].folder
+    launch("--mode=runs", f"--workdir={folder}", "--name=baseline")
+    shutil.copytree(folder, folder.with_name("copy"))
+    outcome = launch("--mode=runs", "--workdir=baseline", "--delete")
+    assert (outcome.status, "is the name of several runs" in outcome.err) == (2, True)
+    assert runs["done"].config.exists()
+
+
+def test_a_run_outside_of_runs_gets_no_name(launch, runs):
+    shutil.copytree(runs["done"].folder, "elsewhere")
+    outcome = launch("--mode=runs", "--workdir=elsewhere", "--name=baseline")
+    assert (outcome.status, "elsewhere is not below" in outcome.err) == (2, True)
+    assert not Path("elsewhere/name.txt").exists()
+
+
 @pytest.mark.parametrize("name", ["a/b", "..", " a", "cache"])
 def test_a_name_is_no_path(launch, runs, name):
     Path("cache").mkdir(exist_ok=True)
@@ -69,8 +96,20 @@ class TestDelete:
         names = {path.name for path in finished.folder.iterdir()} | {"init.json", "name.txt", "emulation.json"}
         for name in names - {"config.json", "evaluation", "metrics.jsonl", ".lock"}:
             (runs["done"].folder / name).write_text("")
-        assert launch("--mode=runs", f"--workdir={runs['done'].folder}", "--delete").status == 0
+        assert launch("--mode=runs", f"--workdir={runs['done'].folder},{runs['done'].folder}", "--delete").status == 0
         assert not runs["done"].folder.exists()
+
+    def test_removes_no_run_if_one_cannot_be_deleted(self, launch, runs):
+        (runs["done"].folder / "thesis.tex").write_text("x")
+        folders = f"{runs['begun'].folder},{runs['done'].folder}"
+        assert launch("--mode=runs", f"--workdir={folders}", "--delete").status == 2
+        assert runs["begun"].config.exists()
+
+    def test_removes_no_link(self, launch, runs):
+        Path("link").symlink_to(runs["done"].folder)
+        outcome = launch("--mode=runs", "--workdir=link", "--delete")
+        assert (outcome.status, "link is a link to" in outcome.err) == (2, True)
+        assert runs["done"].config.exists()
 
     def test_needs_a_run_of_ours_without_other_files_that_no_process_trains(self, launch, runs):
         def refused(folder):
@@ -102,6 +141,14 @@ class TestCache:
 
     def test_is_listed_with_its_size(self, launch, cache):
         assert f"cache {cache}: 6.0 MB\n  store             2.0 MB  decoded clips\n" in launch("--mode=runs").out
+
+    def test_is_not_emptied_through_a_link(self, launch, cache):
+        cache.joinpath("store").rename("other_disk")
+        cache.joinpath("store").symlink_to(Path("other_disk").absolute())
+        outcome = launch("--mode=runs", "--empty_cache=all")
+        assert (outcome.status, "store is a link to" in outcome.err) == (2, True)
+        assert Path("other_disk/file").exists()
+        assert (cache / "features/file").exists()
 
     def test_is_emptied_of_what_can_be_computed_again(self, launch, cache):
         assert "--empty_cache=mine is unknown" in launch("--mode=runs", "--empty_cache=mine").err
