@@ -29,11 +29,24 @@ if TYPE_CHECKING:
 LARGEST = 2.0
 """Magnitude of a sample from which floats are not in [-1, 1]; below it, they overshoot, as after decoding MP3."""
 
-READABLE = frozenset(
+BY_LIBSNDFILE = frozenset(
     {".aif", ".aifc", ".aiff", ".au", ".avr", ".caf", ".flac", ".htk", ".mp2", ".mp3", ".nist", ".oga", ".ogg", ".opus"}
     | {".rf64", ".snd", ".sph", ".svx", ".voc", ".w64", ".wav", ".wve", ".xi"}
-    | {".3gp", ".aac", ".amr", ".asf", ".m4a", ".m4b", ".mka", ".mov", ".mp4", ".spx", ".webm", ".wma"}
 )
+READABLE = BY_LIBSNDFILE | {
+    ".3gp",
+    ".aac",
+    ".amr",
+    ".asf",
+    ".m4a",
+    ".m4b",
+    ".mka",
+    ".mov",
+    ".mp4",
+    ".spx",
+    ".webm",
+    ".wma",
+}
 """Suffixes of the formats that libsndfile reads, and of those that ffmpeg reads where it is installed."""
 AUDIO = READABLE | {".ape", ".avi", ".flv", ".mkv"}
 """Suffixes of files with sound, in formats that are read or not."""

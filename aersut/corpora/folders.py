@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aersut.audio_input import READABLE
+from aersut.audio_input import BY_LIBSNDFILE, READABLE
 from aersut.contracts import Clip, Corpus, Listing
 from aersut.corpora.files import audio_files, list_clips, other_formats
 from aersut.corpora.labels import IGNORED, SPLIT_NAMES, SYNONYMS, check_words, label_of, speaker_notes
@@ -19,7 +19,7 @@ UNKNOWN = "unknown"
 @CORPORA.register("folders")
 @dataclass(frozen=True)
 class Folders(Corpus):
-    """Your own speech: a folder for each label, such as angry/anna/1.wav; in any format that libsndfile reads.
+    """Your own speech: a folder for each label, such as angry/anna/1.wav; in any format that is read.
 
     The next folder, if there is one, is the speaker. Without speakers, all clips have the speaker "unknown", and only
     protocol=random can split them. Another layout has a pattern.
@@ -51,7 +51,8 @@ class Folders(Corpus):
 
     def load(self, root: Path) -> Listing:
         folder = root / self.path
-        files = audio_files(folder, READABLE)
+        # a recording of a phone may lie beside its conversion, which needs no ffmpeg
+        files = sorted(audio_files(folder, READABLE), key=lambda path: path.suffix.lower() not in BY_LIBSNDFILE)
         if not files:
             raise UserError(
                 f"folders: no audio file under {folder}. Put a folder for each label there, such as angry/anna/1.wav, "
@@ -69,7 +70,7 @@ class Folders(Corpus):
             label = label_of(match["emotion"], self.labels, self.ignore)
             return Clip(path, label, named.get("speaker") or UNKNOWN, "folders", split=SPLIT_NAMES[split])
 
-        listing = list_clips(files, parse, identity=lambda clip: clip.path)
+        listing = list_clips(files, parse, identity=lambda clip: clip.path.with_suffix(""))
         if self.pattern == Folders.pattern:
             _check_order({clip.emotion for clip in listing.clips}, {clip.speaker for clip in listing.clips})
         notes = [*other_formats(folder, READABLE), *speaker_notes(clip.speaker for clip in listing.clips)]

@@ -14,7 +14,7 @@ from aersut.contracts import Clip, Corpus, Listing
 from aersut.corpora.files import list_clips
 from aersut.corpora.labels import IGNORED, SPLIT_NAMES, check_split, check_words, label_of, speaker_notes
 from aersut.errors import UserError, nearest
-from aersut.paths import abbreviated
+from aersut.paths import abbreviated, counted
 from aersut.registry import CORPORA
 
 SEXES = {**dict.fromkeys(("female", "f", "woman"), "female"), **dict.fromkeys(("male", "m", "man"), "male")}
@@ -43,10 +43,10 @@ class _Segment(NamedTuple):
 class Manifest(Corpus):
     """Your own speech: a CSV with the columns path, emotion, speaker, and optional ones.
 
-    These are sex, age, race, text, intensity, split, start and end. Paths are relative to the CSV's folder; libsndfile
-    must support the format of the files. An absolute path that does not exist is searched for below this folder, by
-    its last parts. Emotions have their usual names and abbreviations (anger, ANG, happiness, fearful); other words are
-    labels of their own. The column split (train, validation, test) assigns clips to the sets under protocol=given.
+    These are sex, age, race, text, intensity, split, start and end. Paths are relative to the CSV's folder. An absolute
+    path that does not exist is searched for below this folder, by its last parts. Emotions have their usual names and
+    abbreviations (anger, ANG, happiness, fearful); other words are labels of their own. The column split (train,
+    validation, test) assigns clips to the sets under protocol=given.
     start and end, in s or as a time (00:00:02.5), select a segment of a file; two segments are two clips.
     The separator is a comma, a semicolon or a tab, the encoding UTF-8 or UTF-16.
 
@@ -71,7 +71,9 @@ class Manifest(Corpus):
         found: dict[str, Path] = {}
         for row in cells:
             segment = _Segment(_found(file.parent, row["path"], found), *_times(row["start"], row["end"]))
-            if rows.setdefault(segment, row) != row:
+            # one segment may be written in several ways: ./a.wav and a.wav, 0.5 and 00:00:00.5
+            values = {column: value for column, value in row.items() if column not in ("path", "start", "end")}
+            if rows.setdefault(segment, values) != values:
                 contradictory.add(segment)
 
         if not rows:
@@ -138,7 +140,7 @@ def _segment_notes(clips: Sequence[Clip]) -> list[str]:
     segments = [clip for clip in clips if clip.location != str(clip.path)]
     files = len({clip.path for clip in segments})
     return (
-        [f"{len(segments):,} clips are segments, by the columns start and end, of {files:,} files"] if segments else []
+        [f"segments of {counted(files, 'file')}, by the columns start and end: {len(segments):,}"] if segments else []
     )
 
 

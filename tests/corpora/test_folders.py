@@ -58,6 +58,14 @@ def test_names_of_folders_are_mapped_or_ignored(tmp_path, speak):
     assert [label for label, _, _ in clips(corpus, tmp_path)] == ["low", "high"]
 
 
+def test_a_recording_beside_its_conversion_is_a_duplicate(tmp_path, speak):
+    speak("sad/1.wav", "sad/2.wav")
+    (tmp_path / "sad/1.m4a").write_bytes(b"x")
+    listing = Folders().load(tmp_path)
+    assert [clip.path.name for clip in listing.clips] == ["1.wav", "2.wav"]
+    assert [(file.path.name, file.damage) for file in listing.skipped] == [("1.m4a", False)]
+
+
 def test_a_file_outside_of_a_folder_is_damage(tmp_path, speak):
     speak("sad/1.wav", "2.wav")
     (file,) = Folders().load(tmp_path).skipped

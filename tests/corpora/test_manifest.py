@@ -278,6 +278,12 @@ class TestSkipped:
         (file,) = listing(f"path,emotion,speaker\n{name},sad,1\n").skipped
         assert (file.reason, file.damage) == (f"cannot be read: {error}", True)
 
+    def test_twice_in_other_words_is_one_clip(self, listing, speak):
+        speak("a.wav")
+        found = listing("path,emotion,speaker,start,end\na.wav,sad,1,0.5,1\n./a.wav,sad,1,00:00:00.5,1.0\n")
+        assert [(clip.start, clip.end) for clip in found.clips] == [(0.5, 1.0)]
+        assert not any(file.damage for file in found.skipped)
+
     def test_as_damage_is_a_file_with_two_labels(self, listing, speak):
         speak("a.wav", "b.wav")
         found = listing("path,emotion,speaker\na.wav,sad,1\nb.wav,sad,1\nb.wav,sad,1\na.wav,calm,1\n")
