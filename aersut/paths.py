@@ -74,6 +74,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def megabytes(size: int) -> str:
+    """A number of bytes in MB: "1,234.6 MB"."""
+    return f"{size / 1e6:,.1f} MB"
+
+
 def abbreviated(paths: Sequence[Path | str], most: int = 3) -> str:
     """The first names and the number of the others: "a.wav, b.wav, c.wav and 9 more"."""
     shown = [printable(path) for path in paths[:most]]

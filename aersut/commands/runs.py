@@ -17,6 +17,7 @@ from absl import flags
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, folders
 from aersut.errors import UserError
+from aersut.paths import megabytes
 
 flags.DEFINE_bool("delete", False, "Delete the runs of --workdir.")
 flags.DEFINE_string("name", None, "A name that selects the run of --workdir below runs/; an empty one removes it.")
@@ -33,7 +34,7 @@ def _run(arguments: Arguments) -> None:
         raise UserError("--delete, --name and --empty_cache exclude each other: choose one.")
     if FLAGS.empty_cache is not None:
         for name, size in run_list.empty_cache(FLAGS.empty_cache).items():
-            print(f"deleted {name}: {run_list.megabytes(size)}")
+            print(f"deleted {name}: {megabytes(size)}")
         return
     if (FLAGS.delete or FLAGS.name is not None) and not chosen:
         raise UserError("--delete and --name need --workdir=RUN.")
@@ -45,7 +46,7 @@ def _run(arguments: Arguments) -> None:
     if FLAGS.delete:
         checked = [run_list.check_deletable(folder) for folder in chosen]  # one mistake deletes nothing
         for run in dict.fromkeys(checked):
-            print(f"deleted {run.folder}: {run_list.megabytes(run_list.delete_run(run.folder))}")
+            print(f"deleted {run.folder}: {megabytes(run_list.delete_run(run.folder))}")
         return
     found = find_runs(chosen or [RUNS]) if chosen or any(RUNS.rglob("config.json")) else []
     runs, sizes = [run_list.list_run(folder) for folder in found], run_list.cache_sizes()

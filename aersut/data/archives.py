@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from aersut.corpora.files import LFS_HEADER
 from aersut.errors import UserError
-from aersut.paths import new_folder
+from aersut.paths import megabytes, new_folder
 from aersut.progress import bars_are_shown
 
 LARGEST_RATIO = 20  # zip halves speech; an archive that unpacks to more than 20 times its size is not speech
@@ -150,8 +150,3 @@ def require_space(folder: Path, needed: int) -> None:
 def file_size(path: Path) -> int:
     """The size of a file in bytes, 0 if it does not exist."""
     return path.stat().st_size if path.exists() else 0
-
-
-def megabytes(count: int) -> str:
-    """A size in bytes as text in MB: "1,234.6 MB"."""
-    return f"{count / 1e6:,.1f} MB"

@@ -13,7 +13,7 @@ from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, SkippedFile, in_us
 from aersut.data.audio import crop_or_pad
 from aersut.data.store import AudioStore, open_audio_store
 from aersut.errors import UserError, nearest
-from aersut.paths import abbreviated, expanded
+from aersut.paths import abbreviated, counted, expanded
 from aersut.registry import CORPORA
 
 DAMAGE_LIMIT = 0.01
@@ -196,8 +196,9 @@ def collection_lines(collection: Collection) -> list[str]:
     lines = []
     for corpus in dict.fromkeys(clip.corpus for clip in collection.clips):
         clips = [clip for clip in collection.clips if clip.corpus == corpus]
-        speakers, emotions = {clip.speaker for clip in clips}, {clip.emotion for clip in clips}
-        lines.append(f"{corpus}: {len(clips):,} clips of {len(speakers)} speakers, {len(emotions)} emotions")
+        speakers = counted(len({clip.speaker for clip in clips}), "speaker")
+        emotions = counted(len({clip.emotion for clip in clips}), "emotion")
+        lines.append(f"{corpus}: {counted(len(clips), 'clip')} of {speakers}, {emotions}")
     return [*lines, *skipped_lines(collection.skipped), *collection.notes]
 
 

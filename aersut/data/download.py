@@ -20,10 +20,10 @@ from pathlib import Path
 import requests
 
 import aersut
-from aersut.data.archives import NoSpaceError, file_size, lfs_pointers, megabytes, require_space, unpack
+from aersut.data.archives import NoSpaceError, file_size, lfs_pointers, require_space, unpack
 from aersut.data.http_download import Downloader, FetchError, RefusedError, host, progress_bar
 from aersut.errors import UserError, nearest
-from aersut.paths import cache_dir, new_folder
+from aersut.paths import cache_dir, megabytes, new_folder
 from aersut.registry import CORPORA
 
 

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import requests
 from tqdm import tqdm
 
-from aersut.data.archives import file_size, megabytes, require_space
+from aersut.data.archives import file_size, require_space
 from aersut.errors import UserError
+from aersut.paths import megabytes
 from aersut.progress import bars_are_shown
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses after which the request is repeated

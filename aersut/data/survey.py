@@ -9,7 +9,7 @@ from aersut.contracts import Corpus, Framing, in_usual_order
 from aersut.data.audio import CLIPPED
 from aersut.data.collection import DecodedCorpus, damage_summary, decode_corpus, skipped_lines
 from aersut.errors import CacheError, UserError
-from aersut.paths import abbreviated
+from aersut.paths import abbreviated, counted
 from aersut.registry import CORPORA
 
 LONG = 30.0
@@ -103,7 +103,7 @@ def _notes(corpus: Corpus, decoded: DecodedCorpus) -> list[str]:
         notes.append(f"{len(long)} clips last {LONG:g} s or longer, of which the window covers a small part: {names}")
     for note in sorted({info.note for _, info in files} - {""}):
         noted = [path for path, info in files if info.note == note]
-        notes.append(f"{len(noted)} files: each {note}: {abbreviated(noted)}")
+        notes.append(f"{counted(len(noted), 'file')}: each {note}: {abbreviated(noted)}")
     rates = Counter(info.sample_rate for _, info in files)
     if len(rates) > 1:
         kinds = ", ".join(f"{rate:,} Hz ({count:,} clips)" for rate, count in rates.most_common())

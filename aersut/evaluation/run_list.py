@@ -11,7 +11,7 @@ import filelock
 
 from aersut.errors import UserError
 from aersut.evaluation.result_files import EMULATION, read_metrics
-from aersut.paths import cache_dir, read_json, write_text
+from aersut.paths import cache_dir, counted, megabytes, read_json, write_text
 from aersut.run_folder import RUNS, RunFolder, find_run, run_names
 from aersut.training import records
 
@@ -165,7 +165,7 @@ def runs_table(runs: list[ListedRun]) -> str:
         rows.append((run.folder, run.name or "-", epochs, uar, exported, megabytes(run.bytes), run.changed))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    total = f"{len(runs)} run{'' if len(runs) == 1 else 's'}, {megabytes(sum(run.bytes for run in runs))}"
+    total = f"{counted(len(runs), 'run')}, {megabytes(sum(run.bytes for run in runs))}"
     return "\n".join([*lines, total])
 
 
@@ -178,11 +178,6 @@ def cache_table(sizes: dict[str, int]) -> str:
 def runs_json(runs: list[ListedRun], caches: dict[str, int]) -> dict[str, Any]:
     """The runs and the bytes of the cache's folders as plain data."""
     return {"runs": [asdict(run) for run in runs], "cache": {"folder": str(cache_dir()), **caches}}
-
-
-def megabytes(size: int) -> str:
-    """A number of bytes as text, in MB."""
-    return f"{size / 1e6:,.1f} MB"
 
 
 def _files(folder: Path) -> list[tuple[int, float]]:

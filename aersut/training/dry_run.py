@@ -13,7 +13,7 @@ from aersut.config import Experiment, checked, to_tree
 from aersut.data.collection import Collection, collection_lines
 from aersut.features.frontend import Frontend
 from aersut.models.cost import cost
-from aersut.paths import cache_dir
+from aersut.paths import cache_dir, counted
 from aersut.registry import MODELS
 from aersut.run import Run, divide, make_frontend, network_errors, recorded
 from aersut.run_folder import as_configured, class_notes
@@ -63,7 +63,7 @@ def dry_run(run: Run) -> str:
         _network("model", experiment, frontend),
         *([f"initial weights: {experiment.init.model}; trainable: {experiment.init.trainable}"] if initial else []),
         *([_network("teacher", experiment, frontend)] if experiment.teacher else []),
-        f"training: {experiment.epochs} epochs of {steps} steps with {experiment.batch_size} examples each: "
+        f"training: {experiment.epochs} epochs of {counted(steps, 'step')} with {experiment.batch_size} examples each: "
         f"{experiment.epochs * steps:,} steps{updates}",
         *_disk_use(run.folder, experiment, frontend, collection, found.assignment.size),
         "nothing was trained or written, apart from the audio store (--dry-run)",
