@@ -59,7 +59,7 @@ def _parse(argv: list[str]) -> Arguments:
 def _without_tilde(argument: str) -> str:
     """An argument with the home folder for a ~ at the start of its value, which shells expand in --workdir ~/a only."""
     name, equals, value = argument.partition("=")
-    if not (name.startswith("-") and value.startswith(("~/", "~\\"))):
+    if not (name.startswith("-") and value.startswith("~/")):
         return argument
     return f"{name}{equals}{expanded(value)}"
 
