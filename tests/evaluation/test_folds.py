@@ -22,6 +22,7 @@ from aersut.evaluation.fold_runs import EvaluatedRun, train_and_evaluate
 from aersut.evaluation.folds import cross_validate, seeds_table
 from aersut.experiment import load_experiment
 from aersut.paths import read_json
+from aersut.progress import stage
 from aersut.run import Run, default_folder, open_run, start
 from tests.evaluation.made_predictions import random_predictions
 
@@ -151,10 +152,11 @@ def test_an_error_of_a_run_stops_the_others(named, monkeypatch):
         def __exit__(self, *error):
             pass
 
-    jobs = fold_runs._Jobs(runs)
-    jobs.pass_to(Connection(["the loss became nan"]))
-    assert jobs.failures == ["run 0: the loss became nan"]
-    jobs.pass_to(Connection([]))
+    with stage("training", len(runs)) as shown:
+        jobs = fold_runs._Jobs(runs, shown)
+        jobs.pass_to(Connection(["the loss became nan"]))
+        assert jobs.failures == ["run 0: the loss became nan"]
+        jobs.pass_to(Connection([]))
     assert not jobs.done, "no further run is begun"
 
 
