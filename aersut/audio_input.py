@@ -33,20 +33,9 @@ BY_LIBSNDFILE = frozenset(
     {".aif", ".aifc", ".aiff", ".au", ".avr", ".caf", ".flac", ".htk", ".mp2", ".mp3", ".nist", ".oga", ".ogg", ".opus"}
     | {".rf64", ".snd", ".sph", ".svx", ".voc", ".w64", ".wav", ".wve", ".xi"}
 )
-READABLE = BY_LIBSNDFILE | {
-    ".3gp",
-    ".aac",
-    ".amr",
-    ".asf",
-    ".m4a",
-    ".m4b",
-    ".mka",
-    ".mov",
-    ".mp4",
-    ".spx",
-    ".webm",
-    ".wma",
-}
+READABLE = BY_LIBSNDFILE.union(
+    {".3gp", ".aac", ".amr", ".asf", ".m4a", ".m4b", ".mka", ".mov", ".mp4", ".spx", ".weba", ".webm", ".wma"}
+)
 """Suffixes of the formats that libsndfile reads, and of those that ffmpeg reads where it is installed."""
 AUDIO = READABLE | {".ape", ".avi", ".flv", ".mkv"}
 """Suffixes of files with sound, in formats that are read or not."""
