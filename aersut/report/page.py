@@ -65,7 +65,9 @@ def svg_figure(svg: bytes, caption: str, captioned: bool = True) -> Any:
 
 def format_number(value: Any, form: str = ".3f") -> str:
     """A number in the format `form`; a dash for None."""
-    return DASH if value is None else format(value, f"z{form}")  # not -0.000
+    if value is None:
+        return DASH
+    return format(value, f"z{form}" if isinstance(value, float) else form)  # z: not -0.000
 
 
 def format_points(value: Any) -> str:
