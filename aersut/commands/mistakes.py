@@ -48,7 +48,10 @@ def _command(mode: str, rest: Sequence[str]) -> Iterator[str]:
     if COMMANDS[mode].paths:
         yield from rest
         return
-    yield from map(_selection, rest)
+    if rest and all(Path(argument).is_dir() for argument in rest):
+        yield f"--workdir={','.join(rest)}"
+    else:
+        yield from map(_selection, rest)
 
 
 def _selection(argument: str) -> str:

@@ -55,11 +55,12 @@ def list_run(folder: Path) -> ListedRun:
     """Read what `ListedRun` has about a run folder; missing and damaged files count as no result."""
     run = RunFolder(folder)
     uar = (read_metrics(run.evaluation) or {}).get("uar")
+    configuration = read_json(run.config)
     files = _files(folder)
     return ListedRun(
         folder=str(folder),
         name=run.name.read_text(encoding="utf-8").strip() if run.name.exists() else "",
-        epochs=(len(records.read_records(run.records)), (read_json(run.config) or {}).get("epochs", 0)),
+        epochs=(len(records.read_records(run.records)), configuration.get("epochs", 0) if isinstance(configuration, dict) else 0),
         uar=uar,
         exported=(run.export / "export.json").exists(),
         bytes=sum(size for size, _ in files),

@@ -36,6 +36,11 @@ def test_the_list_has_state_and_size_of_each_run(launch, runs):
     assert rows[1]["bytes"] == sum(path.stat().st_size for path in files)
 
 
+def test_a_damaged_configuration_is_listed_without_its_epochs(launch, runs):
+    runs["begun"].config.write_text("[]")
+    assert launch("--mode=runs").out.splitlines()[1].split()[2:5] == ["0", "of", "0"]
+
+
 def test_without_runs_the_list_is_empty(launch, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "0 runs, 0.0 MB" in launch("--mode=runs").out
