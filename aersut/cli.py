@@ -44,7 +44,7 @@ def _parse(argv: list[str]) -> Arguments:
     try:
         rest, dotted = _dotted(wanted)
         rest = [_without_tilde(argument) for argument in rest]
-        arguments = Arguments(dotted, tuple(FLAGS([*rest, *argv[end:]])[1:]), help=len(wanted) < end)
+        arguments = Arguments(dotted, tuple(FLAGS([*rest, *argv[end:]])[1:]), help=len(wanted) < end or end == 1)
         if not arguments.help:
             _check(arguments)
         return arguments

@@ -45,6 +45,9 @@ class TestHelp:
         assert named == list(COMMANDS)
         assert all(len(line.split()) > 3 for line in lines if line.startswith("  "))
 
+    def test_is_what_a_command_without_arguments_prints(self, launch):
+        assert launch() == launch("--help")
+
     @pytest.mark.parametrize("mode", COMMANDS)
     def test_of_a_mode_has_its_flags_in_order_and_no_others(self, launch, mode):
         outcome = launch(f"--mode={mode}", "--help")
@@ -70,6 +73,7 @@ class TestHelp:
         monkeypatch.setattr(sys, "argv", ["/somewhere/bin/aersut", "--help"])
         assert "usage: aersut --experiment=NAME" in launch("--help").out
         assert "  aersut --mode=export --workdir=RUN" in launch("--mode=export", "--help").out
+        assert "or:    aersut --mode=predict --model=micro_speech CLIP" in launch("--help").out
         monkeypatch.setattr(sys, "argv", ["launch.py", "--help"])
         assert "usage: python launch.py --experiment=NAME" in launch("--help").out
 
@@ -173,7 +177,7 @@ class TestData:
 
 MISTAKES = {
     "unknown experiment": (["--experiment=quickstrat"], ["quickstrat", "Did you mean 'quickstart'"]),
-    "no experiment": ([], ["--experiment=NAME"]),
+    "no experiment": (["--mode=train"], ["--experiment=NAME"]),
     "no such file": (["--experiment=nowhere.py"], ["nowhere.py", "does not exist"]),
     "misspelt flag": (["--experiment=quickstart", "--workdri=x"], ["workdri", "workdir"]),
     "misspelt key": (["--experiment=quickstart", "--experiment.epoch=3"], ["experiment.epoch", "'epochs'"]),
@@ -197,6 +201,7 @@ MISTAKES = {
     "stray word": (["train"], ["'train'", "--mode=train."]),
     "a mode without --mode": (["predict", "clip.wav"], ["--mode=predict --model=NAME clip.wav"]),
     "a mode with a folder": (["evaluate", "."], ["--mode=evaluate --workdir=."]),
+    "a mode with folders": (["compare", ".", ".."], ["--mode=compare --workdir=.,.."]),
     "a mode with an experiment": (["train", "quickstart"], ["--mode=train --experiment=quickstart"]),
     "a misspelt mode without --mode": (["tain"], ["Did you mean 'train'"]),
     "an experiment alone": (["quickstart"], ["--experiment=quickstart"]),

@@ -21,13 +21,14 @@ def program_help() -> str:
             "AERSUT: train, evaluate and export speech emotion recognition (SER) models for microcontrollers.",
             "",
             f"usage: {program()} --experiment=NAME [--mode=MODE] [--experiment.KEY=VALUE ...]",
+            f"or:    {program()} --mode=predict --model=micro_speech CLIP ...",
             "",
             "modes:",
             *(f"  {name:10}{command.summary}" for name, command in COMMANDS.items()),
             "",
             f"{program()} --mode=MODE --help   usage and flags of a mode",
             f"{program()} --list               models of the zoo, experiments, plugins",
-            "README.md has a first run; docs/ has guides, the run folder's layout, plugins and deployment.",
+            "README.md has a first run; docs/ has guides, plugins and deployment.",
         ]
     )
 

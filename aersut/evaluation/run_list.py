@@ -60,7 +60,10 @@ def list_run(folder: Path) -> ListedRun:
     return ListedRun(
         folder=str(folder),
         name=run.name.read_text(encoding="utf-8").strip() if run.name.exists() else "",
-        epochs=(len(records.read_records(run.records)), configuration.get("epochs", 0) if isinstance(configuration, dict) else 0),
+        epochs=(
+            len(records.read_records(run.records)),
+            configuration.get("epochs", 0) if isinstance(configuration, dict) else 0,
+        ),
         uar=uar,
         exported=(run.export / "export.json").exists(),
         bytes=sum(size for size, _ in files),
