@@ -13,6 +13,7 @@ import demonstrations as show
 import griffe
 import numpy as np
 import soundfile
+from docstrings import ungrouped
 
 from aersut.config import REGISTRIES
 from aersut.contracts import Augmenter, Condition, Feature, Plugin, SkippedConditionError
@@ -126,9 +127,11 @@ def parsed(cls: type) -> tuple[str, dict[str, str]]:
     attributes: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if base.__doc__ and dataclasses.is_dataclass(base):
-            for section in griffe.Docstring(inspect.cleandoc(base.__doc__)).parse("google"):
+            for section in griffe.Docstring(ungrouped(inspect.cleandoc(base.__doc__))).parse("google"):
                 if section.kind is griffe.DocstringSectionKind.attributes:
-                    attributes |= {one.name: " ".join(one.description.split()) for one in section.value}
+                    for one in section.value:
+                        if not one.description.startswith("as in "):  # the base class's text is shown instead
+                            attributes[one.name] = " ".join(one.description.split())
     for section in griffe.Docstring(inspect.getdoc(cls) or "").parse("google"):
         if section.kind is griffe.DocstringSectionKind.text:
             texts.append(section.value)
@@ -151,10 +154,10 @@ def fields(cls: Any, documented: dict[str, str]) -> Iterator[str]:
 def type_name(annotation: Any) -> str:
     """A type as it is written in Python, without the notes of `Annotated`."""
     if isinstance(annotation, str):
-        return cell(annotation)
+        return annotation
     if hasattr(annotation, "__metadata__"):
         return type_name(annotation.__origin__)
-    return cell(inspect.formatannotation(annotation).replace("aersut.contracts.", "").replace("typing.", ""))
+    return inspect.formatannotation(annotation).replace("aersut.contracts.", "").replace("typing.", "")
 
 
 def default(field: "dataclasses.Field[Any]") -> str:
@@ -170,7 +173,7 @@ def default(field: "dataclasses.Field[Any]") -> str:
     elif isinstance(value, tuple) and value and all(isinstance(one, Plugin) for one in value):
         value = ", ".join(plugin_name(one) for one in value)
     text = value if isinstance(value, str) and value else repr(value)
-    return f"`{cell(text)}`" if len(text) <= 60 else f"`{cell(type(value).__name__)}(…)`"
+    return cell(f"`{text}`") if len(text) <= 60 else f"`{type(value).__name__}(…)`"
 
 
 def plugin_name(plugin: Any) -> str:
@@ -180,8 +183,8 @@ def plugin_name(plugin: Any) -> str:
 
 
 def cell(text: str) -> str:
-    """Text inside a cell of a table."""
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Markdown inside a cell of a table; in code, a | needs no backslash, which would be shown."""
+    return re.sub(r"(`[^`]*`)|\|", lambda found: found[1] or "\\|", text.replace("\n", " "))
 
 
 def properties(plugin: Any, kind: str) -> Iterator[str]:

@@ -48,7 +48,7 @@ def _flag_rows(command: Command) -> Iterator[str]:
         text = command.notes.get(
             name, (flag.help or "").rpartition(">: ")[2]
         )  # absl puts an enum's values before its text
-        shown = "" if flag.default in (None, False, []) else f"`{cell(str(flag.default))}`"
+        shown = "" if flag.default in (None, False, []) else cell(f"`{flag.default}`")
         yield f"| `--{name}{_values(flag)}` | {shown} | {cell(text)} |"
     for word, text in command.dotted.items():
         yield f"| `--{word}.KEY=VALUE` | | {cell(text)} |"
@@ -58,7 +58,7 @@ def _values(flag: Any) -> str:
     if isinstance(flag, flags.BooleanFlag):
         return ""
     if isinstance(flag, flags.EnumFlag):
-        return "=" + cell("|".join(flag.parser.enum_values))
+        return "=" + "|".join(flag.parser.enum_values)
     return {"int": "=N", "float": "=X", "comma separated list of strings": "=A,B"}.get(flag.flag_type(), "=TEXT")
 
 

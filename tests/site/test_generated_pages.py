@@ -20,7 +20,7 @@ GENERATE = Path(__file__).parents[2] / "docs" / "generate"
 def generate(monkeypatch):
     monkeypatch.syspath_prepend(GENERATE)
     yield
-    for name in ("demonstrations", "plugin_pages", "reference_pages"):
+    for name in ("demonstrations", "docstrings", "plugin_pages", "reference_pages"):
         sys.modules.pop(name, None)
 
 
@@ -55,6 +55,14 @@ def test_the_page_of_a_plugin_has_its_fields_picture_and_sounds(tmp_path):
     assert f'data-picture="{key}"' in page.text
     assert 'aria-label="Waveform and log-mel spectrogram of a synthetic voice before and after halved"' in svg
     assert "currentColor" in svg
+
+
+def test_every_field_of_log_mel_has_a_meaning_and_a_type_without_a_backslash(tmp_path):
+    from plugin_pages import plugin_page
+
+    text = plugin_page(FEATURES, "log_mel", tmp_path).text
+    assert "| `fmax` | `float | None` | `None` | lowest and highest band edge in Hz; None is half" in text
+    assert "| `n_mels` | `int` | `64` | number of mel bands. |" in text
 
 
 @pytest.mark.parametrize(
@@ -99,5 +107,5 @@ def test_every_flag_and_key_has_a_row():
             assert f"| `--{flag}" in pages[0], flag
     for field in dataclasses.fields(Experiment):
         assert f"| `{field.name}` |" in pages[1], field.name
-    assert "| `data.trim_db` | `float \\| None` | `40.0` | trims leading" in pages[1]
+    assert "| `data.trim_db` | `float | None` | `40.0` | trims leading" in pages[1]
     assert "| `select` | `best`, `last` | `best` |" in pages[1]
