@@ -163,7 +163,13 @@ def import_file(path: Path, what: str) -> object:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise UserError(f"{what} {path} cannot be imported: {describe_error(error)}.") from error
+        remedy, file = "", f"{error.name}.py" if isinstance(error, ModuleNotFoundError) else ""
+        if file and path.with_name(file).is_file():
+            remedy = (
+                f" {file} is not on the Python path. Name it in the plugins of the experiment, and its classes by "
+                f'their names: aersut.load_experiment(…, plugins=["{file}"], features="mfcc,NAME").'
+            )
+        raise UserError(f"{what} {path} cannot be imported: {describe_error(error)}.{remedy}") from error
     return module
 
 

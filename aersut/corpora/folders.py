@@ -75,7 +75,10 @@ class Folders(Corpus):
             _check_order({clip.emotion for clip in listing.clips}, {clip.speaker for clip in listing.clips})
         notes = [*other_formats(folder, READABLE), *speaker_notes(clip.speaker for clip in listing.clips)]
         if any(clip.speaker == UNKNOWN for clip in listing.clips):
-            notes.append("the speaker of some files is unknown: set a pattern, or protocol=random")
+            notes.append(
+                "the speaker of some files is unknown: expected LABEL/SPEAKER/FILE. For other paths set the field "
+                "pattern, or else --experiment.data.protocol=random."
+            )
         return Listing(listing.clips, listing.skipped, tuple(notes))
 
 

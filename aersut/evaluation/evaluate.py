@@ -108,8 +108,12 @@ def zoo_model(run: Run, name: str) -> Path | None:
             "can be compared: other test sets may have speakers that it has seen. Its own results are in "
             f"{folder / catalog.CARD}; --mode=predict --model={name} classifies any recording."
         )
-    if from_tree(read_json(folder / catalog.CONFIG) or {}).data.emotions != run.experiment.data.emotions:
-        raise UserError(f"--model={name} has other emotions than run {run.folder}: evaluate the run alone.")
+    emotions = from_tree(read_json(folder / catalog.CONFIG) or {}).data.emotions
+    if emotions != run.experiment.data.emotions:
+        raise UserError(
+            f"--model={name} has other emotions than run {run.folder}: evaluate the run alone. If its labels are "
+            f"among the model's, fine-tune with --experiment.data.emotions={','.join(emotions)}."
+        )
     return folder / catalog.CLASSIFIER
 
 

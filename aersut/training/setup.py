@@ -194,7 +194,7 @@ def steps_per_epoch(experiment: Experiment, examples: int) -> int:
     if not steps:
         raise UserError(
             f"experiment.batch_size: {experiment.batch_size} is more than the {examples} examples of the training "
-            "set; make it smaller."
+            f"set: set --experiment.batch_size={examples}, or less."
         )
     return steps
 
