@@ -23,6 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	    { echo "AERSUT with all extras needs Python 3.11 to 3.13 (docs/platforms.md); $(PYTHON) is" \
 	    "$$($(PYTHON) --version). Use make PYTHON=python3.12"; exit 2; }
+	@echo "Installing 250 packages (5 GB) into $(VENV): two to ten minutes without further output."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all,dev]'
 	@touch $(INSTALLED)
@@ -48,7 +49,9 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 
 docs: $(INSTALLED)
+	@echo "Building the site, with a picture and a sound of each plugin: one to four minutes without further output."
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html. The search needs a server: python -m http.server --directory site"
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import aersut
 from aersut.registry import AUGMENTERS, CONDITIONS, FEATURES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -39,6 +40,11 @@ def test_the_templates_keep_their_contracts(files):
 
     with pytest.raises(ValueError, match="bands must be at least 1, got 0"):
         my_features.BandEnergy(bands=0)
+
+
+def test_the_experiment_template_has_the_feature(files, monkeypatch):
+    monkeypatch.chdir(files)
+    assert type(aersut.load_experiment("my_experiment.py").features[-1]).__name__ == "BandEnergy"
 
 
 def test_the_feature_template_is_found_by_the_command_line(files, launch):
