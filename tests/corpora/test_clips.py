@@ -74,7 +74,7 @@ def test_a_run_is_trained_from_them_and_found_again(listed, tiny, tmp_path, monk
         ({"audio": b"", "speaker": "1"}, "clip 1: no 'emotion'"),
         ({"audio": b"", "emotion": "sad", "speaker": None}, "clip 1: no 'speaker'"),
         ({"emotion": "sad", "speaker": "1"}, "clip 1: no 'audio'"),
-        ({"audio": 3, "emotion": "sad", "speaker": "1"}, "clip 1: a clip is int: expected the path"),
+        ({"audio": 3, "emotion": "sad", "speaker": "1"}, "clip 1: a clip is a number: a list contains several clips"),
         ({"audio": (np.full(9, 300.0), 8000), "emotion": "sad", "speaker": "1"}, "clip 1: samples reach 300: expected"),
         ({"audio": (np.full(9, np.nan), 8000), "emotion": "sad", "speaker": "1"}, "clip 1: samples are NaN"),
         ({"audio": (np.zeros(0), 8000), "emotion": "sad", "speaker": "1"}, "clip 1: the array contains no samples"),

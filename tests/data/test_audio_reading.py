@@ -435,7 +435,7 @@ class TestFilesOfPhonesAndBrowsers:
         """A playlist is text, which ffmpeg would follow to other files of the machine."""
         encoded(tmp_path / "secret.m4a")
         (tmp_path / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:2,\n{tmp_path / 'secret.m4a'}\n")
-        assert refused(tmp_path / "list.m3u8") == "cannot be decoded: Format not recognised."
+        assert refused(tmp_path / "list.m3u8") == "cannot be decoded: Format not recognised"
 
 
 class TestChannels:

@@ -62,7 +62,7 @@ class TestContent:
         one = opened(clips, tmp_path / "stores")
         assert one.rows == [0, 2, 4]
         assert one.failures == {
-            1: "cannot be decoded: Format not recognised.",
+            1: "cannot be decoded: Format not recognised",
             3: "is truncated: its header announces 100 more bytes",
         }
         np.testing.assert_array_equal(one[1], to_int16(decode(clips[2], RATE, 40)))
