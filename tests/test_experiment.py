@@ -122,9 +122,9 @@ class TestByPath:
         assert expected in message
 
     def test_says_how_to_use_a_plugin_file_beside_it(self, tmp_path):
-        (tmp_path / "my_features.py").write_text("")
-        (tmp_path / "mine.py").write_text("from my_features import Tilt\n")
-        assert 'plugins=["my_features.py"]' in load_refused(tmp_path / "mine.py")
+        (tmp_path / "features_beside.py").write_text("")
+        (tmp_path / "mine.py").write_text("from features_beside import Tilt\n")
+        assert 'plugins=["features_beside.py"]' in load_refused(tmp_path / "mine.py")
 
     def test_names_the_line_that_failed(self, tmp_path):
         (tmp_path / "mine.py").write_text("def get_config():\n    return 1 / 0\n")

@@ -20,7 +20,7 @@ from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS_PREFIX, 
 from aersut.report.page import embed_file, write_page
 from aersut.report.plots import classes, curves, style
 from aersut.report.robustness import robustness
-from aersut.run_folder import Run, RunFolder, class_notes, recorded_classes
+from aersut.run_folder import Run, RunFolder, as_configured, class_notes, recorded_classes
 from aersut.training import records
 
 Result = dict[str, Any] | None
@@ -110,12 +110,15 @@ def _described(run: RunFolder, evaluation: Result) -> _Described:
     """
     configuration, about = read_json(run.config) or {}, evaluation or {}
     known = configuration.keys(), configuration.get("data", {}).keys()
-    wanted = ({field.name for field in dataclasses.fields(cls)} for cls in (Experiment, Data))
+    wanted = (
+        {field.name for field in dataclasses.fields(cls) if not field.metadata.get("omitted")}
+        for cls in (Experiment, Data)
+    )
     complete = all(map(operator.le, wanted, known))
     if not isinstance(run, Run) and complete and {"synthetic", "exportable"} <= about.keys():
         return _Described(configuration, about["synthetic"], about["exportable"])
     loaded = run if isinstance(run, Run) else Run(run.folder, load_experiment(str(run.config)))
-    return _Described(to_tree(loaded.experiment), loaded.synthetic, loaded.experiment.model.exportable)
+    return _Described(to_tree(as_configured(loaded)), loaded.synthetic, loaded.experiment.model.exportable)
 
 
 def _notes(

@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from aersut import cli, experiment
 from aersut.run import open_run
+from aersut.run_folder import as_configured
 from aersut.sweep import trial as trials
 from aersut.sweep.study import Storage
 from aersut.training import records
@@ -135,7 +136,7 @@ class TestAFinishedSweep:
         assert launch(*asked, "--status", f"--write={file}").status == 0
         made = experiment.load_experiment(str(file))
         assert made.name == "best"
-        best = open_run(folder / study_of(folder).best_trial.user_attrs["runs"][0]["folder"]).experiment
+        best = as_configured(open_run(folder / study_of(folder).best_trial.user_attrs["runs"][0]["folder"]))
         assert {**vars(made), "name": "", "seed": 0} == {**vars(best), "name": "", "seed": 0}
         assert "validation UAR" in file.read_text()
         repeated = launch(*asked, f"--write={file}")
