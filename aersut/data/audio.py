@@ -266,12 +266,15 @@ def trim(recording: Recording, top_db: float) -> Recording:
     hop = max(1, round(recording.sample_rate * 512 / 22_050))
     whole = len(samples) // hop
     blocks, rest = samples[: whole * hop].reshape(whole, hop), samples[whole * hop :]
-    energy = np.zeros(whole + 4)  # of each hop; librosa pads half a frame of zeros at both ends
-    energy[2 : whole + 2] = np.vecdot(blocks, blocks)
-    energy[whole + 2] = rest @ rest
+    # of each hop; librosa pads half a frame of zeros at both ends. A whole frame lets a sound at an end be in as many
+    # frames as elsewhere, so that it is not taken for a click
+    energy = np.zeros(whole + 8)
+    energy[4 : whole + 4] = np.vecdot(blocks, blocks)
+    energy[whole + 4] = rest @ rest
     # the floor is librosa's
     power = np.maximum((energy[:-3] + energy[1:-2] + energy[2:-1] + energy[3:]) / (4 * hop), 1e-10)
-    loud = speech_frames(power, 10 ** (-top_db / 10), CLICK_FRAMES, neighbors=3)
+    loud = speech_frames(power, 10 ** (-top_db / 10), CLICK_FRAMES, neighbors=3) - 2
+    loud = loud[(loud >= 0) & (loud <= whole)]  # the frames that librosa has
     if not len(loud):
         return recording
     first = int(loud[0]) * hop

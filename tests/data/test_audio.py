@@ -87,6 +87,12 @@ class TestTrimming:
         kept = trim(Recording(samples, 22_050), top_db).samples
         np.testing.assert_array_equal(kept, librosa.effects.trim(samples, top_db=top_db)[0])
 
+    def test_keeps_a_short_sound_at_the_end(self):
+        sound = 0.1 * np.random.default_rng(0).uniform(-1, 1, 4_000)  # 0.18 s
+        samples = np.concatenate([np.zeros(6_700), sound]).astype(np.float32)
+        kept = trim(Recording(samples, 22_050), 10).samples
+        np.testing.assert_array_equal(kept, librosa.effects.trim(samples, top_db=10)[0])
+
     @pytest.mark.parametrize(("sample_rate", "hop"), [(8_000, 186), (16_000, 372), (48_000, 1115), (96_000, 2229)])
     def test_equals_librosa_with_frames_of_equal_duration(self, sample_rate, hop):
         rng = np.random.default_rng(0)
