@@ -109,11 +109,11 @@ export function quantized(value) {
 function trimmed(samples, rate, decibels) {
   const hop = Math.max(1, Math.round((rate * 512) / 22050));
   const whole = Math.floor(samples.length / hop);
-  const energy = new Float64Array(whole + 4); // of each hop, with half a frame of zeros at both ends
-  for (let i = 0; i < samples.length; i++) energy[2 + Math.floor(i / hop)] += samples[i] ** 2;
-  const power = Array.from({ length: whole + 1 }, (_, i) =>
+  const energy = new Float64Array(whole + 8); // of each hop, with a frame of zeros at both ends
+  for (let i = 0; i < samples.length; i++) energy[4 + Math.floor(i / hop)] += samples[i] ** 2;
+  const power = Array.from({ length: whole + 5 }, (_, i) =>
     Math.max((energy[i] + energy[i + 1] + energy[i + 2] + energy[i + 3]) / (4 * hop), 1e-10));
-  const speech = speechFrames(power, 10 ** (-decibels / 10), 9, 3);
+  const speech = speechFrames(power, 10 ** (-decibels / 10), 9, 3).slice(2, whole + 3);
   const first = speech.indexOf(true);
   const last = speech.lastIndexOf(true);
   return first < 0 ? samples : samples.slice(first * hop, (last + 1) * hop);
