@@ -39,7 +39,8 @@ def run_compiled(file: TFLiteFile, examples: Float[np.ndarray, "examples ..."]) 
         np.save(inputs, source.quantize(examples))
         np.save(outputs, np.zeros((len(examples), *result.shape[1:]), result.type))
         package = Path(__file__).parents[2]  # the same package as here, whatever the subprocess would import
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
+        searched = filter(None, [str(package), os.environ.get("PYTHONPATH")])  # an empty entry is the working folder
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(searched)}
         command = [sys.executable, "-m", "aersut.tflite.compiled", *map(str, (model, inputs, outputs))]
         try:
             subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=SECONDS)
