@@ -11,9 +11,10 @@ first. `int8` results are those of the exported model, run on every test clip. `
 recipes on validation speakers; nothing is chosen here. FOLDER is a data root that contains RAVDESS.
 
 `ravdess` and `cremad` are the UAR of the int8 model on the test speakers of each corpus, if there are both; `ece` is
-its calibration error. With --stress, two folders, `stress` is its stress mean, `gain` the largest loss of UAR under
-gains of -24 to 24 dB and peak normalization, `noise20` and `noise10` the losses with recorded noise at 20 and 10 dB
-SNR, `band` that of the band 300 to 3400 Hz, and `rooms` that of measured impulse responses.
+its calibration error. `other` is its UAR on all clips of the corpus that it was not trained on, if FOLDER contains it:
+predictions among the emotions that both have. With --stress, two folders, `stress` is its stress mean, `gain` the
+largest loss of UAR under gains of -24 to 24 dB and peak normalization, `noise20` and `noise10` the losses with recorded
+noise at 20 and 10 dB SNR, `band` that of the band 300 to 3400 Hz, and `rooms` that of measured impulse responses.
 """
 
 import shlex
@@ -25,8 +26,10 @@ from typing import Any
 from common import RUNS, add_row, check_stress, has_row, parse_arguments, trained_run  # beside this file
 
 from aersut.contracts import Condition
+from aersut.corpora import CremaD, Ravdess
 from aersut.data.splits import read_split
-from aersut.evaluation.evaluate import EvaluationOptions, evaluate
+from aersut.errors import UserError
+from aersut.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_on_corpora
 from aersut.experiment import load_experiment
 from aersut.export.bundle import export
 from aersut.models.cost import cost
@@ -42,7 +45,7 @@ COLUMNS = (
     *("experiment", "changes", "fold", "seed"),
     *("validation_uar", "uar", "wa", "int8_uar", "int8_wa", "int8_bytes", "arena"),
     *("parameters", "macs", "minutes"),
-    *("ravdess", "cremad", "ece", "stress", "gain", "noise20", "noise10", "band", "rooms"),
+    *("ravdess", "cremad", "ece", "stress", "gain", "noise20", "noise10", "band", "rooms", "other"),
 )
 LOSSES = {
     "gain": (*(f"gain {db:+} dB" for db in (-24, -12, 12, 24)), "peak normalization"),
@@ -96,6 +99,7 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str, stress: str
         "ece": round(exported["ece"], 4),
         **{name: round(group["uar"], 4) for name, group in exported["groups"]["corpus"].items() if name in COLUMNS},
         **robustness(exported.get("stress")),
+        **cross_corpus(run),
     }
     add_row(ROWS, COLUMNS, row)
 
@@ -118,6 +122,19 @@ def robustness(stress: dict[str, Any] | None) -> dict[str, float]:
     return {"stress": round(stress["mean"], 4), **losses}
 
 
+def cross_corpus(run: Run) -> dict[str, float]:
+    """The column `other`, if the data root contains a corpus that the run was not trained on."""
+    used = {type(corpus) for corpus in run.experiment.data.corpora}
+    corpora = tuple(corpus() for corpus in (Ravdess, CremaD) if corpus not in used)
+    if not corpora:
+        return {}
+    try:
+        found = evaluate_on_corpora(run, None, corpora, EvaluationOptions(run.export / INT8)).result
+    except UserError:  # FOLDER lacks the corpus
+        return {}
+    return {"other": round(found["cross_corpus"][0]["uar_restricted"], 4)}
+
+
 def minutes(run: Run) -> float:
     """Training time of the run and its teacher in minutes, from each epoch's clips per second; without validation."""
     clips = (read_split(run.split) or {"clips": []})["clips"]
@@ -133,7 +150,7 @@ def table(found: list[dict[str, str]]) -> str:
     for row in found:
         groups[f"{row['experiment']} {row['changes']}".strip()][row["seed"]].append(row)
     scores = {"uar": "UAR", "wa": "WA", "int8_uar": "int8 UAR", "int8_wa": "int8 WA"}
-    scores |= {"ravdess": "int8 RAVDESS", "cremad": "int8 CREMA-D", "stress": "stress mean"}
+    scores |= {"ravdess": "int8 RAVDESS", "cremad": "int8 CREMA-D", "stress": "stress mean", "other": "other corpus"}
     widths = dict.fromkeys(scores.values(), 16) | {"parameters": 12, "int8 KB": 9, "arena KB": 10, "minutes": 9}
     lines = ["runs" + "".join(f"{title:>{width}}" for title, width in widths.items())]
     for name, by_seed in groups.items():
