@@ -72,14 +72,17 @@ def indented(page):
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch, finished):
-    """The folder that the pages assume: clip.wav, folder/, my_corpus/ and a run."""
+    """The folder that the pages assume: clip.wav, folder/, my_corpus/ with its manifest, and a run."""
     monkeypatch.chdir(tmp_path)
     corpus = tmp_path / "my_corpus"
     corpus.mkdir()
     (tmp_path / "folder").mkdir()
+    manifest = ["path,emotion,speaker"]
     for speaker in range(1, 11):
         for emotion in EMOTIONS:
             soundfile.write(corpus / f"{speaker}_{emotion}_0.wav", render(speaker, emotion, 0), 16_000)
+            manifest.append(f"{speaker}_{emotion}_0.wav,{emotion},{speaker}")
+    (corpus / "manifest.csv").write_text("\n".join(manifest), encoding="utf-8")
     shutil.copy(corpus / "1_happy_0.wav", tmp_path / "clip.wav")
     shutil.copy(corpus / "2_sad_0.wav", tmp_path / "folder")
     shutil.copytree(finished.folder, tmp_path / "finished")

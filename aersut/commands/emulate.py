@@ -31,6 +31,7 @@ CLIPS = 6
 
 
 def _run(arguments: Arguments) -> int:
+    from aersut.bundle_record import record_bundle
     from aersut.emulation import products
     from aersut.emulation.card import update_card
     from aersut.emulation.emulate import Emulation, Failure, emulate
@@ -51,6 +52,7 @@ def _run(arguments: Arguments) -> int:
         print(table(summary), products.table(result["products"]), sep="\n\n")
         write_json(earlier, result)
         update_card(run.export / CARD, result)
+        record_bundle(run.export, (EMULATION, CARD))
         print(f"\nwritten to {earlier} and {CARD}; --mode=report adds the tables to the report")
     for error in errors:
         print(f"error: {error}", file=sys.stderr)

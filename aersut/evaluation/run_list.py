@@ -9,6 +9,7 @@ from typing import Any
 
 import filelock
 
+from aersut.bundle_record import refuse_changed_bundle
 from aersut.errors import UserError
 from aersut.evaluation.result_files import EMULATION, read_metrics
 from aersut.paths import cache_dir, counted, megabytes, read_json, write_text
@@ -122,7 +123,7 @@ def check_deletable(folder: Path) -> RunFolder:
     """The run of a folder or name, if `delete_run` may delete it.
 
     Raises:
-        UserError: the folder is no run, is a link, has other files, or a process trains it.
+        UserError: the folder is no run, is a link, has other files, its bundle was changed, or a process trains it.
     """
     run = find_run(folder)
     if not {"data", "model", "epochs"} <= (read_json(run.config) or {}).keys():
@@ -131,6 +132,7 @@ def check_deletable(folder: Path) -> RunFolder:
     others = sorted({path.name for path in run.folder.iterdir()} - run.names() - EARLIER)
     if others:
         raise UserError(f"{run.folder} contains other files ({', '.join(others[:3])}): move them first.")
+    refuse_changed_bundle(run.export, "delete the run")
     try:
         with filelock.FileLock(run.lock, blocking=False):
             pass

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
+from aersut.bundle_record import record_bundle, refuse_changed_bundle
 from aersut.contracts import SkippedTargetError, Target
 from aersut.errors import UserError, require
 from aersut.evaluation.result_table import format_metric
@@ -35,8 +36,10 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     An older bundle is replaced only once the new one is complete.
 
     Raises:
-        UserError: the model cannot be exported, or a file fails its verification; nothing is written then.
+        UserError: the model cannot be exported, a file fails its verification, or files of the older bundle were
+            changed by the user; nothing is written then.
     """
+    refuse_changed_bundle(run.export, "export again")
     require("the export needs", "export", "tensorflow", "ai_edge_quantizer")
     if not run.experiment.model.exportable:
         raise UserError(f"model '{MODELS.name_of(run.experiment.model)}' declares that it cannot be exported.")
@@ -77,6 +80,7 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
         for name, file in context.files.items():
             write_bytes(folder / name, file.content if isinstance(file, TFLiteFile) else file)
         write_json(folder / "export.json", result)
+        record_bundle(folder)
     return result
 
 

@@ -110,6 +110,13 @@ class TestDelete:
         assert launch("--mode=runs", f"--workdir={folders}", "--delete").status == 2
         assert runs["begun"].config.exists()
 
+    def test_keeps_what_the_user_changed_in_an_exported_bundle(self, launch, runs, finished):
+        shutil.copytree(finished.export, runs["done"].export)
+        (runs["done"].export / "c" / "main.c").write_text("mine")
+        outcome = launch("--mode=runs", f"--workdir={runs['done'].folder}", "--delete")
+        assert (outcome.status, "c/main.c. Move them out of the folder to delete the run" in outcome.err) == (2, True)
+        assert runs["done"].config.exists()
+
     def test_removes_no_link(self, launch, runs):
         Path("link").symlink_to(runs["done"].folder)
         outcome = launch("--mode=runs", "--workdir=link", "--delete")

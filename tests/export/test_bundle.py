@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aersut.bundle_record import RECORD, record_bundle
 from aersut.config import Data, Experiment, Init, validated
 from aersut.contracts import SkippedTargetError, Target
 from aersut.corpora import Ravdess, Synthetic
@@ -42,6 +43,13 @@ def result(run: Run) -> dict[str, dict[str, dict[str, object]]]:
 
 
 MODELS = [f"model_{name}.tflite" for name in ("float32", "float16", "dynamic", "int8", "int16x8")]
+
+
+def test_a_bundle_that_the_user_changed_is_not_replaced(run: Run):
+    (run.export / "labels.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"since the export: labels\.txt"):
+        module.export(run)
+    assert (run.export / "labels.txt").read_text() == "mine"
 
 
 def test_the_bundle_holds_every_format_labels_and_a_card(finished: Run):
@@ -183,9 +191,10 @@ def test_a_third_party_target_adds_its_files_after_the_targets_that_it_needs(run
     second = lambda context: {"second.bin": context.files["first.bin"] + b"2"}  # noqa: E731
     register(monkeypatch, second=second, first=lambda context: {"first.bin": b"1"})
     (run.export / EMULATION).write_text("{}")  # measured with the files that are replaced
+    record_bundle(run.export, (EMULATION,))
     module.export(run)
     assert {path.name for path in run.export.iterdir()} == {
-        *("first.bin", "second.bin", "labels.txt", "model_card.md", "export.json")
+        *("first.bin", "second.bin", "labels.txt", "model_card.md", "export.json", RECORD)
     }
     assert (run.export / "second.bin").read_bytes() == b"12"
 
