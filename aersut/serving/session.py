@@ -17,7 +17,7 @@ from aersut.serving.recognizer import Recognizer
 from aersut.serving.stream import Resampler, bandwidth_warning
 
 Message = dict[str, Any]
-"""One of {"frames": …}, {"prediction": …}, {"recording": …}, {"warning": …}, {"error": …}, {"done": …}, for JSON."""
+"""One of {"frames": …}, {"prediction": …}, {"recording": …}, {"error": …}, {"done": …}, for JSON."""
 
 MAX_FRAMES = 1500
 """Maximum number of display frames of a whole recording."""
@@ -36,7 +36,7 @@ class Session:
         self._resampler = Resampler(sample_rate, rate)
         self._stream = recognizer.stream(rate, **options.stream_arguments)
         self._analyzer = DisplayAnalyzer(rate, hop)
-        self.warning = bandwidth_warning(sample_rate, rate)
+        self._bandwidth = bandwidth_warning(sample_rate, rate)
         self._note = ""
 
     def push(self, samples: Shaped[np.ndarray, " samples"], note: str = "") -> list[Message]:
@@ -52,7 +52,7 @@ class Session:
     def _messages(self, samples: Float[np.ndarray, " samples"]) -> list[Message]:
         frames = self._analyzer.push(samples)
         display = [{"frames": frames.as_json()}] if frames else []
-        return display + self._timed(lambda: self._stream.push_mono(samples, joined(self._note, self.warning)))
+        return display + self._timed(lambda: self._stream.push_mono(samples, joined(self._note, self._bandwidth)))
 
     def _timed(self, predict: Callable[[], list[Prediction]]) -> list[Message]:
         begin = time.perf_counter()
@@ -70,7 +70,7 @@ def recording_messages(recognizer: Recognizer, source: Path | BinaryIO, options:
     try:
         sample_rate, seconds = read_header(source)
         session = Session(recognizer, sample_rate, options, max(0.032, seconds / MAX_FRAMES))
-        yield {"recording": {"seconds": round(seconds, 3), "warning": session.warning and f"{session.warning}."}}
+        yield {"recording": {"seconds": round(seconds, 3)}}
         for block in read_blocks(source):
             yield from session.push(block.samples, block.note)
         yield from session.finish()

@@ -164,8 +164,6 @@ class Service:
         async with asyncio.timeout(self._limits.idle):
             request = await socket.receive_json()
         session = Session(self._models[request["model"]], int(request["sample_rate"]), self._options)
-        if session.warning:
-            await socket.send_json({"warning": f"the microphone {session.warning}."})
         while True:
             async with asyncio.timeout(self._limits.idle):
                 samples = np.frombuffer(await socket.receive_bytes(), "<i2").astype(np.int16, copy=False)

@@ -226,6 +226,23 @@ def test_the_headline_for_a_file_is_the_mean_of_its_windows(browse, recognizer, 
     assert {row.split(",")[4] for row in download.value.path().read_text().splitlines()[1:]} == {"model_int8.tflite"}
 
 
+def test_a_file_whose_predictions_are_unreliable_says_why(browse, dialogue, tmp_path):
+    samples, rate = soundfile.read(dialogue)
+    soundfile.write(tmp_path / "clipped.wav", np.clip(100 * samples, -1, 1), rate)
+    page = browse()
+    page.set_input_files("#file", tmp_path / "clipped.wav")
+    page.locator("#status", has_text="clipped.wav, 0:").wait_for(timeout=20_000)
+    assert "The audio is clipped: " in page.text_content("#problem")
+    with page.expect_download() as download:
+        page.click("#download")
+    head, first, *_ = download.value.path().read_text().splitlines()
+    assert head.endswith(",warning")
+    assert "is clipped" in first
+    page.set_input_files("#file", dialogue)
+    page.locator("#status", has_text=f"{dialogue.name}, 0:").wait_for(timeout=20_000)
+    assert page.text_content("#problem") == ""
+
+
 def test_clear_ends_the_classification_of_a_file(browse, dialogue, tmp_path):
     samples, rate = soundfile.read(dialogue, dtype="int16")
     soundfile.write(tmp_path / "long.wav", np.tile(samples, 60), rate)

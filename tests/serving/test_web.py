@@ -141,8 +141,12 @@ class TestStream:
         with monitor.connected() as client:
             client.send(b"odd")
             assert "the message is invalid" in received(client, "error")[-1]["error"]
+
+    def test_a_prediction_states_what_makes_it_unreliable(self, monitor, dialogue):
         with monitor.connected(4_000) as client:
-            assert "is sampled at 4,000 Hz" in received(client, "warning")[0]["warning"]
+            client.send(soundfile.read(dialogue, dtype="<i2")[0][:16_000].tobytes())
+            prediction = received(client, "prediction")[-1]["prediction"]
+        assert "is sampled at 4,000 Hz" in prediction["warning"]
 
     def test_survives_lost_connections(self, monitor, dialogue):
         piece = soundfile.read(dialogue, dtype="<i2")[0][:40_000].tobytes()

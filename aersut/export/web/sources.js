@@ -106,7 +106,7 @@ export async function predict(file, _, onMessage, signal) {
   }
   if (signal.aborted) return;
   const samples = mono(decoded);
-  onMessage({ recording: { seconds: decoded.duration, warning: "" } });
+  onMessage({ recording: { seconds: decoded.duration } });
   const session = new Session(rate, Math.max(0.032, decoded.duration / model.display.max_frames));
   const block = rate; // a second at a time, so that the page shows progress
   for (let from = 0; from < samples.length; from += block) {

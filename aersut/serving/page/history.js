@@ -64,9 +64,9 @@ export class History {
     const names = [...new Set([...labels, ...this.predictions.flatMap((one) => Object.keys(one.probabilities))])];
     const rows = this.predictions.map((one) => [
       one.start.toFixed(3), one.end.toFixed(3), one.emotion ?? "", one.confidence, one.model, one.latency_ms,
-      ...names.map((name) => one.probabilities[name] ?? ""),
+      ...names.map((name) => one.probabilities[name] ?? ""), one.warning ?? "",
     ]);
-    const header = ["start", "end", "emotion", "confidence", "model", "latency_ms", ...names];
+    const header = ["start", "end", "emotion", "confidence", "model", "latency_ms", ...names, "warning"];
     return [header, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
   }
 }

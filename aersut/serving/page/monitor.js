@@ -13,6 +13,7 @@ let file = null; // the file whose predictions are shown
 let fileStatus = ""; // the status of its predictions
 let shown = null; // the prediction of the headline and the bars
 let notice = ""; // what is wrong with the microphone
+let doubt = ""; // what makes the latest predictions unreliable
 let refusal = ""; // why the monitor ends the stream
 let failures = 0; // connections that failed, one after the other
 let retry = null;
@@ -88,6 +89,13 @@ function connect() {
   refusal = "";
   microphone.connect($("model").value);
   report(`Streaming; the first prediction appears after ${model().seconds} s of audio.`, notice);
+}
+
+/** Show what makes the predictions unreliable, "" for nothing, unless something else is shown. */
+function warn(warning) {
+  const text = warning && `The audio ${warning}.`;
+  if (["", doubt].includes($("problem").textContent)) report($("status").textContent, text);
+  doubt = text;
 }
 
 /** Show what is wrong with the microphone, "" for nothing; with a button where the browser suspended the audio. */
@@ -178,14 +186,12 @@ function abort() {
 // ---- messages
 
 function receive(message) {
-  const { frames, prediction, recording, warning, error } = message;
+  const { frames, prediction, recording, error } = message;
   if (frames) history.addFrames(frames);
   if (recording) {
     history.recording = recording.seconds;
     setTitles();
   }
-  if (recording?.warning) report($("status").textContent, `The file ${recording.warning}`);
-  if (warning) report("Streaming.", warning[0].toUpperCase() + warning.slice(1));
   if (error) {
     refusal = error[0].toUpperCase() + error.slice(1);
     report($("status").textContent, refusal);
@@ -201,6 +207,8 @@ function show(prediction) {
   $("inference").textContent = prediction.latency_ms && prediction.emotion ? `${prediction.latency_ms.toFixed(1)} ms` : "–";
   $("latency").textContent = latency == null ? "–" : `${Math.round(latency)} ms`;
   if (latency != null && $("status").textContent !== "Streaming.") report("Streaming.", $("problem").textContent);
+  // that a stream contains no speech is said once, and holds until it contains some
+  if (prediction.warning || prediction.emotion) warn(prediction.warning ?? "");
   enable();
   addRow(history.predictions.at(-1));
 }
@@ -328,6 +336,7 @@ function clear() {
 
 function empty() {
   history.clear();
+  doubt = "";
   file = null;
   fileStatus = "";
   $("rows").replaceChildren();
