@@ -84,6 +84,16 @@ VARIANTS: dict[str, Overrides] = {
     "wide, soft labels of both encoders": {**WIDE, "encoders": "moonshine,smart_turn"},
     "wide, soft labels, band limit": {**WIDE, **SOFT, "augment": listed(SHIFT, LIMIT, NOISE, *OTHERS)},
     "wide, soft labels, reverberation": {**WIDE, **SOFT, "augment": listed(SHIFT, REVERB, NOISE, *OTHERS)},
+    "wide, soft labels, statistics pooling": {**WIDE, **SOFT, "model.pooling": "statistics"},
+    "wide, soft labels, 4 s, untrimmed": {**WIDE, **SOFT, "framing.seconds": "4", "data.trim_db": "none"},
+    "wide, soft labels, 32 ms every 16 ms": {
+        **WIDE,
+        **SOFT,
+        "framing.frame_length": "512",
+        "framing.hop_length": "256",
+        "augment.3.time_width": "24",  # as many milliseconds as before
+    },
+    "wide, soft labels, average of 500 steps": {**WIDE, **SOFT, "ema": "0.998"},
     "soft labels": SOFT,
     "large, soft labels": {**network(LARGE_NETWORK), **SOFT},
     "ensemble, soft labels": {**network(LARGE_ENSEMBLE), **SOFT},

@@ -8,7 +8,7 @@ import importlib.util
 import os
 import platform
 import re
-import select
+import selectors
 import subprocess
 import sys
 import tempfile
@@ -97,9 +97,11 @@ def _goes_on(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Wait until a process has ended; false, and it is killed, if it writes nothing for some time."""
     assert process.stdout
     try:
-        while select.select([process.stdout], [], [], seconds)[0]:
-            if not os.read(process.stdout.fileno(), 1024):
-                return True
+        with selectors.DefaultSelector() as output:  # select() takes no file descriptor above 1023
+            output.register(process.stdout, selectors.EVENT_READ)
+            while output.select(seconds):
+                if not os.read(process.stdout.fileno(), 1024):
+                    return True
         process.kill()
         return False
     except BaseException:  # as subprocess.run(), for an interruption

@@ -44,6 +44,7 @@ class Checkpoints:
         self._keep_best = keep_best
         self._saved = -math.inf
         self._suppressed = contextlib.ExitStack()
+        self._writing: Any = None
         # deferred: the network is compiled in a thread meanwhile
         from orbax.checkpoint import v1 as ocp
 
@@ -63,6 +64,7 @@ class Checkpoints:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         try:
+            self._await_write()
             self._checkpointer.close()
         except (OSError, ValueError) as failure:
             if error is None:
@@ -118,11 +120,18 @@ class Checkpoints:
             "arrays": leaf_shapes(state),
         }
         try:
-            self._checkpointer.save_async(
+            self._await_write()
+            self._writing = self._checkpointer.save_async(
                 epoch, pack(state), checkpointable_name=_STATE, metrics={_METRIC: uar}, custom_metadata=metadata
             )
         except (OSError, ValueError) as error:
             raise self._write_error(error) from error
+
+    def _await_write(self) -> None:
+        # Orbax 0.12 ends the thread of a save, which holds three file descriptors, only when its result is asked for
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def _uars(self) -> list[tuple[float, int]]:
         """Validation UAR and epoch of the checkpoints; of equal ones, the later is the better."""

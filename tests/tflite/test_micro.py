@@ -1,5 +1,7 @@
 """TensorFlow Lite Micro in a subprocess: outputs and tensor arena; errors name the file."""
 
+import contextlib
+import resource
 import subprocess
 import sys
 from typing import Any
@@ -73,6 +75,18 @@ def test_an_input_of_another_shape_is_an_error():
 def test_a_file_that_needs_too_much_memory_is_an_error():
     with pytest.raises(UserError, match="a tensor arena of more than 16 MB"):
         run_tflm(dense(np.zeros((5_000_000, 1))), np.zeros((1, 1), np.float32))
+
+
+def test_it_runs_in_a_process_with_more_than_a_thousand_open_files(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    try:
+        with contextlib.ExitStack() as files:
+            for number in range(1100):
+                files.enter_context((tmp_path / str(number)).open("w"))
+            assert run_tflm(FILE, np.zeros((1, 3), np.float32)).outputs.shape[0] == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_the_time_is_limited():

@@ -4,6 +4,8 @@ import gc
 import resource
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import grain
 import jax
@@ -101,6 +103,17 @@ def test_a_write_error_is_reported_and_the_last_complete_checkpoint_is_kept(save
     with Checkpoints(saved) as again:
         assert (again.last, again.best) == (1, 1)
         again.restore(1, state())
+
+
+def test_a_save_keeps_no_thread_and_no_open_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints_module, "INTERVAL", 0.0)
+    before = threading.active_count(), len(list(Path("/dev/fd").iterdir()))
+    with Checkpoints(tmp_path) as checkpoints:
+        for epoch in range(1, 31):
+            checkpoints.save(epoch, state(), batches(), SCALING, 0.5)
+        assert threading.active_count() < before[0] + 20
+        assert len(list(Path("/dev/fd").iterdir())) < before[1] + 40
+    assert checkpoints.last == 30
 
 
 def test_messages_of_orbax_are_suppressed_only_while_a_context_is_open(tmp_path):
