@@ -10,8 +10,20 @@ from aersut.paths import abbreviated, read_json, write_json
 
 RECORD = ".files.json"
 """The record in the bundle: the SHA-256 of each file that AERSUT has written."""
-BUILT = ("*.o", "*.obj", "*.a", "*.d", "*.elf", "*.bin", "c/aersut", "c/aersut.exe", "*/build/*", "*/.pio/*")
-"""What compilers write where a bundle is compiled, which can be made again."""
+BUILT = (
+    "*.o",
+    "*.obj",
+    "*.a",
+    "*.d",
+    "*.elf",
+    "*.bin",
+    "c/aersut",
+    "c/aersut.exe",
+    "*/build/*",
+    "*/.pio/*",
+    "*.DS_Store",
+)
+"""What compilers and file managers write, which can be made again."""
 
 
 def record_bundle(folder: Path, names: Iterable[str] | None = None) -> None:
