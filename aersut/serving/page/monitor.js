@@ -94,7 +94,8 @@ function connect() {
 /** Show what makes the predictions unreliable, "" for nothing, unless something else is shown. */
 function warn(warning) {
   const text = warning && `The audio ${warning}.`;
-  if (["", doubt].includes($("problem").textContent)) report($("status").textContent, text);
+  const problem = $("problem").textContent;
+  if (problem !== text && ["", doubt].includes(problem)) report($("status").textContent, text);
   doubt = text;
 }
 
