@@ -107,6 +107,8 @@ def test_the_code_of_a_page_runs(page, workplace, launch):
 @pytest.mark.parametrize("page", sorted([ROOT / "README.md", *DOCS.rglob("*.md")]), ids=lambda page: page.stem)
 def test_the_commands_of_a_page_exist(page):
     text = page.read_text(encoding="utf-8")
+    cut = re.findall(rf"^    (?:{'|'.join(OURS)}).*[^\\\n]\n {{5,}}\S.*", FENCED.sub("", text), re.MULTILINE)
+    assert not cut, "a line that continues a command needs a backslash before it"
     for script in re.findall(r"python (benchmarks/\w+\.py)", text):
         assert (ROOT / script).exists(), script
     fenced = [words for language, text in blocks(page) if language == "bash" for words in commands(text)]
