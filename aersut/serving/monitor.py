@@ -4,6 +4,7 @@ import secrets
 import socket
 import ssl
 from collections.abc import Callable
+from urllib.parse import quote
 
 from aersut.errors import UserError
 from aersut.serving.address import Access, ServerAddress
@@ -48,7 +49,7 @@ def serve(models: ServedModels, options: PredictOptions, address: ServerAddress,
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)
-                ready(url + (f"?token={token}" if token else ""))
+                ready(url + (f"?token={quote(token, safe='')}" if token else ""))
 
         Server(config).run([bound])
 
@@ -66,6 +67,8 @@ def _token(address: ServerAddress) -> str | None:
 
 def _check_tls(address: ServerAddress) -> None:
     if address.certificate is None:
+        if address.key is not None:
+            raise UserError("--key needs the --certificate that it belongs to.")
         return
     try:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(address.certificate, address.key)
@@ -78,8 +81,8 @@ def _bound_socket(address: ServerAddress) -> socket.socket:
     try:
         family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((address.host, address.port), family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: of a host name with an empty part
+        reason = error.strerror if isinstance(error, OSError) else "it is no host name"
         raise UserError(
-            f"the monitor cannot be served at {address.host}:{address.port}: {error.strerror}. "
-            "Choose another --port or --host."
+            f"the monitor cannot be served at {address.host}:{address.port}: {reason}. Choose another --port or --host."
         ) from None

@@ -236,7 +236,9 @@ class TableFormat:
     """Format results as lines of a table, under `header`; file names are relative to the files' common parent."""
 
     def __init__(self, labels: Sequence[str], files: Sequence[Path]) -> None:
-        self._folder = Path(os.path.commonpath([file.absolute().parent for file in files]))
+        self._folder: str | None = None
+        with contextlib.suppress(ValueError):  # on several drives of Windows, where file names stay absolute
+            self._folder = os.path.commonpath([file.absolute().parent for file in files])
         self._label_width = max(map(len, (*labels, UNCERTAIN))) + 2
         self._name_width = max(4, *(len(self._name(file)) for file in files))
         self.header = (
@@ -250,7 +252,8 @@ class TableFormat:
         return "\n".join(f"{name}  {self._line(one)}" for one in result.predictions)
 
     def _name(self, file: Path) -> str:
-        return printable(file.absolute().relative_to(self._folder))
+        path = file.absolute()
+        return printable(path.relative_to(self._folder) if self._folder else path)
 
     def _line(self, one: Prediction) -> str:
         emotion = f"{one.emotion:{self._label_width}} {one.confidence:10.2f}" if one.emotion else "silence"

@@ -24,6 +24,13 @@ HOP = 0.5
 """Default hop: seconds from the start of one window to the start of the next."""
 QUIET_WINDOWS = 20
 """Windows without speech after which a stream warns that it is too quiet: ten seconds."""
+CLIPPING_MEMORY = 20
+"""Seconds after which the samples that a stream's warning of clipping is based on count half."""
+NARROW = (
+    "is sampled at {rate} Hz and has no content above {highest} Hz, but the classifier was trained on audio at {model} "
+    "Hz, so its predictions are unreliable"
+)
+CLIPPING = f"is clipped: {CLIPPED:.1%} or more of its samples are at full scale"
 BOARD_SMOOTHING = 3
 """Number of latest windows whose probabilities a board averages: `smoothing` after aersut_init()."""
 
@@ -32,15 +39,12 @@ def bandwidth_warning(sample_rate: int, model_rate: int) -> str:
     """Return a warning for audio with at most half the bandwidth of the training data, otherwise ""."""
     if sample_rate > model_rate / 2:
         return ""
-    return (
-        f"is sampled at {sample_rate:,} Hz and has no content above {sample_rate // 2:,} Hz, but the classifier was "
-        f"trained on audio at {model_rate:,} Hz, so its predictions are unreliable"
-    )
+    return NARROW.format(rate=f"{sample_rate:,}", highest=f"{sample_rate // 2:,}", model=f"{model_rate:,}")
 
 
 def clipping_warning(fraction: float) -> str:
     """Return a warning for audio with a fraction of clipped samples from `CLIPPED`, otherwise ""."""
-    return f"is clipped: {CLIPPED:.1%} or more of its samples are at full scale" if fraction >= CLIPPED else ""
+    return CLIPPING if fraction >= CLIPPED else ""
 
 
 def to_float(samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
@@ -103,12 +107,11 @@ class Stream:
         self._min_confidence = min_confidence
         self._hop = max(1, round(hop * framing.sample_rate))
         self._smoothing = Smoothing(smoothing)
-        self._resampler = Resampler(framing.sample_rate if sample_rate is None else sample_rate, framing.sample_rate)
+        self._rate = framing.sample_rate if sample_rate is None else sample_rate
+        self._resampler = Resampler(self._rate, framing.sample_rate)
         self._buffer = np.zeros(0, np.int16)  # starts at the next window
         self._downmix = Downmix()
-        self._bandwidth = bandwidth_warning(
-            framing.sample_rate if sample_rate is None else sample_rate, framing.sample_rate
-        )
+        self._bandwidth = bandwidth_warning(self._rate, framing.sample_rate)
         self._note = ""
         self._samples = self._clipped = 0
         self._loudest, self._contains_speech = SILENT, False
@@ -132,6 +135,8 @@ class Stream:
     def push_mono(self, samples: Float[np.ndarray, " samples"], note: str = "") -> list[Prediction]:
         """`push` for checked samples of one channel; `note` becomes a warning of the predictions."""
         self._note = note
+        if self._samples > CLIPPING_MEMORY * self._rate:
+            self._samples, self._clipped = self._samples // 2, self._clipped // 2
         self._samples += len(samples)
         self._clipped += int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
         return self._complete(self._resampler.push(samples))

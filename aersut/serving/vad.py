@@ -71,6 +71,13 @@ def why_silent(
     return no_speech(loudest, vad_threshold)
 
 
+STEADY = "contains no speech: in every window, its level varies by less than {range} dB, as in noise"
+QUIET = (
+    "is below the voice activity detection (VAD) threshold: its loudest window has {level} dBFS, and the threshold is "
+    "{threshold} dBFS. Increase the gain, or lower --vad_threshold"
+)
+
+
 def no_speech(loudest: float, vad_threshold: float) -> str:
     """Why a recording without a window of speech is silence.
 
@@ -78,11 +85,8 @@ def no_speech(loudest: float, vad_threshold: float) -> str:
         loudest: level of its loudest window in dBFS.
     """
     if loudest >= vad_threshold:
-        return f"contains no speech: in every window, its level varies by less than {MIN_LEVEL_RANGE:g} dB, as in noise"
-    return (
-        f"is below the voice activity detection (VAD) threshold: its loudest window has {loudest:.1f} dBFS, and the "
-        f"threshold is {vad_threshold:g} dBFS. Increase the gain, or lower --vad_threshold"
-    )
+        return STEADY.format(range=f"{MIN_LEVEL_RANGE:g}")
+    return QUIET.format(level=f"{loudest:.1f}", threshold=f"{vad_threshold:g}")
 
 
 def _frame_levels(samples: Float[np.ndarray, " samples"], sample_rate: int) -> Float[np.ndarray, " frames"]:

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -22,6 +23,13 @@ def test_other_machines_need_the_printed_token(bundle, monitoring):
         request = urllib.request.Request(f"http://127.0.0.1:{port}/models", headers={"Cookie": f"aersut-token={token}"})
         with urllib.request.urlopen(request) as answer:
             assert b'[{"name":"model_int8.tflite"' in answer.read()
+
+
+def test_the_printed_address_holds_any_token(bundle, monitoring):
+    token = "a+b/c&d#e=="
+    with monitoring(f"--model={bundle / 'model_int8.tflite'}", "--host=0.0.0.0", f"--token={token}") as printed:
+        url = urllib.parse.urlsplit(re.findall(r"http://\S+", printed)[0])
+        assert urllib.parse.parse_qs(url.query) == {"token": [token]}
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -47,7 +55,9 @@ def test_user_errors_exit_with_2_and_one_line(launch, bundle, tmp_path):
             ((model, f"--port={port}"), f"cannot be served at 127.0.0.1:{port}: Address already in use"),
             ((model, "--host=nowhere.invalid"), "cannot be served at nowhere.invalid"),
             ((model, "--host=0.0.0.0", "--token=short"), "--token has 5 characters"),
+            ((model, "--host=192.168..1"), "cannot be served at 192.168..1:8765: it is no host name"),
             ((model, f"--certificate={tmp_path / 'no.pem'}"), "no.pem: No such file"),
+            ((model, "--key=key.pem"), "--key needs the --certificate"),
             ((model, "--hop=9"), "hop is 9.0 s"),
             ((model, "--origin=notebook.example.org"), "--origin=notebook.example.org: expected the URL of the page"),
             ((model, "--rate=8000"), "--rate goes with --mode=predict"),

@@ -109,7 +109,7 @@ def test_classifies_and_plots_the_microphone(browse, microphone, tmp_path):
     page.keyboard.press("Enter")  # the microphone's button is the first element in the tab order
     emotion = page.locator("#emotion:not([data-emotion='']):not([data-emotion='silence'])")
     emotion.wait_for(timeout=20_000)
-    assert page.locator("#microphone").get_attribute("aria-pressed") == "true"
+    assert page.text_content("#microphone") == "Stop microphone"
     assert re.fullmatch(r"confidence \d+ %", page.text_content("#confidence"))
     before = {canvas: pixels(page, canvas) for canvas in ("timeline", "waveform", "mel", "mfcc", "levels")}
     page.locator("#emotion[data-emotion='silence']").wait_for(timeout=20_000)  # the pause
@@ -203,7 +203,34 @@ def test_reports_that_the_browser_refuses_the_microphone(browse):
     page = browse(FAKE, "--deny-permission-prompts")
     page.click("#microphone")
     page.locator("#problem", has_text="refused the microphone").wait_for()
-    assert page.get_attribute("#microphone", "aria-pressed") == "false"
+    assert page.text_content("#microphone") == "Start microphone"
+
+
+def test_stop_while_the_browser_asks_ends_the_microphone(browse, microphone):
+    page = browse(*playing(microphone))
+    page.evaluate("""() => {
+      const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      window.asked = new Promise((ask) => {
+        navigator.mediaDevices.getUserMedia = (wanted) => {
+          ask();
+          return new Promise((next) => (window.allow = next)).then(() => (window.opened = open(wanted)));
+        };
+      });
+    }""")
+    page.click("#microphone")
+    page.evaluate("window.asked")
+    page.click("#microphone")
+    assert page.evaluate("""async () => {
+      window.allow();
+      await new Promise((next) => setTimeout(next));
+      const [track] = (await window.opened).getAudioTracks();
+      for (let tries = 0; track.readyState !== "ended" && tries < 200; tries++) {
+        await new Promise((next) => setTimeout(next, 50));
+      }
+      return track.readyState === "ended";
+    }""")
+    assert page.text_content("#status") == "Microphone off."
+    assert page.text_content("#problem") == ""
 
 
 def test_the_headline_for_a_file_is_the_mean_of_its_windows(browse, recognizer, dialogue):
@@ -218,6 +245,11 @@ def test_the_headline_for_a_file_is_the_mean_of_its_windows(browse, recognizer, 
     assert page.text_content("#emotion") == emotion
     expected = f"confidence {100 * mean[emotion]:.0f} %, mean of {len(windows)} windows with speech"
     assert page.text_content("#confidence") == expected
+    announced = f"{emotion}, {100 * mean[emotion]:.0f} %"  # once for the file, after its last window
+    assert page.text_content("#announcement") == announced
+    page.set_input_files("#file", dialogue)
+    page.locator("#announcement", has_text=re.compile("^$")).wait_for(state="attached")
+    page.locator("#announcement", has_text=announced).wait_for(state="attached", timeout=20_000)
     page.select_option("#model", "model_int8.tflite")  # classifies the file again
     page.locator("#status", has_text="Classifying").or_(page.locator("#emotion[data-emotion='']")).first.wait_for()
     page.locator("#status", has_text=f"{dialogue.name}, 0:").wait_for(timeout=20_000)
@@ -283,7 +315,7 @@ def test_a_microphone_without_sound_is_reported_until_there_is_sound(browse, tmp
         timeout=9_000
     )
     page.locator("#problem", has_text=re.compile("^$")).wait_for(state="attached", timeout=9_000)
-    assert page.get_attribute("#microphone", "aria-pressed") == "true"
+    assert page.text_content("#microphone") == "Stop microphone"
 
 
 def test_an_unplugged_microphone_is_reported(browse, microphone):

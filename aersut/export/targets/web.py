@@ -11,6 +11,7 @@ import numpy as np
 
 from aersut import matrices
 from aersut.contracts import Framing, Target
+from aersut.data.audio import CANCELLED, CLIPPED, FULL_SCALE, OPPOSITE
 from aersut.errors import UserError
 from aersut.export.context import Context
 from aersut.export.litertjs import VERSION, litertjs_files
@@ -20,8 +21,8 @@ from aersut.serving.browser_page import IMPORT_MAP
 from aersut.serving.display import BANDS, COEFFICIENTS, DisplayAnalyzer
 from aersut.serving.runners import ORIGIN
 from aersut.serving.session import MAX_FRAMES
-from aersut.serving.stream import HOP
-from aersut.serving.vad import MIN_LEVEL_RANGE, VAD_THRESHOLD
+from aersut.serving.stream import CLIPPING, CLIPPING_MEMORY, HOP, NARROW, QUIET_WINDOWS
+from aersut.serving.vad import MIN_LEVEL_RANGE, QUIET, STEADY, VAD_THRESHOLD
 from aersut.tflite.file import TFLiteFile
 
 MODEL = "waveform_float32.tflite"
@@ -99,6 +100,18 @@ def settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
         "vad_threshold": VAD_THRESHOLD,
         "min_level_range": MIN_LEVEL_RANGE,
         "min_confidence": 0.0,
+        "warnings": {
+            "narrow": NARROW,
+            "clipping": CLIPPING,
+            "opposite": OPPOSITE,
+            "steady": STEADY,
+            "quiet": QUIET,
+            "full_scale": FULL_SCALE,
+            "clipped": CLIPPED,
+            "clipping_memory": CLIPPING_MEMORY,
+            "quiet_windows": QUIET_WINDOWS,
+            "cancelled": CANCELLED,
+        },
         "display": {
             "max_frames": MAX_FRAMES,
             "frame_length": analyzer.frame_length,

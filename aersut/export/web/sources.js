@@ -2,7 +2,7 @@
 // of aersut/serving/page/sources.js, where a server predicts.
 import { DisplayAnalyzer } from "./display.js";
 import { loadAndCompile, loadLiteRt, Tensor } from "./litert/core.js";
-import { headerRate, quantized, Resampler, Stream } from "./stream.js";
+import { bandwidthWarning, headerRate, quantized, Resampler, Stream, together } from "./stream.js";
 
 const LARGEST = 256 << 20; // bytes of a file, which is decoded in memory
 let model; // model.json
@@ -52,7 +52,8 @@ async function keep() {
 
 /** One stream of samples: predictions, and features of the same samples for the plots. */
 class Session {
-  constructor(sampleRate, hop = 0.032) {
+  constructor(sampleRate, hop = 0.032, note = "") {
+    this.note = together([note, bandwidthWarning(sampleRate, model)]);
     this.resampler = new Resampler(sampleRate, model.sample_rate);
     this.stream = new Stream(classify, model);
     this.analyzer = new DisplayAnalyzer(model.sample_rate, hop, model.display);
@@ -65,7 +66,7 @@ class Session {
   async add(samples, onMessage) {
     const frames = this.analyzer.push(samples);
     if (frames) onMessage({ frames });
-    for (const prediction of await this.stream.push(samples)) onMessage({ prediction });
+    for (const prediction of await this.stream.push(samples, this.note)) onMessage({ prediction });
   }
 
   async finish(onMessage) {
@@ -105,9 +106,9 @@ export async function predict(file, _, onMessage, signal) {
     throw new Error(`${file.name} cannot be decoded by this browser. Expected an audio file, for example WAV, MP3 or FLAC.`);
   }
   if (signal.aborted) return;
-  const samples = mono(decoded);
+  const [samples, note] = mono(decoded);
   onMessage({ recording: { seconds: decoded.duration } });
-  const session = new Session(rate, Math.max(0.032, decoded.duration / model.display.max_frames));
+  const session = new Session(rate, Math.max(0.032, decoded.duration / model.display.max_frames), note);
   const block = rate; // a second at a time, so that the page shows progress
   for (let from = 0; from < samples.length; from += block) {
     await session.push(samples.subarray(from, from + block), onMessage);
@@ -119,9 +120,15 @@ export async function predict(file, _, onMessage, signal) {
   onMessage({ done: true });
 }
 
-/** The mean of the channels, as 16-bit samples. */
-function mono(decoded) {
+/** The mean of the channels, as 16-bit samples; the loudest one, with a note, if they cancel each other: `Downmix` in audio.py. */
+export function mono(decoded) {
   const channels = Array.from({ length: decoded.numberOfChannels }, (_, i) => decoded.getChannelData(i));
-  return Int16Array.from({ length: decoded.length }, (_, i) =>
-    quantized(channels.reduce((sum, channel) => sum + channel[i], 0) / channels.length));
+  const mean = Float32Array.from({ length: decoded.length }, (_, i) =>
+    channels.reduce((sum, channel) => sum + channel[i], 0) / channels.length);
+  const power = (samples) => samples.reduce((sum, value) => sum + value * value, 0);
+  const powers = channels.map(power);
+  const whole = powers.reduce((a, b) => a + b) / channels.length;
+  const cancelled = channels.length > 1 && power(mean) < model.warnings.cancelled * whole;
+  const used = cancelled ? channels[powers.indexOf(Math.max(...powers))] : mean;
+  return [Int16Array.from(used, quantized), cancelled ? model.warnings.opposite : ""];
 }

@@ -1,15 +1,26 @@
 // Predictions for the windows of a stream: voice activity detection (VAD), removal of silence and smoothing as in
 // aersut/serving/stream.py, vad.py and aersut/data/audio.py. The constants are those of model.json.
 
+const SILENT = -120; // dBFS
+
 export class Stream {
   /** `classify(window)` returns a promise of the probabilities of a window of float samples; `model` is model.json. */
   constructor(classify, model) {
     Object.assign(this, { classify, model, windows: 0, recent: [], buffer: new Int16Array(0) });
+    Object.assign(this, { note: "", samples: 0, clipped: 0, loudest: SILENT, speech: false });
     this.hop = Math.max(1, Math.round(model.hop * model.sample_rate));
   }
 
-  /** Add 16-bit samples at the model's rate; returns predictions for the windows that they complete. */
-  async push(samples) {
+  /** Add 16-bit samples at the model's rate; returns predictions for the windows that they complete, with `note`. */
+  async push(samples, note = "") {
+    const { full_scale: full, clipping_memory: memory } = this.model.warnings;
+    this.note = note;
+    if (this.samples > memory * this.model.sample_rate) {
+      this.samples = Math.floor(this.samples / 2);
+      this.clipped = Math.floor(this.clipped / 2);
+    }
+    this.samples += samples.length;
+    this.clipped += samples.reduce((count, value) => count + (Math.abs(value) >= full * 32768), 0);
     this.buffer = joined(this.buffer, samples);
     const predictions = [];
     while (this.buffer.length >= this.model.samples) {
@@ -34,14 +45,31 @@ export class Stream {
     const samples = Float32Array.from(window, (value) => value / 32768);
     const began = performance.now();
     let probabilities = {};
-    if (containsSpeech(samples, this.model)) {
+    const [loud, quiet] = levels(samples, rate);
+    const speech = isSpeech(loud, quiet, this.model);
+    this.loudest = Math.max(this.loudest, loud);
+    this.speech ||= speech;
+    if (speech) {
       const values = this.smoothed(end, await this.classify(prepared(samples, this.model)));
       probabilities = Object.fromEntries(this.model.labels.map((label, i) => [label, values[i]]));
     }
     const latency = performance.now() - began;
     const [emotion, confidence] = Object.entries(probabilities).reduce((a, b) => (b[1] > a[1] ? b : a), [null, 0]);
     const named = emotion && confidence < this.model.min_confidence ? "uncertain" : emotion;
-    return { start, end, emotion: named, confidence, probabilities, latency_ms: latency };
+    return { start, end, emotion: named, confidence, probabilities, latency_ms: latency, warning: this.warning() };
+  }
+
+  /** What makes the predictions unreliable, as in stream.py; "" for nothing. */
+  warning() {
+    const { clipping, clipped, steady, quiet, quiet_windows: windows } = this.model.warnings;
+    const { vad_threshold: threshold, min_level_range: range } = this.model;
+    const notes = [this.note];
+    if (this.clipped >= clipped * Math.max(1, this.samples)) notes.push(clipping);
+    if (this.windows === windows && !this.speech && threshold !== null) {
+      const values = { level: this.loudest.toFixed(1), threshold, range };
+      notes.push(filled(this.loudest >= threshold ? steady : quiet, values));
+    }
+    return together(notes);
   }
 
   /** Mean of the probabilities of the windows that ended in the last `smoothing` seconds. */
@@ -59,21 +87,39 @@ export function joined(a, b) {
   return all;
 }
 
+/** Several notes as one. */
+export const together = (notes) => [...new Set(notes.filter(Boolean))].join("; ");
+
+/** A text with a value for each name in braces. */
+export const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+/** The warning for audio with at most half the bandwidth of the training data, otherwise "": bandwidth_warning in stream.py. */
+export function bandwidthWarning(sampleRate, { sample_rate: rate, warnings }) {
+  if (sampleRate > rate / 2) return "";
+  const [own, highest, model] = [sampleRate, Math.floor(sampleRate / 2), rate].map((one) => one.toLocaleString("en"));
+  return filled(warnings.narrow, { rate: own, highest, model });
+}
+
 /** Whether the levels of the window's 20 ms frames are those of speech: contains_speech in vad.py. */
-export function containsSpeech(samples, { sample_rate: rate, vad_threshold: threshold, min_level_range: range }) {
-  if (threshold === null) return true;
+export const containsSpeech = (samples, model) => isSpeech(...levels(samples, model.sample_rate), model);
+
+function isSpeech(loud, quiet, { vad_threshold: threshold, min_level_range: range }) {
+  return threshold === null || (loud >= threshold && loud - quiet >= range);
+}
+
+/** Levels of the loud and the quiet 20 ms frames in dBFS: window_levels in vad.py. */
+function levels(samples, rate) {
   const length = Math.max(1, Math.floor(rate / 50));
-  const levels = [];
+  const found = [];
   for (let from = 0; from + length <= samples.length; from += length) {
     const frame = samples.subarray(from, from + length);
     const mean = frame.reduce((sum, value) => sum + value, 0) / length;
     const power = frame.reduce((sum, value) => sum + (value - mean) ** 2, 0) / length;
-    levels.push(10 * Math.log10(Math.max(power, 1e-12)));
+    found.push(10 * Math.log10(Math.max(power, 1e-12)));
   }
-  if (!levels.length) return false;
-  levels.sort((a, b) => a - b);
-  const loud = percentile(levels, 0.9);
-  return loud >= threshold && loud - percentile(levels, 0.1) >= range;
+  if (!found.length) return [SILENT, SILENT];
+  found.sort((a, b) => a - b);
+  return [percentile(found, 0.9), percentile(found, 0.1)];
 }
 
 /** Percentile with linear interpolation, as numpy's. */

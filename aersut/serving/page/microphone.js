@@ -25,6 +25,7 @@ export class Microphone {
     } catch (error) {
       throw new Error(REASONS[error.name] ?? `The microphone cannot be opened: ${error.message}`);
     }
+    if (this.context.state === "closed") return; // `close` was called meanwhile; the caller closes the stream, too
     [this.track] = this.stream.getAudioTracks();
     const source = this.source();
     await this.context.audioWorklet.addModule("worklet.js");

@@ -4,6 +4,7 @@ import { Microphone } from "./microphone.js";
 import { colour, draw } from "./plots.js";
 import { describe, predict } from "./sources.js";
 
+const NOTHING_SAID = { name: "", at: -Infinity };
 const $ = (id) => document.getElementById(id);
 const history = new History();
 let settings; // models and limits of the source of predictions
@@ -18,7 +19,7 @@ let refusal = ""; // why the monitor ends the stream
 let failures = 0; // connections that failed, one after the other
 let retry = null;
 let changed = true; // the plots are out of date
-let lastAnnouncement = { emotion: "", at: 0 };
+let lastAnnouncement = NOTHING_SAID;
 
 const model = () => settings.models.find((one) => one.name === $("model").value);
 
@@ -54,8 +55,9 @@ function paint() {
   requestAnimationFrame(paint);
 }
 
+/** Show a status and a problem; text that does not change is not announced again. */
 function report(status, problem = "") {
-  $("status").textContent = status;
+  if ($("status").textContent !== status) $("status").textContent = status;
   if ($("problem").textContent !== problem) $("problem").textContent = problem;
 }
 
@@ -68,10 +70,12 @@ async function start() {
   abort();
   const opened = new Microphone(receive, closed, notify);
   microphone = opened;
-  setPressed(true);
+  label("Stop microphone");
   try {
     await opened.open();
   } catch (error) {
+    opened.close();
+    if (microphone !== opened) return;
     stop();
     report("Microphone off.", error.message);
     return;
@@ -129,13 +133,13 @@ function stop() {
   microphone?.close();
   microphone = null;
   notify("", false);
-  setPressed(false);
+  label("Start microphone");
   report("Microphone off.", $("problem").textContent);
 }
 
-function setPressed(on) {
-  $("microphone").setAttribute("aria-pressed", on);
-  $("microphone").textContent = on ? "Stop microphone" : "Start microphone";
+function label(action) {
+  $("microphone").textContent = action;
+  $("microphone").classList.toggle("on", microphone !== null);
 }
 
 // ---- files
@@ -161,6 +165,7 @@ async function predictFile(chosen) {
     await predict(chosen, $("model").value, receiveOne, controller.signal);
     if (controller.signal.aborted) return;
     if (!finished) throw new Error(`${chosen.name}: the connection to the monitor is lost.`);
+    say();
     fileStatus = `${chosen.name}, ${clock(history.recording)}, ${history.predictions.length} windows.`;
     report(fileStatus, $("problem").textContent);
   } catch (error) {
@@ -236,10 +241,10 @@ function headline(prediction) {
   for (const bar of $("bars").children) {
     const value = probabilities[bar.dataset.label] ?? 0;
     bar.querySelector("progress").value = value;
-    bar.querySelector("output").textContent = emotion ? percent(value) : "";
+    bar.querySelector(".value").textContent = emotion ? percent(value) : "";
   }
-  if (prediction) announce(emotion ? `${emotion}, ${percent(confidence)}` : "silence", name);
-  else $("inference").textContent = $("latency").textContent = "–";
+  if (prediction && history.recording === null) announce(name);
+  else if (!prediction) $("inference").textContent = $("latency").textContent = "–";
 }
 
 function enable() {
@@ -247,12 +252,18 @@ function enable() {
   $("clear").disabled = !history.predictions.length && !upload;
 }
 
-/** Announce a new emotion to screen readers, at most every two seconds. */
-function announce(text, emotion) {
+/** Announce the emotion of a stream to screen readers if it is a new one, at most every two seconds. */
+function announce(name) {
   const now = performance.now();
-  if (emotion === lastAnnouncement.emotion || now - lastAnnouncement.at < 2000) return;
-  lastAnnouncement = { emotion, at: now };
-  $("announcement").textContent = text;
+  if (name === lastAnnouncement.name || now - lastAnnouncement.at < 2000) return;
+  lastAnnouncement = { name, at: now };
+  say();
+}
+
+/** Announce what the headline shows. */
+function say() {
+  const { emotion, confidence } = shown;
+  $("announcement").textContent = emotion ? `${emotion}, ${percent(confidence)}` : "silence";
 }
 
 function addRow({ start, end, emotion, confidence }) {
@@ -318,7 +329,9 @@ function showLabels() {
     progress.max = 1;
     progress.value = 0;
     progress.setAttribute("aria-label", label);
-    bar.append(name, progress, document.createElement("output"));
+    const value = document.createElement("span");
+    value.className = "value"; // an <output> would be announced at each prediction
+    bar.append(name, progress, value);
     return bar;
   }));
   changed = true;
@@ -337,6 +350,8 @@ function clear() {
 
 function empty() {
   history.clear();
+  lastAnnouncement = NOTHING_SAID;
+  $("announcement").textContent = "";
   doubt = "";
   file = null;
   fileStatus = "";

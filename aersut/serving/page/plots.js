@@ -158,11 +158,12 @@ function drawTimeline(history, labels) {
   const { context, width, floor } = prepare("timeline");
   const [from, to] = history.timelineSpan;
   const x = (seconds) => ((seconds - from) / (to - from)) * width;
+  let first = history.predictions.length; // of the visible ones, from the end: a stream may last for days
+  while (first && history.predictions[first - 1].end >= from) first -= 1;
   // a window's bar covers the time from the end of the previous window to its own end
-  history.predictions.forEach((one, i) => {
-    const before = history.predictions[i - 1];
+  for (let i = first; i < history.predictions.length; i++) {
+    const [before, one] = [history.predictions[i - 1], history.predictions[i]];
     const begin = before && before.end > one.start ? before.end : one.start;
-    if (one.end < from) return;
     const [left, right] = [Math.round(x(begin)), Math.round(x(one.end))];
     context.fillStyle = styled("--silence");
     context.fillRect(left, 0, right - left, floor);
@@ -173,6 +174,6 @@ function drawTimeline(history, labels) {
       context.fillRect(left, top - tall, right - left, tall);
       top -= tall;
     }
-  });
+  }
   note("timeline", "probability 1", "0");
 }

@@ -31,7 +31,7 @@ from aersut.quiet import quiet
 from aersut.run import Run, open_run
 from aersut.serving.display import DisplayAnalyzer
 from aersut.serving.recognizer import load
-from aersut.serving.stream import to_float
+from aersut.serving.stream import bandwidth_warning, to_float
 from aersut.serving.vad import contains_speech
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.join import joined
@@ -303,6 +303,50 @@ def test_smoothing_and_the_confidence_threshold_are_those_of_python(
     assert [one["emotion"] for one in found] == [one.emotion for one in expected]
     assert [one["confidence"] for one in found] == pytest.approx([one.confidence for one in expected], abs=1e-3)
     assert "uncertain" in {one.emotion for one in expected}
+
+
+@pytest.mark.parametrize("kind", ["speech", "clipped", "clipped long ago", "quiet", "steady"])
+def test_warnings_are_those_of_python(javascript: Callable[..., Any], folder: Path, clip: Path, kind: str):
+    speech = soundfile.read(clip, dtype="int16")[0].astype(np.int32)
+    noise = np.random.default_rng(0).normal(0, 1000, 16_000 * 11).astype(np.int16)
+    samples = {
+        "speech": speech,
+        "clipped": 200 * speech,
+        "clipped long ago": np.concatenate([200 * speech[:8000], 0 * np.tile(noise, 9)]),
+        "quiet": 0 * noise + np.tile(speech // 2000, 20)[: len(noise)],
+        "steady": noise,
+    }[kind]
+    samples = np.clip(samples, -32768, 32767).astype(np.int16)
+    found = javascript(
+        "const s = new stream.Stream(async () => model.labels.map(() => 0.125), model); let all = [];"
+        "for (let i = 0; i < a[0].length; i += 8000)"
+        " all = [...all, ...await s.push(Int16Array.from(a[0].slice(i, i + 8000)), 'has a note')];"
+        "return [...all, ...await s.finish()].map((one) => one.warning);",
+        samples,
+    )
+    stream = load(folder / MODEL).stream(16_000)
+    blocks = (samples[first : first + 8000] for first in range(0, len(samples), 8000))
+    expected = [one for block in blocks for one in stream.push_mono(to_float(block), "has a note")] + stream.finish()
+    assert found == [one.warning for one in expected]
+    assert kind == "speech" or len(set(found)) > 1 or "clipped" in found[0]
+
+
+def test_rates_and_channels_warn_as_in_python(javascript: Callable[..., Any]):
+    for rate in (4_000, 8_000, 8_001, 48_000):
+        assert javascript("return stream.bandwidthWarning(a[0], model);", rate) == bandwidth_warning(rate, 16_000)
+    left = np.random.default_rng(0).normal(0, 0.1, 1000).astype(np.float32)
+    for right in (-0.9 * left, 0.5 * left, np.flip(left)):
+        stereo = np.stack([left, right], axis=1).astype(np.float32)
+        samples, note = javascript(
+            "const { mono } = await import('./sources.js');"
+            "const channels = a.map((one) => Float32Array.from(one));"
+            "const [samples, note] = mono({ numberOfChannels: 2, length: 1000, getChannelData: (i) => channels[i] });"
+            "return [[...samples], note];",
+            *stereo.T,
+        )
+        downmix = audio.Downmix()
+        np.testing.assert_allclose(samples, audio.to_int16(downmix(stereo)), atol=1)
+        assert note == (audio.OPPOSITE if downmix.cancelled else "")
 
 
 @pytest.mark.parametrize("hop", [0.032, 0.1])
