@@ -1,6 +1,7 @@
 """A record of the files of an exported bundle, so that no command deletes what a user changed or added in it."""
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from hashlib import sha256
 from pathlib import Path
@@ -26,13 +27,20 @@ BUILT = (
 """What compilers and file managers write, which can be made again."""
 
 
-def record_bundle(folder: Path, names: Iterable[str] | None = None) -> None:
-    """Record the files of a bundle; with `names`, only these, in a bundle that has a record."""
+def record_bundle(folder: Path) -> None:
+    """Record the files of a bundle."""
+    write_json(folder / RECORD, {name: _digest(folder / name) for name in _names(folder)})
+
+
+@contextlib.contextmanager
+def recorded_update(folder: Path, *names: str) -> Iterator[None]:
+    """Record the files that the block writes or edits, except one that the user had changed or added before."""
     known = read_json(folder / RECORD)
-    if names is None:
-        known, names = {}, _names(folder)
+    own = [name for name in names if not (folder / name).exists() or _is_recorded(folder, name, known or {})]
+    yield
     if known is not None:
-        write_json(folder / RECORD, {**known, **{name: _digest(folder / name) for name in names}})
+        written = {name: _digest(folder / name) for name in own if (folder / name).exists()}
+        write_json(folder / RECORD, {**known, **written})
 
 
 def refuse_changed_bundle(folder: Path, purpose: str) -> None:
@@ -46,16 +54,21 @@ def refuse_changed_bundle(folder: Path, purpose: str) -> None:
     known = read_json(folder / RECORD)
     if known is None:
         return
-    changed = [
-        name
-        for name in _names(folder)
-        if known.get(name) != _digest(folder / name) and not any(fnmatch(name, pattern) for pattern in BUILT)
-    ]
+    changed = [name for name in _names(folder) if not _is_recorded(folder, name, known) and not is_built(name)]
     if changed:
         raise UserError(
             f"{folder} contains files that were changed or added since the export: {abbreviated(changed)}. Move them "
             f"out of the folder to {purpose}."
         )
+
+
+def is_built(name: str) -> bool:
+    """Whether a file of a bundle is the output of a compiler or file manager."""
+    return any(fnmatch(name, pattern) for pattern in BUILT)
+
+
+def _is_recorded(folder: Path, name: str, known: Mapping[str, str]) -> bool:
+    return known.get(name) == _digest(folder / name)
 
 
 def _names(folder: Path) -> list[str]:

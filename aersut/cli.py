@@ -1,10 +1,7 @@
 """The command line: modes, flags and exit statuses (0 success, 2 a user's mistake, 130 interrupted)."""
 
-import contextlib
-import errno
 import gc
 import sys
-from pathlib import Path
 from typing import Literal
 
 from absl import app, flags, logging
@@ -14,8 +11,15 @@ from aersut.commands import COMMANDS, listing, mistakes
 from aersut.commands.command import Arguments
 from aersut.commands.help import mode_help, program_help
 from aersut.errors import UserError, missing_extras
-from aersut.paths import cache_dir, expanded
-from aersut.program import discard_output, piped, repair_standard_streams, set_environment, unusable_platform
+from aersut.paths import expanded
+from aersut.program import (
+    discard_output,
+    piped,
+    repair_standard_streams,
+    set_environment,
+    unusable_file,
+    unusable_platform,
+)
 
 HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 GARBAGE = 10_000
@@ -126,28 +130,11 @@ def _reported(arguments: Arguments) -> int:
         print(f"error: {message}", file=sys.stderr)
         return 2
     except OSError as error:
-        if (message := _unusable(error)) is None:
+        if (message := unusable_file(error)) is None:
             raise
         discard_output()  # it may be what fills the disk
         print(f"error: {message}", file=sys.stderr)
         return 2
-
-
-def _unusable(error: OSError) -> str | None:
-    """The error message for a full disk or a missing permission, which any file access may meet; None for others."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = f" of {error.filename}" if error.filename else ""
-        remedy = "Finished work is kept. Free disk space, and run the same command again."
-        return f"no space is left on the disk{where}. {remedy}"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST) and isinstance(
-        error.filename, str
-    ):
-        cached = False
-        with contextlib.suppress(UserError):  # no home folder
-            cached = Path(error.filename).absolute().is_relative_to(cache_dir().absolute())
-        remedy = "Set AERSUT_CACHE to a writable folder." if cached else "Change its permissions, or choose another."
-        return f"{error.filename} cannot be used: {error.strerror}. {remedy}"
-    return None
 
 
 def _dispatch(arguments: Arguments) -> int:

@@ -2,6 +2,7 @@
 
 import codecs
 import contextlib
+import errno
 import io
 import os
 import platform
@@ -48,6 +49,23 @@ def unusable_platform() -> str | None:
             f"JAX cannot use JAX_PLATFORMS={platforms}{f': {reason}' if reason else ''}. Unset the variable for a "
             "device that is there, or install JAX for that platform."
         )
+
+
+def unusable_file(error: OSError) -> str | None:
+    """The error message for a full disk or a missing permission, which any file access may meet; None for others."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" of {error.filename}" if error.filename else ""
+        remedy = "Finished work is kept. Free disk space, and run the same command again."
+        return f"no space is left on the disk{where}. {remedy}"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST) and isinstance(
+        error.filename, str
+    ):
+        cached = False
+        with contextlib.suppress(UserError):  # no home folder
+            cached = Path(error.filename).absolute().is_relative_to(cache_dir().absolute())
+        remedy = "Set AERSUT_CACHE to a writable folder." if cached else "Change its permissions, or choose another."
+        return f"{error.filename} cannot be used: {error.strerror}. {remedy}"
+    return None
 
 
 def piped(run: Callable[[], int]) -> int:

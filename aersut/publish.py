@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from aersut.bundle_record import is_built, refuse_changed_bundle
 from aersut.config import Experiment, to_tree
 from aersut.data.download import SOURCES
 from aersut.data.splits import read_split
@@ -44,7 +45,8 @@ def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
 
     Raises:
         UserError: the run is not trained to its end, exported, or evaluated under stress conditions; its split leaks or
-            is speaker-dependent; it is fine-tuned; the licence of a corpus is unknown here; no file can have the name.
+            is speaker-dependent; it is fine-tuned; files of its bundle were changed or added; the licence of a corpus
+            is unknown here; no file can have the name.
     """
     run = open_run(folder)
     name = name or run.experiment.name
@@ -55,6 +57,7 @@ def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
     _check_training(run)
     speakers = _speakers(run)
     exported, files = _exported(run)
+    refuse_changed_bundle(run.export, "add it to the zoo")
     result = _evaluation(run, files[CLASSIFIER])
     session = _session(run)
     model = ZooModel(
@@ -181,11 +184,12 @@ def _exported(run: Run) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def _c_library(run: Run) -> dict[str, bytes]:
     """The C library of the export as one file; none if its features do not stream. What was compiled is omitted."""
-    sources = {}
-    for path in sorted(path for path in (run.export / "c").rglob("*") if path.is_file()):
-        content = path.read_bytes()
-        if b"\0" not in content:
-            sources[path.relative_to(run.export / "c").as_posix()] = content
+    files = (path for path in sorted((run.export / "c").rglob("*")) if path.is_file())
+    sources = {
+        path.relative_to(run.export / "c").as_posix(): path.read_bytes()
+        for path in files
+        if not is_built(path.relative_to(run.export).as_posix())
+    }
     if not sources:
         return {}
     packed = io.BytesIO()

@@ -105,7 +105,7 @@ def divide(experiment: Experiment) -> Division:
     while True:
         collection = collect(experiment.data, experiment.framing)
         clips, contents = collection.clips, collection.contents
-        assigned = split(data, clips, recordings(clips, contents), 1 + experiment.augmented_copies)
+        assigned = split(data, clips, recordings(contents), 1 + experiment.augmented_copies)
         records = to_records(assigned, clips, contents, expanded(data.root))
         records |= {"emotions": list(collection.emotions), "omitted": dict(omitted)}
         trained = training_emotions(records)

@@ -170,16 +170,14 @@ def _discard_unused(folder: Path, top: Path) -> None:
         if run.records.exists() or {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
             return
         with filelock.FileLock(run.lock, blocking=False):
-            pass
-    except (OSError, filelock.Timeout):  # another process trains it
+            for path in folder.iterdir():
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            for path in (folder, *folder.parents) if top != run.config else ():
+                path.rmdir()
+                if path == top:
+                    break
+    except (OSError, filelock.Timeout):  # another process trains it, or a parent has other content
         return
-    for path in folder.iterdir():
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # a parent has other content
-        for path in (folder, *folder.parents) if top != run.config else ():
-            path.rmdir()
-            if path == top:
-                break
 
 
 def find_run(folder: Path) -> RunFolder:

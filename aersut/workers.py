@@ -1,4 +1,4 @@
-"""The CPU cores that this process may use, and worker processes, each on cores of its own."""
+"""The CPU cores that this process may use, worker processes, each on cores of its own, and modules in subprocesses."""
 
 import contextlib
 import multiprocessing
@@ -131,3 +131,10 @@ def output_to(log: Path) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         yield
+
+
+def python_module(name: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a subprocess that runs a module of this package, never one of the working folder."""
+    package = Path(__file__).parents[1]
+    searched = filter(None, [str(package), os.environ.get("PYTHONPATH")])  # an empty entry is the working folder
+    return [sys.executable, "-P", "-m", name, *arguments], os.environ | {"PYTHONPATH": os.pathsep.join(searched)}

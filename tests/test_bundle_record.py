@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aersut.bundle_record import RECORD, record_bundle, refuse_changed_bundle
+from aersut.bundle_record import RECORD, record_bundle, recorded_update, refuse_changed_bundle
 from aersut.errors import UserError
 from aersut.paths import write_text
 
@@ -34,15 +34,32 @@ def test_what_a_compiler_wrote_is_no_change(bundle: Path, name: str):
 
 
 def test_what_a_later_command_writes_is_recorded(bundle: Path):
-    write_text(bundle / "emulation.json", "{}")
-    write_text(bundle / "model_card.md", "with boards")
-    record_bundle(bundle, ("emulation.json", "model_card.md"))
+    with recorded_update(bundle, "emulation.json", "model_card.md"):
+        write_text(bundle / "emulation.json", "{}")
+        write_text(bundle / "model_card.md", "with boards")
+    refuse_changed_bundle(bundle, "export again")
+
+
+def test_a_later_command_does_not_record_what_the_user_changed(bundle: Path):
+    write_text(bundle / "model_card.md", "mine")
+    with recorded_update(bundle, "emulation.json", "model_card.md"):
+        write_text(bundle / "emulation.json", "{}")
+        write_text(bundle / "model_card.md", "mine, with boards")
+    with pytest.raises(UserError, match=r"since the export: model_card\.md\."):
+        refuse_changed_bundle(bundle, "export again")
+
+
+def test_a_later_command_needs_no_file_that_the_user_deleted(bundle: Path):
+    (bundle / "model_card.md").unlink()
+    with recorded_update(bundle, "model_card.md"):
+        pass
     refuse_changed_bundle(bundle, "export again")
 
 
 def test_of_a_bundle_without_a_record_nothing_is_known(bundle: Path):
     (bundle / RECORD).unlink()
     write_text(bundle / "labels.txt", "mine")
-    record_bundle(bundle, ("labels.txt",))
+    with recorded_update(bundle, "emulation.json"):
+        write_text(bundle / "emulation.json", "{}")
     refuse_changed_bundle(bundle, "export again")
     assert not (bundle / RECORD).exists()

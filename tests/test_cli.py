@@ -21,6 +21,7 @@ from aersut.commands import COMMANDS
 from aersut.corpora import Synthetic
 from aersut.errors import EXTRAS, UserError
 from aersut.paths import expanded
+from aersut.program import unusable_file
 from aersut.run import Run
 from tests.file_times import file_times
 
@@ -426,6 +427,6 @@ class TestWithoutAHome:
 
 
 def test_any_other_place_that_is_not_the_users_is_named_too_and_other_failures_are_not_hidden():
-    told = cli._unusable(PermissionError(errno.EACCES, "Permission denied", "/theirs/run"))
+    told = unusable_file(PermissionError(errno.EACCES, "Permission denied", "/theirs/run"))
     assert told == "/theirs/run cannot be used: Permission denied. Change its permissions, or choose another."
-    assert cli._unusable(OSError(errno.EIO, "Input/output error", "/theirs/run")) is None
+    assert unusable_file(OSError(errno.EIO, "Input/output error", "/theirs/run")) is None

@@ -13,6 +13,7 @@ from aersut.run import Run
 from aersut.serving.recognizer import load
 from aersut.zoo.__main__ import main
 from aersut.zoo.catalog import C_LIBRARY, CARD, INDEX, LICENCE, ZOO, find, names, read
+from tests.evaluation.files import change
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +39,6 @@ def run(evaluated: Path, tmp_path) -> Path:
 def zoo(tmp_path) -> Path:
     """The folder of an empty zoo."""
     return tmp_path / "zoo"
-
-
-def change(path: Path, **values) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 def test_a_run_becomes_a_model_with_index_card_and_licence(evaluated, zoo, capsys):
@@ -113,6 +110,10 @@ def mixed(run: Path) -> None:
     shutil.copy(ZOO / "micro_speech" / "features.tflite", run / "export" / "features.tflite")
 
 
+def with_notes(run: Path) -> None:
+    (run / "export" / "c" / "notes.txt").write_text("mine")
+
+
 def not_evaluated(run: Path) -> None:
     shutil.rmtree(run / "evaluation" / "model_int8")
 
@@ -148,6 +149,7 @@ def not_a_run(run: Path) -> None:
         (not_exported, "is not exported. Export it again with --mode=export"),
         (incompletely_exported, "model_float32.tflite cannot be read"),
         (mixed, "features.tflite is not of this run"),
+        (with_notes, "since the export: c/notes.txt"),
         (not_evaluated, "Evaluate it: --mode=evaluate"),
         (without_stress, "with a stress mean. Evaluate it: --mode=evaluate"),
         (evaluated_before_another_export, "has no results of the exported model_int8.tflite"),

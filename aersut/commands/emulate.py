@@ -31,7 +31,7 @@ CLIPS = 6
 
 
 def _run(arguments: Arguments) -> int:
-    from aersut.bundle_record import record_bundle
+    from aersut.bundle_record import recorded_update
     from aersut.emulation import products
     from aersut.emulation.card import update_card
     from aersut.emulation.emulate import Emulation, Failure, emulate
@@ -50,9 +50,9 @@ def _run(arguments: Arguments) -> int:
         earlier = run.export / EMULATION
         result = summary.result((read_json(earlier) or {}).get("boards", ()))
         print(table(summary), products.table(result["products"]), sep="\n\n")
-        write_json(earlier, result)
-        update_card(run.export / CARD, result)
-        record_bundle(run.export, (EMULATION, CARD))
+        with recorded_update(run.export, EMULATION, CARD):
+            write_json(earlier, result)
+            update_card(run.export / CARD, result)
         print(f"\nwritten to {earlier} and {CARD}; --mode=report adds the tables to the report")
     for error in errors:
         print(f"error: {error}", file=sys.stderr)
@@ -81,12 +81,18 @@ def _recording(run: "Run", paths: tuple[str, ...]) -> "Int16[np.ndarray, ' sampl
     """The recordings at `paths`, or clips of the test set, one after the other."""
     import numpy as np
 
-    from aersut.data.audio import read_recording, resample, to_int16
+    from aersut.data.audio import ClipError, read_recording, resample, to_int16
     from aersut.run import prepare
 
     if paths:
         rate = run.experiment.framing.sample_rate
-        return np.concatenate([to_int16(resample(read_recording(Path(path)), rate)) for path in paths])
+        samples = []
+        for path in paths:
+            try:
+                samples.append(to_int16(resample(read_recording(Path(path)), rate)))
+            except ClipError as error:
+                raise UserError(f"clip {path} {error}.") from None
+        return np.concatenate(samples)
     prepared = prepare(run)
     examples = prepared.split.examples("test")
     clips = list(dict.fromkeys(int(clip) for clip, _ in examples))

@@ -11,7 +11,7 @@ from jaxtyping import Int16
 from aersut.config import Data, digest
 from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, SkippedFile, in_usual_order
 from aersut.data.audio import crop_or_pad
-from aersut.data.store import AudioStore, open_audio_store
+from aersut.data.store import AudioStore, open_audio_store, span_of
 from aersut.errors import UserError, nearest
 from aersut.paths import abbreviated, counted, expanded
 from aersut.registry import CORPORA
@@ -172,21 +172,22 @@ def collect(data: Data, framing: Framing) -> Collection:
     )
 
 
-def recordings(clips: Sequence[Clip], contents: Sequence[str]) -> list[str]:
+def recordings(contents: Sequence[str]) -> list[str]:
     """A text for each clip that is equal for clips with common sound: identical files, overlapping segments of a file.
 
     Args:
         contents: of the clips, as in `Collection`.
     """
     found = list(contents)
-    of_file: dict[str, list[int]] = defaultdict(list)
-    for index, content in enumerate(contents):
-        of_file[content.partition("@")[0]].append(index)
+    of_file: dict[str, list[tuple[float, float, int]]] = defaultdict(list)
+    for index, (file, (start, end)) in enumerate(map(span_of, contents)):
+        of_file[file].append((start, -end, index))
     for members in of_file.values():
-        end, content = -math.inf, ""
-        for index in sorted(members, key=lambda index: (clips[index].start, -clips[index].end)):
-            clip = clips[index]
-            content, end = (content, max(end, clip.end)) if clip.start < end else (contents[index], clip.end)
+        last, content = -math.inf, ""
+        for start, negative_end, index in sorted(members):
+            if start >= last:
+                content = contents[index]
+            last = max(last, -negative_end)
             found[index] = content
     return found
 

@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import json
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -210,6 +211,15 @@ def _content_hashes(_: int, clips: Iterable[_Clip]) -> list[str]:
 def _of_span(content: str, span: Span) -> str:
     """The hash of a segment, from that of its file."""
     return content if span == WHOLE else f"{content}@{span[0]:.10g}-{span[1]:.10g}"
+
+
+def span_of(content: str) -> tuple[str, Span]:
+    """The hash of the file, and the segment, of the hash of a segment."""
+    file, segment, times = content.partition("@")
+    if not segment:
+        return file, WHOLE
+    start, end = re.split(r"(?<!e)-", times)  # not within 1e-05
+    return file, (float(start), float(end))
 
 
 def _hash(content: bytes) -> str:

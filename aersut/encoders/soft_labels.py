@@ -39,7 +39,7 @@ def soft_labels(
         weights: of the clips.
 
     Raises:
-        UserError: see `check_soft_labels`.
+        UserError: see `check_soft_labels`; or the clips of the other speakers have only one emotion.
     """
     check_soft_labels(speakers)
     from sklearn.exceptions import ConvergenceWarning
@@ -51,6 +51,11 @@ def soft_labels(
     weights = np.ones(len(labels)) if weights is None else weights
     found = np.zeros((len(labels), classes), np.float32)
     for rows, others in GroupKFold(min(FOLDS, count)).split(embeddings, groups=groups):
+        if len(np.unique(labels[rows])) < 2:
+            raise UserError(
+                "experiment.encoders: soft labels need training clips of two or more emotions without those of any one "
+                "speaker. Use more speakers, or omit the encoders."
+            )
         mean, deviation = embeddings[rows].mean(axis=0), np.maximum(embeddings[rows].std(axis=0), 1e-6)
         classifier = LogisticRegression(C=REGULARIZATION / embeddings.shape[1], max_iter=200)
         with warnings.catch_warnings():

@@ -24,7 +24,8 @@ from aersut.evaluation.result_files import read_metrics
 from aersut.paths import read_json, write_json, write_text
 from aersut.progress import stage
 from aersut.run import Run, make_frontend
-from aersut.run_folder import with_recorded_classes
+from aersut.run_folder import identifier, open_run, with_recorded_classes
+from aersut.tflite.file import TFLiteFile
 from aersut.training.trained import Trained, load_trained
 from aersut.zoo import catalog
 
@@ -84,8 +85,8 @@ def evaluate(run: Run, options: EvaluationOptions = EvaluationOptions()) -> Eval
     Writes `evaluation/metrics.json` and `evaluation/predictions.csv`, which lists each clip with its probabilities.
 
     Raises:
-        UserError: there is no checkpoint, the data has changed, the exported model does not fit the run, or stress
-            conditions are wanted and the test set has augmented copies.
+        UserError: there is no checkpoint, the data has changed, the exported model does not fit the run or is of
+            another one, or stress conditions are wanted and the test set has augmented copies.
     """
     if options.conditions:
         _refuse_copies(run)
@@ -157,6 +158,8 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     run = with_recorded_classes(run)
     # an unusable file is reported before anything is loaded
     model = open_exported(options.model, make_frontend(run.experiment)) if options.model else None
+    if options.model:
+        _refuse_other_run(run, options.model)
     trained = load_trained(run)
     examples = find(trained)
     evaluated = options.model.name if options.model else f"the checkpoint of epoch {trained.epoch}"
@@ -188,6 +191,23 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     importance, attributions = feature_importance(trained, examples, predictions)
     write_json(folder / "importance.json", importance)
     return Evaluation(result, folder, predictions, trained, examples, importance, attributions)
+
+
+def _refuse_other_run(run: Run, file: Path) -> None:
+    """Raise `UserError` for a model of another run: it may have other classes, or have seen the test speakers."""
+    metadata = TFLiteFile.read(file).metadata or {}  # a file of another program states nothing
+    emotions = run.experiment.data.emotions
+    if (labels := metadata.get("labels", list(emotions))) != list(emotions):
+        raise UserError(
+            f"{file} has the classes {', '.join(labels)}; the run has {', '.join(emotions)}. Choose a model exported "
+            "from this run."
+        )
+    own = {identifier(run), identifier(open_run(run.folder))}  # the latter has the data root of the training
+    if metadata.get("run", identifier(run)) not in own and file.parent != catalog.ZOO / run.experiment.init.model:
+        raise UserError(
+            f"{file} was exported from another run, {metadata['run']}, which may have seen the test speakers of "
+            f"{run.folder}. Choose a model exported from this run; --mode=export writes it again."
+        )
 
 
 def _refuse_copies(run: Run) -> None:

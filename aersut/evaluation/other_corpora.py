@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 
 from aersut.config import checked, digest, to_tree
 from aersut.contracts import Corpus, in_usual_order
-from aersut.data.collection import Collection, collect
+from aersut.data.collection import Collection, collect, recordings
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
 from aersut.errors import CacheError, UserError
@@ -17,9 +17,12 @@ from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
 from aersut.registry import CORPORA
 from aersut.run import Run
+from aersut.training.initial_weights import seen_speakers
 
 LEAK = "this evaluation LEAKS: some of its clips are in the run's training or validation set."
-SEEN_SPEAKERS = "some speakers of this evaluation are in the run's training or validation set."
+SEEN_SPEAKERS = (
+    "some speakers of this evaluation are in the training or validation set of the run or its initial weights."
+)
 
 
 def other_corpora_set(
@@ -104,9 +107,15 @@ def _windows(collections: list[Collection]) -> Windows:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Hashes of the recordings, and the speakers, of the training and validation sets; emotions of the training set."""
+    """What a run's training and validation sets contain.
 
-    contents: frozenset[str]
+    Attributes:
+        contents: hashes of the clips.
+        speakers: also those of the initial weights, whose clips are unknown.
+        emotions: of the training set.
+    """
+
+    contents: tuple[str, ...]
     speakers: frozenset[str]
     emotions: frozenset[str]
 
@@ -116,14 +125,16 @@ def _seen(run: Run) -> _Seen:
         raise UserError(f"{run.split} is missing or damaged: it names the clips of the training set. Restore it.")
     seen = [clip for clip in split["clips"] if set(SPLITS[:2]) & set(clip["splits"])]
     return _Seen(
-        frozenset(clip["content"] for clip in seen),
-        frozenset(f"{clip['corpus']}:{clip['speaker']}" for clip in seen),
+        tuple(clip["content"] for clip in seen),
+        frozenset(f"{corpus}:{speaker}" for corpus, speakers in seen_speakers(run).items() for speaker in speakers),
         frozenset(clip["emotion"] for clip in seen if SPLITS[0] in clip["splits"]),
     )
 
 
 def _leaks(seen: _Seen, collections: list[Collection]) -> bool:
-    return any(content in seen.contents for one in collections for content in one.contents)
+    contents = [content for one in collections for content in one.contents]
+    found = recordings([*seen.contents, *contents])
+    return bool(set(found[: len(seen.contents)]) & set(found[len(seen.contents) :]))
 
 
 def _independent(seen: _Seen, collections: list[Collection]) -> bool:

@@ -1,7 +1,9 @@
 """The runs on disk: their state and size, names, and deletion; the size of the cache."""
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -119,8 +121,9 @@ def name_run(folder: Path, name: str) -> None:
     write_text(run.name, f"{name}\n")
 
 
-def check_deletable(folder: Path) -> RunFolder:
-    """The run of a folder or name, if `delete_run` may delete it.
+@contextlib.contextmanager
+def deletable(folder: Path) -> Iterator[RunFolder]:
+    """The run of a folder or name, if `delete_run` may delete it; nobody can train it during the block.
 
     Raises:
         UserError: the folder is no run, is a link, has other files, its bundle was changed, or a process trains it.
@@ -134,23 +137,29 @@ def check_deletable(folder: Path) -> RunFolder:
         raise UserError(f"{run.folder} contains other files ({', '.join(others[:3])}): move them first.")
     refuse_changed_bundle(run.export, "delete the run")
     try:
-        with filelock.FileLock(run.lock, blocking=False):
-            pass
+        lock = filelock.FileLock(run.lock, blocking=False).acquire()
     except filelock.Timeout:
         raise UserError(f"run folder {run.folder} is being trained by another process; nothing was deleted.") from None
-    return run
+    with lock:
+        yield run
+
+
+def check_deletable(folder: Path) -> RunFolder:
+    """The run of a folder or name; `UserError` as `deletable`."""
+    with deletable(folder) as run:
+        return run
 
 
 def delete_run(folder: Path) -> int:
     """Delete a run folder; return its bytes.
 
     Raises:
-        UserError: as `check_deletable`; nothing is deleted then.
+        UserError: as `deletable`; nothing is deleted then.
     """
-    run = check_deletable(folder)
-    size = sum(size for size, _ in _files(run.folder))
-    shutil.rmtree(run.folder.resolve())  # "." cannot be removed by this name
-    return size
+    with deletable(folder) as run:
+        size = sum(size for size, _ in _files(run.folder))
+        shutil.rmtree(run.folder.resolve())  # "." cannot be removed by this name
+        return size
 
 
 def _check_no_link(folder: Path) -> None:

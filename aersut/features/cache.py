@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -60,6 +61,9 @@ def _compute(
     path: Path, frontend: Frontend, collection: Collection, used: Bool[np.ndarray, "clips versions"], seed: int
 ) -> None:
     table = np.lib.format.open_memmap(path, "w+", np.float32, (*used.shape, *frontend.base_shape))
+    if hasattr(os, "posix_fallocate"):  # a write into a mapped file that finds the disk full would kill the process
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     plain = jax.jit(frontend.transformed)
     augmented = jax.jit(lambda audio, rows: frontend.transformed(audio, _keys(seed, rows)))
 

@@ -101,6 +101,8 @@ def range_test(experiment: Experiment) -> RangeTest:
 
 def suggest_range(rates: Float[np.ndarray, " steps"], losses: Float[np.ndarray, " steps"]) -> RangeTest:
     """Smooth the losses of rising learning rates, and suggest a range; `UserError` if the loss does not fall."""
+    if not len(losses):
+        raise UserError("the training loss is not finite from the first step on. Check the features and the network.")
     initial = float(np.median(losses[: STEPS // 8]))  # over the first decade, whose rates are too low to train
     smooth = gaussian_filter1d(np.minimum(losses, 2 * initial), WIDTH, mode="nearest")
     lowest = int(np.argmin(smooth))

@@ -5,7 +5,6 @@ It runs in a subprocess, because it prints at the end of the process, and a file
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import numpy as np
 
 from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
+from aersut.workers import python_module
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -38,10 +38,7 @@ def run_compiled(file: TFLiteFile, examples: Float[np.ndarray, "examples ..."]) 
         model.write_bytes(file.content)
         np.save(inputs, source.quantize(examples))
         np.save(outputs, np.zeros((len(examples), *result.shape[1:]), result.type))
-        package = Path(__file__).parents[2]  # the same package as here, whatever the subprocess would import
-        searched = filter(None, [str(package), os.environ.get("PYTHONPATH")])  # an empty entry is the working folder
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(searched)}
-        command = [sys.executable, "-m", "aersut.tflite.compiled", *map(str, (model, inputs, outputs))]
+        command, environment = python_module("aersut.tflite.compiled", *map(str, (model, inputs, outputs)))
         try:
             subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:

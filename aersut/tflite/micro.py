@@ -23,6 +23,7 @@ from jaxtyping import Float, Shaped
 from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import zero_state
+from aersut.workers import python_module
 
 SECONDS = 300.0
 PROGRESS = 100
@@ -72,9 +73,7 @@ def run_tflm(
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "model.tflite").write_bytes(file.content)
         np.save(Path(folder) / "inputs.npy", inputs)
-        package = Path(__file__).parents[2]  # the same package as here, whatever the subprocess would import
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])}
-        command = [sys.executable, "-m", "aersut.tflite.micro", folder, str(sequence or len(inputs))]
+        command, environment = python_module("aersut.tflite.micro", folder, str(sequence or len(inputs)))
         log = Path(folder) / "log"
         with log.open("wb") as errors:
             process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)

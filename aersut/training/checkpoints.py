@@ -37,9 +37,14 @@ class Checkpoints:
 
     A context manager that waits for the last write. Orbax writes to a temporary folder and renames it, so that an
     incomplete checkpoint is never read.
+
+    Args:
+        keep_best: whether the best checkpoint is kept.
+        locked: whether this process holds the lock of the run, so that a temporary folder is of an interrupted write
+            and is deleted. Otherwise it may be of a training that is writing it.
     """
 
-    def __init__(self, folder: Path, keep_best: bool = True) -> None:
+    def __init__(self, folder: Path, keep_best: bool = True, locked: bool = False) -> None:
         self.folder = folder
         self._keep_best = keep_best
         self._saved = -math.inf
@@ -54,7 +59,7 @@ class Checkpoints:
             folder.absolute(),
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
             preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(1), *([best] if keep_best else [])]),
-            cleanup_tmp_directories=True,
+            cleanup_tmp_directories=locked,
         )
         self._best_uar = max(self._uars(), default=(-math.inf, 0))[0]
 

@@ -132,9 +132,8 @@ def read_initial_weights(experiment: Experiment) -> InitialWeights | None:
         seen = {corpus: list(speakers) for corpus, speakers in entry.seen_speakers.items()}
         return InitialWeights(arrays, emotions, scaling, Origin(init.model, model.digest, entry.licences, seen))
     trained = load_trained(run)
-    return InitialWeights(
-        arrays_of(trained), emotions, trained.frontend.scaling, Origin(init.model, model.digest, *_provenance(run))
-    )
+    origin = Origin(init.model, model.digest, corpus_licences(run), seen_speakers(run))
+    return InitialWeights(arrays_of(trained), emotions, trained.frontend.scaling, origin)
 
 
 def arrays_of(trained: Trained) -> dict[str, Float[np.ndarray, "..."]]:
@@ -189,14 +188,14 @@ def corpus_licences(run: Run) -> dict[str, str]:
     return {**(before.licences if before else {}), **own}
 
 
-def _provenance(run: Run) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Licences of the corpora and seen speakers of a run, with those of its own initial weights."""
+def seen_speakers(run: Run) -> dict[str, list[str]]:
+    """Speakers of the training and validation set by corpus, with those that the initial weights were trained on."""
     before = read_origin(run)
     seen = {corpus: set(speakers) for corpus, speakers in (before.seen_speakers if before else {}).items()}
     for clip in (read_split(run.split) or {"clips": []})["clips"]:
         if {"train", "validation"} & set(clip["splits"]):
             seen.setdefault(clip["corpus"], set()).add(clip["speaker"])
-    return corpus_licences(run), {name: sorted(one) for name, one in seen.items()}
+    return {name: sorted(one) for name, one in seen.items()}
 
 
 def _read(path: Path) -> tuple[dict[str, Float[np.ndarray, "..."]], Scaling | None]:

@@ -58,7 +58,8 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         experiment = run.experiment
         # the network compiles while Orbax is imported and the data are prepared; a resumed run needs only its shapes
         network = InitialNetwork(experiment, computed=not run.records.exists())
-        checkpoints = opened.enter_context(Checkpoints(run.checkpoints, keep_best=experiment.select == "best"))
+        keep_best = experiment.select == "best"
+        checkpoints = opened.enter_context(Checkpoints(run.checkpoints, keep_best, locked=True))
         done = checkpoints.last
         history = records.up_to(run.records, done)
         if done >= experiment.epochs or records.stops_early(history, experiment.patience):

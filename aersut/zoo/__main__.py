@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aersut.errors import UserError, require
-from aersut.program import piped
+from aersut.program import piped, unusable_file
 from aersut.zoo.catalog import C_LIBRARY, ZOO, copy
 from aersut.zoo.table import zoo_table
 
@@ -26,8 +26,12 @@ def main(arguments: Sequence[str] | None = None, zoo: Path = ZOO) -> int:
     try:
         return piped(lambda: _run(chosen, zoo))
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        message: str | None = str(error)
+    except OSError as error:
+        if (message := unusable_file(error)) is None:
+            raise
+    print(f"error: {message}", file=sys.stderr)
+    return 2
 
 
 def _run(chosen: argparse.Namespace, zoo: Path) -> int:

@@ -136,6 +136,11 @@ def test_an_unknown_board_is_named(finished: Run, launch: Callable[..., Any]):
     assert "--boards is empty; choose from cortex-m3" in done.err
 
 
+def test_a_missing_recording_is_named(finished: Run, launch: Callable[..., Any]):
+    done = launch("--mode=emulate", f"--workdir={finished.folder}", "missing.wav")
+    assert (done.status, "clip missing.wav cannot be read" in done.err) == (2, True)
+
+
 def test_an_export_without_the_library_is_named(tmp_path: Path):
     with pytest.raises(UserError, match="has no c/ with the C library; export the run again"):
         list(emulate(tmp_path, np.zeros(16_000, np.int16)))

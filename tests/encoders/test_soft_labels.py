@@ -57,6 +57,12 @@ def test_a_single_speaker_is_refused() -> None:
         soft_labels(found, labels, 3, ["1"] * len(labels))
 
 
+def test_speakers_of_one_emotion_each_are_refused() -> None:
+    found, _, speakers = clusters(speakers=2)
+    with pytest.raises(UserError, match="two or more emotions without those of any one speaker"):
+        soft_labels(found, np.array(speakers).astype(int), 3, speakers)
+
+
 @dataclass(frozen=True)
 class Spectrum(Encoder):
     """Log power in 20 bands of frames of 400 samples."""

@@ -1,8 +1,17 @@
-"""Small .tflite files, made by TensorFlow's own converter."""
+"""Small .tflite files, made by TensorFlow's own converter, and changes of JSON files."""
+
+import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from aersut.quiet import quiet
+
+
+def change(path: Path, **values: Any) -> None:
+    """Set keys of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 def dense_file(weights, frames, examples, quantized):

@@ -5,11 +5,14 @@ import json
 
 import numpy as np
 import pytest
+import xxhash
 
-from aersut.corpora import Synthetic
+from aersut.corpora import CremaD, Synthetic
 from aersut.evaluation.cross_corpus import corpus_results, cross_corpus_table
 from aersut.evaluation.evaluation_set import CorpusPart
+from aersut.evaluation.other_corpora import SEEN_SPEAKERS
 from aersut.run import open_run
+from aersut.training.initial_weights import Origin, write_origin
 from tests.evaluation.made_predictions import predictions_of
 
 EMOTIONS = ("neutral", "calm", "happy", "sad")
@@ -130,6 +133,38 @@ def test_a_class_without_training_clips_is_named(launch, own_run, corpora):
     ravdess, cremad = evaluated(open_run(own_run.folder))[0]["cross_corpus"]
     assert (ravdess["untrained"], cremad["untrained"]) == (["calm"], [])
     assert "ravdess: the training set has no clip of calm." in ran.out
+
+
+def test_speakers_of_the_initial_weights_are_seen(launch, own_run, corpora):
+    command = ("--mode=evaluate", f"--workdir={own_run.folder}", f"--evaluate.root={corpora / 'a'}")
+    seen = sorted({clip.speaker for clip in CremaD().load(corpora / "a").clips})[:1]
+    write_origin(own_run, Origin("micro_speech", "0" * 64, {}, {"cremad": seen}))
+    ran = launch(*command, "--evaluate.corpora=ravdess,cremad")
+    assert ran.status == 0, ran.err
+    result = evaluated(own_run)[0]
+    assert (result["leaks"], result["speaker_independent"]) == (False, False)
+    assert result["warning"] == SEEN_SPEAKERS
+    assert SEEN_SPEAKERS in ran.out + ran.err
+
+
+def test_a_segment_of_a_training_recording_leaks(launch, own_run, tmp_path):
+    """Contents are hashes of files, those of segments with start and end."""
+    synthetic = Synthetic(speakers=3, repetitions=1, seed=8)
+    folder = tmp_path / "own"
+    synthetic.write(folder, "cremad")
+    paths = sorted(folder.rglob("*.wav"))
+    rows = [f"{path.relative_to(folder)},sad,{index % 2},0,{1 - index % 2 / 2}" for index, path in enumerate(paths)]
+    (folder / "manifest.csv").write_text("\n".join(["path,emotion,speaker,start,end", *rows]))
+    command = ("--mode=evaluate", f"--workdir={own_run.folder}", f"--evaluate.root={folder}")
+    for seen, leaks in ((paths[0], True), (None, False)):
+        split = json.loads(own_run.split.read_text())
+        trained = next(clip for clip in split["clips"] if "train" in clip["splits"])
+        trained["content"] = xxhash.xxh3_128_hexdigest(seen.read_bytes() if seen else b"another recording")
+        own_run.split.write_text(json.dumps(split))
+        ran = launch(*command, "--evaluate.corpora=manifest")
+        assert ran.status == 0, ran.err
+        [path] = own_run.evaluation.parent.glob("manifest-*/metrics.json")
+        assert json.loads(path.read_text())["leaks"] == leaks
 
 
 @pytest.mark.parametrize(

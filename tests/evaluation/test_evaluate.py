@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aersut.run import prepare
-from tests.evaluation.files import dense_file, waveform_file
+from tests.evaluation.files import change, dense_file, waveform_file
 
 
 def result_of(folder):
@@ -92,6 +92,29 @@ class TestAFile:
         file.write_bytes(dense_file(np.ones((13, 5), np.float32), 47, None, quantized=False))
         ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}")
         assert (ran.status, "probabilities of 8 classes" in ran.err) == (2, True)
+
+    def test_that_states_another_run_is_refused(self, launch, own_run, tmp_path):
+        """Such as that of another fold, which may have been trained on the test speakers."""
+        change(own_run.config, seed=7)
+        file = own_run.export / "model_float32.tflite"
+        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}")
+        assert ran.status == 2
+        assert "was exported from another run" in ran.err
+        assert "may have seen the test speakers" in ran.err
+
+    def test_of_a_run_that_moved_with_its_clips_is_evaluated(self, launch, own_run, tmp_path):
+        file = own_run.export / "model_float32.tflite"
+        root = f"--experiment.data.root={tmp_path}"
+        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", root, f"--model={file}")
+        assert ran.status == 0, ran.err
+
+    def test_with_its_classes_in_another_order_is_refused(self, launch, own_run):
+        split = json.loads(own_run.split.read_text())
+        change(own_run.split, emotions=split["emotions"][::-1])
+        file = own_run.export / "model_float32.tflite"
+        ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", f"--model={file}")
+        assert ran.status == 2
+        assert "has the classes neutral, calm, happy, sad, angry, fear, disgust, surprise; the run has" in ran.err
 
     def test_that_is_not_there_is_refused(self, launch, own_run):
         ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", "--model=nowhere.tflite")

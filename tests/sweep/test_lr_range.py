@@ -35,6 +35,11 @@ def test_a_loss_that_does_not_fall_is_reported():
         suggest_range(RATES, np.full(STEPS, 2.0) + np.random.default_rng(0).normal(0, 0.01, STEPS))
 
 
+def test_a_loss_that_is_never_finite_is_reported():
+    with pytest.raises(UserError, match="is not finite from the first step on"):
+        suggest_range(RATES[:0], RATES[:0])
+
+
 def test_the_mode_writes_a_plot_and_prints_a_range(launch, tiny, tmp_path):
     output = tmp_path / "range.png"
     done = launch("--mode=lr_range", f"--experiment={tiny}", f"--output={output}")

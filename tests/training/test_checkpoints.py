@@ -143,10 +143,13 @@ def test_an_incomplete_checkpoint_is_never_loaded(saved):
     with Checkpoints(saved) as checkpoints:
         checkpoints.save(2, state(), batches(6), SCALING, 0.1)
     (saved / "2" / "commit_success.txt").unlink(missing_ok=True)
-    (saved / "2").rename(saved / "2.orbax-checkpoint-tmp")
+    incomplete = (saved / "2").rename(saved / "2.orbax-checkpoint-tmp")
     with Checkpoints(saved) as checkpoints:
         assert checkpoints.last == 1
+    assert incomplete.exists(), "another process may be writing it"
+    with Checkpoints(saved, locked=True) as checkpoints:
         checkpoints.save(2, state(), batches(7), SCALING, 0.1)
+    assert not incomplete.exists()
     with Checkpoints(saved) as checkpoints:
         assert checkpoints.last == 2
 

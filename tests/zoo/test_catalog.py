@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -179,6 +180,18 @@ def test_a_copy_has_the_files_and_the_c_library_which_compiles_and_tests_itself(
     assert (done.returncode, done.stderr) == (0, ""), "the self-test prints what differs"
     assert main(["copy", name, str(folder)]) == 2
     assert f"{folder} exists already. Choose the path of a new folder." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_c_library_has_the_sources_of_this_version(name):
+    """An improvement of the sources, which are the same for all models, reaches the models of the zoo."""
+    sources = ROOT / "aersut" / "export" / "c_library" / "sources"
+    with zipfile.ZipFile(ZOO / name / catalog.C_LIBRARY) as archive:
+        compared = {path.relative_to(sources).as_posix() for path in sources.rglob("*")} & set(archive.namelist())
+        for file in compared - {one for one in compared if one.endswith("/")}:
+            pattern = re.sub(r"@[A-Z_]+@", ".*?", re.escape((sources / file).read_text(encoding="utf-8")))
+            assert re.fullmatch(pattern, archive.read(file).decode("utf-8"), re.DOTALL), file
+    assert {"src/aersut.c", "src/aersut_kernels.c", "README.md", "Makefile"} <= compared
 
 
 def test_a_copy_of_an_unknown_model_names_the_known_ones(tmp_path, capsys):

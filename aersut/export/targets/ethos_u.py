@@ -67,7 +67,7 @@ def estimate(file: TFLiteFile, accelerator: str) -> dict[str, Any]:
         model = Path(folder) / "model.tflite"
         model.write_bytes(file.content)
         options = [f"--accelerator-config={accelerator}", f"--system-config={SYSTEM}", f"--memory-mode={MEMORY}"]
-        command = [sys.executable, "-m", "ethosu.vela", str(model), f"--output-dir={folder}", *options]
+        command = [sys.executable, "-P", "-m", "ethosu.vela", str(model), f"--output-dir={folder}", *options]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:

@@ -149,6 +149,11 @@ def test_make_builds_the_desktop_example(finished: Run, tmp_path: Path):
     soundfile.write(wav, samples, finished.experiment.framing.sample_rate, format="WAV")
     again = subprocess.run([tmp_path / "c" / "aersut"], input=wav.getvalue(), capture_output=True, text=False)
     assert again.stdout == ran.stdout, "the header is skipped"
+    for rate, channels in ((48_000, 1), (finished.experiment.framing.sample_rate, 2)):
+        wav = io.BytesIO()
+        soundfile.write(wav, samples.reshape(-1, channels), rate, format="WAV")
+        refused = subprocess.run([tmp_path / "c" / "aersut"], input=wav.getvalue(), capture_output=True, text=False)
+        assert (refused.returncode, b"expected a WAV file of 16-bit mono" in refused.stderr) == (2, True)
 
 
 def test_cmake_builds_the_library(finished: Run, tmp_path: Path):
