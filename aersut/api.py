@@ -12,6 +12,7 @@ from aersut import experiment as experiments
 from aersut.config import Experiment, validated
 from aersut.contracts import Condition, Corpus
 from aersut.errors import UserError, missing_extras, require
+from aersut.paths import expanded
 from aersut.program import set_environment
 from aersut.progress import stage
 from aersut.registry import CORPORA
@@ -320,7 +321,7 @@ def sweep(
         searched = dataclasses.replace(given, **options)
     except (TypeError, ValueError) as error:
         raise UserError(f"the sweep is not valid: {error}.") from None
-    planned = plan.make_plan(base, (), searched, folder=Path(workdir) if workdir else None)
+    planned = plan.make_plan(base, (), searched, folder=expanded(workdir) if workdir else None)
     return run_sweep(planned, workers, timeout, retry)
 
 
@@ -362,7 +363,7 @@ def _run(source: Source, workdir: str | Path | None = None) -> Run:
     if isinstance(source, str | Path) and not _is_run_folder(source):
         source = load_experiment(source)
     if isinstance(source, Experiment):
-        return start(experiments.load_experiment(source), Path(workdir) if workdir else None)
+        return start(experiments.load_experiment(source), expanded(workdir) if workdir else None)
     if workdir:
         raise UserError(
             "workdir is the folder of a new run, and the given run has one; pass an experiment, or omit it."

@@ -16,7 +16,6 @@ from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from aersut.contracts import (
-    EMOTIONS,
     STRICT,
     Augmenter,
     Corpus,
@@ -26,7 +25,6 @@ from aersut.contracts import (
     Model,
     Optimizer,
     label_problem,
-    misspelt,
 )
 from aersut.errors import UserError, nearest
 from aersut.registry import AUGMENTERS, CONDITIONS, CORPORA, ENCODERS, FEATURES, MODELS, OPTIMIZERS, Registry
@@ -60,6 +58,12 @@ class Named:
         except ValidationError as error:
             loc, message = _first_problem(error, cls)
             raise PydanticCustomError("plugin", "{message}", {"message": message, "loc": loc}) from None
+
+
+def check_seed(name: str, seed: int) -> None:
+    """Raise `ValueError` for a seed that a random generator refuses."""
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"{name} must be from 0 to {2**32 - 1}, got {seed}")
 
 
 @dataclass(frozen=True)
@@ -115,14 +119,12 @@ class Data:
             raise ValueError(
                 f"test ({self.test}) and validation ({self.validation}) must be above 0, and their sum below 1"
             )
+        check_seed("seed", self.seed)
         folds = math.floor(1 / self.test + 1e-9)
         if self.fold < 0 or (self.protocol in ("speaker", "random", "paper") and self.fold >= folds):
             raise ValueError(f"fold {self.fold} does not exist: test={self.test} makes folds 0 to {folds - 1}")
         object.__setattr__(self, "emotions", tuple(emotion.strip().lower() for emotion in self.emotions))
         for emotion in self.emotions:
-            if similar := misspelt(emotion):
-                known = ", ".join(EMOTIONS)
-                raise ValueError(f"unknown emotion '{emotion}'. Did you mean '{similar}'? Known: {known}")
             if problem := label_problem(emotion):
                 raise ValueError(f"emotion '{emotion}' {problem}")
         if len(set(self.emotions)) != len(self.emotions) or len(self.emotions) == 1:
@@ -255,6 +257,7 @@ class Experiment:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_seed("seed", self.seed)
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema must be 0 (none), or a decay below 1, got {self.ema}")
         if not 0 < self.soft_labels <= 1:

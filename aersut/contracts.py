@@ -11,6 +11,7 @@ import difflib
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,10 @@ class Clip:
     race: str = ""
     start: float = 0.0
     end: float = math.inf
+
+    def __post_init__(self) -> None:
+        # file names from macOS have accents in another form than typed ones; one person must not become two
+        object.__setattr__(self, "speaker", unicodedata.normalize("NFC", self.speaker))
 
     @property
     def location(self) -> str:

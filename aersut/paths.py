@@ -18,9 +18,9 @@ def cache_dir() -> Path:
     Raises:
         CacheError: none of them is set, and this user has no home folder.
     """
-    if chosen := os.environ.get("AERSUT_CACHE"):
-        return Path(chosen)
     try:
+        if chosen := os.environ.get("AERSUT_CACHE"):
+            return Path(chosen).expanduser()
         return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "aersut"
     except RuntimeError:
         raise CacheError(
@@ -34,6 +34,17 @@ def expanded(path: Path | str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise UserError(f"{path}: the home folder is unknown. Set HOME, or give the path without ~.") from None
+
+
+def refuse_other_file(path: Path, mark: bytes, what: str) -> None:
+    """Raise `UserError` if a file that is to be written would replace one of the user's, or a folder.
+
+    Args:
+        mark: text near the start of each file that this program writes there.
+        what: such a file, for the message.
+    """
+    if path.exists() and not (path.is_file() and mark in path.read_bytes()[:4096]):
+        raise UserError(f"{path} exists and is not {what}; choose another --output.")
 
 
 def printable(path: Path | str) -> str:

@@ -57,9 +57,10 @@ def unusable_file(error: OSError) -> str | None:
         where = f" of {error.filename}" if error.filename else ""
         remedy = "Finished work is kept. Free disk space, and run the same command again."
         return f"no space is left on the disk{where}. {remedy}"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST) and isinstance(
-        error.filename, str
-    ):
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{str(error.filename)[:100]} … cannot be a path: {error.strerror}. Choose a shorter one."
+    refused = (errno.EISDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+    if error.errno in refused and isinstance(error.filename, str):
         cached = False
         with contextlib.suppress(UserError):  # no home folder
             cached = Path(error.filename).absolute().is_relative_to(cache_dir().absolute())

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from aersut.contracts import Augmenter, Condition, Corpus, Encoder, Feature, Model, Optimizer, Target
 from aersut.errors import UserError, nearest
+from aersut.paths import expanded
 
 T = TypeVar("T")
 ENTRY_POINTS = "aersut.plugins"
@@ -58,6 +59,8 @@ class Registry(Generic[T]):
                 )
             if hidden := [one.name for one in fields(cls) if isinstance(one.default, property)]:  # type: ignore[arg-type]
                 raise UserError(f"{where}: field '{hidden[0]}' replaces a property of the contract; give it a default.")
+            if "name" in {one.name for one in fields(cls)}:  # type: ignore[arg-type]
+                raise UserError(f"{where}: field 'name' is that of the plugin in a configuration; rename the field.")
             self._plugins[name] = cls
             return cls
 
@@ -131,7 +134,7 @@ def import_plugins(modules: Iterable[str]) -> None:
     """Import the plugin modules of an experiment: dotted module names, or paths of .py files."""
     for name in modules:
         if name.endswith(".py"):
-            import_file(Path(name), "plugin module")
+            import_file(expanded(name), "plugin module")
             continue
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))  # which an installed console script does not search

@@ -157,8 +157,10 @@ def split_summary(prepared: Prepared) -> str:
     """Description of the split, the features and the classes in two lines."""
     counts = ", ".join(f"{len(prepared.split.examples(name)):,} {name}" for name in SPLITS)
     frames, channels = prepared.frontend.shape
+    unused = f" ({prepared.split.unused:,} clips are in no set)" if prepared.split.unused else ""
     return (
-        f"protocol {prepared.split.protocol}: {counts} examples; features: {frames} frames × {channels} channels\n"
+        f"protocol {prepared.split.protocol}: {counts} examples{unused}; "
+        f"features: {frames} frames × {channels} channels\n"
         f"{len(prepared.collection.emotions)} classes: {', '.join(prepared.collection.emotions)}"
     )
 

@@ -100,7 +100,8 @@ def planned(experiment: Experiment, folder: Path | None = None) -> Run:
     run = Run(folder or default_folder(experiment), experiment)
     if not run.config.exists():
         return run
-    existing = load_experiment(str(run.config))
+    # plugins may have moved; they do not belong to the identity of a run
+    existing = load_experiment(str(run.config), [("plugins", list(experiment.plugins))])
     if not experiment.data.emotions and existing.data.emotions == EMOTIONS:  # the default until November 2026
         run = Run(run.folder, with_emotions(experiment, EMOTIONS))
     if changed := differences(identity(existing), identity(run.experiment)):

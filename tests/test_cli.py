@@ -22,6 +22,7 @@ from aersut.corpora import Synthetic
 from aersut.errors import EXTRAS, UserError
 from aersut.paths import expanded
 from aersut.program import unusable_file
+from aersut.registry import FEATURES
 from aersut.run import Run
 from tests.file_times import file_times
 
@@ -137,12 +138,76 @@ def test_trains_on_a_feature_plugin_outside_the_package(launch, tiny, tmp_path):
         "--experiment.features=mfcc,peak",
         "--experiment.features.1.scale=2",
         "--experiment.epochs=1",
+        "--mode=train",
     )
     assert outcome.status == 0, outcome.err
     config = json.loads((tmp_path / "run/config.json").read_text())
     assert config["features"][1] == {"name": "peak", "scale": 2.0}
-    exported = json.loads((tmp_path / "run/export/export.json").read_text())
-    assert exported["files"]["model_float32.tflite"]["input"][1] == [1, 47, 14]
+    assert "47 frames × 14 channels" in outcome.out
+
+
+def test_a_plugin_that_was_moved_is_named_by_its_new_path(launch, tiny, tmp_path):
+    (tmp_path / "here.py").write_text(PLUGIN.format(name="moving"))
+    run = f"--workdir={tmp_path / 'run'}"
+    features = ("--experiment.features=moving", "--experiment.epochs=1")
+    plugin = f"--experiment.plugins={tmp_path / 'here.py'}"
+    assert launch("--mode=train", f"--experiment={tiny}", run, plugin, *features).status == 0
+    (tmp_path / "here.py").rename(tmp_path / "there.py")
+    del FEATURES._plugins["moving"]  # another process knows no plugin of the first
+    assert "here.py does not exist" in launch("--mode=evaluate", run).err
+    outcome = launch("--mode=evaluate", run, f"--experiment.plugins={tmp_path / 'there.py'}")
+    assert outcome.status == 0, outcome.err
+
+
+def test_a_report_of_a_run_that_was_never_trained_is_refused(launch, tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = launch("--mode=report", f"--experiment={tiny}", "--experiment.epochs=7")
+    assert outcome.status == 2
+    assert "there is no run runs/tiny/" in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_comparison_replaces_no_file_of_the_user(launch, finished, tmp_path):
+    (tmp_path / "notes.md").write_text("mine")
+    both = f"--workdir={finished.folder},{finished.folder}"
+    outcome = launch("--mode=report", both, f"--output={tmp_path / 'notes.md'}")
+    assert (outcome.status, (tmp_path / "notes.md").read_text()) == (2, "mine")
+    assert "is not a page of --mode=report; choose another --output" in outcome.err
+    for _ in range(2):  # its own page is replaced
+        assert launch("--mode=report", both, f"--output={tmp_path / 'page.html'}").status == 0
+
+
+def test_the_list_names_an_experiment_that_cannot_be_read(launch, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "old.py").write_text("print 'x'")
+    outcome = launch("--list")
+    assert outcome.status == 0, outcome.err
+    assert re.search(r"old +cannot be read: ", outcome.out)
+
+
+def test_a_path_that_is_too_long_is_named(launch):
+    outcome = launch("--mode=predict", "--model=micro_speech", "a.wav " * 60)
+    assert outcome.status == 2
+    assert "a.wav a.wav" in outcome.err
+
+
+def test_a_label_may_resemble_an_emotion(launch, tmp_path):
+    Synthetic(speakers=6, repetitions=1).write(tmp_path, "ravdess")
+    rows = [
+        f"{path.relative_to(tmp_path)},{'angry1' if index % 2 else 'sad'},{index % 5}"
+        for index, path in enumerate(sorted(tmp_path.rglob("*.wav")))
+    ]
+    (tmp_path / "manifest.csv").write_text("\n".join(["path,emotion,speaker", *rows]))
+    corpus = '[{"name": "manifest", "labels": {"angry1": "angry1"}}]'
+    outcome = launch(
+        "--mode=data",
+        "--experiment=quickstart",
+        f"--experiment.data.corpora={corpus}",
+        f"--experiment.data.root={tmp_path}",
+    )
+    assert outcome.status == 0, outcome.err
+    assert "angry1" in outcome.out
 
 
 def test_finds_a_plugin_module_by_its_dotted_path_in_the_working_directory(launch, tiny, tmp_path, monkeypatch):

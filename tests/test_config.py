@@ -204,7 +204,7 @@ class TestDataRefuses:
             ({"fold": -1}, "fold -1 does not exist"),
             ({"fold": 5}, "fold 5 does not exist: test=0.2 makes folds 0 to 4"),
             ({"fold": 3, "test": 0.3}, "fold 3 does not exist: test=0.3 makes folds 0 to 2"),
-            ({"emotions": ("happy", "sadd")}, "unknown emotion 'sadd'. Did you mean 'sad'? Known: neutral, calm, "),
+            ({"seed": -1}, "seed must be from 0 to 4294967295, got -1"),
             ({"emotions": ("happy", "a/b")}, "emotion 'a/b' is not a label: expected a letter, then up to 39 letters"),
             ({"emotions": ("happy", "silence")}, "emotion 'silence' is not a label: "),
             ({"emotions": ("happy",)}, "emotions must be at least two different ones, got happy"),

@@ -235,6 +235,7 @@ def test_trains_on_both_corpora_of_the_paper(launch, tmp_path):
 def test_the_paper_experiment_on_real_speech(real_data, tmp_path):
     command = [sys.executable, "launch.py", "--experiment=cnn_lstm_combined", f"--workdir={tmp_path / 'run'}"]
     command += [f"--experiment.data.root={real_data}", "--experiment.data.corpora=ravdess", "--experiment.epochs=1"]
+    command += ["--nostress"]  # a minute for each model; it is tested above
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ), timeout=600)
     assert done.returncode == 0, done.stderr
     assert "ravdess: 1,080 clips of 18 speakers, 8 emotions" in done.stdout
@@ -242,4 +243,3 @@ def test_the_paper_experiment_on_real_speech(real_data, tmp_path):
     for name in ("config.json", "split.json", "metrics.jsonl", "evaluation/metrics.json", "report.html"):
         assert (tmp_path / "run" / name).is_file()
     assert (tmp_path / "run" / "export" / "model_float32.tflite").stat().st_size > 1_000_000
-    assert "Robustness" in (tmp_path / "run" / "export" / "model_card.md").read_text()

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from aersut.paths import cache_dir, new_folder, replaced_folder, write_bytes, write_json, write_text
+from aersut.errors import UserError
+from aersut.paths import (
+    cache_dir,
+    new_folder,
+    refuse_other_file,
+    replaced_folder,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 class TestTheCache:
@@ -138,3 +147,22 @@ def test_a_folder_is_replaced_when_the_new_one_is_complete(tmp_path: Path) -> No
     with replaced_folder(tmp_path / "export") as folder:
         (folder / "new").write_text("")
     assert [path.name for path in tmp_path.rglob("*")] == ["export", "new"]
+
+
+class TestAFileOfTheUser:
+    def test_is_not_replaced_by_an_output(self, tmp_path):
+        ours, theirs = tmp_path / "page.html", tmp_path / "notes.md"
+        ours.write_text("<title>x \u2013 AERSUT</title>", encoding="utf-8")
+        theirs.write_text("mine")
+        mark = "\u2013 AERSUT</title>".encode()
+        refuse_other_file(ours, mark, "a page")
+        refuse_other_file(tmp_path / "new.html", mark, "a page")
+        for path in (theirs, tmp_path):
+            with pytest.raises(UserError, match="exists and is not a page; choose another --output"):
+                refuse_other_file(path, mark, "a page")
+
+
+def test_the_cache_may_be_named_from_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AERSUT_CACHE", "~/mine")
+    assert cache_dir() == tmp_path / "mine"

@@ -214,3 +214,13 @@ def test_a_plugin_that_inherits_its_dataclass_is_refused():
 
     with pytest.raises(UserError, match="put @dataclass"):
         FEATURES.register("forgotten")(Forgotten)
+
+
+def test_a_field_called_name_is_refused():
+    """It would replace the name of the plugin in configurations."""
+    with pytest.raises(UserError, match="field 'name' is that of the plugin in a configuration; rename the field"):
+
+        @CORPORA.register("with_a_name")
+        @dataclass(frozen=True)
+        class WithAName(Corpus):
+            name: str = "studio"

@@ -25,8 +25,9 @@ def _write_cores(path):
     path.write_text(repr(os.sched_getaffinity(0)))
 
 
-def _sleep():
+def _sleep(begun):
     try:
+        begun.touch()
         time.sleep(99)
     except KeyboardInterrupt:
         sys.exit(3)
@@ -43,11 +44,13 @@ def test_each_process_has_its_own_cores(tmp_path):
     assert usable_cores() == before
 
 
-def test_processes_are_interrupted_if_the_block_fails():
-    with pytest.raises(ValueError, match="stop"), worker_processes(_sleep, [()], [usable_cores()]) as processes:
-        time.sleep(1.0)
+def test_processes_are_interrupted_if_the_block_fails(tmp_path):
+    begun = tmp_path / "begun"
+    with pytest.raises(ValueError, match="stop"), worker_processes(_sleep, [(begun,)], [usable_cores()]) as processes:
+        while not begun.exists():
+            time.sleep(0.05)
         raise ValueError("stop")
-    assert processes[0].exitcode is not None
+    assert processes[0].exitcode == 3, "it was interrupted, and not waited for"
 
 
 QUOTA, PERIOD = "cpu.cfs_quota_us", "cpu.cfs_period_us"

@@ -8,6 +8,7 @@ from absl import flags
 
 from aersut.commands.command import Arguments
 from aersut.errors import UserError
+from aersut.paths import expanded
 from aersut.progress import stage
 
 if TYPE_CHECKING:
@@ -41,11 +42,9 @@ def dry_run(arguments: Arguments) -> bool:
     if not FLAGS["dry-run"].value:
         return False
     with stage(LOADING):
-        from aersut.run_folder import planned
         from aersut.training import dry_run
 
-        run = _selected(arguments, planned)
-    print(dry_run.dry_run(run))
+    print(dry_run.dry_run(planned_run(arguments)))
     return True
 
 
@@ -70,7 +69,7 @@ def integers(flag: str) -> tuple[int, ...]:
 
 def folders(default: str) -> list[Path]:
     """The folders of --workdir=A,B."""
-    return [Path(folder.strip()) for folder in (FLAGS.workdir or default).split(",") if folder.strip()]
+    return [expanded(folder.strip()) for folder in (FLAGS.workdir or default).split(",") if folder.strip()]
 
 
 def named_run(arguments: Arguments) -> "Run":
@@ -97,6 +96,14 @@ def open_run(arguments: Arguments) -> "Run":
         from aersut.run_folder import start
 
         return _selected(arguments, start)
+
+
+def planned_run(arguments: Arguments) -> "Run":
+    """The run that --experiment, its overrides and --workdir select, which may not exist; nothing is created."""
+    with stage(LOADING):
+        from aersut.run_folder import planned
+
+        return _selected(arguments, planned)
 
 
 def _selected(arguments: Arguments, begin: "Callable[[Experiment, Path | None], Run]") -> "Run":

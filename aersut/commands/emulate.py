@@ -100,4 +100,4 @@ def _recording(run: "Run", paths: tuple[str, ...]) -> "Int16[np.ndarray, ' sampl
     return np.concatenate([prepared.collection.window(clip) for clip in chosen])
 
 
-COMMAND = Command(_run, __doc__, flags=("workdir", "boards"), paths=True, extras=("train",))
+COMMAND = Command(_run, __doc__, flags=("experiment", "workdir", "boards"), paths=True, extras=("train",))

@@ -18,11 +18,14 @@ def print_list() -> None:
     from aersut import experiment
     from aersut.config import REGISTRIES
     from aersut.models.cost import cost_table
-    from aersut.registry import CONDITIONS, TARGETS
+    from aersut.registry import CONDITIONS, TARGETS, describe_error
 
     print("experiments")
     for name, path in experiment.experiment_names().items():
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        try:
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        except (SyntaxError, UnicodeDecodeError) as error:
+            text = f"cannot be read: {describe_error(error)}"
         print(f"  {name:28}{text.partition(chr(10))[0]}")
     for registry in (*REGISTRIES, CONDITIONS, TARGETS):
         print({"corpus": "corpora"}.get(registry.kind, registry.kind + "s"))

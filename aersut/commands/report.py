@@ -9,7 +9,7 @@
 from pathlib import Path
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS, folders, open_run
+from aersut.commands.common import FLAGS, folders, planned_run
 from aersut.errors import UserError
 
 
@@ -21,7 +21,10 @@ def _run(arguments: Arguments) -> None:
         if FLAGS.output:
             raise UserError("--output is for several runs, --workdir=A,B; the report of one is in its run folder.")
         known = FLAGS.workdir and not FLAGS.experiment and not arguments.experiment
-        print(f"report {api.report(find_run(Path(FLAGS.workdir)) if known else open_run(arguments))}")
+        run = find_run(Path(FLAGS.workdir)) if known else planned_run(arguments)
+        if not run.config.exists():
+            raise UserError(f"there is no run {run.folder}: train it with --mode=train, or name another by --workdir.")
+        print(f"report {api.report(run)}")
         return
     if FLAGS.experiment or arguments.experiment:
         raise UserError("a comparison of runs takes their own configurations: omit --experiment.")

@@ -1,6 +1,7 @@
 """Words that users write for labels, speakers and sets, and the labels of this framework."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
@@ -37,7 +38,9 @@ SPLIT_NAMES = {
 
 
 def label_of(word: str, labels: Mapping[str, str] | None = None, ignore: Collection[str] = IGNORED) -> str:
-    """The label that a word of the user means; cases do not matter, and an underscore counts as a space.
+    """The label that a word of the user means; cases and the form of accents (Unicode NFC or NFD) do not matter.
+
+    In the words of `labels` and in the usual names, an underscore counts as a space.
 
     Args:
         labels: words with their labels, before the usual names.
@@ -54,7 +57,7 @@ def label_of(word: str, labels: Mapping[str, str] | None = None, ignore: Collect
     mapped = {_plain(key): label for key, label in (labels or {}).items()}.get(plain)
     if mapped is None and plain in map(_plain, ignore):
         raise OutOfScope(f"has the word {word} in place of a label, which is ignored")
-    label = (mapped or word).strip().lower()
+    label = unicodedata.normalize("NFC", mapped or word).strip().lower()
     if name := SYNONYMS.get(_plain(label)):
         return name
     if mapped is None and (similar := misspelt(label)):
@@ -95,4 +98,4 @@ def speaker_notes(speakers: Iterable[str]) -> tuple[str, ...]:
 
 
 def _plain(word: str) -> str:
-    return re.sub(r"[\s_]+", " ", word).strip().lower()
+    return re.sub(r"[\s_]+", " ", unicodedata.normalize("NFC", word)).strip().lower()

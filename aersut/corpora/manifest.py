@@ -229,6 +229,8 @@ def _similar(column: str, names: list[str]) -> str:
 
 
 def _row(line: str, names: list[str], cells: list[str]) -> dict[str, str]:
+    while len(cells) > len(names) and not cells[-1].strip():  # a line that ends with the separator
+        cells = cells[:-1]
     if len(cells) > len(names):
         raise UserError(
             f"{line}: {len(cells)} cells, but {len(names)} columns. Quote a cell that contains the separator."

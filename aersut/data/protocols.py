@@ -82,7 +82,7 @@ PUBLISHED["combined5"] = PublishedProtocol(
 
 
 def _speaker(data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> Int[np.ndarray, " clips"]:
-    return assign_fold(data, [(clip.corpus, clip.sex) for clip in clips], _speaker_groups(clips, contents))
+    return assign_fold(data, [(clip.corpus, clip.sex) for clip in clips], speaker_groups(clips, contents))
 
 
 def _random(data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> Int[np.ndarray, " clips"]:
@@ -185,22 +185,29 @@ def assign_fold(data: Data, strata: Sequence[Hashable], groups: Sequence[Hashabl
     set_of: dict[Hashable, int] = {}
     for order in _shuffled(data, strata, groups):
         begin, end = (round(len(order) * data.test * fold) for fold in (data.fold, data.fold + 1))
-        validation = max(1, round(len(order) * data.validation))
+        validation = _validation_count(data, order)
         for rank, group in enumerate(order[begin:] + order[:begin]):
             set_of[group] = TEST if rank < end - begin else VALIDATION if rank < end - begin + validation else TRAIN
     return np.array([set_of[group] for group in groups])
+
+
+def _validation_count(data: Data, groups: Sequence[Hashable]) -> int:
+    """How many groups of a stratum validate; none of a single one, which would never train."""
+    return max(1, round(len(groups) * data.validation)) if len(groups) > 1 else 0
 
 
 def _with_validation_speakers(
     data: Data, clips: Sequence[Clip], contents: Sequence[str], test: Bool[np.ndarray, " clips"]
 ) -> Int[np.ndarray, " clips"]:
     """Assign the speakers of the clips outside of `test` to training set and validation set, stratum by stratum."""
-    groups = _speaker_groups(clips, contents)
+    groups = speaker_groups(clips, contents)
     rest = [index for index in range(len(clips)) if not test[index]]
     strata = [(clips[index].corpus, clips[index].sex) for index in rest]
     chosen: set[Hashable] = set()
     for order in _shuffled(data, strata, [groups[index] for index in rest]):
-        chosen |= set(order[: max(1, round(len(order) * data.validation))])
+        chosen |= set(order[: _validation_count(data, order)])
+    if rest and not chosen:
+        chosen = {groups[rest[0]]}
     validation = np.array([group in chosen for group in groups])
     return np.where(test, TEST, np.where(validation, VALIDATION, TRAIN))
 
@@ -215,8 +222,12 @@ def _shuffled(data: Data, strata: Sequence[Hashable], groups: Sequence[Hashable]
     return [[members[key][index] for index in rng.permutation(len(members[key]))] for key in sorted(members, key=str)]
 
 
-def _speaker_groups(clips: Sequence[Clip], contents: Sequence[str]) -> list[str]:
-    """The group of each clip: its speaker, merged with the speakers of clips with the same content."""
+def speaker_groups(clips: Sequence[Clip], contents: Sequence[str]) -> list[str]:
+    """The group of each clip: its speaker, merged with the speakers of clips with the same content.
+
+    Args:
+        contents: as for `aersut.data.splits.split`.
+    """
     leader = {clip.speaker_id: clip.speaker_id for clip in clips}
 
     def find(speaker: str) -> str:

@@ -42,6 +42,11 @@ class Split:
     speaker_independent: bool
     missing: tuple[str, ...] = ()
 
+    @property
+    def unused(self) -> int:
+        """Number of clips in no set: under "given", those without a set and those of speakers that are not named."""
+        return int((self.assignment[:, 0] == UNUSED).sum())
+
     def examples(self, name: str) -> Int[np.ndarray, "examples 2"]:
         """The (clip, version) pairs of the set `name`, one of `SPLITS`, in order."""
         return np.argwhere(self.assignment == SPLITS.index(name))

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -16,6 +14,7 @@ from aersut.evaluation.permutation import REPEATS, permutation_importance
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.result_table import format_interval
 from aersut.features.frontend import Frontend
+from aersut.features.windows import WindowFeatures
 from aersut.progress import stage
 from aersut.registry import FEATURES
 from aersut.training.trained import Trained
@@ -37,7 +36,9 @@ def feature_importance(
     Returns:
         The content of importance.json, and integrated gradients of a clip of each emotion.
     """
-    rows = np.unique(np.linspace(0, len(predictions) - 1, min(MOST, len(predictions))).astype(int))
+    # at random: at even distances, some speakers would lack emotions in corpora whose files are ordered by emotion
+    drawn = np.random.default_rng(0).permutation(len(predictions))[:MOST]
+    rows = np.sort(drawn)
     features, labels = examples.features[rows], examples.labels[rows]
     resampling = Resampling.of([predictions.speakers[row] for row in rows])
 
@@ -103,17 +104,8 @@ def feature_slices(frontend: Frontend) -> tuple[dict[str, slice], dict[str, slic
 
 
 def _audio_classifier(trained: Trained) -> Callable[[Float[np.ndarray, "clips samples"]], Int[np.ndarray, " clips"]]:
-    extract = jax.jit(lambda audio: trained.frontend.transformed(audio)[1])
-
-    def predict(audio: Float[np.ndarray, "clips samples"]) -> Int[np.ndarray, " clips"]:
-        features = []
-        for begin in range(0, len(audio), BATCH):
-            batch = audio[begin : begin + BATCH]
-            padded = np.resize(batch, (BATCH, audio.shape[1]))  # one compiled shape
-            features.append(np.asarray(extract(jnp.asarray(padded)))[: len(batch)])
-        return trained.logits(np.concatenate(features)).argmax(axis=1)
-
-    return predict
+    features = WindowFeatures(trained.frontend, BATCH)
+    return lambda audio: trained.logits(features(audio)).argmax(axis=1)
 
 
 def _attributions(

@@ -15,6 +15,8 @@ BINS = 15
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Minimum confidences of `rejection`."""
 LEAST = {"kappa": -1.0}
+MACRO = ("uar", "macro_f1", "roc_auc")
+"""Means over the classes, which are as uncertain as the class with the fewest speakers."""
 """Lower bounds of the metrics that can be negative."""
 
 
@@ -31,6 +33,7 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
     [bins] = _calibration_bins(predictions, Resampling.of([""] * len(predictions), resamples=1))  # all clips once
     headline["ece"] = _ece(bins)
     headline_resampled["ece"] = _ece(_calibration_bins(predictions, resampling))
+    rarest = min(filter(None, _class_speakers(predictions, resampling)))
     pairs = class_pairs(predictions, resampling)
     areas = [of_class.area() for of_class in pairs]
     known = [area for area in areas if area is not None]
@@ -39,7 +42,12 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
     return {
         **{name: _number(value) for name, value in headline.items()},
         "intervals": {
-            name: resampling.interval(float(value), headline_resampled[name], LEAST.get(name, 0.0))
+            name: resampling.interval(
+                float(value),
+                headline_resampled[name],
+                LEAST.get(name, 0.0),
+                speakers=min(rarest, resampling.speakers) if name in MACRO and rarest < MIN_SPEAKERS else None,
+            )
             for name, value in headline.items()
         },
         "clips": len(predictions),
@@ -80,9 +88,10 @@ def _calibration_bins(predictions: ClipPredictions, resampling: Resampling) -> F
 def _bins(
     confidences: Float[np.ndarray, " clips"], correct: Bool[np.ndarray, " clips"], resampling: Resampling
 ) -> Float[np.ndarray, "resamples bins 3"]:
+    # a confidence on the edge of two bins belongs to the lower bin, as in (0.8, 0.9], in its own precision: as a double
+    # precision number, the 0.8 of single precision is above 0.8
+    bins = np.clip(np.ceil(confidences * confidences.dtype.type(BINS)).astype(int) - 1, 0, BINS - 1)
     confidences = confidences.astype(np.float64)
-    # a confidence on the edge of two bins belongs to the lower bin, as in (0.8, 0.9]
-    bins = np.clip(np.ceil(confidences * BINS).astype(int) - 1, 0, BINS - 1)
     columns = (np.ones(len(bins)), confidences, correct.astype(np.float64))
     return np.stack([resampling.totals((bins,), (BINS,), column) for column in columns], axis=-1)
 
@@ -164,7 +173,9 @@ def _notes(predictions: ClipPredictions, resampling: Resampling) -> list[str]:
     }
     if few:
         named = ", ".join(f"{name} ({count})" for name, count in few.items())
-        lines.append(f"too few speakers for an interval of the recall of {named}.")
+        lines.append(
+            f"too few speakers for an interval of the recall of {named}, and therefore of UAR, macro F1 and ROC-AUC."
+        )
     return lines
 
 

@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float, Int
 
 from aersut import metrics
 from aersut.errors import UserError
+from aersut.evaluation.intervals import MIN_SPEAKERS, Resampling
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 
@@ -16,7 +18,6 @@ TOLERANCE = 1e-4
 """The largest allowed difference of a probability between the float32 file and JAX."""
 FEATURE_TOLERANCE = 1e-3
 """The largest allowed difference of a scaled feature between an exported audio frontend and training."""
-RESAMPLINGS = 2_000
 Probabilities = Float[np.ndarray, "clips classes"]
 
 
@@ -82,49 +83,51 @@ def feature_difference(name: str, found: np.ndarray, expected: np.ndarray, hint:
 
 @dataclass(frozen=True)
 class QuantizationLoss:
-    """UAR of float32 minus UAR of int8 (0 to 1) on `clips` clips, with its 95 % interval from `low` to `high`."""
+    """UAR of float32 minus UAR of int8 (0 to 1) on `clips` clips, with its 95 % interval from `low` to `high`.
+
+    The interval is None with too few speakers.
+    """
 
     uar: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     clips: int
 
 
 def quantization_loss(
-    before: Probabilities, after: Probabilities, labels: Int[np.ndarray, " clips"], seed: int = 0
+    before: Probabilities, after: Probabilities, labels: Int[np.ndarray, " clips"], speakers: Sequence[str]
 ) -> QuantizationLoss:
-    """Compare two files on the same clips by a paired bootstrap over the clips (Bisani & Ney 2004)."""
-    rng = np.random.default_rng(seed)
-    classes = before.shape[1]
-    predicted = before.argmax(1), after.argmax(1)
-
-    def loss(rows: Int[np.ndarray, " some"]) -> float:
-        one, two = (metrics.uar(metrics.confusion(labels[rows], each[rows], classes)) for each in predicted)
-        return one - two
-
-    everything = np.arange(len(labels))
-    drawn = [loss(rng.choice(everything, len(labels))) for _ in range(RESAMPLINGS)]
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return QuantizationLoss(loss(everything), float(low), float(high), len(labels))
+    """Compare two files on the same clips by a paired bootstrap over the speakers, as all intervals (`Resampling`)."""
+    resampling, shape = Resampling.of(speakers), (before.shape[1],) * 2
+    predicted = [each.argmax(1) for each in (before, after)]
+    one, two = (metrics.uar(metrics.confusion(labels, each, shape[0])) for each in predicted)
+    drawn = [metrics.headline_metrics(resampling.totals((labels, each), shape))["uar"] for each in predicted]
+    low, high = resampling.interval(one - two, drawn[0] - drawn[1], least=-1.0) or (None, None)
+    return QuantizationLoss(one - two, low, high, len(labels))
 
 
 def check_quantization_loss(found: QuantizationLoss, most: float, few: int = 500) -> str:
     """Refuse an int8 file that loses more than `most` UAR even at the lower end of the interval.
 
     Returns:
-        A warning where the loss exceeds `most` on fewer than `few` clips, of which one can be a point of UAR; else "".
+        A warning where the loss exceeds `most` without an interval, or on fewer than `few` clips, of which one can be a
+        point of UAR; else "".
 
     Raises:
         UserError: the loss exceeds `most` on `few` or more clips.
     """
-    if (found.uar if found.clips < few else found.low) <= most:
+    certain = found.clips >= few and found.low is not None
+    if (found.low if certain and found.low is not None else found.uar) <= most:
         return ""
+    interval = "too few speakers for an interval"
+    if found.low is not None and found.high is not None:
+        interval = f"95 % interval by speaker {100 * found.low:.1f} to {100 * found.high:.1f}"
     loss = (
         f"int8 loses {100 * found.uar:.1f} points of UAR against float32 on the {found.clips} clips of the validation "
-        f"set (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f}), more than {100 * most:g}"
+        f"set ({interval}), more than {100 * most:g}"
     )
-    if found.clips < few:
-        return f"{loss}; with fewer than {few} clips this is a warning only."
+    if not certain:
+        return f"{loss}; with fewer than {few} clips or {MIN_SPEAKERS} speakers this is a warning only."
     raise UserError(
         f"{loss}; nothing was exported. Calibrate with more clips (--export.calibration), or allow the loss with "
         "--export.max_uar_loss."

@@ -5,18 +5,22 @@ from string import ascii_uppercase as LETTERS
 
 from aersut.evaluation.comparison import ASCENDING, NAMES, ComparedRun, differing_keys, read_compared_run
 from aersut.evaluation.result_files import read_export, read_metrics
+from aersut.paths import refuse_other_file
 from aersut.report.page import embed_file, svg_figure, write_page
 from aersut.report.plots import curves, style
 from aersut.run_folder import RunFolder
 from aersut.training import records
+
+MARK = "– AERSUT</title>".encode()
 
 
 def write_comparison(runs: list[RunFolder], output: Path) -> str:
     """Write a page that compares runs into `output` and return its path; results that do not exist are omitted.
 
     Raises:
-        UserError: matplotlib or jinja2 is not installed.
+        UserError: matplotlib or jinja2 is not installed, or the page would replace another file.
     """
+    refuse_other_file(output, MARK, "a page of --mode=report")
     compared = [read_compared_run(run.folder) for run in runs]
     labels = [LETTERS[index % 26] + str(index // 26 or "") for index in range(len(runs))]  # A, B, …, Z, A1, B1, …
     found = [read_metrics(run.evaluation) for run in runs]

@@ -19,7 +19,7 @@ from aersut.features import MFCC, LogMel, Mel, Signal
 from aersut.features.frontend import quantized
 from aersut.features.signal import decibels
 from aersut.features.windows import WindowFeatures
-from aersut.paths import write_bytes
+from aersut.paths import refuse_other_file, write_bytes
 from aersut.registry import AUGMENTERS, FEATURES
 from aersut.report.plots.style import BLUE, IMAGES, draw_figure
 from aersut.run import make_frontend
@@ -58,8 +58,7 @@ def draw_clip(experiment: Experiment, clip: Path, output: Path) -> Path:
     Raises:
         UserError: the clip cannot be read, or the image would replace another file.
     """
-    if output.exists() and not (output.is_file() and MARK in output.read_bytes()[:4096]):
-        raise UserError(f"{output} exists and is not an image of --mode=show; choose another --output.")
+    refuse_other_file(output, MARK, "an image of --mode=show")
     png = io.BytesIO()
     clip_figure(experiment, clip).savefig(png, format="png", dpi=DPI, metadata={"Description": MARK.decode()})
     try:

@@ -1,5 +1,6 @@
 """Plots of a sweep and of a learning-rate range test."""
 
+import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,9 +43,14 @@ def write_sweep_plots(results: SweepResults) -> list[Path]:
     return [folder / f"{name}.png" for name in plots]
 
 
+RANGE_MARK = b"aersut --mode=lr_range"
+
+
 def write_lr_range_plot(test: RangeTest, title: str, output: Path) -> None:
     """Plot a learning-rate range test as .png: losses over the learning rate, raw and smoothed; the suggested range."""
-    write_bytes(output, style.render("lr_range", (7.0, 4.0), _range, test, title)["png"])
+    figure, png = style.draw_figure((7.0, 4.0), _range, test, title), io.BytesIO()
+    figure.savefig(png, format="png", metadata={"Description": RANGE_MARK.decode()})
+    write_bytes(output, png.getvalue())
 
 
 def _range(figure: "Figure", test: RangeTest, title: str) -> None:

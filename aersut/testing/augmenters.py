@@ -29,7 +29,7 @@ def augmenter_checks(augmenter: Augmenter) -> Contract:
     if domain not in SHAPES:
         return contract
     values, keys = noise(*SHAPES[domain]), jax.random.split(jax.random.key(0), KEYS)
-    inputs = {"noise": values, "silence": jnp.zeros_like(values), "full scale": jnp.where(values > 0, 1.0, -1.0)}
+    inputs = {"noise": values, "silence": jnp.zeros_like(values), "full scale": jnp.sign(values)}
     label = jnp.eye(6, 8) if domain == "batch" else jnp.eye(8)[2]
 
     def example(values: Array = values) -> Example:

@@ -47,6 +47,7 @@ def dry_run(run: Run) -> str:
         check_unseen(initial.origin, collection.clips, found)
     clips = ", ".join(f"{len(set(rows[:, 0].tolist())):,} {name}" for name, rows in sets.items())
     copies = f"; {len(sets['train']):,} training examples with augmented copies" if experiment.augmented_copies else ""
+    unused = f"; {found.unused:,} clips are in no set" if found.unused else ""
     updates = (
         f", an update every {every} steps" if (every := getattr(experiment.optimizer, "accumulate", 1)) > 1 else ""
     )
@@ -55,7 +56,7 @@ def dry_run(run: Run) -> str:
         "",
         f"run folder {run.folder} ({f'epoch {done} is done' if done else 'new'})",
         *collection_lines(collection),
-        f"protocol {found.protocol}: clips: {clips}{copies}",
+        f"protocol {found.protocol}: clips: {clips}{copies}{unused}",
         *([f"WARNING: {found.warning}"] if found.warning else []),
         f"{len(collection.emotions)} classes: {', '.join(collection.emotions)}",
         *class_notes(divided.records, collection.emotions),

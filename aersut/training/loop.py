@@ -62,7 +62,7 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         checkpoints = opened.enter_context(Checkpoints(run.checkpoints, keep_best, locked=True))
         done = checkpoints.last
         history = records.up_to(run.records, done)
-        if done >= experiment.epochs or records.stops_early(history, experiment.patience):
+        if broadcast_from_main(done >= experiment.epochs or records.stops_early(history, experiment.patience)):
             return False
         setup = set_up(run, network=network, divided=divided, resumed=bool(done))
         if done and experiment.init.model:
@@ -91,7 +91,8 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
                 record = {"epoch": epoch, "step": setup.steps * epoch, **train_metrics, **validation_metrics}
                 history.append(record)
                 log.record(record)
-                early = records.stops_early(history, experiment.patience)
+                # the same decision in all processes, which wait for each other in the next step
+                early = broadcast_from_main(records.stops_early(history, experiment.patience))
                 final = early or epoch == experiment.epochs
                 checkpoints.save(epoch, state, batches, setup.frontend.scaling, record["validation_uar"], final)
                 if on_epoch is not None:

@@ -6,7 +6,9 @@ import zipfile
 import numpy as np
 from jaxtyping import Float
 
+from aersut.data.collection import recordings
 from aersut.data.pipeline import sampling_groups
+from aersut.data.protocols import speaker_groups
 from aersut.encoders.embeddings import embeddings
 from aersut.encoders.soft_labels import check_soft_labels, soft_labels
 from aersut.errors import UserError
@@ -62,7 +64,9 @@ def _kept(run: Run, names: list[str]) -> Mixed | None:
 def _computed(run: Run, prepared: Prepared, clips: np.ndarray) -> Mixed:
     experiment, classes = run.experiment, prepared.frontend.classes
     described = [prepared.collection.clips[clip] for clip in clips]
-    labels, speakers = prepared.labels[clips], [clip.speaker_id for clip in described]
+    labels = prepared.labels[clips]
+    # persons who share a recording count as one, as in the split
+    speakers = speaker_groups(described, recordings([prepared.collection.contents[clip] for clip in clips]))
     check_soft_labels(speakers)
     for encoder in experiment.encoders:
         encoder.check()

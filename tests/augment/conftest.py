@@ -1,5 +1,6 @@
 """Signals to augment, and independent measurements of pitch and duration."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -27,12 +28,18 @@ def sung() -> np.ndarray:
 def apply() -> Callable[..., np.ndarray]:
     """Apply an augmenter to samples, under one key or several."""
 
+    @functools.cache
+    def compiled(augmenter: Augmenter, sample_rate: int) -> Callable[..., jax.Array]:
+        def applied(key: jax.Array, samples: jax.Array) -> jax.Array:
+            return augmenter(key, Example(samples, jnp.eye(8)[3], sample_rate)).values
+
+        return jax.jit(
+            lambda keys, samples: jax.vmap(applied, (0, None))(keys, samples) if keys.ndim else applied(keys, samples)
+        )
+
     def change(augmenter: Augmenter, samples: np.ndarray, keys: int = 0, sample_rate: int = RATE) -> np.ndarray:
-        example = Example(jnp.asarray(samples), jnp.eye(8)[3], sample_rate)
-        if not keys:
-            return np.asarray(jax.jit(lambda key: augmenter(key, example).values)(jax.random.key(0)))
-        many = jax.random.split(jax.random.key(0), keys)
-        return np.asarray(jax.jit(jax.vmap(lambda key: augmenter(key, example).values))(many))
+        key = jax.random.key(0)
+        return np.asarray(compiled(augmenter, sample_rate)(jax.random.split(key, keys) if keys else key, samples))
 
     return change
 

@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -90,6 +91,19 @@ class TestARow:
     def test_keeps_the_manifests_order(self, listing, speak):
         paths = speak("b.wav", "a.wav")
         assert [clip.path for clip in listing("path,emotion,speaker\nb.wav,sad,1\na.wav,sad,1\n").clips] == paths
+
+    def test_has_the_same_speaker_and_label_in_both_forms_of_unicode(self, listing, speak):
+        speak("0.wav", "1.wav")
+        names = [unicodedata.normalize(form, "Jürgen") for form in ("NFC", "NFD")]
+        words = [unicodedata.normalize(form, "fröhlich") for form in ("NFC", "NFD")]
+        rows = [f"{index}.wav,{words[index]},{names[index]}" for index in range(2)]
+        one, two = listing("\n".join(["path,emotion,speaker", *rows])).clips
+        assert (one.speaker, one.emotion) == (two.speaker, two.emotion) == ("Jürgen", "fröhlich")
+
+    def test_may_end_with_the_separator(self, listing, speak):
+        speak("a.wav")
+        [clip] = listing("path,emotion,speaker\na.wav,angry,1,\n").clips
+        assert (clip.emotion, clip.speaker) == ("angry", "1")
 
     def test_may_name_any_file_that_libsndfile_reads(self, listing, speak):
         paths = speak("a.ogg", "a.wav")

@@ -87,7 +87,7 @@ class TestReading:
         for offset in set(range(data)) - set(
             range(36, 36 + len(tag))
         ):  # libsndfile cannot skip unknown chunks of odd length
-            for value in range(256):
+            for value in {*range(0, 256, 8), 1, 2, 3, 127, 255}:
                 changed = bytes([*content[:offset], value, *content[offset + 1 :]])
                 assert_agrees_with_libsndfile(changed)
 

@@ -139,6 +139,8 @@ def test_an_unknown_board_is_named(finished: Run, launch: Callable[..., Any]):
 def test_a_missing_recording_is_named(finished: Run, launch: Callable[..., Any]):
     done = launch("--mode=emulate", f"--workdir={finished.folder}", "missing.wav")
     assert (done.status, "clip missing.wav cannot be read" in done.err) == (2, True)
+    moved = launch("--mode=emulate", f"--workdir={finished.folder}", "--experiment.data.root=elsewhere", "missing.wav")
+    assert (moved.status, "clip missing.wav cannot be read" in moved.err) == (2, True)
 
 
 def test_an_export_without_the_library_is_named(tmp_path: Path):

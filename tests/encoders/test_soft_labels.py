@@ -135,3 +135,24 @@ def test_a_student_learns_from_them_by_way_of_its_teacher(run: Run, tmp_path: Pa
     assert not student.soft_labels.exists()
     (teacher,) = (tmp_path / "runs").glob("*/*")
     assert (teacher / "soft_labels.npz").exists()
+
+
+def test_a_recording_under_two_speakers_is_predicted_without_itself(run: Run, monkeypatch) -> None:
+    """Such speakers count as one, as in the split."""
+    prepared = prepare(run)
+    seen: list[list[str]] = []
+
+    def labels_of(
+        found: np.ndarray, labels: np.ndarray, classes: int, speakers: list[str], weights: None
+    ) -> np.ndarray:
+        seen.append(speakers)
+        return np.eye(classes)[labels]
+
+    monkeypatch.setattr(module, "soft_labels", labels_of)
+    clips = np.unique(prepared.split.examples("train")[:, 0])
+    contents = list(prepared.collection.contents)
+    speakers = [prepared.collection.clips[clip].speaker_id for clip in clips]
+    other = next(index for index, name in enumerate(speakers) if name != speakers[0])
+    contents[clips[other]] = contents[clips[0]]
+    module._computed(run, replace(prepared, collection=replace(prepared.collection, contents=tuple(contents))), clips)
+    assert len(set(seen[0])) == len(set(speakers)) - 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
 from aersut.evaluation.intervals import Resampling
-from aersut.evaluation.metric_report import metric_report
+from aersut.evaluation.metric_report import calibration_error, metric_report
 from aersut.evaluation.roc_auc import class_pairs, resampled_roc_auc
 from tests.evaluation.made_predictions import EMOTIONS, predictions_of, random_predictions
 
@@ -135,7 +135,10 @@ def test_the_interval_of_a_recall_is_of_the_speakers_with_clips_of_the_class():
     assert [classes[emotion]["speakers"] for emotion in EMOTIONS] == [10, 10, 10, 2]
     assert classes[EMOTIONS[3]]["recall_interval"] is None
     assert all(classes[emotion]["recall_interval"] for emotion in EMOTIONS[:3])
-    assert result["notes"] == [f"too few speakers for an interval of the recall of {EMOTIONS[3]} (2)."]
+    assert result["notes"] == [
+        f"too few speakers for an interval of the recall of {EMOTIONS[3]} (2), and therefore of UAR, macro F1 and "
+        "ROC-AUC."
+    ]
 
 
 def test_one_clip_is_enough():
@@ -151,3 +154,20 @@ def test_rejection_states_how_many_clips_reach_a_confidence_and_their_accuracy()
     assert rows[0.6] == rows[0.9] == (0.5, 0.75)
     unsure = predictions_of([0, 1], [[0.25] * 4] * 2)
     assert metric_report(unsure)["rejection"][0] == {"min_confidence": 0.3, "fraction": 0.0, "wa": None}
+
+
+def test_the_interval_of_uar_needs_three_speakers_of_each_class():
+    """The recall of a class that one speaker has is as uncertain as that speaker is typical."""
+    labels = [0, 1] * 6 + [2]
+    predictions = predictions_of(labels, np.eye(3)[labels] * 0.9, [*"aabbccddeeff", "a"], ("neutral", "sad", "angry"))
+    report = metric_report(predictions)
+    assert report["uar"] == 1.0
+    for name in ("uar", "macro_f1", "roc_auc"):
+        assert report["intervals"][name] is None, name
+    assert report["intervals"]["wa"] is not None
+    assert "an interval of the recall of angry (1), and therefore of UAR, macro F1 and ROC-AUC." in report["notes"][-1]
+
+
+def test_a_confidence_on_an_edge_is_in_the_lower_bin_in_each_precision():
+    for precision in (np.float32, np.float64):
+        assert calibration_error(np.array([0.8, 0.75], precision), np.array([True, False])) == pytest.approx(0.275)

@@ -42,6 +42,10 @@ def test_a_loss_that_is_never_finite_is_reported():
 
 def test_the_mode_writes_a_plot_and_prints_a_range(launch, tiny, tmp_path):
     output = tmp_path / "range.png"
+    output.write_text("mine")
+    refused = launch("--mode=lr_range", f"--experiment={tiny}", f"--output={output}")
+    assert (refused.status, output.read_text()) == (2, "mine")
+    output.unlink()
     done = launch("--mode=lr_range", f"--experiment={tiny}", f"--output={output}")
     assert done.status == 0, done.err
     assert output.read_bytes().startswith(b"\x89PNG")

@@ -63,7 +63,7 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_uninterrupted_o
     longest = (time.monotonic() - begin) / 4
     rng = np.random.default_rng(int(time.time()))
     reached = []
-    while len(reached) < 5:
+    while len(reached) < 5 or not any(reached):
         moment = rng.uniform(0, longest)
         print(f"killed {moment:.2f} s after its start")
         reached.append(kill(moment, tiny, killed))
@@ -73,6 +73,9 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_uninterrupted_o
             reached.clear()
     done = subprocess.run(command(tiny, killed), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+
+    sessions = [json.loads(line) for line in (killed / "sessions.jsonl").read_text().splitlines()]
+    assert any(session["after_epoch"] for session in sessions), "one resumed from a checkpoint"
 
     lines = [records.read_records(folder / "metrics.jsonl") for folder in (uninterrupted, killed)]
     for record in (*lines[0], *lines[1]):

@@ -105,7 +105,8 @@ def _check_int8(context: Context, files: Mapping[str, TFLiteFile]) -> None:
     validation = context.validation
     context.say("comparing int8 with float32 on the validation set")
     before, after = (LiteRTModel(files[name])(validation.features) for name in MICRO)
-    found = quantization_loss(before, after, validation.labels, context.run.experiment.seed)
+    speakers = [context.prepared.collection.clips[clip].speaker_id for clip, _ in validation.examples]
+    found = quantization_loss(before, after, validation.labels, speakers)
     if warning := check_quantization_loss(found, context.options.max_uar_loss):
         context.notes.append(f"WARNING: {warning}")
     context.results["int8_loss"] = asdict(found)

@@ -34,6 +34,7 @@ class TestGiven:
             (row == UNUSED).all() for row, clip in zip(one.assignment, clips, strict=True) if int(clip.speaker) > 4
         )
         assert one.speaker_independent
+        assert one.unused == sum(int(clip.speaker) > 4 for clip in clips) > 0
 
     def test_accepts_names_with_the_corpus_as_prefix(self):
         clips = speaker_clips(3, 3) + speaker_clips(2, 2, corpus="other")
@@ -142,6 +143,12 @@ class TestLeaveOneSpeakerOut:
             (speaker,) = speakers_in(one, clips, "test")
             tested.append(speaker)
         assert tested == [str(number) for number in range(1, 13)]
+
+    def test_validates_on_one_of_two_speakers_of_different_sex(self):
+        clips = speaker_clips(2, 1)
+        for fold in range(3):
+            one = make_split(clips, protocol="leave_one_speaker_out", fold=fold)
+            assert [len(speakers_in(one, clips, name)) for name in SPLITS] == [1, 1, 1]
 
     def test_has_as_many_folds_as_speakers(self):
         message = refused(speaker_clips(6, 6), protocol="leave_one_speaker_out", fold=12)

@@ -93,6 +93,13 @@ class TestSpeaker:
         assert in_several_sets(one, contents) == set()
         assert in_several_sets(one, [clip.speaker for clip in clips]) == set()
 
+    def test_trains_on_the_only_man_in_all_folds_but_that_which_tests_him(self):
+        clips = speaker_clips(9, 1)
+        sets = [make_split(clips, protocol="speaker", fold=fold) for fold in range(5)]
+        men = {clip.speaker for clip in clips if clip.sex == "male"}
+        assert sum(men <= speakers_in(one, clips, "train") for one in sets) == 4
+        assert sum(men <= speakers_in(one, clips, "test") for one in sets) == 1
+
     def test_refuses_too_few_speakers_and_says_so(self):
         message = refused(speaker_clips(1, 1), protocol="speaker")
         assert message.startswith("protocol 'speaker' leaves the ")

@@ -1,8 +1,10 @@
 """One translated .tflite file, compiled for this machine without warnings and with sanitizers."""
 
+import functools
 import math
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +22,28 @@ SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover
 
 def _memory(name: str, tensor: Tensor) -> str:
     return f"static {C_TYPES[tensor.type]} {name}[{math.prod(tensor.shape)}];"
+
+
+def _gcc(*arguments: str) -> None:
+    done = subprocess.run(
+        ["gcc", *STRICT, *SANITIZED, f"-I{SOURCES / 'src'}", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@functools.cache
+def _kernels(flags: tuple[str, ...]) -> list[str]:
+    """The compiled sources that all models share."""
+    folder = tempfile.TemporaryDirectory()
+    _FOLDERS.append(folder)  # until the process ends
+    objects = []
+    for name in ("aersut_kernels", "aersut_fft"):
+        objects.append(str(Path(folder.name) / f"{name}.o"))
+        _gcc(*flags, "-c", str(SOURCES / "src" / f"{name}.c"), "-o", objects[-1])
+    return objects
+
+
+_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def run_c(
@@ -51,13 +75,9 @@ int main(void) {{
 """
     (folder / "model.c").write_text(f'#include "aersut_kernels.h"\n{function.declaration}\n{function.text}')
     (folder / "main.c").write_text(main)
-    kernels = [str(SOURCES / "src" / name) for name in ("aersut_kernels.c", "aersut_fft.c")]
-    sources = [str(folder / "main.c"), str(folder / "model.c"), *kernels]
-    include, program = f"-I{SOURCES / 'src'}", str(folder / "model")
-    done = subprocess.run(
-        ["gcc", *STRICT, *SANITIZED, *flags, include, *sources, "-lm", "-o", program], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    program = str(folder / "model")
+    sources = [str(folder / "main.c"), str(folder / "model.c"), *_kernels(tuple(flags))]
+    _gcc(*flags, *sources, "-lm", "-o", program)
     ran = subprocess.run([program], input=inputs.tobytes(), capture_output=True)
     assert ran.returncode == 0, ran.stderr.decode()
     shape = file.outputs[0].shape[1:]

@@ -6,6 +6,7 @@ import pytest
 from aersut.errors import UserError
 from aersut.export.targets import ethos_u
 from aersut.tflite.file import IDENTIFIER, TFLiteFile
+from aersut.zoo.catalog import CLASSIFIER, ZOO
 from tests.export.files import dense
 
 pytestmark = pytest.mark.skipif(not ethos_u.available(), reason="the extra ethos is not installed")
@@ -14,6 +15,13 @@ pytestmark = pytest.mark.skipif(not ethos_u.available(), reason="the extra ethos
 def test_operators_that_the_npu_lacks_run_on_the_cpu():
     found = ethos_u.estimate(dense(np.ones((2, 3))), "ethos-u55-128")
     assert found["npu"] == 0.0, "the NPU has no float32"
+
+
+def test_operators_that_the_npu_has_run_there():
+    found = ethos_u.estimate(TFLiteFile.read(ZOO / "micro_speech" / CLASSIFIER), "ethos-u55-128")
+    assert found["npu"] > 0.8
+    assert found["latency_ms"] == pytest.approx(found["cycles"] / found["clock_mhz"] / 1000, rel=0.01)
+    assert 0 < found["sram_bytes"] < found["flash_bytes"] < 100_000
 
 
 def test_a_file_that_cannot_be_compiled_is_named():
