@@ -47,7 +47,7 @@ class MelBandLimit(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, *draws = jax.random.split(key, 3)
-        centers, _ = band_frequencies(example.sample_rate, example.values.shape[1])
+        centers, _ = band_frequencies(example.sample_rate, example.values.shape[1], example.mel)
 
         def limited() -> Float[Array, "frames bands"]:
             low, high = log_uniform(draws[0], self.low), log_uniform(draws[1], self.high)

@@ -5,15 +5,18 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from aersut import matrices
+from aersut.augment.example import FULL_RANGE, MelRange
 
 
-def band_frequencies(sample_rate: int, bands: int) -> tuple[Float[np.ndarray, " bands"], Float[np.ndarray, " bands"]]:
+def band_frequencies(
+    sample_rate: int, bands: int, mel: MelRange = FULL_RANGE
+) -> tuple[Float[np.ndarray, " bands"], Float[np.ndarray, " bands"]]:
     """Return the center frequency and the width of each mel band in Hz.
 
-    The bands reach from 0 Hz to half the sample rate on Slaney's scale, as in `mel` and `log_mel` by default; another
-    range shifts the frequencies. The width is that of a rectangle with the height and area of the triangular filter.
+    The width is that of a rectangle with the height and area of the triangular filter.
     """
-    edges = matrices.mel_frequencies(0.0, sample_rate / 2, bands + 2)
+    highest = sample_rate / 2 if mel.fmax is None else mel.fmax
+    edges = matrices.mel_frequencies(mel.fmin, highest, bands + 2, mel.htk)
     return edges[1:-1], (edges[2:] - edges[:-2]) / 2
 
 

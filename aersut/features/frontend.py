@@ -14,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from aersut.augment.example import Example
+from aersut.augment.example import FULL_RANGE, Example, MelRange
 from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.feature_table import FeatureTable
+from aersut.features.log_mel import LogMel
 from aersut.features.signal import Signal
 from aersut.features.stages import RowsSignal, base_features
 from aersut.memo import memoized
@@ -165,6 +166,13 @@ class Frontend:
                 begin += feature.channels
         return np.concatenate(parts, axis=2)
 
+    def example(self, values: Float[Array, "..."], label: Float[Array, "*batch classes"]) -> Example:
+        """Return an example of base features."""
+        mel = FULL_RANGE
+        if isinstance(base := self.bases[0], LogMel):
+            mel = MelRange(base.fmin, base.fmax, base.htk)
+        return Example(values, label, self.framing.sample_rate, mel)
+
     def augmented(self, key: jax.Array, example: Example, domain: str) -> Example:
         """Apply the augmenters of one domain, each with its own key."""
         for index, augmenter in enumerate(self.augment):
@@ -186,7 +194,7 @@ class Frontend:
         label = batch["label"] if batch["label"].ndim > 1 else jax.nn.one_hot(batch["label"], self.classes)
         keys = jax.random.split(jax.random.fold_in(key, 0), len(label))
         values = self.transformed(to_float(batch["audio"]), keys)[1] if "audio" in batch else batch["features"]
-        examples = Example(values, label, self.framing.sample_rate)
+        examples = self.example(values, label)
         examples = jax.vmap(lambda k, one: self.augmented(k, one, "features"))(keys, examples)
         return self.augmented(jax.random.fold_in(key, 1), examples, "batch")
 

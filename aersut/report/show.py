@@ -33,6 +33,8 @@ DPI = 120
 LINES = 3
 """Features of 2 to this many channels are drawn as one line plot for each channel, wider ones as images."""
 SPECTROGRAM = "spectrogram (dB)\nfrequency (kHz)"
+LABEL = np.eye(2, dtype=np.float32)[0]
+"""Of the shown clip, which no augmenter of one clip reads."""
 MARK = b"aersut --mode=show"
 """Description in the PNG, by which a file is recognized as an image of this mode that may be replaced."""
 
@@ -97,11 +99,11 @@ def _view(experiment: Experiment, augmenter: Any, samples: Float[np.ndarray, " s
         augmenter = dataclasses.replace(augmenter, probability=1.0)
     changed = jnp.asarray(samples)
     if augmenter and augmenter.domain == "waveform":
-        changed = quantized(augmenter(key, _example(changed, experiment)).values)
+        changed = quantized(augmenter(key, Example(changed, LABEL, framing.sample_rate)).values)
     signal, frontend = Signal(changed, framing), make_frontend(experiment)
     bases = jnp.asarray(WindowFeatures(frontend, batch=1)(np.asarray(changed)[None])[0])
     if augmenter and augmenter.domain == "features":
-        bases = augmenter(key, _example(bases, experiment)).values
+        bases = augmenter(key, frontend.example(bases, LABEL)).values
     ends = np.cumsum([feature.channels for feature in experiment.features])[:-1]
     own = np.split(np.asarray(frontend.finished(bases)), ends, axis=1)
     panels = {SPECTROGRAM: np.asarray(decibels(signal.power()))}
@@ -114,10 +116,6 @@ def _view(experiment: Experiment, augmenter: Any, samples: Float[np.ndarray, " s
         few = 1 < rows.shape[1] <= LINES
         panels |= {f"{name}[{n}]": rows[:, n : n + 1] for n in range(rows.shape[1])} if few else {name: rows}
     return View(AUGMENTERS.name_of(augmenter) if augmenter else "original", np.asarray(changed), panels)
-
-
-def _example(values: jax.Array, experiment: Experiment) -> Example:
-    return Example(values, jnp.eye(2)[0], experiment.framing.sample_rate)
 
 
 def _paint(figure: "Figure", views: list[View], experiment: Experiment, title: str) -> None:

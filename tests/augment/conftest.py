@@ -29,7 +29,7 @@ def apply() -> Callable[..., np.ndarray]:
     """Apply an augmenter to samples, under one key or several."""
 
     @functools.cache
-    def compiled(augmenter: Augmenter, sample_rate: int) -> Callable[..., jax.Array]:
+    def compiled(augmenter: Augmenter, fingerprint: str, sample_rate: int) -> Callable[..., jax.Array]:
         def applied(key: jax.Array, samples: jax.Array) -> jax.Array:
             return augmenter(key, Example(samples, jnp.eye(8)[3], sample_rate)).values
 
@@ -39,7 +39,11 @@ def apply() -> Callable[..., np.ndarray]:
 
     def change(augmenter: Augmenter, samples: np.ndarray, keys: int = 0, sample_rate: int = RATE) -> np.ndarray:
         key = jax.random.key(0)
-        return np.asarray(compiled(augmenter, sample_rate)(jax.random.split(key, keys) if keys else key, samples))
+        return np.asarray(
+            compiled(augmenter, augmenter.fingerprint(), sample_rate)(
+                jax.random.split(key, keys) if keys else key, samples
+            )
+        )
 
     return change
 

@@ -5,10 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from aersut import matrices
 from aersut.augment import BandLimit, Example, Gain, MelBandLimit, MelGain, MelNoise, MelReverb, MelShift, Reverb
 from aersut.augment.mel_bands import band_frequencies, silent_frames
 from aersut.contracts import Augmenter, Framing
 from aersut.features import LogMel
+from aersut.features.frontend import Frontend
 from aersut.features.signal import Signal
 
 RATE, BANDS, FLOOR = 16_000, 64, -70.0
@@ -40,6 +42,15 @@ class TestMelBands:
         centers, widths = band_frequencies(2_000, 2)
         np.testing.assert_allclose(centers, [1000 / 3, 2000 / 3])
         np.testing.assert_allclose(widths, [1000 / 3, 1000 / 3])
+
+    @pytest.mark.parametrize("feature", [LogMel(), LogMel(fmin=50.0), LogMel(fmin=300.0, fmax=3_400.0, htk=True)])
+    def test_frequencies_are_those_of_the_features_in_training(self, feature):
+        frontend = Frontend(Framing(sample_rate=16_000, frame_length=4096), (feature,), (), 8)
+        example = frontend.example(jnp.zeros(frontend.base_shape), jnp.eye(8)[0])
+        centers, _ = band_frequencies(16_000, feature.n_mels, example.mel)
+        filters = matrices.mel_filters(16_000, 4096, feature.n_mels, feature.fmin, feature.fmax, feature.htk)
+        peaks = filters.argmax(axis=1) * 16_000 / 4096
+        np.testing.assert_allclose(peaks, centers, atol=16_000 / 4096)
 
     def test_a_frame_is_silent_if_all_its_cells_are_at_the_floor(self):
         values = jnp.array([[-70.0, -70.0], [-70.0, -60.0], [-80.0, -75.0]])
