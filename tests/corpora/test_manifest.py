@@ -11,6 +11,7 @@ import soundfile
 from aersut.config import Data
 from aersut.contracts import EMOTIONS, Clip, Framing
 from aersut.corpora import Manifest
+from aersut.data import store
 from aersut.data.collection import decode_corpus
 from aersut.errors import UserError
 
@@ -186,6 +187,17 @@ class TestASegment:
             "lasts 2 s: it has no segment from 1 s to 3 s",
             "lasts 2 s: it has no segment from 2.5 s to its end",
         ]
+
+    def test_of_a_file_is_decoded_with_its_others(self, listing, speak, tmp_path, monkeypatch):
+        speak("a.wav", "b.wav", "c.wav")
+        rows = [f"{name}.wav,sad,{name},{start},{start + 0.02:.2f}" for start in (0.0, 0.02, 0.04) for name in "bac"]
+        listing("\n".join(["path,emotion,speaker,start,end", *rows]))
+        parsed, parse = [], store.parse_recording
+        monkeypatch.setattr(store, "parse_recording", lambda data: parsed.append(data) or parse(data))
+        framing = Framing(sample_rate=16_000, seconds=0.5, frame_length=256, hop_length=256)
+        found = decode_corpus(Manifest(), Data(corpora=(Manifest(),), root=str(tmp_path), trim_db=None), framing)
+        assert [clip.speaker for clip in found.clips] == [*"bbbaaaccc"]
+        assert len(parsed) <= 4, "once, and again where the work of two cores meets"
 
 
 class TestNotes:

@@ -15,10 +15,12 @@ from aersut.corpora import Synthetic
 from aersut.data.audio import decode, to_int16
 from aersut.errors import UserError
 from aersut.evaluation import stress_predictions
+from aersut.evaluation.evaluate import _earlier_stress
 from aersut.evaluation.evaluation_set import own_test_set
 from aersut.evaluation.predictor import open_exported
 from aersut.evaluation.stress import stress_report
 from aersut.evaluation.stress_table import stress_table
+from aersut.paths import write_json
 from aersut.registry import CONDITIONS
 from aersut.serving.recognizer import load
 from aersut.stress import STANDARD, Gain, RecordedNoise, WhiteNoise
@@ -281,3 +283,10 @@ class TestTheCommand:
     def test_wrong_arguments(self, launch, finished, arguments, message):
         ran = launch("--mode=evaluate", f"--workdir={finished.folder}", *arguments)
         assert (ran.status, message in ran.err) == (2, True), ran.err
+
+
+@pytest.mark.parametrize("change", [{}, {"epoch": 2}, {"model_sha256": "b"}, {"confusion": [[0, 1], [0, 1]]}])
+def test_earlier_results_are_kept_for_the_same_model_and_predictions_only(change, tmp_path):
+    result = {"epoch": 1, "model_sha256": "a", "confusion": [[1, 0], [0, 1]]}
+    write_json(tmp_path / "metrics.json", {**result, "stress": {"mean": 0.5}})
+    assert _earlier_stress(tmp_path, result | change) == (None if change else {"mean": 0.5})
