@@ -9,11 +9,18 @@ import pytest
 
 from aersut.board import BoardModel, BoardStream, frames_of
 from aersut.contracts import Framing
+from aersut.corpora.synthetic import render
+from aersut.data.audio import to_int16
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import EvaluationOptions, evaluate
 from aersut.evaluation.predictor import open_exported
 from aersut.export.streaming import cut
 from aersut.run import Run
+from aersut.serving.predict import PredictOptions
+from aersut.serving.recognizer import BoardRecognizer
+from aersut.serving.served_models import load_served_models
+from aersut.serving.session import Session
+from aersut.serving.stream import to_float
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 from aersut.training.trained import load_trained
@@ -140,3 +147,21 @@ def test_a_frontend_of_another_run_is_refused(finished: Run):
     other = replace(frontend, framing=replace(frontend.framing, seconds=1.0))
     with pytest.raises(UserError, match="does not fit this run"):
         open_exported(finished.export / "frontend.tflite", other)
+
+
+def test_the_monitor_predicts_as_a_board(finished: Run):
+    samples = np.concatenate([to_int16(render(1, emotion, 0)) for emotion in ("sad", "angry", "happy")])
+    [recognizer] = [
+        one
+        for name, one in load_served_models(finished.export / "frontend.tflite").recognizers.items()
+        if name == "frontend.tflite"
+    ]
+    assert isinstance(recognizer, BoardRecognizer)
+    expected = recognizer.stream(16_000).push(samples)
+    assert len(expected) > 2
+    session = Session(recognizer, 16_000, PredictOptions())
+    blocks = np.array_split(to_float(samples), 40)
+    messages = [message for block in blocks for message in session.push(block) if "prediction" in message]
+    assert [message["prediction"]["probabilities"] for message in messages] == [
+        pytest.approx(dict(one.probabilities), abs=1e-6) for one in expected
+    ]
