@@ -9,6 +9,7 @@ from typing import Any
 
 from aersut import initial
 from aersut.config import REGISTRIES, Experiment, differences, from_tree, to_tree
+from aersut.contracts import EMOTIONS, misspelt
 from aersut.errors import UserError, nearest
 from aersut.registry import call_in_file, import_plugins
 
@@ -59,6 +60,11 @@ def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, Any
         override(tree, key, value)
     import_plugins(tree.get("plugins") or ())
     experiment = from_tree(tree)
+    for emotion in experiment.data.emotions:
+        if similar := misspelt(emotion):
+            raise UserError(
+                f"experiment.data: unknown emotion '{emotion}'. Did you mean '{similar}'? Known: {', '.join(EMOTIONS)}"
+            )
     if model is not None:
         _check_inputs(experiment, model)
     if experiment.name or isinstance(source, Experiment) or source.endswith(".json"):

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from aersut.evaluation.result_files import read_metrics
 from aersut.paths import read_json, write_json, write_text
 from aersut.progress import stage
 from aersut.run import Run, make_frontend
-from aersut.run_folder import identifier, open_run, with_recorded_classes
+from aersut.run_folder import identifier, with_recorded_classes
 from aersut.tflite.file import TFLiteFile
 from aersut.training.trained import Trained, load_trained
 from aersut.zoo import catalog
@@ -202,7 +202,11 @@ def _refuse_other_run(run: Run, file: Path) -> None:
             f"{file} has the classes {', '.join(labels)}; the run has {', '.join(emotions)}. Choose a model exported "
             "from this run."
         )
-    own = {identifier(run), identifier(open_run(run.folder))}  # the latter has the data root of the training
+    # the same run before its clips or plugins were moved
+    recorded: dict[str, Any] = read_json(run.config) or {}
+    data = replace(run.experiment.data, root=recorded.get("data", {}).get("root", run.experiment.data.root))
+    before = replace(run.experiment, data=data, plugins=tuple(recorded.get("plugins", ())))
+    own = {identifier(run), identifier(replace(run, experiment=before))}
     if metadata.get("run", identifier(run)) not in own and file.parent != catalog.ZOO / run.experiment.init.model:
         raise UserError(
             f"{file} was exported from another run, {metadata['run']}, which may have seen the test speakers of "

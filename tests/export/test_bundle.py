@@ -191,7 +191,7 @@ def test_a_third_party_target_adds_its_files_after_the_targets_that_it_needs(run
     second = lambda context: {"second.bin": context.files["first.bin"] + b"2"}  # noqa: E731
     register(monkeypatch, second=second, first=lambda context: {"first.bin": b"1"})
     (run.export / EMULATION).write_text("{}")  # measured with the files that are replaced
-    record_bundle(run.export, (EMULATION,))
+    record_bundle(run.export)
     module.export(run)
     assert {path.name for path in run.export.iterdir()} == {
         *("first.bin", "second.bin", "labels.txt", "model_card.md", "export.json", RECORD)

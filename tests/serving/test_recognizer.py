@@ -265,12 +265,12 @@ class TestWarnings:
             assert one.warning == "is clipped: 0.1% or more of its samples are at full scale"
 
     def test_forget_clipping_that_the_user_has_ended(self, recognizer: Recognizer):
-        stream = recognizer.stream(16_000, hop=2.0)
+        stream = recognizer.stream(16_000, hop=1.0)
         loud, good = np.clip(speech_like(2.0, level=1.5), -1, 1), speech_like(2.0)
         assert "is clipped" in stream.push(loud)[-1].warning
         for _ in range(60):
-            warnings = [one.warning for one in stream.push(good)]
-        assert warnings == [""]
+            warnings = {one.warning for one in stream.push(good)}
+        assert warnings == {""}
         assert "is clipped" in stream.push(loud)[-1].warning
 
     def test_are_about_the_file(self, recognizer: Recognizer, speech):

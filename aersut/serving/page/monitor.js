@@ -165,7 +165,7 @@ async function predictFile(chosen) {
     await predict(chosen, $("model").value, receiveOne, controller.signal);
     if (controller.signal.aborted) return;
     if (!finished) throw new Error(`${chosen.name}: the connection to the monitor is lost.`);
-    say();
+    if (shown) say();
     fileStatus = `${chosen.name}, ${clock(history.recording)}, ${history.predictions.length} windows.`;
     report(fileStatus, $("problem").textContent);
   } catch (error) {
