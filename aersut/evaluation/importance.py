@@ -37,8 +37,7 @@ def feature_importance(
         The content of importance.json, and integrated gradients of a clip of each emotion.
     """
     # at random: at even distances, some speakers would lack emotions in corpora whose files are ordered by emotion
-    drawn = np.random.default_rng(0).permutation(len(predictions))[:MOST]
-    rows = np.sort(drawn)
+    rows = np.sort(np.random.default_rng(0).permutation(len(predictions))[:MOST])
     features, labels = examples.features[rows], examples.labels[rows]
     resampling = Resampling.of([predictions.speakers[row] for row in rows])
 

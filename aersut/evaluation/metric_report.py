@@ -46,7 +46,7 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
                 float(value),
                 headline_resampled[name],
                 LEAST.get(name, 0.0),
-                speakers=min(rarest, resampling.speakers) if name in MACRO and rarest < MIN_SPEAKERS else None,
+                speakers=rarest if name in MACRO and rarest < MIN_SPEAKERS else None,
             )
             for name, value in headline.items()
         },

@@ -116,8 +116,8 @@ def check_quantization_loss(found: QuantizationLoss, most: float, few: int = 500
     Raises:
         UserError: the loss exceeds `most` on `few` or more clips.
     """
-    certain = found.clips >= few and found.low is not None
-    if (found.low if certain and found.low is not None else found.uar) <= most:
+    certain = None if found.clips < few else found.low  # what the loss certainly exceeds
+    if (found.uar if certain is None else certain) <= most:
         return ""
     interval = "too few speakers for an interval"
     if found.low is not None and found.high is not None:
@@ -126,7 +126,7 @@ def check_quantization_loss(found: QuantizationLoss, most: float, few: int = 500
         f"int8 loses {100 * found.uar:.1f} points of UAR against float32 on the {found.clips} clips of the validation "
         f"set ({interval}), more than {100 * most:g}"
     )
-    if not certain:
+    if certain is None:
         return f"{loss}; with fewer than {few} clips or {MIN_SPEAKERS} speakers this is a warning only."
     raise UserError(
         f"{loss}; nothing was exported. Calibrate with more clips (--export.calibration), or allow the loss with "

@@ -49,7 +49,7 @@ RANGE_MARK = b"aersut --mode=lr_range"
 def write_lr_range_plot(test: RangeTest, title: str, output: Path) -> None:
     """Plot a learning-rate range test as .png: losses over the learning rate, raw and smoothed; the suggested range."""
     figure, png = style.draw_figure((7.0, 4.0), _range, test, title), io.BytesIO()
-    figure.savefig(png, format="png", metadata={"Description": RANGE_MARK.decode()})
+    figure.savefig(png, format="png", dpi=style.DPI, metadata={"Description": RANGE_MARK.decode()})
     write_bytes(output, png.getvalue())
 
 
