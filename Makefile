@@ -36,7 +36,7 @@ firmware: $(INSTALLED)
 	$(BIN)/python launch.py --mode=emulate --workdir="$(RUN)"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -5,11 +5,13 @@ integer 3, and tyro, which controls the whole command line.
 """
 
 import dataclasses
+import enum
 import functools
 import hashlib
 import json
 import math
 from dataclasses import MISSING, dataclass, field
+from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
@@ -298,7 +300,7 @@ class Experiment:
 
 
 def to_tree(value: Any) -> Any:
-    """Convert an experiment (or a field of one) to dicts, lists and scalars; a plugin gets its registered "name".
+    """Convert an experiment (or a field of one) to the types of JSON; a plugin gets its registered "name".
 
     A field that is "omitted" has no key while it has its default, so that runs of earlier versions keep their digests.
 
@@ -318,6 +320,10 @@ def to_tree(value: Any) -> Any:
         return tree
     if isinstance(value, tuple | list):
         return [to_tree(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return to_tree(value.value)
+    if isinstance(value, PurePath):
+        return str(value)
     return dict(value) if isinstance(value, dict) else value
 
 

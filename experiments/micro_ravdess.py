@@ -5,7 +5,8 @@ statistics pooling over frames. It is trained on the soft targets of the ensembl
 `tiny_ravdess` with the same data, fold and seed under `runs/`, or of a teacher that it trains there first.
 
 Expected: int8 UAR 0.617 ± 0.020 on unseen speakers (mean over the five folds; standard deviation over seeds 0, 1 and
-2); docs/recipes.csv lists each run.
+2); docs/recipes.csv lists each run. It is optimistic for the eight speakers on whom the recipe was chosen
+(docs/ablations.md).
 Runtime: less than 8 minutes a fold on 2 cores, most of them for the teacher, which a run of `tiny_ravdess` shares.
 
     python launch.py --experiment=micro_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0

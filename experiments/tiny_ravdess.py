@@ -4,7 +4,8 @@ Recipe: `aersut.presets.ravdess_recipe`. The logits of the networks are averaged
 and attentive statistics pooling over frames; two of them start with a convolution over frames and bands.
 
 Expected: int8 UAR 0.641 ± 0.007 on unseen speakers (mean over the five folds; standard deviation over seeds 0, 1 and
-2); docs/recipes.csv lists each run.
+2); docs/recipes.csv lists each run. It is optimistic for the eight speakers on whom the recipe was chosen
+(docs/ablations.md).
 Runtime: about 6 minutes a fold on 2 cores.
 
     python launch.py --experiment=tiny_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0

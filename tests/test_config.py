@@ -1,9 +1,11 @@
 """The schema of an experiment: accepted and refused values, error messages, and conversion to and from JSON."""
 
+import enum
 import hashlib
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ from aersut.corpora import CremaD, Ravdess, Synthetic
 from aersut.errors import UserError
 from aersut.features import MFCC, RMS, ZCR, LogMel
 from aersut.models import CNN, CNNLSTM
-from aersut.registry import CORPORA, FEATURES
+from aersut.registry import AUGMENTERS, CORPORA, FEATURES
 
 
 def as_json(one):
@@ -85,6 +87,25 @@ class TestJSON:
         assert tree["features"][0]["name"] == "mfcc"
         assert tree["features"][0]["n_mfcc"] == 20
         assert tree["data"]["corpora"] == [{"name": "synthetic", "speakers": 3, "repetitions": 4, "seed": 0}]
+
+    def test_restores_paths_and_enumerations_of_a_plugin(self):
+        class Side(enum.Enum):
+            LEFT = "left"
+
+        @AUGMENTERS.register("from_a_folder")
+        @dataclass(frozen=True)
+        class FromAFolder(Augmenter):
+            """Nothing."""
+
+            folder: Path = Path("recordings") / "rooms"
+            side: Side = Side.LEFT
+
+            def __call__(self, key, example):
+                return example
+
+        one = Experiment(augment=(FromAFolder(),))
+        assert as_json(one)["augment"] == [{"name": "from_a_folder", "folder": "recordings/rooms", "side": "left"}]
+        assert from_tree(as_json(one)) == one
 
     def test_missing_keys_of_an_older_config_have_their_defaults(self):
         assert from_tree({"epochs": 3, "data": {"root": "here"}}) == Experiment(epochs=3, data=Data(root="here"))

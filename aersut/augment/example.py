@@ -8,24 +8,29 @@ from jaxtyping import Array, Float
 
 
 @dataclass(frozen=True)
-class MelRange:
-    """The range of the mel bands of base features, as in `mel`: lowest and highest frequency in Hz, and the scale.
+class LogMelScale:
+    """What the values of a log-mel spectrogram stand for. The defaults are those of `log_mel`, and of frames of 32 ms.
 
     Attributes:
-        fmax: None for half the sample rate.
+        fmin: lower edge of the lowest band in Hz.
+        fmax: upper edge of the highest band in Hz; None for half the sample rate.
+        htk: the bands are even on HTK's mel scale instead of Slaney's.
+        floor_db: level of digital silence in dB.
+        hop_seconds: time between adjacent frames in s.
     """
 
     fmin: float = 0.0
     fmax: float | None = None
     htk: bool = False
+    floor_db: float = -100.0
+    hop_seconds: float = 0.032
 
 
-FULL_RANGE = MelRange()
-"""From 0 Hz to half the sample rate on Slaney's scale, the default of `mel` and `log_mel`."""
+STANDARD = LogMelScale()
 
 
 @functools.partial(
-    jax.tree_util.register_dataclass, data_fields=["values", "label"], meta_fields=["sample_rate", "mel"]
+    jax.tree_util.register_dataclass, data_fields=["values", "label"], meta_fields=["sample_rate", "log_mel"]
 )
 @dataclass(frozen=True)
 class Example:
@@ -35,10 +40,10 @@ class Example:
         values: samples in [-1, 1], f32[samples], or base features, f32[frames, channels].
         label: distribution over the classes, f32[classes].
         sample_rate: sample rate of the waveform in Hz.
-        mel: of base features that are a log-mel spectrogram.
+        log_mel: the scale of base features that are a log-mel spectrogram.
     """
 
     values: Float[Array, "..."]
     label: Float[Array, "*batch classes"]
     sample_rate: int = 22_050
-    mel: MelRange = FULL_RANGE
+    log_mel: LogMelScale = STANDARD

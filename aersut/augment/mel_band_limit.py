@@ -26,7 +26,7 @@ class MelBandLimit(Augmenter):
         high: lowest and highest upper band edge in Hz, drawn log-uniformly; at or above half the sample rate it has
             little effect.
         order: order of both filters; each order adds 6 dB per octave.
-        floor_db: level of digital silence, 10 · log10 of the `amin` of `log_mel`.
+        floor_db: level of digital silence in dB; None for that of the features, 10 · log10 of the `amin` of `log_mel`.
         probability: probability of a change.
     """
 
@@ -35,7 +35,7 @@ class MelBandLimit(Augmenter):
     low: tuple[float, float] = (50.0, 400.0)
     high: tuple[float, float] = (3_000.0, 8_000.0)
     order: int = 4
-    floor_db: float = -100.0
+    floor_db: float | None = None
     probability: float = 0.5
 
     def __post_init__(self) -> None:
@@ -47,12 +47,13 @@ class MelBandLimit(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, *draws = jax.random.split(key, 3)
-        centers, _ = band_frequencies(example.sample_rate, example.values.shape[1], example.mel)
+        floor_db = example.log_mel.floor_db if self.floor_db is None else self.floor_db
+        centers, _ = band_frequencies(example.sample_rate, example.values.shape[1], example.log_mel)
 
         def limited() -> Float[Array, "frames bands"]:
             low, high = log_uniform(draws[0], self.low), log_uniform(draws[1], self.high)
             steep = 2 * self.order
             loss = jnp.log10(1 + (low / centers) ** steep) + jnp.log10(1 + (centers / high) ** steep)
-            return jnp.maximum(example.values - 10 * loss, jnp.minimum(example.values, self.floor_db))
+            return jnp.maximum(example.values - 10 * loss, jnp.minimum(example.values, floor_db))
 
         return apply_with_probability(chance, self.probability, example, limited)

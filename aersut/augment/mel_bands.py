@@ -5,18 +5,18 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from aersut import matrices
-from aersut.augment.example import FULL_RANGE, MelRange
+from aersut.augment.example import STANDARD, LogMelScale
 
 
 def band_frequencies(
-    sample_rate: int, bands: int, mel: MelRange = FULL_RANGE
+    sample_rate: int, bands: int, scale: LogMelScale = STANDARD
 ) -> tuple[Float[np.ndarray, " bands"], Float[np.ndarray, " bands"]]:
     """Return the center frequency and the width of each mel band in Hz.
 
     The width is that of a rectangle with the height and area of the triangular filter.
     """
-    highest = sample_rate / 2 if mel.fmax is None else mel.fmax
-    edges = matrices.mel_frequencies(mel.fmin, highest, bands + 2, mel.htk)
+    highest = sample_rate / 2 if scale.fmax is None else scale.fmax
+    edges = matrices.mel_frequencies(scale.fmin, highest, bands + 2, scale.htk)
     return edges[1:-1], (edges[2:] - edges[:-2]) / 2
 
 

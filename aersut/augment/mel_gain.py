@@ -24,14 +24,14 @@ class MelGain(Augmenter):
 
     Attributes:
         db: lowest and highest gain in dB, drawn uniformly.
-        floor_db: level of digital silence, 10 · log10 of the `amin` of `log_mel`: -100 dB by default, -70 dB for 1e-7.
+        floor_db: level of digital silence in dB; None for that of the features, 10 · log10 of the `amin` of `log_mel`.
         probability: probability of a change.
     """
 
     domain = "features"
     log_mel = True
     db: tuple[float, float] = (-30.0, 30.0)
-    floor_db: float = -100.0
+    floor_db: float | None = None
     probability: float = 1.0
 
     def __post_init__(self) -> None:
@@ -40,10 +40,11 @@ class MelGain(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
+        floor_db = example.log_mel.floor_db if self.floor_db is None else self.floor_db
 
         def louder() -> Float[Array, "frames bands"]:
             gain = jax.random.uniform(amount, minval=self.db[0], maxval=self.db[1])
-            changed = jnp.maximum(example.values + gain, self.floor_db)
-            return jnp.where(silent_frames(example.values, self.floor_db)[:, None], example.values, changed)
+            changed = jnp.maximum(example.values + gain, floor_db)
+            return jnp.where(silent_frames(example.values, floor_db)[:, None], example.values, changed)
 
         return apply_with_probability(chance, self.probability, example, louder)

@@ -40,7 +40,7 @@ class MelNoise(Augmenter):
             not digital silence, and each band has the weight that it has in the waveform.
         slope_db: lowest and highest slope of the spectrum in dB per octave, drawn uniformly.
         curve_db: standard deviation of the random curve in dB; 0 is none.
-        floor_db: level of digital silence, 10 · log10 of the `amin` of `log_mel`.
+        floor_db: level of digital silence in dB; None for that of the features, 10 · log10 of the `amin` of `log_mel`.
         probability: probability of a change.
     """
 
@@ -49,7 +49,7 @@ class MelNoise(Augmenter):
     snr_db: tuple[float, float] = (0.0, 30.0)
     slope_db: tuple[float, float] = (-6.0, 0.0)
     curve_db: float = 3.0
-    floor_db: float = -100.0
+    floor_db: float | None = None
     probability: float = 0.5
 
     def __post_init__(self) -> None:
@@ -63,7 +63,8 @@ class MelNoise(Augmenter):
         chance, level, tilt, bend, cells = jax.random.split(key, 5)
         values = example.values
         bands = values.shape[1]
-        centers, widths = band_frequencies(example.sample_rate, bands, example.mel)
+        floor_db = example.log_mel.floor_db if self.floor_db is None else self.floor_db
+        centers, widths = band_frequencies(example.sample_rate, bands, example.log_mel)
         # fitted to log-mel spectrograms of white noise, frames of 32 to 128 ms, Hann window
         half_freedom = 0.5 + 0.77 * widths * FRAME_SECONDS
 
@@ -74,7 +75,7 @@ class MelNoise(Augmenter):
             ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
             speech = jnp.exp(values / DB)
             noise = jnp.exp(spectrum / DB)
-            wanted = jnp.maximum(_speech_power(values, speech @ widths, self.floor_db), 1e-30) * 10 ** (-ratio / 10)
+            wanted = jnp.maximum(_speech_power(values, speech @ widths, floor_db), 1e-30) * 10 ** (-ratio / 10)
             normal = jax.random.normal(cells, values.shape)
             cube_root = 1 - 1 / (9 * half_freedom) + normal / (3 * np.sqrt(half_freedom))
             return DB * jnp.log(speech + wanted / jnp.dot(noise, widths) * noise * jnp.maximum(cube_root, 0.1) ** 3)

@@ -15,9 +15,9 @@ BINS = 15
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Minimum confidences of `rejection`."""
 LEAST = {"kappa": -1.0}
+"""Lower bounds of the metrics that can be negative."""
 MACRO = ("uar", "macro_f1", "roc_auc")
 """Means over the classes, which are as uncertain as the class with the fewest speakers."""
-"""Lower bounds of the metrics that can be negative."""
 
 
 def metric_report(predictions: ClipPredictions) -> dict[str, Any]:

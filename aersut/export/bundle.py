@@ -16,7 +16,7 @@ from aersut.evaluation.result_table import format_metric
 from aersut.export.calibration_set import choose_calibration_set
 from aersut.export.context import Context, ExampleSet, ExportOptions
 from aersut.export.metadata import run_metadata
-from aersut.export.model_card import documents
+from aersut.export.model_card import agreement, documents
 from aersut.export.robustness import add_stress, wants_stress
 from aersut.export.runtimes import lstm_notes
 from aersut.paths import replaced_folder, write_bytes, write_json
@@ -125,10 +125,6 @@ COLUMNS: tuple[tuple[str, str, int, Callable[[Any], str]], ...] = (
 """Heading, key in a file's report, width and format of each column of `export_table`."""
 
 
-def _except(differing: float) -> str:
-    return f" except {differing:.4%}, by one step" if differing else ""
-
-
 def export_table(result: dict[str, Any]) -> str:
     """The content of export.json as a table for the terminal: size, tensor arena, latency and metrics of each file."""
     lines = [f"{'exported file':26}" + "".join(f"{heading:>{width}}" for heading, _, width, _ in COLUMNS)]
@@ -145,13 +141,7 @@ def export_table(result: dict[str, Any]) -> str:
         compared = library["compared"]
         lines.append(
             f"c/ (C99, without an interpreter): {library['arena'] / 1000:,.0f} KB for intermediate results, "
-            f"{library['constants'] / 1000:,.0f} KB of weights"
-            + (
-                f"; probabilities equal on {compared['windows']:,} windows, "
-                f"features on {compared['frames']:,} frames{_except(compared['features_differing'])}"
-                if compared
-                else ""
-            )
+            f"{library['constants'] / 1000:,.0f} KB of weights" + (f"; {agreement(compared)}" if compared else "")
         )
     if page := result.get("web"):
         lines.append(

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from aersut import metrics
 from aersut.config import Experiment, to_tree
 from aersut.contracts import Corpus
 from aersut.evaluation.groups import results_by_group
@@ -74,6 +77,7 @@ def _card(context: Context) -> str:
         *[f"\n{note}" for note in context.notes],
         *_robustness(context.results.get("stress", {})),
         *_calibration(predictions, context.trained.temperature),
+        *_emotions(predictions),
         *_groups(predictions),
         "",
         INTENDED_USE,
@@ -143,15 +147,21 @@ def _features(experiment: Experiment) -> str:
 def _c_library(found: Mapping[str, Any] | None) -> list[str]:
     if found is None:
         return []
-    compared = found["compared"]
-    equal = f", equal to TensorFlow Lite Micro on {compared['windows']:,} test clips" if compared else ""
     return [
         "",
-        f"`c/` has frontend and classifier as C99 source{equal}: {found['constants'] / 1000:,.0f} KB of weights,",
+        f"`c/` has frontend and classifier as C99 source: {found['constants'] / 1000:,.0f} KB of weights,",
         f"{found['arena'] / 1000:,.0f} KB of RAM for intermediate results. Multiply-accumulate operations:"
         f" {found['macs']['window'] / 1e6:.2f} million for",
         f"a window, {found['macs']['frame'] / 1e6:.2f} million for the features of a frame.",
+        *([f"Compared with TensorFlow Lite Micro: {agreement(compared)}."] if (compared := found["compared"]) else []),
     ]
+
+
+def agreement(compared: Mapping[str, Any]) -> str:
+    """How the C library agrees with TensorFlow Lite Micro."""
+    differing = compared["features_differing"]
+    unequal = f" except {differing:.4%}, by one step" if differing else ""
+    return f"probabilities equal on {compared['windows']:,} windows, features on {compared['frames']:,} frames{unequal}"
 
 
 def _files(reports: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -194,11 +204,34 @@ def _calibration(predictions: ClipPredictions, temperature: float) -> list[str]:
     ]
 
 
+def _emotions(predictions: ClipPredictions) -> list[str]:
+    """Precision and recall of each emotion, the recall by corpus, too, if there are several."""
+    if not len(predictions):
+        return []
+    of = np.array([clip.corpus for clip in predictions.clips])
+    corpora = sorted(set(of)) if len(set(of)) > 1 else []
+    confusion = predictions.confusion
+    columns = [
+        metrics.precisions(confusion),
+        *(metrics.recalls(part) for part in (confusion, *(predictions.subset(of == one).confusion for one in corpora))),
+    ]
+    titles = ["emotion", "clips", "precision", "recall", *(f"recall, {one}" for one in corpora)]
+    return [
+        *("", "## Results by emotion", "", "Of the test clips, in JAX.", ""),
+        f"| {' | '.join(titles)} |",
+        "|---" * len(titles) + "|",
+        *(
+            f"| {emotion} | {clips} | " + " | ".join("–" if np.isnan(one) else f"{one:.3f}" for one in values) + " |"
+            for emotion, clips, *values in zip(predictions.emotions, confusion.sum(axis=1), *columns, strict=True)
+        ),
+    ]
+
+
 def _groups(predictions: ClipPredictions) -> list[str]:
     """UAR of each group of test clips, except single speakers and properties that all clips share."""
     results = results_by_group(predictions) if len(predictions) else {}
     rows = [
-        f"| {grouping} | {name} | {one['speakers']} | {one['clips']} | {_number(one['uar'])}"
+        f"| {grouping} | {name} | {one['speakers']} | {one['clips']} | {one['emotions']} | {_number(one['uar'])}"
         f" | {format_interval(one['uar_interval'], one['uar'])} |"
         for grouping, groups in results.items()
         if grouping != "speaker" and len(groups) > 1
@@ -206,12 +239,12 @@ def _groups(predictions: ClipPredictions) -> list[str]:
     ]
     if not rows:
         return []
-    head = ["| property | group | speakers | clips | UAR | 95 % interval |", "|---|---|---|---|---|---|"]
+    head = ["| property | group | speakers | clips | emotions | UAR | 95 % interval |", "|---|---|---|---|---|---|---|"]
     return [
         "",
         "## Results by group",
         "",
-        "Of the test clips, in JAX, with 95 % intervals by speaker.",
+        "Of the test clips, in JAX, with 95 % intervals by speaker. Compare groups with the same emotions only.",
         "",
         *head,
         *rows,

@@ -5,6 +5,7 @@ Training, evaluation and export use the same `Frontend`, so a second implementat
 
 import copy
 import functools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from aersut.augment.example import FULL_RANGE, Example, MelRange
+from aersut.augment.example import STANDARD, Example, LogMelScale
 from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.feature_table import FeatureTable
 from aersut.features.log_mel import LogMel
@@ -168,10 +169,11 @@ class Frontend:
 
     def example(self, values: Float[Array, "..."], label: Float[Array, "*batch classes"]) -> Example:
         """Return an example of base features."""
-        mel = FULL_RANGE
+        scale = STANDARD
         if isinstance(base := self.bases[0], LogMel):
-            mel = MelRange(base.fmin, base.fmax, base.htk)
-        return Example(values, label, self.framing.sample_rate, mel)
+            hop_seconds = self.framing.hop_length / self.framing.sample_rate
+            scale = LogMelScale(base.fmin, base.fmax, base.htk, 10 * math.log10(base.amin), hop_seconds)
+        return Example(values, label, self.framing.sample_rate, scale)
 
     def augmented(self, key: jax.Array, example: Example, domain: str) -> Example:
         """Apply the augmenters of one domain, each with its own key."""

@@ -1,5 +1,7 @@
 """Gain, noise, filter and shift of a log-mel spectrogram agree with those of the waveform."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 
 from aersut import matrices
 from aersut.augment import BandLimit, Example, Gain, MelBandLimit, MelGain, MelNoise, MelReverb, MelShift, Reverb
+from aersut.augment.example import STANDARD, LogMelScale
 from aersut.augment.mel_bands import band_frequencies, silent_frames
 from aersut.contracts import Augmenter, Framing
-from aersut.features import LogMel
+from aersut.features import PCEN, LogMel
 from aersut.features.frontend import Frontend
 from aersut.features.signal import Signal
 
@@ -25,8 +28,14 @@ def log_mel(samples: jax.Array) -> jax.Array:
     return LogMel(n_mels=BANDS, amin=1e-7)(Signal(samples, FRAMING))
 
 
-def under_keys(augmenter: Augmenter, values: np.ndarray, keys: int = 100, sample_rate: int = RATE) -> np.ndarray:
-    example = Example(jnp.asarray(values, jnp.float32), jnp.eye(8)[1], sample_rate)
+def under_keys(
+    augmenter: Augmenter,
+    values: np.ndarray,
+    keys: int = 100,
+    sample_rate: int = RATE,
+    scale: LogMelScale = STANDARD,
+) -> np.ndarray:
+    example = Example(jnp.asarray(values, jnp.float32), jnp.eye(8)[1], sample_rate, scale)
     many = jax.random.split(jax.random.key(0), keys)
     return np.asarray(jax.jit(jax.vmap(lambda key: augmenter(key, example).values))(many))
 
@@ -47,10 +56,31 @@ class TestMelBands:
     def test_frequencies_are_those_of_the_features_in_training(self, feature):
         frontend = Frontend(Framing(sample_rate=16_000, frame_length=4096), (feature,), (), 8)
         example = frontend.example(jnp.zeros(frontend.base_shape), jnp.eye(8)[0])
-        centers, _ = band_frequencies(16_000, feature.n_mels, example.mel)
+        centers, _ = band_frequencies(16_000, feature.n_mels, example.log_mel)
         filters = matrices.mel_filters(16_000, 4096, feature.n_mels, feature.fmin, feature.fmax, feature.htk)
         peaks = filters.argmax(axis=1) * 16_000 / 4096
         np.testing.assert_allclose(peaks, centers, atol=16_000 / 4096)
+
+    def test_floor_and_hop_are_those_of_the_features_in_training(self):
+        framing = Framing(sample_rate=16_000, frame_length=512, hop_length=160)
+        frontend = Frontend(framing, (PCEN(of=LogMel(amin=1e-7)),), (), 8)
+        scale = frontend.example(jnp.zeros(frontend.base_shape), jnp.eye(8)[0]).log_mel
+        assert (scale.floor_db, scale.hop_seconds) == (-70.0, 0.01)
+
+    @pytest.mark.parametrize(
+        ("augmenter", "field", "value"),
+        [
+            (MelGain(db=(-20.0, 0.0)), "floor_db", FLOOR),
+            (MelNoise(probability=1.0), "floor_db", FLOOR),
+            (MelBandLimit(probability=1.0), "floor_db", FLOOR),
+            (MelReverb(probability=1.0), "hop_seconds", 0.01),
+        ],
+    )
+    def test_floor_and_hop_are_those_of_the_example_unless_they_are_set(self, augmenter, field, value):
+        values, other = log_mel(VOICE), LogMelScale(**{field: value})
+        own = under_keys(augmenter, values, scale=other)
+        np.testing.assert_array_equal(own, under_keys(replace(augmenter, **{field: value}), values))
+        assert not np.array_equal(own, under_keys(augmenter, values))
 
     def test_a_frame_is_silent_if_all_its_cells_are_at_the_floor(self):
         values = jnp.array([[-70.0, -70.0], [-70.0, -60.0], [-80.0, -75.0]])

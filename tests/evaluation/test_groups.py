@@ -31,6 +31,12 @@ def test_results_are_by_corpus_sex_intensity_and_speaker_the_lowest_uar_first(pr
     assert [row["uar_interval"] for row in groups["sex"].values()] == [None, None]  # of one and two speakers
     assert set(groups["intensity"]) == {"unknown", "strong"}
     assert groups["corpus"]["made"]["clips"] == 6
+    assert {row["emotions"] for row in groups["speaker"].values()} == {2}
+
+
+def test_the_emotions_of_a_group_are_counted(predictions):
+    groups = results_by_group(predictions_of([0, 1, 0], [PROBABILITIES[0]] * 3, ["1", "1", "2"]))
+    assert {name: row["emotions"] for name, row in groups["speaker"].items()} == {"made:1": 2, "made:2": 1}
 
 
 def test_a_property_that_no_clip_has_is_omitted():

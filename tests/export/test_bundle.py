@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.training.initial_weights import Origin, write_origin
 from aersut.training.trained import load_trained
+from tests.evaluation.made_predictions import predictions_of
 
 
 @pytest.fixture
@@ -68,9 +69,27 @@ def test_the_bundle_holds_every_format_labels_and_a_card(finished: Run):
     assert f"ECE) is {evaluated['ece']:.3f}" in text
     for row in evaluated["rejection"]:
         assert f"| {row['min_confidence']} | {row['fraction']:.0%} |" in text
+    for name, emotion in evaluated["classes"].items():
+        assert f"| {name} | {emotion['clips']} | {emotion['precision']:.3f} | {emotion['recall']:.3f} |" in text
+    assert "| recall, " not in text  # of one corpus
     for name, group in evaluated["groups"]["sex"].items():
-        assert f"| sex | {name} | {group['speakers']} | {group['clips']} | {group['uar']:.3f} |" in text
+        assert (
+            f"| sex | {name} | {group['speakers']} | {group['clips']} | {group['emotions']} | {group['uar']:.3f} |"
+            in text
+        )
     assert "| speaker |" not in text
+
+
+def test_the_model_card_has_the_recall_by_corpus():
+    certain = {0: [1, 0], 1: [0, 1]}
+    made = predictions_of([0, 1, 1, 0, 0], [certain[p] for p in (0, 1, 0, 1, 1)], emotions=("sad", "happy"))
+    clips = tuple(replace(clip, corpus=corpus) for clip, corpus in zip(made.clips, "aaabb", strict=True))
+    assert model_card._emotions(replace(made, clips=clips))[5:] == [
+        "| emotion | clips | precision | recall | recall, a | recall, b |",
+        "|---|---|---|---|---|---|",
+        "| sad | 3 | 0.500 | 0.333 | 1.000 | 0.000 |",
+        "| happy | 2 | 0.333 | 0.500 | 0.500 | – |",
+    ]
 
 
 def test_the_model_card_states_licences_and_encoders(tmp_path):
