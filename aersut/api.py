@@ -285,7 +285,7 @@ def show(experiment: str | Path | Experiment, clip: str | Path) -> "InlineFigure
 
 def sweep(
     experiment: str | Path | Experiment,
-    space: "Mapping[str, Any] | Sweep",
+    space: "Mapping[str, Any] | Sweep | str | Path",
     *,
     workers: int | None = None,
     timeout: float | None = None,
@@ -297,7 +297,8 @@ def sweep(
 
     Args:
         experiment: an experiment, or its name or path.
-        space: dotted keys with their ranges ("1e-4:1e-2:log") or lists of values; or a `Sweep`.
+        space: dotted keys with their ranges ("1e-4:1e-2:log") or lists of values; a `Sweep`; or the name or path of a
+            file with one.
         workers: number of processes on this machine; by default one. A script that sets it calls this function under
             `if __name__ == "__main__":`, since the processes import it.
         timeout: seconds after which no new trial starts.
@@ -316,6 +317,10 @@ def sweep(
     base = load_experiment(experiment)
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}: expected a number of at least 1, or None.")
+    if isinstance(space, str | Path):
+        space = plan.read_sweep(str(space))
+    if not isinstance(space, plan.Sweep | Mapping):
+        raise UserError(f"space is {space!r}: expected a dictionary, a Sweep, or the name or path of a sweep file.")
     try:
         given = space if isinstance(space, plan.Sweep) else plan.Sweep(space=space)
         searched = dataclasses.replace(given, **options)

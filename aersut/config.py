@@ -388,13 +388,16 @@ def _first_problem(error: ValidationError, cls: type) -> tuple[tuple[Any, ...], 
         return (*loc, *problem["ctx"]["loc"]), message
     if problem["type"] == "unexpected_keyword_argument":
         known = _fields_at(cls, loc[:-1])
-        return loc, f"there is no such key.{nearest(str(loc[-1]), known)} Known: {', '.join(known)}."
+        return loc, f"there is no such key.{nearest(str(loc[-1]), known)}" + f" Known: {', '.join(known)}." * bool(
+            known
+        )
     if problem["type"] != "value_error":
         message += f", got {problem['input']!r}"
     return loc, message
 
 
 def _fields_at(cls: type, loc: tuple[Any, ...]) -> list[str]:
+    """The fields of the dataclass at a place in the schema; none if it is inside of another type, such as a tuple."""
     for key in loc:
-        cls = get_type_hints(cls)[key]
-    return [f.name for f in dataclasses.fields(cls)]
+        cls = get_type_hints(cls).get(key, Any) if dataclasses.is_dataclass(cls) else Any
+    return [f.name for f in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []

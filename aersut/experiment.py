@@ -51,14 +51,17 @@ def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, Any
     0.0003
     """
     tree = to_tree(source) if isinstance(source, Experiment) else _read(source)
-    first: list[tuple[str, Any]] = []
-    others: list[tuple[str, Any]] = []
+    given: dict[str, list[tuple[str, Any]]] = {"plugins": [], "init": [], "": []}
     for key, value in overrides:
-        (first if key.split(".")[0] == "init" else others).append((key, value))
-    model = _take_initial(tree, first)  # before the other overrides, which may change what comes with the weights
-    for key, value in others:
+        of = key.split(".")[0]
+        given[of if of in given else ""].append((key, value))
+    tree.setdefault("plugins", [])
+    for key, value in given["plugins"]:
         override(tree, key, value)
-    import_plugins(tree.get("plugins") or ())
+    _import_plugins(tree)  # before an override names one of their classes, whose defaults show which keys are lists
+    model = _take_initial(tree, given["init"])
+    for key, value in given[""]:  # which may change what comes with the weights
+        override(tree, key, value)
     experiment = from_tree(tree)
     for emotion in experiment.data.emotions:
         if similar := misspelt(emotion):
@@ -70,6 +73,13 @@ def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, Any
     if experiment.name or isinstance(source, Experiment) or source.endswith(".json"):
         return experiment  # another name would identify another run
     return from_tree({**to_tree(experiment), "name": Path(source).stem})
+
+
+def _import_plugins(tree: dict[str, Any]) -> None:
+    """Import the plugin modules of a plain tree; the schema refuses what is no list of names."""
+    names = tree["plugins"]
+    if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
+        import_plugins(names)
 
 
 def _take_initial(tree: dict[str, Any], overrides: list[tuple[str, Any]]) -> initial.InitialModel | None:
@@ -90,13 +100,14 @@ def _take_initial(tree: dict[str, Any], overrides: list[tuple[str, Any]]) -> ini
     if init is None:  # init=none
         tree.pop("init", None)
         return None
+    if not (isinstance(init, dict) and isinstance(init.get("model", ""), str)):
+        return None  # the schema refuses it
     if not init.get("model") or (init.get("digest") and not chosen):
         return None
     model = initial.find(init["model"])
     tree["init"] = {**init, "digest": model.digest}
-    plugins = [*(tree.get("plugins") or ()), *(model.tree.get("plugins") or ())]
-    tree["plugins"] = list(dict.fromkeys(plugins))
-    import_plugins(tree["plugins"])
+    tree["plugins"] = list(dict.fromkeys([*tree["plugins"], *(model.tree.get("plugins") or ())]))
+    _import_plugins(tree)
     theirs, default = to_tree(from_tree(model.tree)), to_tree(Experiment())
     for key in (*_INPUTS, "model"):
         if chosen or tree.get(key, default[key]) == default[key]:
@@ -135,6 +146,8 @@ def override(tree: dict[str, Any], key: str, value: Any) -> None:
         is_last = depth == len(parents)
         where = ".".join(["experiment", *parents[:depth]])
         if isinstance(node, list):
+            if not node:
+                raise UserError(f"{where} is empty, so '{key}' cannot be set. Set {where} first.")
             if not (name.isdigit() and int(name) < len(node)):
                 raise UserError(f"{where}: expected the number of an entry, 0 to {len(node) - 1}, got '{name}'.")
             index: Any = int(name)
@@ -144,7 +157,7 @@ def override(tree: dict[str, Any], key: str, value: Any) -> None:
         else:
             raise UserError(f"{where} is a single value without keys, so '{key}' cannot be set. Set {where}.")
         if is_last:
-            node[index] = _parse(value, node[index]) if isinstance(value, str) else _plain(value)
+            node[index] = _parse(value, node[index]) if isinstance(value, str) else plain(value)
         else:
             # an earlier override may have set a plugin by name: expand it, so that its fields can be set
             if isinstance(node[index], str):
@@ -152,10 +165,10 @@ def override(tree: dict[str, Any], key: str, value: Any) -> None:
             node = node[index]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A value as config.json holds it: a plugin as a tree, a path as text, a number of NumPy as Python's."""
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, numbers.Real) and not isinstance(value, bool):

@@ -198,7 +198,7 @@ def describe_error(error: BaseException) -> str:
     where = ""
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if "importlib" not in code.co_filename:
+        if "importlib" not in code.co_filename and code.co_filename != __file__:
             where = f" ({code.co_filename}:{traceback.tb_lineno})"
         traceback = traceback.tb_next
     return f"{type(error).__name__}: {error}{where}"

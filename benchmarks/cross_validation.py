@@ -75,9 +75,9 @@ def measure_cross_validation(arguments: argparse.Namespace, builds: dict[str, Bu
         return taken
 
     for prefix, build in builds.items():  # decoded audio and features
-        train = ["--mode=train", *experiment(arguments, 1), "--experiment.teacher=none"]
+        # in a folder of its own: the run of another build with the same configuration would count as done
+        train = ["--mode=train", *experiment(arguments, 1), "--experiment.teacher=none", f"--workdir={prefix}warm"]
         build.seconds(*train, cache=folder / f"{prefix}cache", folder=folder)
-    shutil.rmtree(folder / "runs")
     taken: dict[str, list[float]] = {prefix: [] for prefix in builds}
     for _ in range(arguments.repeats):
         for prefix, build in builds.items():

@@ -30,6 +30,8 @@ from typing import Any
 from common import require_peers
 
 from aersut.data import audio
+from aersut.paths import expanded
+from aersut.run import open_run
 from aersut.serving.prediction import Prediction
 from aersut.serving.recognizer import Recognizer, load
 
@@ -133,8 +135,10 @@ def main() -> None:
     if arguments.clips:
         clips = sorted(path for path in arguments.clips.rglob("*") if path.suffix in (".wav", ".flac"))
     else:
-        split = json.loads((arguments.run / "split.json").read_text())
-        clips = [Path(clip["path"]) for clip in split["clips"] if clip["splits"][0] == "test"]
+        run = open_run(arguments.run)
+        root = expanded(run.experiment.data.root)
+        test = [clip["path"] for clip in json.loads(run.split.read_text())["clips"] if clip["splits"][0] == "test"]
+        clips = [root / path for path in test if "#t=" not in path]  # the page opens files, not segments
     with static_host(web) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]

@@ -1,6 +1,7 @@
 """What all tests share: a cache of their own, and real speech where there is some."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
         tiny = str(Path(__file__).parent / "tiny.py")
         assert cli._run(cli._parse(["launch.py", f"--experiment={tiny}", f"--workdir={folder}"])) == 0
     return open_run(folder)
+
+
+@pytest.fixture
+def own_run(finished: Run, tmp_path: Path) -> Run:
+    """A copy of the finished run, which a test may change."""
+    shutil.copytree(finished.folder, tmp_path / "own")
+    return open_run(tmp_path / "own")
 
 
 @pytest.fixture(scope="session")

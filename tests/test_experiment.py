@@ -209,6 +209,9 @@ class TestAnOverride:
             (("data.corpora", "ravdes"), "experiment.data.corpora.0: unknown corpus 'ravdes'. Did you mean 'ravdess'?"),
             (("features.3.n_mfcc", "1"), "experiment.features: expected the number of an entry, 0 to 0, got '3'."),
             (("features.x", "1"), "experiment.features: expected the number of an entry, 0 to 0, got 'x'."),
+            (("augment.0.probability", "1"), "experiment.augment is empty, so 'augment.0.probability' cannot be set."),
+            (("init", 3), "experiment.init: Input should be a dictionary or an instance of Init"),
+            (("init", '{"model": "micro_speech"}'), "experiment.init.model: Input should be a valid string"),
             (("epochs.x", "1"), "experiment.epochs is a single value without keys, so 'epochs.x' cannot be set."),
             (("data.root.x.y", "1"), "experiment.data.root"),
             (("model", "{bad"), "'{bad' is not valid JSON: "),
@@ -242,6 +245,14 @@ class Mine(Feature):
         assert one.plugins == ("mine.py",)
         assert overridden(("plugins", "mine.py"), ("features", "mine_of_a_file")).features[0].bands == 3  # once more
 
+    def test_have_lists_that_the_command_line_sets(self, here, own_features):
+        text = self.PLUGIN.replace("NAME", "mine_with_a_list").replace(
+            "bands: int = 3", "bands: tuple[int, ...] = (3,)"
+        )
+        (here / "mine.py").write_text(text)
+        given = (("features", "mine_with_a_list"), ("features.0.bands", "5,7"), ("plugins", "mine.py"))
+        assert overridden(*given).features[0].bands == (5, 7)
+
     def test_are_found_in_a_module_of_the_working_directory(self, here, own_features):
         (here / "aersut_test_own_module.py").write_text(self.PLUGIN.replace("NAME", "mine_of_a_module"))
         one = overridden(("plugins", "aersut_test_own_module"), ("features", "mine_of_a_module"))
@@ -268,6 +279,8 @@ class Mine(Feature):
         message = refused(("plugins", "broken.py"))
         assert "cannot be imported: RuntimeError: no such device (" in message
         assert "broken.py:2)" in message
+        (here / "wrong.py").write_text("if\n")
+        assert "cannot be imported: SyntaxError: invalid syntax (wrong.py, line 1)." in refused(("plugins", "wrong.py"))
 
     def test_with_the_name_of_a_built_in_plugin_are_refused(self, here, own_features):
         (here / "mine.py").write_text(self.PLUGIN.replace("NAME", "mfcc"))

@@ -228,7 +228,7 @@ def _emulation(board: Board, lines: list[list[str]], expected: Reference, flash:
     spun, frame, window, stack, ram = measured
     return Emulation(
         board,
-        emotions=tuple(line[1] for line in lines if line[0] == "emotion"),
+        emotions=tuple(" ".join(line[1:]) for line in lines if line[0] == "emotion"),
         differing=int(np.count_nonzero(steps)) + wrong,
         compared=frames.size + windows.size,
         error=error,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aersut import registry
-from aersut.config import REGISTRIES, Experiment, digest
+from aersut.config import REGISTRIES, Experiment, digest, to_tree
 from aersut.errors import UserError
 from aersut.paths import write_text
 
@@ -72,8 +72,11 @@ def experiment_source(experiment: Experiment, about: str) -> str:
 def _source(value: Any, imports: set[tuple[str, str]], indent: int) -> str:
     if isinstance(value, tuple):
         return _call("", [_source(item, imports, indent + 4) for item in value], indent, one=len(value) == 1)
-    if not dataclasses.is_dataclass(value) or isinstance(value, type):
-        return repr(value)
+    known = type(value).__module__.partition(".")[0] == "aersut" or any(
+        isinstance(value, one.contract) for one in REGISTRIES
+    )
+    if not dataclasses.is_dataclass(value) or isinstance(value, type) or not known:
+        return repr(to_tree(value))  # of a plugin of the user, such as a path: the schema converts it
     arguments = [
         f"{field.name}={_source(getattr(value, field.name), imports, indent + 4)}"
         for field in dataclasses.fields(value)

@@ -18,6 +18,8 @@ SAMPLERS = ("grid", "random", "tpe")
 PRUNERS = ("none", "median", "hyperband")
 DEFAULT_TRIALS = 20
 """The number of trials without a grid, if `trials` is not set."""
+LARGEST_GRID = 10_000
+"""The most combinations of a grid, all of which Optuna's sampler lists."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Sweep:
         seeds: each combination is trained with each of these `seed`s; the objective is the mean. () keeps the
             experiment's seed.
         folds: the same for `data.fold`.
-        sampler: "grid" (every combination), "random" or "tpe"; by default "grid" for a finite space, else "tpe".
+        sampler: "grid" (every combination), "random" or "tpe"; by default "grid" for at most 10,000 combinations, else
+            "tpe".
         pruner: "none", "median" or "hyperband"; it stops trials early by the validation UAR of each epoch.
         objectives: "uar" (validation UAR of the epoch that `select` chooses); with "size" (bytes of the int8 file)
             or "arena" (bytes of the tensor arena, the RAM that TensorFlow Lite Micro needs for activations) as a
@@ -105,7 +108,9 @@ class Plan:
 
     @property
     def sampler(self) -> str:
-        return self.sweep.sampler or ("tpe" if grid_size(self.space) is None else "grid")
+        combinations = grid_size(self.space)
+        finite = combinations is not None and combinations <= LARGEST_GRID
+        return self.sweep.sampler or ("grid" if finite else "tpe")
 
     @property
     def trials(self) -> int:
@@ -145,6 +150,20 @@ def read_sweep(source: str) -> Sweep:
     return call_in_file(path, "sweep file", "get_sweep", Sweep)
 
 
+def _check_grid(space: Space) -> None:
+    combinations = grid_size(space)
+    if combinations is None:
+        raise UserError(
+            "--sampler=grid: the space has a range of real numbers, which has no finite grid. Write each range as "
+            "LOW:HIGH:log:COUNT or LOW:HIGH:linear:COUNT, or use --sampler=tpe."
+        )
+    if combinations > LARGEST_GRID:
+        raise UserError(
+            f"--sampler=grid: the space has {combinations:,} combinations, more than the {LARGEST_GRID:,} of the "
+            "largest grid. Search fewer values, or use --sampler=tpe."
+        )
+
+
 def make_plan(
     experiment: Experiment,
     command_line: tuple[str, ...],
@@ -165,11 +184,8 @@ def make_plan(
     """
     space = parse_space(sweep.space, experiment)
     plan = Plan(experiment, command_line, sweep, space, folder or Path(), "", **others)
-    if plan.sampler == "grid" and grid_size(space) is None:
-        raise UserError(
-            "--sampler=grid: the space has a range of real numbers, which has no finite grid. Write each range as "
-            "LOW:HIGH:log:COUNT or LOW:HIGH:linear:COUNT, or use --sampler=tpe."
-        )
+    if plan.sampler == "grid":
+        _check_grid(space)
     for overrides in plan.run_overrides:
         experiments.load_experiment(experiment, overrides.items())
     name = study or f"{experiment.name}-{digest(plan.identity)}"

@@ -21,7 +21,7 @@ import numpy as np
 
 from aersut.config import Experiment, from_tree, to_tree
 from aersut.errors import UserError
-from aersut.experiment import override
+from aersut.experiment import override, plain
 
 COMBINATIONS = 200
 """A value is refused if the schema rejects it with this many combinations of the other keys."""
@@ -102,7 +102,7 @@ def parse_notation(key: str, notation: Any) -> Range | Choice:
     if not isinstance(notation, str):
         if not isinstance(notation, list | tuple):
             raise _notation_error(key, notation, f"expected {NOTATION}")
-        return _choice(key, [_override_text(value) for value in notation])
+        return _choice(key, [_override_text(plain(value)) for value in notation])
     if ":" in notation and "," not in notation:
         return _range(key, notation)
     return _choice(key, [value.strip() for value in notation.split(",") if value.strip()])
@@ -123,13 +123,15 @@ def parse_space(notations: Mapping[str, Any], experiment: Experiment) -> Space:
     if not notations:
         raise UserError(f"the sweep has no keys; expected --sweep=FILE.py, or --sweep.KEY=RANGE with {NOTATION}.")
     tree = to_tree(experiment)
+    notations = {"init.model" if key == "init" else key: notation for key, notation in notations.items()}
     parsed = {key: parse_notation(key, notations[key]) for key in sorted(notations, key=lambda key: key.count("."))}
     for key, one in parsed.items():
         others = {other: _samples(parsed[other]) for other in parsed if other != key}
-        if isinstance(one, Range) and one.integral:  # integer ends do not prove that the leaf is an integer
-            middle = _override_text(math.floor((one.low + one.high) / 2) + 0.5)
-            if _refusal(tree, others, key, middle) is None:
-                parsed[key] = one = Range(one.low, one.high, one.log)
+        if isinstance(one, Range) and one.low.is_integer() and one.high.is_integer():
+            # the ends do not prove whether the leaf is an integer; a number with a fraction does
+            between = one.low + (one.high - one.low) / math.pi
+            refused = _refusal(tree, others, key, _override_text(between)) is not None
+            parsed[key] = one = Range(one.low, one.high, one.log, integral=refused)
         for value in _samples(one):
             if refusal := _refusal(tree, others, key, value):
                 raise UserError(f"--sweep.{key}={notations[key]}: {refusal}")
@@ -169,8 +171,15 @@ def grid_values(one: Range | Choice) -> list[Any] | None:
 
 def grid_size(space: Space) -> int | None:
     """The number of combinations; None if the space has a range of real numbers."""
-    grid = [grid_values(one) for one in space.values()]
-    return None if any(values is None for values in grid) else math.prod(len(values or ()) for values in grid)
+    size = 1
+    for one in space.values():
+        if isinstance(one, Choice):
+            size *= len(one.values)
+        elif one.integral:
+            size *= round(one.high) - round(one.low) + 1
+        else:
+            return None
+    return size
 
 
 def _choice(key: str, values: list[str]) -> Choice:

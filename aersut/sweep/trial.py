@@ -123,7 +123,9 @@ def remove_checkpoints(plan: Plan, study: optuna.Study) -> None:
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     best = sorted(complete, key=lambda trial: trial.values[0], reverse=True)[: plan.keep]
     front = study.best_trials if len(study.directions) > 1 else []
-    kept = {result["folder"] for trial in [*best, *front] for result in trial.user_attrs.get("runs", [])}
+    # a trial that runs may have the combination, so the folder, of one that was pruned
+    going = [trial for trial in trials if not trial.state.is_finished()]
+    kept = {result["folder"] for trial in [*best, *front, *going] for result in trial.user_attrs.get("runs", [])}
     for trial in (*complete, *(trial for trial in trials if trial.state == TrialState.PRUNED)):
         for result in trial.user_attrs.get("runs", []):
             if result["folder"] not in kept:

@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from aersut.config import Experiment, from_tree, to_tree
 from aersut.errors import UserError
+from aersut.paths import counted
 from aersut.progress import Stage, stage
 from aersut.registry import import_plugins
 from aersut.sweep.plan import Plan
@@ -32,7 +33,7 @@ from aersut.workers import divide_cores, usable_cores, use_cores, worker_process
 DEFAULT_WORKERS = 1
 """Workers per machine: a small trial alone uses 1.5 of 2 cores (`benchmarks/sweep.py`); one worker is reproducible."""
 MAX_FAILURES = 3
-"""A sweep stops after this many failed trials if no trial has succeeded."""
+"""A sweep stops after this many failed trials, or all its trials if they are fewer, if no trial has succeeded."""
 POLL = 1.0
 """Seconds between two checks of other workers' trials, while no trial is left to start."""
 
@@ -74,7 +75,7 @@ def _run_trials(
     """
     waiting = False
     say = shown.write if shown else functools.partial(print, flush=True)
-    while deadline is None or time.monotonic() < deadline:
+    while True:
         with database_errors(plan):
             trials = sweep_trials(study)
             states = [trial.state for trial in trials]
@@ -82,21 +83,22 @@ def _run_trials(
                 now = sum(state.is_finished() for state in states)
                 shown.update(now - ended)
                 ended = now
-            _stop_if_all_failed(trials)
-            if len(trials) < plan.trials or TrialState.WAITING in states:
+            _stop_if_all_failed(plan, trials)
+            remaining = len(trials) < plan.trials or TrialState.WAITING in states
+            if not remaining and TrialState.RUNNING not in states:
+                return True
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            if remaining:
                 waiting = False
                 if line := _run_one_trial(plan, study):
                     say(line)
-            elif TrialState.RUNNING in states:
-                # another worker may die; then its trial is re-queued for the workers that remain
+            else:  # another worker may die; then its trial is re-queued for the workers that remain
                 if not waiting:
                     say(f"waiting for other workers' trials: {states.count(TrialState.RUNNING)}")
                 waiting = True
                 time.sleep(POLL)
                 fail_stale_trials(study)
-            else:
-                return True
-    return False
 
 
 def _run_one_trial(plan: Plan, study: optuna.Study) -> str:
@@ -139,13 +141,14 @@ def _trial_line(plan: Plan, trial: FrozenTrial) -> str:
     return f"trial {trial.number:<4}{outcome}  {overrides}  ({trial_seconds(trial):.1f} s)"
 
 
-def _stop_if_all_failed(trials: list[FrozenTrial]) -> None:
+def _stop_if_all_failed(plan: Plan, trials: list[FrozenTrial]) -> None:
     failed = [trial for trial in trials if trial.state == TrialState.FAIL]
     succeeded = {trial.state for trial in trials} & {TrialState.COMPLETE, TrialState.PRUNED}
-    if len(failed) >= MAX_FAILURES and not succeeded:
+    if len(failed) >= min(MAX_FAILURES, plan.trials) and not succeeded:
+        many = counted(len(failed), "trial")
         raise UserError(
-            f"all of {len(failed)} trials failed, the last with: {failure_reason(failed[-1])} Fix that, then run the "
-            "same command with --retry."
+            f"all of {many} failed, the last with: {failure_reason(failed[-1])} Fix that, then run the same command "
+            "with --retry."
         )
 
 

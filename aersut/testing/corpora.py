@@ -41,11 +41,13 @@ def corpus_checks(corpus: Corpus, root: Path) -> Contract:
     each("every clip has a speaker", lambda clip: bool(clip.speaker), "speaker-independent splits need one")
     each("clips name their corpus as it is registered", lambda clip: clip.corpus == CORPORA.name_of(corpus))
 
-    @contract.promise("every file is listed once, as a clip or as skipped")
+    @contract.promise("every file, or segment of one, is listed once, as a clip or as skipped")
     def _() -> None:
-        counts = Counter(file.path for files in (listing().clips, listing().skipped) for file in files)
-        for path, count in counts.items():
-            expect(count == 1, f"{path} {count} times")
+        for location, count in Counter(clip.location for clip in listing().clips).items():
+            expect(count == 1, f"{location} {count} times")
+        whole = {clip.path for clip in listing().clips if clip.location == str(clip.path)}
+        for file in listing().skipped:
+            expect(file.path not in whole, f"{file.path} is a clip, and skipped")
 
     @contract.promise("every skipped file has a reason")
     def _() -> None:

@@ -87,6 +87,22 @@ def test_a_correct_augmenter_passes(function: Callable[[jax.Array, Example], Exa
     check_augmenter(_augmenter(function, domain))
 
 
+def test_an_augmenter_on_the_host_needs_no_gradient() -> None:
+    @AUGMENTERS.register("on_the_host_of_a_test")
+    @dataclass(frozen=True)
+    class OnTheHost(Augmenter):
+        """A random gain by NumPy."""
+
+        host = True
+
+        def __call__(self, key: jax.Array, example: Example) -> Example:
+            gain, shape = jax.random.uniform(key), jax.ShapeDtypeStruct(example.values.shape, jnp.float32)
+            values = jax.pure_callback(np.multiply, shape, gain, example.values, vmap_method="sequential")
+            return replace(example, values=values)
+
+    check_augmenter(OnTheHost())
+
+
 def _in_place(key: jax.Array, example: Example) -> Example:
     object.__setattr__(example, "values", example.values * jax.random.uniform(key))
     return example

@@ -27,6 +27,10 @@ def test_keeps_the_contract(name, tmp_path, speak):
     if name in NAMES:
         speak(*NAMES[name])
         (tmp_path / "manifest.csv").write_text("path,emotion,speaker\na.wav,sad,1\ngone.wav,sad,1\n")
+        if name == "manifest":
+            check_corpus(CORPORA[name](), tmp_path)
+            rows = ["path,emotion,speaker,start,end", "a.wav,sad,1,0,0.1", "a.wav,happy,1,0.1,0.2", "a.wav,?,1,0.2,"]
+            (tmp_path / "manifest.csv").write_text("\n".join(rows))  # segments
     else:
         Synthetic(speakers=2, repetitions=1).write(tmp_path, name)
     check_corpus(CORPORA[name](), tmp_path)

@@ -64,6 +64,21 @@ def energy() -> Encoder:
     return Energy()
 
 
+def test_an_encoder_of_another_type_breaks_the_contract() -> None:
+    @ENCODERS.register("lists")
+    @dataclass(frozen=True)
+    class Lists(Energy):
+        """Lists instead of arrays."""
+
+        def __call__(self, samples: np.ndarray) -> list:
+            return super().__call__(samples).tolist()
+
+    with pytest.raises(AssertionError, match="it returned list"):
+        check_encoder(Lists())
+    with pytest.raises(AssertionError, match="it is a plugin"):
+        check_encoder("moonshine")
+
+
 @pytest.fixture
 def collection(tiny: str) -> Collection:
     experiment = load_experiment(tiny)

@@ -37,6 +37,40 @@ def test_an_experiment_with_own_plugins_is_written_with_them(tmp_path, monkeypat
     assert json.dumps(str(plugin))[1:-1] in file.read_text()
 
 
+def test_fields_of_own_plugins_may_be_paths_enumerations_and_dataclasses(tmp_path, monkeypatch):
+    FEATURES.names()
+    monkeypatch.setattr(FEATURES, "_plugins", dict(FEATURES._plugins))
+    plugin = tmp_path / "with_fields.py"
+    plugin.write_text(
+        "from dataclasses import dataclass\n"
+        "from enum import Enum\n"
+        "from pathlib import Path\n"
+        "from aersut.contracts import Feature\n"
+        "from aersut.registry import FEATURES\n"
+        "class Side(Enum):\n"
+        "    LEFT = 'left'\n"
+        "    RIGHT = 'right'\n"
+        "@dataclass(frozen=True)\n"
+        "class Stage:\n"
+        "    width: int = 1\n"
+        "@FEATURES.register('with_fields_in_sweep')\n"
+        "@dataclass(frozen=True)\n"
+        "class WithFields(Feature):\n"
+        "    file: Path = Path('a')\n"
+        "    side: Side = Side.LEFT\n"
+        "    stages: tuple[Stage, ...] = ()\n"
+        "    channels = 1\n"
+        "    def __call__(self, signal):\n"
+        "        return signal.frames()[:, :1]\n"
+    )
+    fields = {"name": "with_fields_in_sweep", "file": "b/c", "side": "right", "stages": [{"width": 3}]}
+    base = experiment.load_experiment("quickstart", [("plugins", str(plugin)), ("features", [fields])])
+    (tmp_path / "best.py").write_text(experiment_source(base, "A test."))
+    assert experiment.load_experiment(str(tmp_path / "best.py")).features == base.features
+    with pytest.raises(UserError, match=r"features\.0\.stages\.0\.widht: there is no such key"):
+        experiment.load_experiment(base, [("features", [{**fields, "stages": [{"widht": 3}]}])])
+
+
 def test_any_text_can_be_the_docstring(tmp_path):
     base, text = experiment.load_experiment("quickstart"), 'In C:\\Users\\"new": """best"""'
     write_experiment(tmp_path / "best.py", base, text)

@@ -1,11 +1,14 @@
 """The notation of a search space, and the errors for an invalid one."""
 
+import json
 import sys
 
+import numpy as np
 import pytest
 
 from aersut import experiment
 from aersut.errors import UserError
+from aersut.models import CNN, CNNLSTM
 from aersut.sweep import plan
 from aersut.sweep.space import Choice, Range, grid_size, parse_space
 
@@ -22,6 +25,7 @@ def test_a_range_is_integral_if_its_key_is_an_integer(base):
     assert found["epochs"] == Range(5, 50, integral=True)
     assert found["ema"] == Range(0.5, 0.9)
     assert parse_space({"optimizer.clip_norm": "1:5"}, base)["optimizer.clip_norm"] == Range(1, 5), "a real key"
+    assert parse_space({"epochs": "1e1:1e2:log"}, base)["epochs"] == Range(10, 100, log=True, integral=True)
     assert grid_size(found) is None
     assert grid_size(parse_space({"epochs": "5:50"}, base)) == 46
 
@@ -42,6 +46,28 @@ def test_a_list_accepts_every_value_that_the_command_line_accepts(base):
     assert found["model.filters"] == Choice(("[16, 16, 16]", "[32, 32, 32]"))
     assert found["optimizer.clip_norm"] == Choice(("none", "1"))
     assert next(iter(found)) == "model", "a plugin is selected before its fields are set"
+
+
+def test_values_may_be_plugins_and_numbers_of_numpy(base):
+    found = parse_space({"model": [CNN(dense=8), CNNLSTM()], "epochs": [np.int64(1), np.int64(2)]}, base)
+    assert found["epochs"] == Choice(("1", "2"))
+    assert [json.loads(value)["name"] for value in found["model"].values] == ["cnn", "cnn_lstm"]
+
+
+def test_init_is_short_for_its_model(base):
+    assert parse_space({"init": "micro_speech,tiny_speech"}, base) == {
+        "init.model": Choice(("micro_speech", "tiny_speech"))
+    }
+
+
+def test_a_grid_has_a_limit(base):
+    many = {"batch_size": "8:512", "model.dense": "16:2048", "seed": "0:4294967295"}
+    large = plan.make_plan(base, (), plan.Sweep(many))
+    assert (large.sampler, large.trials) == ("tpe", plan.DEFAULT_TRIALS)
+    assert grid_size(large.space) == 505 * 2033 * 2**32
+    with pytest.raises(UserError, match="combinations, more than the 10,000 of the largest grid"):
+        plan.make_plan(base, (), plan.Sweep(many, sampler="grid"))
+    assert plan.make_plan(base, (), plan.Sweep({"batch_size": "8:512"})).sampler == "grid"
 
 
 def test_a_field_may_exist_in_only_some_of_the_listed_plugins(base):

@@ -10,13 +10,16 @@ import optuna
 import pytest
 import sqlalchemy
 from absl.testing import flagsaver
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from aersut import cli, experiment
+from aersut.config import Experiment
 from aersut.run import open_run
 from aersut.run_folder import as_configured
 from aersut.sweep import trial as trials
+from aersut.sweep.plan import Plan, Sweep
 from aersut.sweep.study import Storage
+from aersut.sweep.trial import remove_checkpoints
 from aersut.training import records
 from aersut.training.loop import train
 from tests.sweep.sweeps import study_of, sweep_command
@@ -244,12 +247,29 @@ def test_a_range_is_searched(launch, tiny, tmp_path):
     assert len(set(sizes)) == 2
 
 
-def test_a_timeout_starts_no_trial(launch, tiny, tmp_path):
+def test_a_timeout_starts_no_trial_and_is_reported_unless_all_have_ended(launch, tiny, tmp_path):
     asked = sweep_command(tiny, tmp_path, "--sweep.optimizer.learning_rate=1e-3,1e-2", "--experiment.epochs=1")
     stopped = launch(*asked, "--timeout=0")
     assert stopped.status == 0
     assert "0 of 2 trials ended" in stopped.out
     assert "run the same command again to resume" in stopped.out
+    assert launch(*asked).status == 0
+    done = launch(*asked, "--timeout=0")
+    assert "2 of 2 trials ended" in done.out
+    assert "timeout reached" not in done.out
+
+
+def test_the_checkpoints_of_a_trial_that_runs_are_kept(tmp_path):
+    study = optuna.create_study(direction="maximize")
+    for state, folder in ((TrialState.PRUNED, "same"), (TrialState.RUNNING, "same"), (TrialState.PRUNED, "other")):
+        (tmp_path / folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        study.add_trial(create_trial(state=state, user_attrs={"runs": [{"folder": folder}]}))
+    done = create_trial(state=TrialState.COMPLETE, value=0.5, user_attrs={"runs": [{"folder": "best"}]})
+    study.add_trial(done)
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        remove_checkpoints(Plan(Experiment(), (), Sweep(), {}, tmp_path, "", keep=1), study)
+    assert (tmp_path / "same/checkpoints").exists()
+    assert not (tmp_path / "other/checkpoints").exists()
 
 
 class TestTrialsThatFail:
@@ -277,6 +297,13 @@ class TestTrialsThatFail:
         retried = launch(*asked, "--retry")
         assert retried.status == 2
         assert len([t for t in study_of(tmp_path / "sweep").trials if t.state == TrialState.FAIL]) == 6
+
+    def test_stop_a_sweep_of_fewer_trials_if_all_fail(self, launch, tiny, tmp_path):
+        lost = f"--experiment.data.root={tmp_path / 'input'}"
+        asked = sweep_command(tiny, tmp_path / "sweep", "--sweep.seed=1,2", "--experiment.data.corpora=manifest", lost)
+        stopped = launch(*asked)
+        assert stopped.status == 2
+        assert "all of 2 trials failed, the last with: " in stopped.err
 
     def test_report_where_a_plugin_raises(self, launch, tiny, tmp_path):
         plugin = tmp_path / "broken.py"
