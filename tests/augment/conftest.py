@@ -11,6 +11,7 @@ import pytest
 
 from aersut.augment import Example
 from aersut.contracts import Augmenter
+from tests.pitch import fundamental
 
 RATE = 22_050
 
@@ -50,10 +51,10 @@ def apply() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def pitch() -> Callable[[np.ndarray], float]:
-    """Median fundamental frequency of the loud frames in semitones, by librosa's YIN."""
+    """Median fundamental frequency of the loud frames in semitones, by YIN."""
 
     def measure(samples: np.ndarray) -> float:
-        f0 = librosa.yin(samples, fmin=65, fmax=600, sr=RATE)
+        f0 = fundamental(samples, RATE, 2048, 512)
         loud = librosa.feature.rms(y=samples)[0]
         return float(12 * np.log2(np.median(f0[loud > 0.3 * loud.max()])))
 
