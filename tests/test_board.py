@@ -10,7 +10,7 @@ import pytest
 from aersut.board import BoardModel, BoardStream, frames_of
 from aersut.contracts import Framing
 from aersut.corpora.synthetic import render
-from aersut.data.audio import to_int16
+from aersut.data.audio import to_float, to_int16
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import EvaluationOptions, evaluate
 from aersut.evaluation.predictor import open_exported
@@ -20,7 +20,6 @@ from aersut.serving.predict import PredictOptions
 from aersut.serving.recognizer import BoardRecognizer
 from aersut.serving.served_models import load_served_models
 from aersut.serving.session import Session
-from aersut.serving.stream import to_float
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 from aersut.training.trained import load_trained

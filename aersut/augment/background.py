@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int16
 
 from aersut.augment.example import Example
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root, uniform
 from aersut.augment.recordings import decoded_file, folder_digest, folder_files
 from aersut.contracts import Augmenter
 from aersut.data.audio import to_int16
@@ -54,7 +54,7 @@ class Background(Augmenter):
         def noisy() -> Float[Array, " samples"]:
             begin = jax.random.randint(start, (), 0, len(recordings) - samples + 1)
             noise = jax.lax.dynamic_slice(jnp.asarray(recordings), (begin,), (samples,)).astype(jnp.float32)
-            ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
+            ratio = uniform(level, self.snr_db)
             wanted = jnp.mean(jnp.square(example.values)) * 10 ** (-ratio / 10)
             power = jnp.mean(jnp.square(noise))
             scale = root(jnp.where(power > 0, wanted / jnp.where(power > 0, power, 1.0), 0.0))

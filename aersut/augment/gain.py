@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jax
 
 from aersut.augment.example import Example
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -31,5 +31,5 @@ class Gain(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
-        gain = 10 ** (jax.random.uniform(amount, minval=self.db[0], maxval=self.db[1]) / 20)
+        gain = 10 ** (uniform(amount, self.db) / 20)
         return apply_with_probability(chance, self.probability, example, lambda: gain * example.values)

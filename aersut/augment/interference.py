@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -53,7 +53,7 @@ class Interference(Augmenter):
             offset = jax.random.uniform(shift, minval=-self.offset, maxval=self.offset)
             hertz = jnp.where(jax.random.bernoulli(mains), *MAINS)
             amplitudes = (harmonics * hertz < example.sample_rate / 2) / harmonics
-            power = 10 ** (jax.random.uniform(level, minval=self.hum_db[0], maxval=self.hum_db[1]) / 10)
+            power = 10 ** (uniform(level, self.hum_db) / 10)
             amplitudes *= jnp.sqrt(2 * power / jnp.maximum(jnp.sum(jnp.square(amplitudes)), 1e-12))
             phases = jax.random.uniform(phase, (HARMONICS, 1), maxval=2 * np.pi)
             waves = amplitudes * jnp.sin(2 * np.pi * harmonics * hertz * times + phases)

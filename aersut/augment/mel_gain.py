@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
 from aersut.augment.mel_bands import silent_frames
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -43,7 +43,7 @@ class MelGain(Augmenter):
         floor_db = example.log_mel.floor_db if self.floor_db is None else self.floor_db
 
         def louder() -> Float[Array, "frames bands"]:
-            gain = jax.random.uniform(amount, minval=self.db[0], maxval=self.db[1])
+            gain = uniform(amount, self.db)
             changed = jnp.maximum(example.values + gain, floor_db)
             return jnp.where(silent_frames(example.values, floor_db)[:, None], example.values, changed)
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from aersut.augment.example import Example
 from aersut.augment.mel_bands import band_frequencies, silent_frames
 from aersut.augment.mel_warp import interpolation
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -69,10 +69,10 @@ class MelNoise(Augmenter):
         half_freedom = 0.5 + 0.77 * widths * FRAME_SECONDS
 
         def noisy() -> Float[Array, "frames bands"]:
-            slope = jax.random.uniform(tilt, minval=self.slope_db[0], maxval=self.slope_db[1])
+            slope = uniform(tilt, self.slope_db)
             curve = interpolation(jnp.linspace(0, POINTS - 1, bands), POINTS) @ jax.random.normal(bend, (POINTS,))
             spectrum = slope * jnp.log2(centers / 1000) + self.curve_db * curve
-            ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
+            ratio = uniform(level, self.snr_db)
             speech = jnp.exp(values / DB)
             noise = jnp.exp(spectrum / DB)
             wanted = jnp.maximum(_speech_power(values, speech @ widths, floor_db), 1e-30) * 10 ** (-ratio / 10)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from aersut.augment.example import Example
 from aersut.augment.mel_noise import DB
 from aersut.augment.mel_warp import interpolation
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, log_uniform
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, log_uniform, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -60,7 +60,7 @@ class MelReverb(Augmenter):
             points = jax.random.normal(draws[0], (POINTS,))
             curve = jnp.exp(0.3 * interpolation(jnp.linspace(0, POINTS - 1, bands), POINTS) @ points)
             times = log_uniform(draws[1], self.seconds) * curve
-            ratio = jax.random.uniform(draws[2], minval=self.direct_db[0], maxval=self.direct_db[1])
+            ratio = uniform(draws[2], self.direct_db)
             lags = hop_seconds * (jnp.arange(frames)[:, None] + 0.5)
             tail = jnp.exp(-DECAY * lags / times + 0.3 * jax.random.normal(draws[3], (frames, bands)))
             tail *= 10 ** (-ratio / 10) / jnp.sum(tail, axis=0)

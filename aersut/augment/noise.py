@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -33,7 +33,7 @@ class Noise(Augmenter):
         chance, level, noise = jax.random.split(key, 3)
 
         def noisy() -> Float[Array, " samples"]:
-            ratio = jax.random.uniform(level, minval=self.snr_db[0], maxval=self.snr_db[1])
+            ratio = uniform(level, self.snr_db)
             power = jnp.mean(jnp.square(example.values))
             deviation = root(power * 10 ** (-ratio / 10))
             return example.values + deviation * jax.random.normal(noise, example.values.shape)

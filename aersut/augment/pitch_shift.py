@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from aersut.augment.example import Example
 from aersut.augment.phase_vocoder import stretch
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -44,7 +44,7 @@ class PitchShift(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
-        shift = jax.random.uniform(amount, minval=self.semitones[0], maxval=self.semitones[1])
+        shift = uniform(amount, self.semitones)
         most = max(round(BLOCK * 2 ** (limit / 12)) for limit in self.semitones)
         step = jnp.clip(jnp.rint(BLOCK * 2 ** (shift / 12)), 1, most).astype(jnp.int32)
         length = math.ceil(len(example.values) / BLOCK) * most + most

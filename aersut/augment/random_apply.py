@@ -24,6 +24,11 @@ def apply_with_probability(
     return dataclasses.replace(example, values=values)
 
 
+def uniform(key: jax.Array, limits: tuple[float, float]) -> Float[Array, ""]:
+    """Return a uniformly distributed random number between two limits."""
+    return jax.random.uniform(key, minval=limits[0], maxval=limits[1])
+
+
 def log_uniform(key: jax.Array, limits: tuple[float, float]) -> Float[Array, ""]:
     """Return a random number between two positive limits, whose logarithm is uniformly distributed."""
     return jnp.exp(jax.random.uniform(key, minval=np.log(limits[0]), maxval=np.log(limits[1])))

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -44,9 +44,9 @@ class Reverb(Augmenter):
         size = scipy.fft.next_fast_len(samples + length, real=True)
 
         def reverberant() -> Float[Array, " samples"]:
-            seconds = jax.random.uniform(time, minval=self.seconds[0], maxval=self.seconds[1])
+            seconds = uniform(time, self.seconds)
             decay = 10 ** (-3 * jnp.arange(1, length + 1) / (seconds * example.sample_rate))
-            level = 10 ** (-jax.random.uniform(ratio, minval=self.direct_db[0], maxval=self.direct_db[1]) / 20)
+            level = 10 ** (-uniform(ratio, self.direct_db) / 20)
             tail = decay * jax.random.normal(noise, (length,))
             tail = tail * level * jax.lax.rsqrt(jnp.sum(jnp.square(tail)))
             echo = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * jnp.fft.rfft(tail, size), size)

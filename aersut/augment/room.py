@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root, uniform
 from aersut.augment.recordings import decoded_file, folder_digest, folder_files
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
@@ -65,7 +65,7 @@ class Room(Augmenter):
 
         def reverberant() -> Float[Array, " samples"]:
             index = jax.random.randint(which, (), 0, len(responses))
-            wanted = jax.random.uniform(ratio, minval=self.clarity_db[0], maxval=self.clarity_db[1])
+            wanted = uniform(ratio, self.clarity_db)
             gain = 10 ** ((jnp.asarray(clarity)[index] - wanted) / 20)
             response = jnp.asarray(responses)[index] * jnp.where(late, gain, 1.0)
             echo = jnp.fft.irfft(jnp.fft.rfft(example.values, size) * jnp.fft.rfft(response, size), size)[:samples]

@@ -6,7 +6,7 @@ import jax
 
 from aersut.augment.example import Example
 from aersut.augment.phase_vocoder import stretch
-from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
+from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
 
@@ -32,7 +32,7 @@ class TimeStretch(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
-        rate = jax.random.uniform(amount, minval=self.rate[0], maxval=self.rate[1])
+        rate = uniform(amount, self.rate)
         return apply_with_probability(
             chance, self.probability, example, lambda: stretch(example.values, rate, len(example.values))
         )

@@ -298,6 +298,11 @@ def to_int16(samples: Float[np.ndarray, " samples"]) -> Int16[np.ndarray, " samp
     return np.clip(np.rint(scaled, out=scaled), -32768, 32767, out=scaled).astype(np.int16)
 
 
+def to_float(samples: Int16[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Convert 16-bit samples to float32 in [-1, 1)."""
+    return samples * np.float32(1 / 32768)
+
+
 def crop_or_pad(
     samples: Shaped[np.ndarray, " samples"],
     length: int,

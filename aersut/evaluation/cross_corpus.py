@@ -88,5 +88,5 @@ def _row(predictions: ClipPredictions, part: CorpusPart) -> dict[str, Any]:
 
 def _uar(key: str, own: ClipPredictions, predicted: Int[np.ndarray, " clips"], resampling: Resampling) -> Any:
     counts = metrics.confusion(own.labels, predicted, len(own.emotions))
-    value, resampled = metrics.uar(counts), resampling.totals((own.labels, predicted), counts.shape)
-    return {key: value, f"{key}_interval": resampling.interval(value, metrics.headline_metrics(resampled)["uar"])}
+    value, resampled = metrics.uar(counts), resampling.uar(own.labels, predicted, len(counts))
+    return {key: value, f"{key}_interval": resampling.interval(value, resampled)}

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from aersut.contracts import Clip
+from aersut.data.audio import to_float
 from aersut.data.collection import Collection
 from aersut.registry import CORPORA
 from aersut.run import Run, prepare
@@ -73,4 +74,4 @@ def own_test_set(run: Run) -> EvaluationSet:
 
 
 def _windows(collection: Collection, clips: Int[np.ndarray, " clips"]) -> Windows:
-    return lambda rows: np.stack([collection.window(clip) for clip in clips[rows].tolist()]).astype(np.float32) / 32768
+    return lambda rows: to_float(np.stack([collection.window(clip) for clip in clips[rows].tolist()]))

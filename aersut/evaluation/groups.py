@@ -60,7 +60,7 @@ def confident_misclassifications(predictions: ClipPredictions, most: int = MISCL
 
 def _group_result(predictions: ClipPredictions) -> dict[str, Any]:
     confusion, resampling = predictions.confusion, Resampling.of(predictions.speakers)
-    resampled = resampling.totals((predictions.labels, predictions.predicted), confusion.shape)
+    resampled = resampling.uar(predictions.labels, predictions.predicted, len(confusion))
     uar = metrics.uar(confusion)
     return {
         "clips": len(predictions),
@@ -68,5 +68,5 @@ def _group_result(predictions: ClipPredictions) -> dict[str, Any]:
         "emotions": int(np.count_nonzero(confusion.sum(axis=1))),
         "wa": metrics.wa(confusion),
         "uar": uar,
-        "uar_interval": resampling.interval(uar, metrics.headline_metrics(resampled)["uar"]),
+        "uar_interval": resampling.interval(uar, resampled),
     }

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 from scipy import special
 
+from aersut import metrics
+
 RESAMPLES = 2000
 LEVEL = 0.95
 MIN_SPEAKERS = 3
@@ -67,6 +69,12 @@ class Resampling:
         of_speaker = np.zeros((self.speakers, *shape), values.dtype)
         np.add.at(of_speaker, (self.owners, *indices), values)
         return np.tensordot(self.weights, of_speaker, axes=1)
+
+    def uar(
+        self, labels: Int[np.ndarray, " clips"], predicted: Int[np.ndarray, " clips"], classes: int
+    ) -> Float[np.ndarray, " resamples"]:
+        """UAR in each bootstrap sample, 0 to 1, of the classes that have clips there."""
+        return np.nanmean(metrics.recalls(self.totals((labels, predicted), (classes, classes))), axis=-1)
 
     def interval(
         self,

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from aersut.config import checked, digest, to_tree
 from aersut.contracts import Corpus, in_usual_order
+from aersut.data.audio import to_float
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
@@ -100,7 +101,7 @@ def _windows(collections: list[Collection]) -> Windows:
 
     def windows(rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows samples"]:
         chosen = (clips[row] for row in rows.tolist())
-        return np.stack([collection.window(clip) for collection, clip in chosen]).astype(np.float32) / 32768
+        return to_float(np.stack([collection.window(clip) for collection, clip in chosen]))
 
     return windows
 

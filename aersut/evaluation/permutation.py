@@ -59,9 +59,7 @@ def uar_drop(
     for predicted in changed:
         classes = int(max(labels.max(), unchanged.max(), predicted.max())) + 1
         before, after = (metrics.uar(metrics.confusion(labels, one, classes)) for one in (unchanged, predicted))
-        totals = (resampling.totals((labels, one), (classes, classes)) for one in (unchanged, predicted))
-        resampled_before, resampled_after = (metrics.headline_metrics(one)["uar"] for one in totals)
         drops.append(before - after)
-        resampled.append(resampled_before - resampled_after)
+        resampled.append(resampling.uar(labels, unchanged, classes) - resampling.uar(labels, predicted, classes))
     mean = float(np.mean(drops))
     return {"uar_drop": mean, "interval": resampling.interval(mean, np.mean(resampled, axis=0), -1.0)}

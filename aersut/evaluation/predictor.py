@@ -10,7 +10,17 @@ from jaxtyping import Float
 
 from aersut.board import BoardModel
 from aersut.contracts import Clip
-from aersut.data.audio import ClipError, Recording, cleaned, crop_or_pad, cut, read_recording, resample, to_int16
+from aersut.data.audio import (
+    ClipError,
+    Recording,
+    cleaned,
+    crop_or_pad,
+    cut,
+    read_recording,
+    resample,
+    to_float,
+    to_int16,
+)
 from aersut.errors import UserError
 from aersut.evaluation.evaluation_set import EvaluationSet
 from aersut.features.frontend import Frontend
@@ -109,7 +119,7 @@ class RecordingPredictor:
         """The window of a recording, without DC offset and silence."""
         if len(samples):
             samples = cleaned(Recording(samples, self._framing.sample_rate), self._data.trim_db).samples
-            samples = to_int16(samples).astype(np.float32) / 32768
+            samples = to_float(to_int16(samples))
         return crop_or_pad(samples, self._framing.samples, self._data.fit)
 
 

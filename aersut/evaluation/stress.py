@@ -93,7 +93,7 @@ class _Comparison:
             return {**unknown, "clips": 0, "skipped": outcome}
         predicted = outcome.argmax(axis=1)
         loss = self.uar(self.clean) - self.uar(predicted)
-        losses = self._clean_resampled - self._resampled_uar(predicted)
+        losses = self._clean_resampled - self.resampling.uar(self.labels, predicted, self.classes)
         return {
             "uar": self.uar(predicted),
             "wa": metrics.wa(metrics.confusion(self.labels, predicted, self.classes)),
@@ -112,8 +112,4 @@ class _Comparison:
 
     @functools.cached_property
     def _clean_resampled(self) -> np.ndarray:
-        return self._resampled_uar(self.clean)
-
-    def _resampled_uar(self, predicted: Int[np.ndarray, " clips"]) -> np.ndarray:
-        totals = self.resampling.totals((self.labels, predicted), (self.classes, self.classes))
-        return metrics.headline_metrics(totals)["uar"]
+        return self.resampling.uar(self.labels, self.clean, self.classes)

@@ -98,11 +98,11 @@ def quantization_loss(
     before: Probabilities, after: Probabilities, labels: Int[np.ndarray, " clips"], speakers: Sequence[str]
 ) -> QuantizationLoss:
     """Compare two files on the same clips by a paired bootstrap over the speakers, as all intervals (`Resampling`)."""
-    resampling, shape = Resampling.of(speakers), (before.shape[1],) * 2
+    resampling, classes = Resampling.of(speakers), before.shape[1]
     predicted = [each.argmax(1) for each in (before, after)]
-    one, two = (metrics.uar(metrics.confusion(labels, each, shape[0])) for each in predicted)
-    drawn = [metrics.headline_metrics(resampling.totals((labels, each), shape))["uar"] for each in predicted]
-    low, high = resampling.interval(one - two, drawn[0] - drawn[1], least=-1.0) or (None, None)
+    one, two = (metrics.uar(metrics.confusion(labels, each, classes)) for each in predicted)
+    first, second = (resampling.uar(labels, each, classes) for each in predicted)
+    low, high = resampling.interval(one - two, first - second, least=-1.0) or (None, None)
     return QuantizationLoss(one - two, low, high, len(labels))
 
 

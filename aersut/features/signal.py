@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +11,6 @@ from jaxtyping import Array, Float
 from aersut import matrices
 from aersut.contracts import Feature, Framing
 
-Pad = Literal["constant", "edge"]
 Step = Callable[
     [Float[Array, " size"], Float[Array, " channels"]], tuple[Float[Array, " size"], Float[Array, " outputs"]]
 ]
@@ -43,9 +41,9 @@ class Signal:
         before = jnp.concatenate([jnp.zeros(1, self.samples.dtype), self.samples[:-1]])
         return self.samples - pre_emphasis * before
 
-    def frames(self, pre_emphasis: float = 0.0, pad: Pad = "constant") -> Float[Array, "frames frame_length"]:
-        """Return overlapping frames without a window function; `pad` is the mode of `numpy.pad` for centering."""
-        return self._once(("frames", pre_emphasis, pad), lambda: self._cut(self.emphasized(pre_emphasis), pad))
+    def frames(self, pre_emphasis: float = 0.0) -> Float[Array, "frames frame_length"]:
+        """Return overlapping frames without a window function; centered frames are padded with zeros."""
+        return self._once(("frames", pre_emphasis), lambda: self._cut(self.emphasized(pre_emphasis)))
 
     def power(self, pre_emphasis: float = 0.0) -> Float[Array, "frames bins"]:
         """Return the power spectrum |rfft|² of Hann-windowed frames, as `abs(librosa.stft(y)) ** 2`."""
@@ -96,17 +94,17 @@ class Signal:
         """Return the channels of several features, in their order."""
         return jnp.concatenate([self.feature(feature) for feature in features], axis=1)
 
-    def sums(self, values: Float[Array, " samples"], pad: Pad = "constant") -> Float[Array, " frames"]:
+    def sums(self, values: Float[Array, " samples"]) -> Float[Array, " frames"]:
         """Return the sum of per-sample values over each frame. Each hop is summed once, not once per frame."""
-        rows, count = self._hops(values, pad)
+        rows, count = self._hops(values)
         whole, rest = divmod(self.framing.frame_length, self.framing.hop_length)
         hops = jnp.sum(rows, axis=1)
         total = sum((hops[i : i + count] for i in range(whole)), jnp.zeros(count))
         return total + jnp.sum(rows[whole : whole + count, :rest], axis=1) if rest else total
 
-    def starts(self, values: Float[Array, " samples"], pad: Pad = "constant") -> Float[Array, " frames"]:
+    def starts(self, values: Float[Array, " samples"]) -> Float[Array, " frames"]:
         """Return the per-sample value at the start of each frame."""
-        rows, count = self._hops(values, pad)
+        rows, count = self._hops(values)
         return rows[:count, 0]
 
     def _once(self, what: tuple[object, ...], compute: Callable[[], Array]) -> Array:
@@ -114,17 +112,17 @@ class Signal:
             self._known[what] = compute()
         return self._known[what]
 
-    def _cut(self, samples: Array | np.ndarray, pad: Pad) -> Array:
-        rows, count = self._hops(samples, pad)
+    def _cut(self, samples: Array | np.ndarray) -> Array:
+        rows, count = self._hops(samples)
         hops = math.ceil(self.framing.frame_length / self.framing.hop_length)
         frames = jnp.concatenate([rows[i : i + count] for i in range(hops)], axis=1)
         return frames[:, : self.framing.frame_length]
 
-    def _hops(self, samples: Array | np.ndarray, pad: Pad) -> tuple[Float[Array, "hops hop_length"], int]:
+    def _hops(self, samples: Array | np.ndarray) -> tuple[Float[Array, "hops hop_length"], int]:
         # concatenated hops instead of a gather: faster on every backend, and TensorFlow Lite has the operators
         framing = self.framing
         if framing.center:
-            samples = jnp.pad(samples, framing.frame_length // 2, mode=pad)
+            samples = jnp.pad(samples, framing.frame_length // 2)
         count = 1 + (len(samples) - framing.frame_length) // framing.hop_length
         hops = count - 1 + math.ceil(framing.frame_length / framing.hop_length)
         needed = hops * framing.hop_length

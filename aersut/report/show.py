@@ -13,10 +13,10 @@ from jaxtyping import Float
 
 from aersut.augment.example import Example
 from aersut.config import Experiment
-from aersut.data.audio import ClipError, crop_or_pad, decode, to_int16
+from aersut.data.audio import ClipError, crop_or_pad, decode, to_float, to_int16
 from aersut.errors import UserError
 from aersut.features import MFCC, LogMel, Mel, Signal
-from aersut.features.frontend import quantized
+from aersut.features.frontend import Frontend, quantized
 from aersut.features.signal import decibels
 from aersut.features.windows import WindowFeatures
 from aersut.paths import refuse_other_file, write_bytes
@@ -83,9 +83,8 @@ def clip_figure(experiment: Experiment, clip: Path) -> "InlineFigure":
         speech = to_int16(decode(clip, framing.sample_rate, experiment.data.trim_db))
     except ClipError as error:
         raise UserError(f"clip {clip} {error}.") from None
-    samples = crop_or_pad(speech, framing.samples, experiment.data.fit).astype(np.float32) / 32768
-    views = [_view(experiment, None, samples)]
-    views += [_view(experiment, one, samples) for one in frontend.augment if one.domain != "batch"]
+    samples = to_float(crop_or_pad(speech, framing.samples, experiment.data.fit))
+    views = augmenter_views(experiment, samples)
     mixing = [AUGMENTERS.name_of(one) for one in frontend.augment if one.domain == "batch"]
     note = f" ({', '.join(mixing)} mixes a batch and is omitted)" if mixing else ""
     title = f"{clip.name} in experiment {experiment.name}{note}"
@@ -93,15 +92,29 @@ def clip_figure(experiment: Experiment, clip: Path) -> "InlineFigure":
     return draw_figure(size, _paint, views, experiment, title)
 
 
-def _view(experiment: Experiment, augmenter: Any, samples: Float[np.ndarray, " samples"]) -> View:
+def augmenter_views(experiment: Experiment, samples: Float[np.ndarray, " samples"]) -> list[View]:
+    """The window itself, and under each augmenter that does not mix a batch."""
+    frontend = make_frontend(experiment)
+    features = WindowFeatures(frontend, batch=1)
+    shown = (None, *(one for one in frontend.augment if one.domain != "batch"))
+    return [_view(experiment, frontend, features, one, samples) for one in shown]
+
+
+def _view(
+    experiment: Experiment,
+    frontend: Frontend,
+    features: WindowFeatures,
+    augmenter: Any,
+    samples: Float[np.ndarray, " samples"],
+) -> View:
     key, framing = jax.random.key(experiment.seed), experiment.framing
     if augmenter and "probability" in {field.name for field in dataclasses.fields(augmenter)}:
         augmenter = dataclasses.replace(augmenter, probability=1.0)
     changed = jnp.asarray(samples)
     if augmenter and augmenter.domain == "waveform":
         changed = quantized(augmenter(key, Example(changed, LABEL, framing.sample_rate)).values)
-    signal, frontend = Signal(changed, framing), make_frontend(experiment)
-    bases = jnp.asarray(WindowFeatures(frontend, batch=1)(np.asarray(changed)[None])[0])
+    signal = Signal(changed, framing)
+    bases = jnp.asarray(features(np.asarray(changed)[None])[0])
     if augmenter and augmenter.domain == "features":
         bases = augmenter(key, frontend.example(bases, LABEL)).values
     ends = np.cumsum([feature.channels for feature in experiment.features])[:-1]

@@ -14,11 +14,11 @@ import numpy as np
 from aersut.audio_input import audio_source, checked_samples, is_one, numbered
 from aersut.contracts import Framing
 from aersut.data import audio
-from aersut.data.audio import ClipError, Recording, to_int16
+from aersut.data.audio import ClipError, Recording, to_float, to_int16
 from aersut.errors import UserError, nearest
 from aersut.serving.prediction import Prediction, by_label
 from aersut.serving.runners import BoardRunner, Runner, load_runner
-from aersut.serving.stream import HOP, FrameStream, Stream, bandwidth_warning, clipping_warning, to_float
+from aersut.serving.stream import HOP, FrameStream, Stream, bandwidth_warning, clipping_warning
 from aersut.serving.vad import VAD_THRESHOLD, why_silent
 from aersut.zoo import catalog
 

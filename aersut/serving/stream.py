@@ -11,7 +11,7 @@ import soxr
 from aersut.audio_input import checked_array, checked_rate
 from aersut.board import BoardModel, BoardStream, stride
 from aersut.contracts import Framing
-from aersut.data.audio import CLIPPED, FULL_SCALE, OPPOSITE, Downmix, joined, to_int16
+from aersut.data.audio import CLIPPED, FULL_SCALE, OPPOSITE, Downmix, joined, to_float, to_int16
 from aersut.errors import UserError
 from aersut.serving.prediction import Prediction, Smoothing, by_label
 from aersut.serving.vad import SILENT, frames_contain_speech, frames_level, is_speech, no_speech, window_levels
@@ -45,11 +45,6 @@ def bandwidth_warning(sample_rate: int, model_rate: int) -> str:
 def clipping_warning(fraction: float) -> str:
     """Return a warning for audio with a fraction of clipped samples from `CLIPPED`, otherwise ""."""
     return CLIPPING if fraction >= CLIPPED else ""
-
-
-def to_float(samples: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
-    """Convert 16-bit samples to float32 in [-1, 1)."""
-    return samples * np.float32(1 / 32768)
 
 
 class Resampler:

@@ -99,13 +99,13 @@ def _check_shape(feature: Feature, main: Framing) -> None:
         expect(np.isfinite(rows).all(), f"it is not finite on noise under {framing}")
 
 
-def _compiled(feature: Feature, framing: Framing) -> Callable[[Array], Array]:
+def _compiled(feature: Feature, framing: Framing) -> Callable[[Array], Array | np.ndarray]:
     """The feature under a framing, compiled if JAX can trace it, which another check requires."""
 
-    def call(samples: Array) -> Array:
+    def call(samples: Array) -> Array | np.ndarray:
         return feature(Signal(samples, framing))
 
-    def compiled(samples: Array) -> Array:
+    def compiled(samples: Array) -> Array | np.ndarray:
         try:
             return jax.jit(call)(samples)
         except jax.errors.JAXTypeError:

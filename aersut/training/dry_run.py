@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from flax import nnx
 
 from aersut.config import Experiment, checked, to_tree
 from aersut.data.collection import Collection, collection_lines
@@ -20,7 +19,7 @@ from aersut.run_folder import as_configured, class_notes
 from aersut.training import records
 from aersut.training.initial_weights import check_unseen, read_initial_weights
 from aersut.training.setup import InitialNetwork, steps_per_epoch
-from aersut.training.state import create
+from aersut.training.trained import abstract_state
 
 
 def dry_run(run: Run) -> str:
@@ -83,11 +82,8 @@ def _network(role: str, experiment: Experiment, frontend: Frontend) -> str:
 
 
 def _disk_use(folder: Path, experiment: Experiment, frontend: Frontend, collection: Collection, rows: int) -> list[str]:
-    def initial_state() -> Any:
-        network = experiment.model.build(*frontend.shape, frontend.classes, nnx.Rngs(jax.random.key(0)))
-        return create(network, experiment.optimizer.build(1, 1), averaged=experiment.ema > 0)[1]
-
-    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(jax.eval_shape(initial_state)))
+    _, like = abstract_state(experiment, frontend)
+    state = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(like))
     kept = 2 if experiment.select == "best" else 1
     stores = {store.key for store, _ in collection.stores}
     audio = sum(

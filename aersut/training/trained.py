@@ -91,17 +91,8 @@ def selected_epoch(run: Run) -> int:
     raise UserError(f"run {run.folder} has no checkpoint yet: train it first with --mode=train.")
 
 
-def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Trained:
-    """Restore the selected checkpoint.
-
-    Args:
-        sharding: of the restored arrays; the first device of this process by default.
-
-    Raises:
-        UserError: the run has no checkpoint, or its checkpoint is damaged or of another architecture.
-    """
-    epoch, experiment = selected_epoch(run), with_recorded_classes(run).experiment
-    frontend = make_frontend(experiment)
+def abstract_state(experiment: Experiment, frontend: Frontend) -> tuple[Graphs, TrainState]:
+    """The graphs of an experiment's network, and shapes and types of its train state, without computing weights."""
     graphs: list[Graphs] = []
 
     def initial_state() -> TrainState:
@@ -114,11 +105,25 @@ def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Tra
         graphs.append(created)
         return state
 
-    # abstract, since computing initial values would take longer than restoring the trained ones
+    state = jax.eval_shape(initial_state)
+    return graphs[0], state
+
+
+def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Trained:
+    """Restore the selected checkpoint.
+
+    Args:
+        sharding: of the restored arrays; the first device of this process by default.
+
+    Raises:
+        UserError: the run has no checkpoint, or its checkpoint is damaged or of another architecture.
+    """
+    epoch, experiment = selected_epoch(run), with_recorded_classes(run).experiment
+    frontend = make_frontend(experiment)
+    graphs, like = abstract_state(experiment, frontend)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    like = with_sharding(jax.eval_shape(initial_state), sharding)
     with Checkpoints(run.checkpoints) as checkpoints:
-        state, scaling = checkpoints.restore(epoch, like)
+        state, scaling = checkpoints.restore(epoch, with_sharding(like, sharding))
     records = {record["epoch"]: record for record in read_records(run.records)}
     calibrated = records.get(epoch, {}).get("temperature", 1.0)  # runs of earlier versions have none
-    return Trained(experiment, epoch, graphs[0], state, replace(frontend, scaling=scaling), calibrated)
+    return Trained(experiment, epoch, graphs, state, replace(frontend, scaling=scaling), calibrated)

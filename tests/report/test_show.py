@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from aersut import experiment
-from aersut.report.show import MARK, SPECTROGRAM, _view
+from aersut.report.show import MARK, SPECTROGRAM, augmenter_views
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_shows_the_effect_of_each_augmenter_alone(tiny):
         ],
     )
     samples = 0.3 * np.sin(0.3 * np.arange(configured.framing.samples)).astype(np.float32)
-    plain, softer, masked = (_view(configured, one, samples) for one in (None, *configured.augment))
+    plain, softer, masked = augmenter_views(configured, samples)
     assert [view.title for view in (plain, softer, masked)] == ["original", "gain", "spec_augment"]
     assert set(plain.panels) == {SPECTROGRAM, "mfcc", "log_mel", "zcr"}
     # applied in spite of the probability of 0
@@ -73,7 +73,7 @@ def test_augmenters_of_features_change_what_is_normalized_afterwards(tiny):
         tiny, [("features", relative), ("augment", "mel_gain"), ("augment.0.db", "20,20"), ("augmented_copies", "0")]
     )
     samples = 0.3 * np.sin(0.3 * np.arange(configured.framing.samples)).astype(np.float32)
-    plain, louder = (_view(configured, one, samples).panels for one in (None, *configured.augment))
+    plain, louder = (view.panels for view in augmenter_views(configured, samples))
     np.testing.assert_allclose(louder["log_mel"].max() - plain["log_mel"].max(), 20, atol=0.1)
     np.testing.assert_allclose(louder["relative"].max(axis=1), plain["relative"].max(axis=1), atol=0.1)
 
@@ -81,7 +81,7 @@ def test_augmenters_of_features_change_what_is_normalized_afterwards(tiny):
 def test_two_features_of_one_name_have_a_row_each(tiny):
     configured = experiment.load_experiment(tiny, [("features", "delta,f0,delta"), ("features.2.of", "rms")])
     samples = np.zeros(configured.framing.samples, np.float32)
-    assert set(_view(configured, None, samples).panels) >= {"delta", "f0[0]", "f0[1]", "delta, features.2"}
+    assert set(augmenter_views(configured, samples)[0].panels) >= {"delta", "f0[0]", "f0[1]", "delta, features.2"}
 
 
 class TestWhereItIsWritten:

@@ -17,7 +17,7 @@ from aersut.contracts import Clip
 from aersut.data.splits import Split
 from aersut.errors import UserError
 from aersut.models import CNN
-from aersut.run import open_run, start
+from aersut.run import make_frontend, open_run, start
 from aersut.serving.recognizer import load
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
@@ -27,7 +27,7 @@ from aersut.training.initial_weights import Origin, arrays_of, check_unseen, rea
 from aersut.training.packing import leaf_name, leaf_shapes
 from aersut.training.setup import InitialNetwork, set_up
 from aersut.training.state import unflattened
-from aersut.training.trained import load_trained
+from aersut.training.trained import abstract_state, load_trained
 from aersut.zoo import catalog
 
 
@@ -67,6 +67,14 @@ class TestAFineTuning:
         assert found.keys() == expected.keys()
         changed = {name for name in expected if not np.array_equal(found[name], expected[name])}
         assert changed == {"head.kernel", "head.bias"}
+
+    def test_of_the_head_needs_no_state_of_the_optimizer_for_the_other_weights(self, finished, tiny):
+        def size(trainable: str) -> int:
+            experiment = tuned(tiny, finished.folder, **{"init.trainable": trainable, "ema": 0.5})
+            _, state = abstract_state(experiment, make_frontend(experiment))
+            return sum(leaf.size for leaf in jax.tree.leaves(state))
+
+        assert size("head") < size("all") / 2
 
     def test_that_is_interrupted_ends_like_an_uninterrupted_one_without_its_source(
         self, finished, tiny, tmp_path, unseen

@@ -6,9 +6,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-import numpy as np
-
 from aersut.contracts import SkippedTargetError, Target
+from aersut.data.audio import to_float
 from aersut.errors import UserError
 from aersut.export.context import Context
 from aersut.export.features_file import features_file
@@ -44,7 +43,7 @@ class Waveform(Target):
                 raise
             raise SkippedTargetError(f"features.tflite and waveform_*.tflite are omitted: {error}") from error
         test = context.test.originals
-        samples = context.samples(test).astype(np.float32) / 32768
+        samples = to_float(context.samples(test))
         context.say(f"verifying {features.name} in LiteRT")
         found = LiteRTModel(features)(samples)
         hint = "--export.waveform=false omits the file."

@@ -23,7 +23,7 @@ from optax import sgd
 
 from aersut.contracts import Framing
 from aersut.data import audio
-from aersut.data.audio import Recording
+from aersut.data.audio import Recording, to_float
 from aersut.errors import UserError
 from aersut.export.convert import classifier_graphs, probabilities, to_tflite
 from aersut.export.targets.web import MODEL, web_page
@@ -32,7 +32,7 @@ from aersut.quiet import quiet
 from aersut.run import Run, open_run
 from aersut.serving.display import DisplayAnalyzer
 from aersut.serving.recognizer import load
-from aersut.serving.stream import bandwidth_warning, to_float
+from aersut.serving.stream import bandwidth_warning
 from aersut.serving.vad import contains_speech
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.join import joined
