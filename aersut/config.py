@@ -324,7 +324,7 @@ def to_tree(value: Any) -> Any:
         return to_tree(value.value)
     if isinstance(value, PurePath):
         return str(value)
-    return dict(value) if isinstance(value, dict) else value
+    return {key: to_tree(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def from_tree(tree: dict[str, Any]) -> Experiment:
@@ -388,9 +388,8 @@ def _first_problem(error: ValidationError, cls: type) -> tuple[tuple[Any, ...], 
         return (*loc, *problem["ctx"]["loc"]), message
     if problem["type"] == "unexpected_keyword_argument":
         known = _fields_at(cls, loc[:-1])
-        return loc, f"there is no such key.{nearest(str(loc[-1]), known)}" + f" Known: {', '.join(known)}." * bool(
-            known
-        )
+        listed = f" Known: {', '.join(known)}." if known else ""
+        return loc, f"there is no such key.{nearest(str(loc[-1]), known)}{listed}"
     if problem["type"] != "value_error":
         message += f", got {problem['input']!r}"
     return loc, message

@@ -93,14 +93,10 @@ def _take_initial(tree: dict[str, Any], overrides: list[tuple[str, Any]]) -> ini
     """
     chosen = False
     for key, value in overrides:
-        short = key == "init" and isinstance(value, str | os.PathLike) and str(value).lower() != "none"
-        override(tree, "init.model" if short else key, value)  # init=NAME is short for init.model=NAME
+        override(tree, key, value)
         chosen = chosen or key in ("init", "init.model")
-    init = tree.get("init")
-    if init is None:  # init=none
-        tree.pop("init", None)
-        return None
-    if not (isinstance(init, dict) and isinstance(init.get("model", ""), str)):
+    init = tree.get("init", {})
+    if not (isinstance(init, dict) and isinstance(init.get("model", ""), str) and isinstance(tree["plugins"], list)):
         return None  # the schema refuses it
     if not init.get("model") or (init.get("digest") and not chosen):
         return None
@@ -132,14 +128,20 @@ def _check_inputs(experiment: Experiment, model: initial.InitialModel) -> None:
 def override(tree: dict[str, Any], key: str, value: Any) -> None:
     """Set one leaf of a plain tree to a value; the schema validates its type later.
 
-    Text is a value of the command line: with commas it becomes a list if the present value is one, "none" becomes None,
-    and text that starts with { or [ is parsed as JSON. A number in the key is an index into a list.
+    init=NAME is short for init.model=NAME, and init=none removes it. Text is a value of the command line: with commas
+    it becomes a list if the present value is one, "none" becomes None, and text that starts with { or [ is parsed as
+    JSON. A number in the key is an index into a list.
 
     >>> tree = {"features": [{"name": "mfcc", "n_mfcc": 13}]}
     >>> override(tree, "features.0.n_mfcc", "20")
     >>> tree
     {'features': [{'name': 'mfcc', 'n_mfcc': '20'}]}
     """
+    if key == "init" and (value is None or str(value).lower() == "none"):
+        tree.pop(key, None)
+        return
+    if key == "init" and isinstance(value, str | os.PathLike):
+        key = "init.model"
     *parents, last = key.split(".")
     node: Any = tree
     for depth, name in enumerate([*parents, last]):

@@ -35,6 +35,8 @@ WIDE_NETWORK = replace(RESIDUAL_NETWORK, filters=(72, 72, 112), bands=8)
 LARGE_NETWORK = replace(WIDE_NETWORK, filters=(128, 128, 192))
 LARGE_ENSEMBLE = Ensemble((replace(LARGE_NETWORK, bands=0),) * 2 + (LARGE_NETWORK,) * 2)
 """The teacher of both recipes for RAVDESS and CREMA-D, which is not exported."""
+FLOOR_DB = -100.0
+"""That of `LogMel`. It is set, and not taken from the features, so that runs of version 0.2.0 are found again."""
 
 
 def paper_experiment(
@@ -99,7 +101,7 @@ def robust_recipe(model: Model, teacher: Model | None = None, range_db: float = 
     return replace(
         recipe,
         features=(Relative(LogMel(n_mels=64, fmin=50.0), range_db=range_db),),
-        augment=(MelShift(), MelNoise(snr_db=(0.0, 40.0), probability=0.8), *recipe.augment),
+        augment=(MelShift(), MelNoise(snr_db=(0.0, 40.0), floor_db=FLOOR_DB, probability=0.8), *recipe.augment),
     )
 
 
@@ -120,5 +122,5 @@ def speech_recipe(model: Model, teacher: Model | None = None) -> Experiment:
     """
     recipe = joint_recipe(model, teacher)
     shift, *others = recipe.augment
-    limit = MelBandLimit(low=(50.0, 400.0), high=(3_000.0, 8_000.0), order=6, probability=0.2)
+    limit = MelBandLimit(low=(50.0, 400.0), high=(3_000.0, 8_000.0), order=6, floor_db=FLOOR_DB, probability=0.2)
     return replace(recipe, augment=(shift, limit, *others), encoders=(Moonshine(),), epochs=150)

@@ -267,6 +267,10 @@ class TestSweep:
         smaller = {"augment": [], "augmented_copies": 0, "model.filters": [4], "model.kernels": [3]}
         experiment = aersut.load_experiment(tiny, epochs=2, **smaller)
         sweep = aersut.sweep(experiment, space, workdir=folder)
+        with pytest.raises(aersut.UserError, match="unknown sweep 'learning_rat'. Did you mean 'learning_rate'"):
+            aersut.sweep(experiment, "learning_rat")
+        with pytest.raises(aersut.UserError, match=r"space is \[\]: expected a dictionary"):
+            aersut.sweep(experiment, [])
         table = pandas.DataFrame(sweep.trials)
         assert sorted(table["optimizer.learning_rate"]) == [1e-3, 1e-2]
         assert (table.state == "complete").all()

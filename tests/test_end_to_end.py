@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from absl.testing import flagsaver
 
+from aersut import cli
+from aersut.augment import Noise
+from aersut.commands import end_to_end
+from aersut.config import Data, Experiment
 from aersut.corpora import Synthetic
 from aersut.models.cost import cost
 from aersut.registry import CORPORA
@@ -161,6 +166,23 @@ class TestStressInAnEndToEndRun:
         before = file_times(folder)
         assert launch(*command).status == 0
         assert file_times(folder) == before
+
+    @pytest.mark.parametrize(
+        ("corpus", "protocol", "stress", "wanted"),
+        [
+            ("ravdess", "speaker", None, True),
+            ("ravdess", "speaker", False, False),
+            ("ravdess", "paper", None, False),
+            ("synthetic", "speaker", None, False),
+            ("synthetic", "speaker", True, True),
+        ],
+    )
+    def test_is_chosen_by_the_flag_and_by_the_kind_of_test_set(self, tmp_path, corpus, protocol, stress, wanted):
+        data = Data(corpora=(CORPORA[corpus](),), protocol=protocol)
+        run = Run(tmp_path, Experiment(data=data, augment=(Noise(),), augmented_copies=1))
+        with flagsaver.flagsaver():
+            cli._parse(["launch.py", *({True: ["--stress"], False: ["--nostress"]}.get(stress, []))])
+            assert end_to_end._wants_stress(run) is wanted
 
     def test_needs_recordings(self, launch, tiny, tmp_path):
         outcome = launch(

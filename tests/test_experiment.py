@@ -210,6 +210,7 @@ class TestAnOverride:
             (("features.3.n_mfcc", "1"), "experiment.features: expected the number of an entry, 0 to 0, got '3'."),
             (("features.x", "1"), "experiment.features: expected the number of an entry, 0 to 0, got 'x'."),
             (("augment.0.probability", "1"), "experiment.augment is empty, so 'augment.0.probability' cannot be set."),
+            (("plugins", 3), "experiment.plugins: Input should be a valid tuple"),
             (("init", 3), "experiment.init: Input should be a dictionary or an instance of Init"),
             (("init", '{"model": "micro_speech"}'), "experiment.init.model: Input should be a valid string"),
             (("epochs.x", "1"), "experiment.epochs is a single value without keys, so 'epochs.x' cannot be set."),
@@ -220,6 +221,10 @@ class TestAnOverride:
     )
     def test_that_is_invalid_is_named(self, pair, message):
         assert refused(pair).startswith(message)
+
+    @pytest.mark.parametrize("plugins", [None, "none", 3])
+    def test_invalid_plugins_are_named_also_beside_initial_weights(self, plugins):
+        assert refused(("plugins", plugins), ("init", "micro_speech")).startswith("experiment.plugins: Input should be")
 
 
 class TestPluginsOfTheUsersOwn:

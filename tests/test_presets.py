@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from aersut.config import digest, to_tree
 from aersut.experiment import load_experiment
 from aersut.run import make_frontend
 
@@ -17,6 +18,26 @@ def test_the_int8_weights_leave_room_for_the_graph(name, bytes_of_file):
     shape = make_frontend(experiment).shape
     network = nnx.eval_shape(lambda: experiment.model.build(*shape, 8, nnx.Rngs(0)))
     assert sum(leaf.size for leaf in jax.tree.leaves(nnx.state(network, nnx.Param))) < bytes_of_file - 15_000
+
+
+DIGESTS = {
+    "cnn2d_mel": "e58846a96d",
+    "cnn_combined": "2ec155cb6f",
+    "cnn_lstm_combined": "135e2d2074",
+    "cnn_lstm_combined_features": "b0f6f8b43f",
+    "micro_ravdess": "ef41403847",
+    "micro_speech": "e88b864c60",
+    "quickstart": "bd3bf345e6",
+    "robust_ravdess": "fc60e7827e",
+    "tiny_ravdess": "0cb0c2b68c",
+    "tiny_speech": "4d67775d84",
+}
+"""Of the experiments of version 0.2.0, from which the names of their run folders come."""
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_the_runs_of_the_experiments_of_0_2_are_found_again(name):
+    assert digest(to_tree(load_experiment(name))) == DIGESTS[name]
 
 
 @pytest.mark.parametrize("name", ["robust_ravdess", "tiny_speech", "micro_speech"])

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 @dataclass(frozen=True)
 class LogMelScale:
-    """What the values of a log-mel spectrogram stand for. The defaults are those of `log_mel`, and of frames of 32 ms.
+    """What the values of a log-mel spectrogram stand for. The defaults are those of `log_mel`, and of a hop of 32 ms.
 
     Attributes:
         fmin: lower edge of the lowest band in Hz.

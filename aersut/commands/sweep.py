@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 FIELDS = ("trials", "seeds", "folds", "sampler", "pruner", "objectives")
 """The flags that stand for the fields of a sweep file."""
 flags.DEFINE_string("sweep", None, "A .py file with get_sweep(), or the name of one in experiments/sweeps.")
-flags.DEFINE_integer("trials", None, "Number of combinations to try; default: the whole grid, or 20.", lower_bound=1)
-flags.DEFINE_enum("sampler", None, ["grid", "random", "tpe"], "Default: grid for finitely many combinations, else tpe.")
+flags.DEFINE_integer("trials", None, "Number of combinations to try; default: those of the grid, or 20.", lower_bound=1)
+flags.DEFINE_enum(
+    "sampler", None, ["grid", "random", "tpe"], "Default: grid for at most 10,000 combinations, else tpe."
+)
 flags.DEFINE_enum("pruner", None, ["none", "median", "hyperband"], "Which trials stop early; default: none.")
 flags.DEFINE_list("objectives", None, "uar (default), or for a Pareto front uar,size or uar,arena of the int8 file.")
 flags.DEFINE_float("timeout", None, "Seconds after which no new trial starts.", lower_bound=0)

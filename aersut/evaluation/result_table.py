@@ -79,6 +79,8 @@ def _groups(result: dict[str, Any]) -> list[str]:
         title = grouping if len(shown) == len(rows) else f"{grouping} (lowest {len(shown)} of {len(rows)})"
         if len(rows) > 1:
             differ = len({row.get("emotions") for row in rows.values()}) > 1  # then their UAR cannot be compared
-            parts = [f"{name} {row['uar']:.3f}" + f" ({row['emotions']} emotions)" * differ for name, row in shown]
+            parts = [
+                f"{name} {row['uar']:.3f}" + (f" ({row['emotions']} emotions)" if differ else "") for name, row in shown
+            ]
             lines.append(f"  {title}: " + ", ".join(parts))
     return ["results by group, UAR:", *lines] if lines else []

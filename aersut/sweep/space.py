@@ -123,7 +123,6 @@ def parse_space(notations: Mapping[str, Any], experiment: Experiment) -> Space:
     if not notations:
         raise UserError(f"the sweep has no keys; expected --sweep=FILE.py, or --sweep.KEY=RANGE with {NOTATION}.")
     tree = to_tree(experiment)
-    notations = {"init.model" if key == "init" else key: notation for key, notation in notations.items()}
     parsed = {key: parse_notation(key, notations[key]) for key in sorted(notations, key=lambda key: key.count("."))}
     for key, one in parsed.items():
         others = {other: _samples(parsed[other]) for other in parsed if other != key}

@@ -46,8 +46,12 @@ def corpus_checks(corpus: Corpus, root: Path) -> Contract:
         for location, count in Counter(clip.location for clip in listing().clips).items():
             expect(count == 1, f"{location} {count} times")
         whole = {clip.path for clip in listing().clips if clip.location == str(clip.path)}
-        for file in listing().skipped:
-            expect(file.path not in whole, f"{file.path} is a clip, and skipped")
+        segments = {clip.path for clip in listing().clips if clip.location != str(clip.path)}
+        for path in whole & segments:
+            expect(False, f"{path} is a clip, and segments of it")
+        for path, count in Counter(file.path for file in listing().skipped).items():
+            expect(path not in whole, f"{path} is a clip, and skipped")
+            expect(count == 1 or path in segments, f"{path} is skipped {count} times")
 
     @contract.promise("every skipped file has a reason")
     def _() -> None:

@@ -91,7 +91,8 @@ def _check_shape(feature: Feature, main: Framing) -> None:
         except ValueError:
             continue
         try:
-            rows = _compiled(feature, framing)(noise(framing.samples))
+            call = _eager(feature, framing) if framing == main else _compiled(feature, framing)
+            rows = call(noise(framing.samples))
         except Exception as error:
             raise BrokenPromiseError(f"it raised {error!r} under {framing}") from error
         expected, found = ((framing.frames, feature.channels), "float32"), (tuple(rows.shape), str(rows.dtype))
@@ -99,16 +100,18 @@ def _check_shape(feature: Feature, main: Framing) -> None:
         expect(np.isfinite(rows).all(), f"it is not finite on noise under {framing}")
 
 
+def _eager(feature: Feature, framing: Framing) -> Callable[[Array], Array | np.ndarray]:
+    return lambda samples: feature(Signal(samples, framing))
+
+
 def _compiled(feature: Feature, framing: Framing) -> Callable[[Array], Array | np.ndarray]:
     """The feature under a framing, compiled if JAX can trace it, which another check requires."""
-
-    def call(samples: Array) -> Array | np.ndarray:
-        return feature(Signal(samples, framing))
+    call = _eager(feature, framing)
 
     def compiled(samples: Array) -> Array | np.ndarray:
         try:
             return jax.jit(call)(samples)
-        except jax.errors.JAXTypeError:
+        except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
             return call(samples)
 
     return call if getattr(feature, "host", False) else compiled

@@ -1,10 +1,14 @@
 """Every built-in corpus passes the contract check for plugin authors."""
 
+import math
+from dataclasses import dataclass
+
 import pytest
 
+from aersut.contracts import Clip, Corpus, Listing, SkippedFile
 from aersut.corpora import Clips, Synthetic
 from aersut.registry import CORPORA
-from aersut.testing import check_corpus
+from aersut.testing import check_corpus, corpus_checks
 
 NAMES = {
     "emodb": ("emodb/wav/03a01Fa.wav", "emodb/wav/03a01La.wav"),
@@ -13,6 +17,34 @@ NAMES = {
     "manifest": ("a.wav",),
     "folders": ("sad/anna/1.wav", "other/1.wav", "2.wav"),
 }
+
+
+@pytest.mark.parametrize(
+    ("clips", "skipped", "message"),
+    [
+        ([(0, math.inf), (0, math.inf)], 0, "a.wav 2 times"),
+        ([(0, math.inf), (0, 1)], 0, "a.wav is a clip, and segments of it"),
+        ([(0, math.inf)], 1, "a.wav is a clip, and skipped"),
+        ([], 2, "a.wav is skipped 2 times"),
+        ([(0, 1), (1, 2)], 2, None),
+    ],
+)
+def test_a_file_that_is_listed_twice_breaks_it(clips, skipped, message, tmp_path):
+    @CORPORA.register("listed_twice")
+    @dataclass(frozen=True)
+    class Listed(Corpus):
+        """Lists one file."""
+
+        def load(self, root):
+            made = [Clip(root / "a.wav", "sad", "1", "listed_twice", start=start, end=end) for start, end in clips]
+            return Listing(tuple(made), (SkippedFile(root / "a.wav", "a reason"),) * skipped)
+
+    promise = next(check for check in corpus_checks(Listed(), tmp_path) if "listed once" in check.promise)
+    if message is None:
+        promise()
+    else:
+        with pytest.raises(AssertionError, match=message):
+            promise()
 
 
 @pytest.mark.parametrize("name", CORPORA.names())

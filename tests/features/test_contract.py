@@ -99,6 +99,7 @@ def _unlike_when_traced(signal: Signal) -> jax.Array:
         (_rms, {"channels": None}, "channels is known before any call"),
         (_rms, {"channels": 2}, r"f32\[frames, channels\]"),
         (lambda signal: _rms(signal)[1:], {}, r"f32\[frames, channels\]"),
+        (lambda signal: np.zeros(_rms(signal).shape), {}, r"f32\[frames, channels\]"),
         (lambda signal: _rms(signal).astype(jnp.float16), {}, r"f32\[frames, channels\]"),
         (
             lambda signal: Signal(signal.samples, Framing(16_000, 0.5, 512, 160)).frames()[:, :1],

@@ -54,10 +54,8 @@ def test_values_may_be_plugins_and_numbers_of_numpy(base):
     assert [json.loads(value)["name"] for value in found["model"].values] == ["cnn", "cnn_lstm"]
 
 
-def test_init_is_short_for_its_model(base):
-    assert parse_space({"init": "micro_speech,tiny_speech"}, base) == {
-        "init.model": Choice(("micro_speech", "tiny_speech"))
-    }
+def test_initial_weights_are_compared_with_none(base):
+    assert parse_space({"init": "micro_speech,none"}, base)["init"] == Choice(("micro_speech", "none"))
 
 
 def test_a_grid_has_a_limit(base):
