@@ -61,12 +61,17 @@ TRAINING = {
     "cremad": [n for n in range(1001, 1092) if n not in VALIDATION["cremad"]],
 }
 SHIFT, NOISE, *OTHERS = (json.dumps(to_tree(augmenter)) for augmenter in joint_recipe(RESIDUAL_NETWORK).augment)
-LIMIT = json.dumps(to_tree(speech_recipe(RESIDUAL_NETWORK).augment[1]))
+LIMIT = to_tree(speech_recipe(RESIDUAL_NETWORK).augment[1])
 REVERB = '{"name": "mel_reverb", "probability": 0.3}'
 
 
 def network(model: Model) -> Overrides:
     return {"model": json.dumps(to_tree(model))}
+
+
+def limited(**fields: object) -> Overrides:
+    """The recipe's band limit with other fields."""
+    return {"augment": listed(SHIFT, json.dumps({**LIMIT, **fields}), NOISE, *OTHERS)}
 
 
 WIDE, SOFT = network(WIDE_NETWORK), {"encoders": "moonshine"}
@@ -82,7 +87,9 @@ VARIANTS: dict[str, Overrides] = {
     "wide, soft labels": {**WIDE, **SOFT},
     "wide, soft labels only": {**WIDE, **SOFT, "soft_labels": "1"},
     "wide, soft labels of both encoders": {**WIDE, "encoders": "moonshine,smart_turn"},
-    "wide, soft labels, band limit": {**WIDE, **SOFT, "augment": listed(SHIFT, LIMIT, NOISE, *OTHERS)},
+    "wide, soft labels, band limit": {**WIDE, **SOFT, **limited()},
+    "wide, soft labels, band limit up to 800 Hz": {**WIDE, **SOFT, **limited(low=(50, 800))},
+    "wide, soft labels, band limit, probability 0.4": {**WIDE, **SOFT, **limited(probability=0.4)},
     "wide, soft labels, reverberation": {**WIDE, **SOFT, "augment": listed(SHIFT, REVERB, NOISE, *OTHERS)},
     "wide, soft labels, statistics pooling": {**WIDE, **SOFT, "model.pooling": "statistics"},
     "wide, soft labels, 4 s, untrimmed": {**WIDE, **SOFT, "framing.seconds": "4", "data.trim_db": "none"},
