@@ -17,6 +17,8 @@ from aersut.data.download import SOURCES
 from aersut.data.splits import read_split
 from aersut.errors import UserError
 from aersut.evaluation.result_files import read_export, read_metrics
+from aersut.evaluation.result_table import format_interval
+from aersut.export.model_card import robustness
 from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.registry import CORPORA
 from aersut.run import Run, open_run
@@ -25,7 +27,7 @@ from aersut.tflite.file import TFLiteFile
 from aersut.training import records
 from aersut.training.initial_weights import weights_file
 from aersut.training.trained import load_trained
-from aersut.zoo.catalog import C_LIBRARY, CARD, CLASSIFIER, CONFIG, INDEX, LICENCE, WEIGHTS, ZOO, ZooModel
+from aersut.zoo.catalog import C_LIBRARY, CARD, CLASSIFIER, CONFIG, INDEX, LICENCE, METRICS, WEIGHTS, ZOO, ZooModel
 from aersut.zoo.licences import LICENCES, licence_text
 
 FILES = (CLASSIFIER, "model_float32.tflite", "features.tflite")
@@ -59,7 +61,7 @@ def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
     exported, files = _exported(run)
     refuse_changed_bundle(run.export, "add it to the zoo")
     result = _evaluation(run, files[CLASSIFIER])
-    session = _session(run)
+    session, of_corpus = _session(run), result["groups"]["corpus"]
     model = ZooModel(
         name=name,
         run=exported["run"],
@@ -72,7 +74,9 @@ def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
         epoch=exported["epoch"],
         clips=result["clips"],
         uar=result["uar"],
-        uar_by_corpus={corpus: result["groups"]["corpus"][corpus]["uar"] for corpus in speakers["test"]},
+        uar_interval=result["intervals"]["uar"],
+        uar_by_corpus={corpus: of_corpus[corpus]["uar"] for corpus in speakers["test"]},
+        uar_interval_by_corpus={corpus: of_corpus[corpus]["uar_interval"] for corpus in speakers["test"]},
         stress_mean=result["stress"]["mean"],
         stress_set=result["stress"]["set"],
         bytes=len(files[CLASSIFIER]),
@@ -88,11 +92,12 @@ def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:
     files |= {
         CONFIG: (json.dumps(to_tree(trained), indent=2) + "\n").encode(),
         WEIGHTS: weights_file(load_trained(run)),
+        METRICS: (json.dumps(_portable_metrics(result), indent=2) + "\n").encode(),
         **_c_library(run),
         LABELS: (run.export / LABELS).read_bytes(),
     }
     files |= {
-        CARD: _card((run.export / CARD).read_text(encoding="utf-8"), model, list(files)).encode(),
+        CARD: _card((run.export / CARD).read_text(encoding="utf-8"), model, list(files), result["stress"]).encode(),
         LICENCE: licence_text(name, licences).encode(),
     }
     model = replace(model, files={file: sha256(content).hexdigest() for file, content in files.items()})
@@ -221,21 +226,34 @@ def _session(run: Run) -> Mapping[str, Any]:
 def _portable(command: list[str]) -> str:
     """A command without the paths of the machine on which it ran."""
     arguments = (re.sub(r"(^|=)/.*", r"\1FOLDER", one) for one in command[1:])
-    return f"python launch.py {shlex.join(arguments)}"
+    program = Path(command[0])
+    script = f"benchmarks/{program.name}" if program.parent.name == "benchmarks" else "launch.py"
+    return f"python {script} {shlex.join(arguments)}"
 
 
-def _card(card: str, model: ZooModel, files: Sequence[str]) -> str:
-    """The model card of the export, with a section on the zoo before its first one."""
+def _portable_metrics(result: dict[str, Any]) -> dict[str, Any]:
+    """The results without the paths of the machine on which they were computed."""
+    return {key: value for key, value in result.items() if key != "misclassifications"} | {"model": CLASSIFIER}
+
+
+def _card(card: str, model: ZooModel, files: Sequence[str], stress: Mapping[str, Any]) -> str:
+    """The model card of the export, with a section on the zoo before its first one, and with the stress results."""
+    if "\n## Robustness" not in card:  # exported before the evaluation
+        section = "\n".join(robustness({CLASSIFIER: stress}))
+        card = card.replace("\n## Calibration", f"{section}\n\n## Calibration", 1)
     title, heading, rest = card.partition("\n## ")
-    uar = ", ".join(f"{value:.3f} on {corpus}" for corpus, value in model.uar_by_corpus.items())
+    uar = ", ".join(
+        f"{value:.3f} ({format_interval(model.uar_interval_by_corpus[corpus], value)}) on {corpus}"
+        for corpus, value in model.uar_by_corpus.items()
+    )
     lines = [
         "",
         "## In the model zoo",
         "",
         f"- Licence: {model.notice} ({LICENCE}).",
         f"- Files: {', '.join(files)}. The other files below are in the export of the run only.",
-        f"- {CLASSIFIER} on the test set: UAR {model.uar:.3f}, {uar}; stress mean {model.stress_mean:.3f}"
-        f" (`{model.stress_set}`).",
+        f"- {CLASSIFIER} on the test set: UAR {model.uar:.3f} ({format_interval(model.uar_interval, model.uar)}),"
+        f" {uar}, with 95 % intervals by speaker; stress mean {model.stress_mean:.3f} (`{model.stress_set}`).",
         f"- Run `{model.run}`: protocol `{model.protocol}`, fold {model.fold}, seed {model.seed}; exported by AERSUT"
         f" {model.aersut}; trained at Git revision {model.revision[:12] or 'unknown'} by",
         f"  `{model.command}`.",

@@ -9,10 +9,11 @@ import pytest
 from absl.testing import flagsaver
 
 from aersut import cli
+from aersut.publish import _portable
 from aersut.run import Run
 from aersut.serving.recognizer import load
 from aersut.zoo.__main__ import main
-from aersut.zoo.catalog import C_LIBRARY, CARD, INDEX, LICENCE, ZOO, find, names, read
+from aersut.zoo.catalog import C_LIBRARY, CARD, INDEX, LICENCE, METRICS, ZOO, find, names, read
 from tests.evaluation.files import change
 
 
@@ -50,6 +51,12 @@ def test_a_run_becomes_a_model_with_index_card_and_licence(evaluated, zoo, capsy
     assert (names(zoo), model.run, model.epoch) == (["mine"], exported["run"], exported["epoch"])
     assert (model.uar, model.stress_mean) == (result["uar"], result["stress"]["mean"])
     assert model.uar_by_corpus == {"synthetic": pytest.approx(result["uar"])}
+    assert model.uar_interval == result["intervals"]["uar"]
+    assert model.uar_interval_by_corpus == {"synthetic": result["groups"]["corpus"]["synthetic"]["uar_interval"]}
+    metrics = json.loads((zoo / "mine" / METRICS).read_text())
+    without = {key: value for key, value in result.items() if key not in ("misclassifications", "model")}
+    assert metrics == {**without, "model": "model_int8.tflite"}
+    assert str(evaluated.parent) not in json.dumps(metrics)
     assert (model.bytes, model.arena) == tuple(
         exported["files"]["model_int8.tflite"][key] for key in ("bytes", "arena")
     )
@@ -62,7 +69,11 @@ def test_a_run_becomes_a_model_with_index_card_and_licence(evaluated, zoo, capsy
     card = (zoo / "mine" / CARD).read_text()
     assert card.index("## In the model zoo") < card.index("## Input and output")
     assert f"- Test speakers of synthetic: {', '.join(model.test_speakers['synthetic'])}." in card
-    assert card.endswith((evaluated / "export" / CARD).read_text()[-2000:])
+    exported_card = (evaluated / "export" / CARD).read_text()
+    assert card.endswith(exported_card[exported_card.index("\n## Calibration") :])
+    assert ("## Robustness" in exported_card, card.count("## Robustness")) == (False, 1)
+    assert f"- Stress mean of model_int8.tflite: **{model.stress_mean:.3f}**" in card
+    assert "| white noise 10 dB SNR | " in card
     assert "synthetic speech" in (zoo / "mine" / LICENCE).read_text()
     assert set(model.files) == {path.name for path in (zoo / "mine").iterdir()} - {INDEX}
 
@@ -83,6 +94,13 @@ def test_a_model_of_the_same_name_is_replaced_as_a_whole(evaluated, zoo):
     assert main(["add", str(evaluated), "--name=mine"], zoo) == 0
     assert not (zoo / "mine" / "obsolete.tflite").exists()
     assert (names(zoo), read("mine", zoo).uar > 0) == (["mine"], True)
+
+
+def test_the_command_has_no_folder_of_this_machine():
+    benchmark = ["/a/benchmarks/recipes.py", "--speech", "/b", "--stress", "/c/noise,/c/rir", "--folds", "0"]
+    assert _portable(benchmark) == ("python benchmarks/recipes.py --speech FOLDER --stress FOLDER --folds 0")
+    installed = ["/usr/bin/aersut", "--experiment=tiny_speech", "--experiment.data.root=/d"]
+    assert _portable(installed) == "python launch.py --experiment=tiny_speech --experiment.data.root=FOLDER"
 
 
 def leaking(run: Path) -> None:

@@ -75,7 +75,7 @@ def _card(context: Context) -> str:
         "with the same predicted emotion as the trained network in JAX. The tensor arena is the RAM that TensorFlow",
         "Lite Micro needs for activations.",
         *[f"\n{note}" for note in context.notes],
-        *_robustness(context.results.get("stress", {})),
+        *robustness(context.results.get("stress", {})),
         *_calibration(predictions, context.trained.temperature),
         *_emotions(predictions),
         *_groups(predictions),
@@ -251,8 +251,8 @@ def _groups(predictions: ClipPredictions) -> list[str]:
     ]
 
 
-def _robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A section with the stress results of each file, by its name."""
+def robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A section with the stress results of each file, by its name; the lines of Markdown."""
     lines = []
     for name, stress in results.items():
         lines += [

@@ -3,7 +3,7 @@
 import functools
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ CONFIG, WEIGHTS = "config.json", "weights.npz"
 """Configuration of the run, and its weights in float32 for fine-tuning: NumPy arrays by name, without pickle."""
 C_LIBRARY = "c.zip"
 """The C library, which `python -m aersut.zoo copy` unpacks."""
+METRICS = "metrics.json"
+"""All results of CLASSIFIER on the test set, by emotion, group and stress condition; docs/reference/run_folder.md."""
 CLASSIFIER = "model_int8.tflite"
 """The file that the name of a model selects."""
 
@@ -40,6 +42,8 @@ class ZooModel:
         test_speakers: unseen speakers by corpus.
         seen_speakers: those of training and validation.
         files: SHA-256 of each file except INDEX.
+        uar_interval, uar_interval_by_corpus: 95 % intervals by speaker; None for too few speakers, and in models that
+            version 0.2.0 added.
     """
 
     name: str
@@ -63,6 +67,8 @@ class ZooModel:
     test_speakers: Mapping[str, Sequence[str]]
     seen_speakers: Mapping[str, Sequence[str]]
     files: Mapping[str, str]
+    uar_interval: Sequence[float] | None = None
+    uar_interval_by_corpus: Mapping[str, Sequence[float] | None] = field(default_factory=dict)
 
     @property
     def notice(self) -> str:

@@ -12,7 +12,7 @@ from aersut.evaluation.evaluate import EvaluationOptions, evaluate
 from aersut.evaluation.stress_table import stress_table
 from aersut.export import bundle
 from aersut.export.context import ExportOptions
-from aersut.export.model_card import _robustness
+from aersut.export.model_card import robustness
 from aersut.export.robustness import FILE, wants_stress
 from aersut.registry import TARGETS
 from aersut.run import Run, open_run
@@ -56,11 +56,11 @@ def test_an_export_states_the_robustness_of_its_int8_file(run: Run, finished: Ru
 
 
 def test_the_model_card_has_a_row_for_each_condition():
-    lines = _robustness({FILE: made_stress()})
+    lines = robustness({FILE: made_stress()})
     assert lines[1] == "## Robustness"
     assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 | 0.100 |" in lines
     assert "| Opus 8 kbit/s | skipped: this libsndfile has no Opus | | | |" in lines
-    assert _robustness({}) == []
+    assert robustness({}) == []
 
 
 def test_results_of_an_earlier_version_have_no_calibration_error():
@@ -68,7 +68,7 @@ def test_results_of_an_earlier_version_have_no_calibration_error():
     del stress["ece_mean"], stress["ece_clean"]
     for row in stress["conditions"]:
         del row["ece"]
-    assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 | – |" in _robustness({FILE: stress})
+    assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 | – |" in robustness({FILE: stress})
     assert "ECE 0" not in stress_table(stress)
     assert "mean ECE 0.100, 0.050 without a condition" in stress_table(made_stress())
 

@@ -69,7 +69,10 @@ class TestFiles:
         assert (ZOO / name / catalog.CLASSIFIER).stat().st_size == read(name).bytes
 
     def test_name_no_path_of_a_machine(self, name):
-        texts = [(ZOO / name / file).read_text() for file in (INDEX, catalog.CARD, catalog.LICENCE, catalog.CONFIG)]
+        texts = [
+            (ZOO / name / file).read_text()
+            for file in (INDEX, catalog.CARD, catalog.LICENCE, catalog.CONFIG, catalog.METRICS)
+        ]
         assert not [text for text in texts if re.search(r"[ =`\"]/\w", text)]
 
     def test_state_licence_and_test_speakers(self, name):
@@ -198,6 +201,14 @@ def test_a_copy_of_an_unknown_model_names_the_known_ones(tmp_path, capsys):
     assert main(["copy", "micro_speach", str(tmp_path / "copied")]) == 2
     assert "Did you mean 'micro_speech'? Known: " in capsys.readouterr().err
     assert not (tmp_path / "copied").exists()
+
+
+def test_a_model_of_version_0_2_0_has_no_intervals(tmp_path):
+    shutil.copytree(ZOO / "micro_speech", tmp_path / "mine")
+    index = json.loads((tmp_path / "mine" / INDEX).read_text())
+    del index["uar_interval"], index["uar_interval_by_corpus"]
+    (tmp_path / "mine" / INDEX).write_text(json.dumps(index))
+    assert (read("mine", tmp_path).uar_interval, read("mine", tmp_path).uar) == (None, read("micro_speech").uar)
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"name": "mine"}', "[]"])
