@@ -20,22 +20,20 @@ def zoo_list() -> str:
 def zoo_table() -> str:
     """A table in Markdown with a row per model."""
     rows = [
-        "| model | int8 file | tensor arena | UAR (95 % interval) | UAR by corpus | stress mean | trained on |",
-        "|---|---|---|---|---|---|---|",
+        "| model | int8 file | tensor arena | UAR (95 % interval) | UAR by corpus | stress mean |",
+        "|---|---|---|---|---|---|",
     ]
     for model in map(read, names()):
-        corpora = ", ".join(f"{name} ({licence or 'synthetic'})" for name, licence in model.licences.items())
         cells = (
             f"`{model.name}`",
             _kilobytes(model.bytes),
             _kilobytes(model.arena),
             _with_interval(model.uar, model.uar_interval),
-            ", ".join(
+            "<br>".join(
                 f"{name} {_with_interval(uar, model.uar_interval_by_corpus.get(name))}"
                 for name, uar in model.uar_by_corpus.items()
             ),
             f"{model.stress_mean:.3f}",
-            corpora,
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
