@@ -7,13 +7,10 @@ import pytest
 
 from aersut import experiment
 from aersut.errors import UserError
-from aersut.registry import FEATURES
 from aersut.sweep.experiment_source import check_output, experiment_source, write_experiment
 
 
-def test_an_experiment_with_own_plugins_is_written_with_them(tmp_path, monkeypatch):
-    FEATURES.names()
-    monkeypatch.setattr(FEATURES, "_plugins", dict(FEATURES._plugins))
+def test_an_experiment_with_own_plugins_is_written_with_them(tmp_path):
     plugin = tmp_path / "peak.py"
     plugin.write_text(
         "from dataclasses import dataclass\n"
@@ -37,9 +34,7 @@ def test_an_experiment_with_own_plugins_is_written_with_them(tmp_path, monkeypat
     assert json.dumps(str(plugin))[1:-1] in file.read_text()
 
 
-def test_fields_of_own_plugins_may_be_paths_enumerations_and_dataclasses(tmp_path, monkeypatch):
-    FEATURES.names()
-    monkeypatch.setattr(FEATURES, "_plugins", dict(FEATURES._plugins))
+def test_fields_of_own_plugins_may_be_paths_enumerations_and_dataclasses(tmp_path):
     plugin = tmp_path / "with_fields.py"
     plugin.write_text(
         "from dataclasses import dataclass\n"
