@@ -95,7 +95,9 @@ def _take_initial(tree: dict[str, Any], overrides: list[tuple[str, Any]]) -> ini
     for key, value in overrides:
         override(tree, key, value)
         chosen = chosen or key in ("init", "init.model")
-    init = tree.get("init", {})
+    if (init := tree.get("init")) is None:  # also null in a config.json
+        tree.pop("init", None)
+        return None
     if not (isinstance(init, dict) and isinstance(init.get("model", ""), str) and isinstance(tree["plugins"], list)):
         return None  # the schema refuses it
     if not init.get("model") or (init.get("digest") and not chosen):

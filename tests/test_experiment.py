@@ -145,6 +145,10 @@ class TestByPath:
             path.write_bytes(content)
         assert load_refused(path).startswith(f"{path} {expected}")
 
+    def test_without_initial_weights_may_have_null(self, tmp_path):
+        (tmp_path / "config.json").write_text(json.dumps({**to_tree(Experiment()), "init": None}))
+        assert experiment.load_experiment(str(tmp_path / "config.json")) == Experiment()
+
     def test_names_the_invalid_key_of_a_json_file(self, tmp_path):
         (tmp_path / "config.json").write_text('{"epochs": 0}')
         assert load_refused(tmp_path / "config.json") == "experiment: epochs must be at least 1, got 0"

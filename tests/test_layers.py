@@ -13,7 +13,7 @@ ORDER = (
     *("contracts", "board", "registry", "config", "initial", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
-    *("report", "publish", "serving", "export", "emulation", "sweep", "results", "api", "commands", "cli"),
+    *("report", "serving", "export", "publish", "emulation", "sweep", "results", "api", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """Plugin authors import it in their tests; nothing else does."""

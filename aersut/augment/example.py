@@ -27,6 +27,7 @@ class LogMelScale:
 
 
 STANDARD = LogMelScale()
+"""That of `log_mel` with its defaults, at a hop of 32 ms."""
 
 
 @functools.partial(
