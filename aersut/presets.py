@@ -122,5 +122,5 @@ def speech_recipe(model: Model, teacher: Model | None = None) -> Experiment:
     """
     recipe = joint_recipe(model, teacher)
     shift, *others = recipe.augment
-    limit = MelBandLimit(low=(50.0, 400.0), high=(3_000.0, 8_000.0), order=6, floor_db=FLOOR_DB, probability=0.2)
+    limit = MelBandLimit(low=(50.0, 400.0), high=(3_000.0, 8_000.0), order=6, floor_db=FLOOR_DB, probability=0.4)
     return replace(recipe, augment=(shift, limit, *others), encoders=(Moonshine(),), epochs=150)

@@ -61,7 +61,7 @@ TRAINING = {
     "cremad": [n for n in range(1001, 1092) if n not in VALIDATION["cremad"]],
 }
 SHIFT, NOISE, *OTHERS = (json.dumps(to_tree(augmenter)) for augmenter in joint_recipe(RESIDUAL_NETWORK).augment)
-LIMIT = to_tree(speech_recipe(RESIDUAL_NETWORK).augment[1])
+LIMIT = {**to_tree(speech_recipe(RESIDUAL_NETWORK).augment[1]), "probability": 0.2}
 REVERB = '{"name": "mel_reverb", "probability": 0.3}'
 
 
@@ -70,7 +70,7 @@ def network(model: Model) -> Overrides:
 
 
 def limited(**fields: object) -> Overrides:
-    """The recipe's band limit with other fields."""
+    """The recipe's band limit, with its earlier probability unless `fields` has another."""
     return {"augment": listed(SHIFT, json.dumps({**LIMIT, **fields}), NOISE, *OTHERS)}
 
 

@@ -26,11 +26,11 @@ DIGESTS = {
     "cnn_lstm_combined": "135e2d2074",
     "cnn_lstm_combined_features": "b0f6f8b43f",
     "micro_ravdess": "ef41403847",
-    "micro_speech": "e88b864c60",
+    "micro_speech": "e7d1437255",
     "quickstart": "bd3bf345e6",
     "robust_ravdess": "fc60e7827e",
     "tiny_ravdess": "0cb0c2b68c",
-    "tiny_speech": "4d67775d84",
+    "tiny_speech": "3589e01191",
 }
 """Of the experiments of version 0.2.0, from which the names of their run folders come."""
 
