@@ -67,9 +67,14 @@ def integers(flag: str) -> tuple[int, ...]:
         raise UserError(f"--{flag}={','.join(values)}: expected integers, such as 0,1,2.") from None
 
 
+def listed(value: str | None) -> list[str]:
+    """The parts of a setting such as "classifier, web"."""
+    return [part.strip() for part in (value or "").split(",") if part.strip()]
+
+
 def folders(default: str) -> list[Path]:
     """The folders of --workdir=A,B."""
-    return [expanded(folder.strip()) for folder in (FLAGS.workdir or default).split(",") if folder.strip()]
+    return [expanded(folder) for folder in listed(FLAGS.workdir or default)]
 
 
 def named_run(arguments: Arguments) -> "Run":

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, cast
 from absl import flags
 
 from aersut.commands.command import Arguments, Command
-from aersut.commands.common import FLAGS, integers, named_run, open_run
+from aersut.commands.common import FLAGS, integers, listed, named_run, open_run
 from aersut.errors import UserError
 
 if TYPE_CHECKING:
@@ -88,13 +88,13 @@ def _conditions(settings: dict[str, str]) -> "tuple[Condition, ...]":
     from aersut.registry import import_plugins
     from aersut.stress import STANDARD, ImpulseResponses, RecordedNoise
 
-    import_plugins(_names(settings.get("plugins")))
+    import_plugins(listed(settings.get("plugins")))
     chosen = [*STANDARD]
     if "noise" in settings:
         chosen += [RecordedNoise(settings["noise"], snr_db) for snr_db in RECORDED_SNR_DB]
     if "impulse_responses" in settings:
         chosen.append(ImpulseResponses(settings["impulse_responses"]))
-    for condition in map(_with_defaults, _names(settings.get("conditions"))):
+    for condition in map(_with_defaults, listed(settings.get("conditions"))):
         if condition not in chosen:
             chosen.append(condition)
     return tuple(chosen)
@@ -108,10 +108,6 @@ def _with_defaults(name: str) -> "Condition":
         if one.default is MISSING and one.default_factory is MISSING:
             raise UserError(f"stress condition '{name}': field '{one.name}' has no default; give it one.")
     return cast("Condition", cls())
-
-
-def _names(value: str | None) -> list[str]:
-    return [name.strip() for name in (value or "").split(",") if name.strip()]
 
 
 def print_evaluation(evaluation: "EvaluationResult") -> None:

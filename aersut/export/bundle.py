@@ -1,6 +1,6 @@
 """Export of a run: convert the selected checkpoint, verify every file, and write them all as one bundle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -47,8 +47,11 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     options = options or ExportOptions()
     if options.micro and (missing := why_missing()):
         raise UserError(f"--export.micro=true: {missing}")
-    targets, stress = ordered_targets(), wants_stress(run, options)
+    targets, stress = ordered_targets(options.targets), wants_stress(run, options)
+    _refuse_omitted(options, {TARGETS.name_of(target) for target in targets})
     context = _context(run, options)
+    if options.targets:
+        context.notes.append(f"Only these targets were exported: {', '.join(map(TARGETS.name_of, targets))}.")
     # the stage begins before standard error is captured, so that it remains visible
     with stage("loading TensorFlow", len(targets)) as shown, quiet():
         context = replace(context, stage=shown)
@@ -84,17 +87,31 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     return result
 
 
-def ordered_targets() -> list[Target]:
-    """All registered targets, each after those in its `after`.
+def ordered_targets(names: Sequence[str] = ()) -> list[Target]:
+    """The named targets and those that they need, or all registered ones, each after those in its `after`.
 
     Raises:
-        UserError: a name in `after` is unknown, or targets depend on each other.
+        UserError: a name, also in `after`, is unknown, or targets depend on each other.
     """
-    sorter = TopologicalSorter({name: TARGETS[name].after for name in TARGETS.names()})
+    needed: dict[str, tuple[str, ...]] = {}
+    missing = list(names) or TARGETS.names()
+    while missing:
+        name = missing.pop()
+        if name not in needed:
+            needed[name] = TARGETS[name].after
+            missing.extend(needed[name])
+    sorter = TopologicalSorter(dict(sorted(needed.items())))
     try:
         return [TARGETS[name]() for name in sorter.static_order()]
     except CycleError as error:
         raise UserError(f"targets depend on each other by `after`: {', '.join(error.args[1])}.") from None
+
+
+def _refuse_omitted(options: ExportOptions, names: Collection[str]) -> None:
+    """`UserError` if an option demands files of a target that `options.targets` omits."""
+    for option, name in {"waveform": "waveform", "stream": "firmware", "web": "web"}.items():
+        if getattr(options, option) and name not in names:
+            raise UserError(f"--export.{option}=true needs the target '{name}'; add it to --export.targets.")
 
 
 def _context(run: Run, options: ExportOptions) -> Context:

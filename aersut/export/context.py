@@ -32,6 +32,7 @@ class ExportOptions:
         web: whether to export the page that runs the model in a browser.
         litertjs: folder with the npm packages of LiteRT.js for that page (`aersut.export.litertjs`); None downloads
             them once.
+        targets: names of the targets to export, with those that they need; all by default, ().
     """
 
     __pydantic_config__: ClassVar = STRICT
@@ -43,6 +44,7 @@ class ExportOptions:
     stress: bool | None = None
     web: bool = False
     litertjs: str | Path | None = None
+    targets: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.calibration < 1:

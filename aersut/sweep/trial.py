@@ -166,8 +166,9 @@ def _train_run(plan: Plan, trial: optuna.Trial, run: Run, scores: list[float]) -
 
 def _export_size(run: Run, objective: str) -> float:
     from aersut.export.bundle import export  # imports TensorFlow, which most sweeps do not need
+    from aersut.export.context import ExportOptions
 
-    file = export(run)["files"].get("model_int8.tflite", {})
+    file = export(run, ExportOptions(targets=("classifier",)))["files"].get("model_int8.tflite", {})
     value = file.get({"size": "bytes", "arena": "arena"}[objective])
     if value is None:
         raise UserError(f"the export has no int8 file with a known {objective}; use --objectives=uar instead.")

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -249,6 +250,32 @@ def test_targets_that_cannot_be_ordered_are_an_error(after: str, message: str, m
 def test_built_in_targets_are_in_the_order_of_the_table():
     names = [TARGETS.name_of(target) for target in module.ordered_targets()]
     assert names == ["classifier", "ethos_u", "waveform", "firmware", "web"]
+
+
+def test_named_targets_are_exported_with_those_that_they_need(run: Run, monkeypatch: pytest.MonkeyPatch):
+    names = [TARGETS.name_of(target) for target in module.ordered_targets(("web", "ethos_u"))]
+    assert names == ["classifier", "ethos_u", "waveform", "web"]
+    with pytest.raises(UserError, match=r"unknown target 'wep'\. Did you mean 'web'"):
+        module.ordered_targets(("wep",))
+    register(monkeypatch, one=lambda context: {"one.bin": b""}, two=lambda context: {"two.bin": b""})
+    result = module.export(run, ExportOptions(targets=("two",)))
+    assert (run.export / "two.bin").exists()
+    assert not (run.export / "one.bin").exists()
+    assert result["notes"] == ["Only these targets were exported: two."]
+
+
+@pytest.mark.parametrize(("option", "target"), [("web", "web"), ("stream", "firmware"), ("waveform", "waveform")])
+def test_an_option_that_needs_an_omitted_target_is_refused(option: str, target: str, run: Run):
+    untouched = _untouched(run.export)
+    with pytest.raises(UserError, match=f"--export.{option}=true needs the target '{target}'"):
+        module.export(run, ExportOptions(targets=("classifier",), **{option: True}))
+    assert untouched()
+
+
+def test_the_command_separates_the_names_of_targets(launch: Callable[..., Any], run: Run):
+    done = launch("--mode=export", f"--workdir={run.folder}", "--export.targets=ethos_u, wep")
+    assert done.status == 2
+    assert "unknown target 'wep'" in done.err
 
 
 def test_an_export_that_fails_keeps_the_old_bundle(run: Run, monkeypatch: pytest.MonkeyPatch):
