@@ -183,17 +183,16 @@ class _Offset:
     """Subtract the running mean of the samples, in the integer arithmetic of without_offset() in aersut.c."""
 
     def __init__(self) -> None:
-        self._mean: int | None = None
+        self._mean, self._seen = 0, 0
 
     def __call__(self, samples: Int16[np.ndarray, " samples"]) -> Int16[np.ndarray, " samples"]:
-        means, mean = [], self._mean
+        means, mean, seen = [], self._mean, self._seen
         for sample in (samples.astype(np.int64) << OFFSET_BITS).tolist():
-            if mean is None:
-                mean = sample
+            seen = min(seen + 1, OFFSET_SAMPLES)
             difference = sample - mean
-            mean += difference // OFFSET_SAMPLES if difference >= 0 else -(-difference // OFFSET_SAMPLES)
+            mean += difference // seen if difference >= 0 else -(-difference // seen)
             means.append(mean)
-        self._mean = mean
+        self._mean, self._seen = mean, seen
         offsets = np.trunc(np.array(means) / (1 << OFFSET_BITS)).astype(np.int64)
         return np.clip(samples - offsets, -32768, 32767).astype(np.int16)
 

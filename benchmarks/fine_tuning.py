@@ -1,23 +1,25 @@
 """Fine-tuning of `micro_speech` on few speakers: UAR on other speakers by the number of training speakers.
 
-    python benchmarks/fine_tuning.py --speech FOLDER [--deals 3]
+    python benchmarks/fine_tuning.py --speech FOLDER --model RUN [--splits 3]
     python benchmarks/fine_tuning.py --table
 
-The speakers are the 16 of CREMA-D that `micro_speech` has not seen. Each deal divides them at random: 6 are the test
-set, 2 the validation set, and the first 2, or all 8, of the others the training set. Test sets of the deals overlap, so
-the standard deviation over deals describes the choice of speakers, not the error of the mean.
+RUN is the folder of an exported run of `micro_speech` with its own protocol (fold 0 of combined5); the model of the zoo
+has seen more speakers. The speakers are the 16 test speakers of CREMA-D. Each split divides them at random: 6 are the
+test set, 2 the validation set, and the first 2, or all 8, of the others the training set. Test sets of the splits
+overlap, so the standard deviation over splits describes the choice of speakers, not the error of the mean.
 
-Recordings: "clean", and "room", the same in the strongest reverberation of the standard stress conditions, a stand-in
-for recordings of your own in an environment in which the model is poor.
+Recordings: "clean", and "reverberant", the same in the strongest reverberation of the standard stress conditions, a
+stand-in for recordings of your own in an environment in which the model is poor.
 
-Ways: "before" is the model of the zoo, whose most probable emotion among the six of CREMA-D is its prediction; "head"
-is the experiment `fine_tune`; "all" the same with all weights trainable and a learning rate of 1e-4; "scratch" is its
-network with random weights, a learning rate of 2e-3 and 100 epochs.
+Ways: "before" is the run's exported float32 model, whose most probable emotion among the six of CREMA-D is its
+prediction; "head" is the experiment `fine_tune` with `init.model=RUN`; "all" the same with all weights trainable and a
+learning rate of 1e-4; "scratch" is its network with random weights, a learning rate of 2e-3 and 100 epochs.
 
 Each run is a row of docs/fine_tuning.csv; rows that exist are not computed again.
 """
 
 import statistics
+import sys
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -31,15 +33,15 @@ from aersut.config import Data, Experiment, Init
 from aersut.contracts import Clip
 from aersut.corpora import CremaD, Manifest
 from aersut.data.audio import read_recording, resample
+from aersut.data.splits import read_split
 from aersut.evaluation.evaluate import evaluate
+from aersut.run import Run, open_run
 from aersut.stress import STANDARD, Reverberation
 from aersut.training.optimizers import AdamW
-from aersut.zoo.catalog import read
 
-MODEL = "micro_speech"
 EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust")
 ROWS = Path(__file__).parent.parent / "docs" / "fine_tuning.csv"
-COLUMNS = ("recordings", "deal", "speakers", "way", "uar", "clips")
+COLUMNS = ("recordings", "split", "speakers", "way", "uar", "clips")
 FOLDER = Path("runs") / "fine_tuning"
 ALL = {"init.trainable": "all", "optimizer.learning_rate": 1e-4}
 WAYS = ("before", "head", "all", "scratch")
@@ -49,27 +51,33 @@ ROOM = max((one for one in STANDARD if isinstance(one, Reverberation)), key=lamb
 
 
 def main() -> None:
-    arguments = parse_arguments(__doc__, ROWS, table, deals="3")
-    clips = unseen_clips(arguments.speech)
+    arguments = parse_arguments(__doc__, ROWS, table, model="", splits="3")
+    if not arguments.model:
+        sys.exit("--model RUN: an exported run of micro_speech on fold 0 of combined5")
+    model = open_run(Path(arguments.model))
+    clips = unseen_clips(model, arguments.speech)
     roots = {
         "clean": write_corpus(clips, FOLDER / "clean", None),
-        "room": write_corpus(clips, FOLDER / "room", ROOM),
+        "reverberant": write_corpus(clips, FOLDER / "reverberant", ROOM),
     }
-    for way, size, deal, recordings in product(WAYS, SIZES, range(int(arguments.deals)), roots):
-        row = {"recordings": recordings, "deal": deal, "speakers": size, "way": way}
+    for way, size, split, recordings in product(WAYS, SIZES, range(int(arguments.splits)), roots):
+        row = {"recordings": recordings, "split": split, "speakers": size, "way": way}
         if has_row(ROWS, {name: str(value) for name, value in row.items()}):
             continue
-        speakers = list(np.random.default_rng(deal).permutation(sorted({clip.speaker for clip in clips})))
-        folder = FOLDER / f"{recordings}-{deal}-{size}-{way}"
-        uar, count = measure(roots[recordings], speakers, size, way, folder)
+        speakers = list(np.random.default_rng(split).permutation(sorted({clip.speaker for clip in clips})))
+        folder = FOLDER / f"{recordings}-{split}-{size}-{way}"
+        uar, count = measure(model, roots[recordings], speakers, size, way, folder)
         add_row(ROWS, COLUMNS, {**row, "uar": f"{uar:.4f}", "clips": count})
         print(row, f"{uar:.3f}", flush=True)
     print(table(read_rows(ROWS)))
 
 
-def unseen_clips(speech: Path) -> list[Clip]:
-    """The clips of CREMA-D's speakers that the model has not seen."""
-    unseen = read(MODEL).test_speakers["cremad"]
+def unseen_clips(model: Run, speech: Path) -> list[Clip]:
+    """The clips of CREMA-D's speakers in the test set of the run."""
+    clips = (read_split(model.split) or {"clips": []})["clips"]
+    unseen = {clip["speaker"] for clip in clips if clip["corpus"] == "cremad" and "test" in clip["splits"]}
+    if len(unseen) < TEST + VALIDATION + max(SIZES):
+        sys.exit(f"--model RUN: {model.folder} tests {len(unseen)} speakers of CREMA-D, too few to be divided")
     return [clip for clip in CremaD().load(speech).clips if clip.speaker in unseen]
 
 
@@ -89,13 +97,15 @@ def write_corpus(clips: list[Clip], root: Path, condition: Reverberation | None)
     return root
 
 
-def measure(root: Path, speakers: list[str], size: int, way: str, folder: Path) -> tuple[float, int]:
-    """UAR on the test speakers of a deal, and the number of their clips."""
+def measure(model: Run, root: Path, speakers: list[str], size: int, way: str, folder: Path) -> tuple[float, int]:
+    """UAR on the test speakers of a split, and the number of their clips."""
     test, validation = speakers[:TEST], speakers[TEST : TEST + VALIDATION]
     train = speakers[TEST + VALIDATION :][:size]
     if way == "before":
-        return before(root, test)
-    experiment = aersut.load_experiment("fine_tune", **(ALL if way == "all" else {}))
+        return before(model, root, test)
+    experiment = aersut.load_experiment(
+        "fine_tune", **{"init.model": str(model.folder.resolve()), **(ALL if way == "all" else {})}
+    )
     if way == "scratch":
         experiment = scratch(experiment)
     data = Data(
@@ -117,9 +127,9 @@ def scratch(experiment: Experiment) -> Experiment:
     return replace(experiment, init=Init(), optimizer=replace(experiment.optimizer, learning_rate=2e-3), epochs=100)
 
 
-def before(root: Path, test: list[str]) -> tuple[float, int]:
-    """UAR of the model of the zoo."""
-    recognizer = aersut.load(f"{MODEL}/model_float32.tflite")
+def before(model: Run, root: Path, test: list[str]) -> tuple[float, int]:
+    """UAR of the run's exported float32 model."""
+    recognizer = aersut.load(model.export / "model_float32.tflite")
     counts = np.zeros((len(EMOTIONS), len(EMOTIONS)), int)
     for clip in Manifest().load(root).clips:
         if clip.speaker in test:
@@ -129,8 +139,8 @@ def before(root: Path, test: list[str]) -> tuple[float, int]:
 
 
 def table(rows: list[dict[str, str]]) -> str:
-    """UAR over deals, and the mean difference to "before" with its standard deviation over deals, in Markdown."""
-    uar = {(row["recordings"], row["speakers"], row["way"], row["deal"]): float(row["uar"]) for row in rows}
+    """UAR over splits, and the mean difference to "before" with its standard deviation over splits, in Markdown."""
+    uar = {(row["recordings"], row["speakers"], row["way"], row["split"]): float(row["uar"]) for row in rows}
     lines = [
         "| recordings | training speakers | before | head | all | from scratch |",
         "|---|---|---|---|---|---|",
@@ -138,9 +148,9 @@ def table(rows: list[dict[str, str]]) -> str:
     for recordings, size in product(dict.fromkeys(row["recordings"] for row in rows), map(str, SIZES)):
         cells = []
         for way in WAYS:
-            deals = [deal for *key, deal in uar if key == [recordings, size, way]]
-            values = [uar[recordings, size, way, deal] for deal in deals]
-            gains = [uar[recordings, size, way, deal] - uar[recordings, size, "before", deal] for deal in deals]
+            splits = [split for *key, split in uar if key == [recordings, size, way]]
+            values = [uar[recordings, size, way, split] for split in splits]
+            gains = [uar[recordings, size, way, split] - uar[recordings, size, "before", split] for split in splits]
             cells.append(f"{statistics.mean(values):.3f}" if values else "–")
             if way != "before" and len(values) > 1:
                 cells[-1] += f" ({statistics.mean(gains):+.3f} ± {statistics.stdev(gains):.3f})"

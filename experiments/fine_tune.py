@@ -4,8 +4,8 @@ Network, features and scaling come with the weights. The last epoch is used, sin
 set. docs/fine_tuning.md has the measured effect by the number of training speakers, and compares it with a training of
 all weights.
 
-Expected: about three points of UAR more than `micro_speech` under a simulated reverberation that it does not know, none
-on recordings like RAVDESS and CREMA-D.
+Expected: about three points of UAR more than `micro_speech` under a simulated reverberation that its training set does
+not contain, none on recordings like RAVDESS and CREMA-D.
 Runtime: less than a minute for 600 clips on 2 cores.
 
     python launch.py --experiment=fine_tune --experiment.data.root=FOLDER

@@ -28,7 +28,7 @@ def program_help() -> str:
             "",
             f"{program()} --mode=MODE --help   usage and flags of a mode",
             f"{program()} --list               models of the zoo, experiments, plugins",
-            "README.md has a first run; docs/ has guides, plugins and deployment.",
+            "Guides: README.md and docs/ of the source distribution.",
         ]
     )
 

@@ -10,7 +10,7 @@ CYCLES = (1, 2)
 """Assumed cycles per instruction, without waiting for memory. A Cortex-M7 or M33 can also begin two in a cycle."""
 EXPLAINED = (
     "An estimate, not a measurement. Load: instructions for a second of audio, at 1 to 2 cycles each, in percent of",
-    "the clock. Fits: flash and RAM suffice, and the load is below 100 % at 2 cycles (yes) or only at 1 cycle",
+    "the highest clock. Fits: flash and RAM suffice, and the load is below 100 % at 2 cycles (yes) or only at 1 cycle",
     "(perhaps). RAM contains the stack. Microphone, radio and operating system need memory and time in addition.",
     "Flash outside the chip (Pico, ESP32, Teensy) is slower where its cache misses. ~: another processor was counted.",
 )
@@ -77,7 +77,7 @@ def _fit(product: Product, board: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-HEADINGS = ("board on sale", "processor", "clock", "flash", "RAM", "load", "fits")
+HEADINGS = ("board on sale", "processor", "highest clock", "flash", "RAM", "load", "fits")
 
 
 def cells(fit: Mapping[str, Any]) -> tuple[str, ...]:

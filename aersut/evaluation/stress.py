@@ -31,9 +31,9 @@ def stress_report(
 ) -> dict[str, Any]:
     """UAR of a checkpoint, or of a model exported from it, on clips under each stress condition.
 
-    The stress mean is the mean UAR over the conditions of the standard set that were evaluated. The loss of a condition
-    is the UAR without a condition minus its own. The interval of the loss is paired: each bootstrap sample of the
-    speakers serves both. The expected calibration error (ECE) shows whether confidences remain valid.
+    The stress mean is the mean UAR over the conditions of the standard set that were evaluated. The UAR drop of a
+    condition (`loss`) is the UAR without a condition minus its own. Its interval is paired: each bootstrap sample of
+    the speakers serves both. The expected calibration error (ECE) shows whether confidences remain valid.
 
     Args:
         labels: true class of each clip.

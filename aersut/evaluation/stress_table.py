@@ -6,7 +6,7 @@ from aersut.evaluation.result_table import format_interval, format_metric
 
 
 def stress_table(stress: dict[str, Any]) -> str:
-    """The stress mean, and UAR, ECE and loss of UAR under each condition.
+    """The stress mean, and UAR, ECE and UAR drop under each condition.
 
     Args:
         stress: the content of metrics.json under "stress".
@@ -25,7 +25,7 @@ def stress_table(stress: dict[str, Any]) -> str:
                 else []
             ),
             "",
-            f"{'stress condition':{width}}{'UAR':>5}{'ECE':>8}{'loss':>8}   95 % interval by speaker",
+            f"{'stress condition':{width}}{'UAR':>5}{'ECE':>8}{'UAR drop':>10}   95 % interval by speaker",
             *(f"{row['title']:{width}}{_result(row)}" for row in stress["conditions"]),
         ]
     )
@@ -33,6 +33,6 @@ def stress_table(stress: dict[str, Any]) -> str:
 
 def _result(row: dict[str, Any]) -> str:
     if row["skipped"]:
-        return f"{'-':>5}{'-':>8}{'-':>8}   skipped: {row['skipped']}"
+        return f"{'-':>5}{'-':>8}{'-':>10}   skipped: {row['skipped']}"
     error, interval = format_metric(row.get("ece")), format_interval(row["loss_interval"], row["loss"])
-    return f"{row['uar']:.3f}{error:>8}{row['loss']:z8.3f}   {interval}"
+    return f"{row['uar']:.3f}{error:>8}{row['loss']:z10.3f}   {interval}"

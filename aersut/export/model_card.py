@@ -260,10 +260,10 @@ def robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
             f"- Stress mean of {name}: **{_number(stress['mean'])}**, the mean UAR over {stress['evaluated']} of"
             f" {stress['of']} conditions of the standard set `{stress['set']}`.",
             f"- UAR without a condition: {_number(stress['clean'])}.",
-            "- Loss is the UAR without a condition minus that under the condition, in percentage points, with its 95 %",
-            "  interval by speaker.",
+            "- UAR drop is the UAR without a condition minus that under the condition, in percentage points, with its",
+            "  95 % interval by speaker.",
             "- ECE, the expected calibration error, is the mean difference between confidence and accuracy.",
-            *("", "| condition | UAR | loss | 95 % interval | ECE |", "|---|---|---|---|---|"),
+            *("", "| condition | UAR | UAR drop | 95 % interval | ECE |", "|---|---|---|---|---|"),
             *map(_condition, stress["conditions"]),
         ]
     return lines

@@ -21,9 +21,10 @@ from aersut.run import Run
 
 HOST = Path(__file__).parents[1] / "host"
 C = ("gcc", "-std=gnu11", "-x", "c")
-CPP = ("g++", "-std=gnu++14", "-include", "Arduino.h", "-x", "c++")  # as Arduino compiles a sketch
+# as Arduino compiles a sketch for a Nano 33 BLE Sense
+CPP = ("g++", "-std=gnu++14", "-DARDUINO_ARCH_NRF52840", "-include", "Arduino.h", "-x", "c++")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
-LOST = "samples lost: the board is too slow for this model"
+LOST = "samples lost: the buffer is too small, or the board too slow for this model"
 SOURCES = {
     "arduino": "examples/pdm_microphone/pdm_microphone.ino",
     "esp_idf": "examples/esp_idf/main/main.c",

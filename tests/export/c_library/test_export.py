@@ -149,6 +149,10 @@ def test_make_builds_the_desktop_example(finished: Run, tmp_path: Path):
     soundfile.write(wav, samples, finished.experiment.framing.sample_rate, format="WAV")
     again = subprocess.run([tmp_path / "c" / "aersut"], input=wav.getvalue(), capture_output=True, text=False)
     assert again.stdout == ran.stdout, "the header is skipped"
+    header, data = wav.getvalue()[:36], wav.getvalue()[36:]
+    others = header + b"LIST\x1a\0\0\0INFOISFT\x0e\0\0\0Lavf59.27.100\0" + data + b"LIST\x04\0\0\0INFO"
+    again = subprocess.run([tmp_path / "c" / "aersut"], input=others, capture_output=True, text=False)
+    assert again.stdout == ran.stdout, "so are other chunks, as ffmpeg writes them, before and after the samples"
     for rate, channels in ((48_000, 1), (finished.experiment.framing.sample_rate, 2)):
         wav = io.BytesIO()
         soundfile.write(wav, samples.reshape(-1, channels), rate, format="WAV")

@@ -2,7 +2,8 @@
 // of the C library, whose functions are compiled under other names (c_run_frontend, c_run_classifier).
 //
 // Environment variables: RECORDING (int16) is read; the state that each call of the frontend gets is written to
-// GIVEN_STATES (float). The next state is the state plus 1. BLOCK is the number of samples per call of OnSamples(). FAIL
+// GIVEN_STATES (float). The next state is the state plus 1. BLOCK is the number of samples per call of OnSamples(),
+// LOST that of a first call with more than the ring buffer holds. FAIL
 // is the number of calls of both models after which they fail.
 
 #include <stdarg.h>
@@ -89,16 +90,20 @@ TfLiteStatus MicroInterpreter::Invoke() {
 void StartMicrophone() {
   std::thread([tested = frames.load()] {
     FILE* recording = fopen(getenv("RECORDING"), "rb");
-    std::vector<int16_t> block(atoi(getenv("BLOCK")));
-    long given = 0, complete = 0;
+    std::vector<int16_t> block(atoi(getenv("BLOCK"))), lost(getenv("LOST") ? atoi(getenv("LOST")) : 0);
+    long given = 0, complete = 0, reported = 0;
+    if (size_t count = fread(lost.data(), 2, lost.size(), recording)) {
+      OnSamples(lost.data(), static_cast<int>(count));
+      Wait(printed, reported = 1);
+    }
     while (size_t count = fread(block.data(), 2, block.size(), recording)) {
       OnSamples(block.data(), static_cast<int>(count));
       given += static_cast<long>(count);
       complete = given < AERSUT_FIRST_SAMPLES ? 0 : 1 + (given - AERSUT_FIRST_SAMPLES) / AERSUT_HOP_LENGTH;
-      if (count <= AERSUT_SAMPLE_RING) Wait(frames, tested + complete);  // so that no samples are lost
+      Wait(frames, tested + complete);  // so that no further samples are lost
     }
     const long windows = complete < AERSUT_FRAMES ? 0 : 1 + (complete - AERSUT_FRAMES) / AERSUT_STRIDE;
-    Wait(printed, block.size() > AERSUT_SAMPLE_RING ? 1 : windows);
+    Wait(printed, reported + windows);
     fflush(stdout);
     fclose(given_states);
     _Exit(0);

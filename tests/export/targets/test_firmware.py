@@ -177,9 +177,17 @@ def test_it_prints_the_emotions_of_the_c_library(
     )
 
 
-def test_lost_samples_are_reported(program: Program, recording: np.ndarray):
-    done = program.run(recording, len(recording))
-    assert done.stdout.splitlines()[0] == f"sample ring buffer overrun: {len(recording)} samples lost"
+def test_after_lost_samples_the_program_says_so_and_starts_again(
+    finished: Run, program: Program, recording: np.ndarray
+):
+    lost = len(recording) // 3
+    first, *lines = program.run(recording, 160, LOST=str(lost)).stdout.splitlines()
+    assert first == f"sample ring buffer overrun: {lost} samples lost"
+    source = finished.export / "c" / "src"
+    with host_program({f"src/{path.name}": path.read_text() for path in source.iterdir()}, ["gcc"]) as library:
+        expected = library.stream(recording[lost:], 160)
+    assert len(expected) > 1
+    assert [line.split()[0] for line in lines] == [emotion for emotion, _ in expected]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-// Arduino's core with a recording as microphone. Its interrupt has 256 samples; while the board is busy, loop() is not
+// Arduino's core with a recording as microphone. Its first interrupt has 512
+// samples, as that of some boards, the others 256; while the board is busy, loop() is not
 // called between interrupts. The serial monitor is never opened. BROKEN is set for a microphone that does not start.
 #include <PDM.h>
 #include <string.h>
@@ -9,8 +10,8 @@ HardwareSerial Serial;
 PDMClass PDM;
 
 static const int kBlock = 256;
-static int16_t block[kBlock];
-static int waiting = 0;
+static int16_t block[2 * kBlock];
+static size_t waiting = 0, taken = 0;
 static unsigned long now = 0;
 static bool gain_set = false, started = false;
 static void (*receive)(void);
@@ -29,18 +30,21 @@ int PDMClass::begin(int channels, int rate) {
   open_recording();
   return started = channels == 1 && rate == 16000 && gain_set && receive != nullptr;
 }
-int PDMClass::available() { return waiting; }
+int PDMClass::available() { return static_cast<int>(waiting - taken); }
 int PDMClass::read(void *buffer, size_t size) {
-  memcpy(buffer, block, size);
-  waiting = 0;
+  if (size > waiting - taken) size = waiting - taken;
+  memcpy(buffer, reinterpret_cast<char *>(block) + taken, size);
+  taken += size;
   return static_cast<int>(size);
 }
 void PDMClass::onReceive(void (*function)(void)) { receive = function; }
 void PDMClass::setGain(int) { gain_set = true; }
 
 static void interrupt() {
-  read_block(block, kBlock);
-  waiting = sizeof block;
+  const int count = position ? kBlock : 2 * kBlock;
+  read_block(block, count);
+  waiting = sizeof block[0] * count;
+  taken = 0;
   receive();
 }
 

@@ -28,8 +28,12 @@ const char *aersut_name(const aersut_result *result) {
 /* Subtracts the running mean of the samples; training has removed the mean of its recordings. */
 static int16_t without_offset(aersut *self, int16_t sample) {
   const int32_t scaled = sample * (INT32_C(1) << OFFSET_BITS);
-  self->mean = self->started ? self->mean + (scaled - self->mean) / OFFSET_SAMPLES : scaled;
-  self->started = true;
+  if (self->seen < OFFSET_SAMPLES) { /* a plain mean, since a stream may begin within speech */
+    self->seen += 1;
+    self->mean += (scaled - self->mean) / self->seen;
+  } else {
+    self->mean += (scaled - self->mean) / OFFSET_SAMPLES;
+  }
   const int32_t value = sample - self->mean / (INT32_C(1) << OFFSET_BITS);
   return (int16_t)(value > INT16_MAX ? INT16_MAX : value < INT16_MIN ? INT16_MIN : value);
 }

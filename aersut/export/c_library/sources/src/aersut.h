@@ -51,7 +51,7 @@ typedef struct {
   int smoothing; /* number of latest windows whose probabilities are averaged, up to AERSUT_MAX_SMOOTHING; 3 */
   float min_confidence; /* a confidence below this is reported as AERSUT_UNCERTAIN; 0 */
   /* Voice activity detection (VAD): a window is silence if the 90th percentile of the RMS of its frames is below
-   * vad_rms, in int16 steps (58.3, -55 dBFS), or less than vad_range times the 10th percentile (2, 6 dB: steady noise).
+   * vad_rms, in int16 steps (32768 * 10^(dBFS / 20); 58.3, -55 dBFS), or less than vad_range times the 10th percentile (2, 6 dB: steady noise).
    * Two zeros switch it off. */
   float vad_rms, vad_range;
   union {
@@ -65,9 +65,10 @@ typedef struct {
   float next_state[AERSUT_STATE > 0 ? AERSUT_STATE : 1];
   float recent[AERSUT_MAX_SMOOTHING][AERSUT_CLASSES]; /* probabilities of the latest windows; all 0 for silence */
   int32_t mean;                                   /* of the samples, times 2^14 */
+  int seen;                                       /* number of samples, up to the time constant of the mean */
   int missing;                                    /* samples until the next frame is complete */
   int until_window;                               /* frames until the next window is complete */
-  bool started, ready;
+  bool ready;
 } aersut;
 
 typedef struct {
@@ -77,7 +78,7 @@ typedef struct {
   float level;                         /* the 90th percentile of the VAD in dBFS, for silence too; -120 or more */
 } aersut_result;
 
-/* Starts a stream, or starts it again. */
+/* Starts a stream, or starts it again, with the default options. */
 void aersut_init(aersut *self);
 
 /* Adds mono samples at AERSUT_SAMPLE_RATE; removes their DC offset, and computes the features of complete frames.

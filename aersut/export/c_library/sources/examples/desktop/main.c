@@ -2,42 +2,58 @@
  *
  *     arecord -t raw -f S16_LE -c 1 -r @SAMPLE_RATE@ | ./aersut
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "aersut.h"
 
-#define HEADER 22 /* samples that the 44 bytes of a WAV file's header would be */
-
 /* A number in the header of a WAV file, in little-endian byte order. */
-static unsigned long number(const int16_t *header, int offset, int bytes) {
-  const unsigned char *at = (const unsigned char *)header + offset;
+static unsigned long number(const unsigned char *at, int bytes) {
   unsigned long value = 0;
   while (bytes-- > 0) value = value << 8 | at[bytes];
   return value;
 }
 
+/* Reads the chunks of a WAV file up to its samples, after "RIFF", a size and "WAVE"; the number of samples, or -1 if they
+ * are not 16-bit, mono and at AERSUT_SAMPLE_RATE. */
+static long read_header(void) {
+  unsigned char chunk[8], format[16] = {0};
+  unsigned long size = 0;
+  while (fread(chunk, 1, sizeof chunk, stdin) == sizeof chunk) {
+    size = number(chunk + 4, 4);
+    if (memcmp(chunk, "data", 4) == 0) break;
+    unsigned long rest = size + size % 2;
+    if (memcmp(chunk, "fmt ", 4) == 0 && size >= sizeof format) rest -= fread(format, 1, sizeof format, stdin);
+    while (rest > 0 && getchar() != EOF) rest -= 1;
+  }
+  if (number(format, 2) != 1 || number(format + 2, 2) != 1 || number(format + 4, 4) != AERSUT_SAMPLE_RATE ||
+      number(format + 14, 2) != 16)
+    return -1;
+  return (long)(size / sizeof(int16_t));
+}
+
 int main(void) {
   static aersut ser;
   static int16_t block[1024];
-  size_t count;
-  bool first = true;
+  long left = LONG_MAX; /* samples up to the end of the stream */
   double windows = 0;
   if (!aersut_self_test(&ser)) fputs("warning: the outputs of the self-test differ from the expected ones\n", stderr);
   aersut_init(&ser);
-  while ((count = fread(block, sizeof block[0], sizeof block / sizeof block[0], stdin)) > 0) {
-    size_t done = 0;
-    if (first && count >= HEADER && memcmp(block, "RIFF", 4) == 0) {
-      if (number(block, 20, 2) != 1 || number(block, 22, 2) != 1 || number(block, 24, 4) != AERSUT_SAMPLE_RATE ||
-          number(block, 34, 2) != 16) {
-        fputs("error: expected a WAV file of 16-bit mono samples at @SAMPLE_RATE@ Hz; convert it:\n"
-              "  ffmpeg -i FILE -f s16le -ac 1 -ar @SAMPLE_RATE@ - | ./aersut\n", stderr);
-        return 2;
-      }
-      done = HEADER;
+  size_t count = fread(block, sizeof block[0], 6, stdin); /* the first 12 bytes, which WAV files have in common */
+  if (count == 6 && memcmp(block, "RIFF", 4) == 0) {
+    left = read_header();
+    if (left < 0) {
+      fputs("error: expected a WAV file of 16-bit mono samples at @SAMPLE_RATE@ Hz; convert it:\n"
+            "  ffmpeg -i FILE -f s16le -ac 1 -ar @SAMPLE_RATE@ - | ./aersut\n", stderr);
+      return 2;
     }
-    first = false;
-    while (done < count) {
+    count = fread(block, sizeof block[0], sizeof block / sizeof block[0], stdin);
+  }
+  for (; count > 0 && left > 0; count = fread(block, sizeof block[0], sizeof block / sizeof block[0], stdin)) {
+    if ((long)count > left) count = (size_t)left;
+    left -= (long)count;
+    for (size_t done = 0; done < count;) {
       done += (size_t)aersut_push(&ser, block + done, (int)(count - done));
       if (!aersut_ready(&ser)) continue;
       aersut_result result;

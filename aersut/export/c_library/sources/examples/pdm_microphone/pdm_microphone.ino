@@ -5,9 +5,11 @@
 
 #define RING (AERSUT_SAMPLE_RATE <= 16384 ? 8192 : 16384)  // a power of two: half a second, for a classification
 
-// nRF52840: 0 to 80 in steps of 0.5 dB; 40 is 0 dB, and the PDM library's default is 20. Other boards: see their PDM.h.
-// Speech at the intended distance must have -40 to -20 dBFS, which loop() prints.
-#define GAIN 80
+// Speech at the intended distance must have -40 to -20 dBFS, which loop() prints. The unit of the gain depends on the
+// board: for others, define GAIN by their PDM.h; without it, the gain is the PDM library's default.
+#ifdef ARDUINO_ARCH_NRF52840
+#define GAIN 80  // 0 to 80 in steps of 0.5 dB; 40 is 0 dB, and the default is 20
+#endif
 
 static aersut ser;
 static int16_t block[256];
@@ -20,10 +22,8 @@ static void start() {
 }
 
 static void onSamples() {
-  int bytes = PDM.available();
-  if (bytes > (int)sizeof block) bytes = sizeof block;
-  PDM.read(block, bytes);
-  for (int i = 0; i < bytes / 2; ++i) ring[written++ % RING] = block[i];
+  for (int bytes; (bytes = PDM.read(block, sizeof block)) > 0;)
+    for (int i = 0; i < bytes / 2; ++i) ring[written++ % RING] = block[i];
 }
 
 void setup() {
@@ -33,7 +33,9 @@ void setup() {
   if (!aersut_self_test(&ser)) Serial.println("the outputs of the self-test differ from the expected ones");
   start();
   PDM.onReceive(onSamples);
+#ifdef GAIN
   PDM.setGain(GAIN);
+#endif
   if (!PDM.begin(1, AERSUT_SAMPLE_RATE)) {
     Serial.println("the microphone does not start at this sample rate");
     while (true) delay(1000);
@@ -43,7 +45,7 @@ void setup() {
 void loop() {
   while (consumed != written) {
     if (written - consumed > RING) {
-      Serial.println("samples lost: the board is too slow for this model");
+      Serial.println("samples lost: the buffer is too small, or the board too slow for this model");
       consumed = written;
       start();
       return;

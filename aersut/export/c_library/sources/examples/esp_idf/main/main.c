@@ -13,7 +13,11 @@
 
 #define CLOCK_PIN 4
 #define SELECT_PIN 5
+#ifdef CONFIG_IDF_TARGET_ESP32
+#define DATA_PIN 18 /* 6 to 11 belong to its flash */
+#else
 #define DATA_PIN 6
+#endif
 #define BLOCK 256
 /* Gain in steps of 6 dB. An INMP441 gives speech at a distance of 1 m (60 dB SPL) at -60 dBFS; aersut needs -40 to -20
  * dBFS. */
@@ -72,7 +76,7 @@ void app_main(void) {
     ESP_ERROR_CHECK(i2s_channel_read(microphone, words, sizeof words, &bytes, portMAX_DELAY));
     if (lost) { /* the driver has dropped DMA buffers */
       lost = false;
-      printf("samples lost: the board is too slow for this model\n");
+      printf("samples lost: the buffer is too small, or the board too slow for this model\n");
       start();
     }
     const int count = (int)(bytes / sizeof words[0]);

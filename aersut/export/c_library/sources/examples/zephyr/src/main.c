@@ -57,7 +57,7 @@ int main(void) {
     size_t size;
     error = dmic_read(microphone, 0, &block, &size, 1000);
     if (error == -EAGAIN) { /* the nRF driver stops when it has no free block */
-      printk("samples lost: the board is too slow for this model\n");
+      printk("samples lost: the buffer is too small, or the board too slow for this model\n");
       start();
       dmic_trigger(microphone, DMIC_TRIGGER_STOP);
       error = dmic_trigger(microphone, DMIC_TRIGGER_START);
