@@ -219,7 +219,9 @@ class Experiment:
         precision: data type of matrix products and activations in the training step. Weights, losses, soft targets and
             everything after training are float32. "bfloat16" is for accelerators that are faster with it.
         ema: decay of an exponential moving average of the weights, which is evaluated and exported (typically 0.999); 0
-            for none. Its memory grows from a tenth of the steps so far, so that it forgets the initial weights.
+            for none. Its memory grows from a tenth of the steps so far, so that it forgets the initial weights. The
+            running averages of BatchNorm are those of the weights that were not averaged, which agree at the end of a
+            decaying learning rate.
         epochs: maximum number of epochs.
         patience: training stops after this number of epochs without a higher validation UAR; None never stops early.
         select: the epoch that is evaluated and exported: "best" (highest validation UAR) or "last"; with few validation

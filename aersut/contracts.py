@@ -258,6 +258,11 @@ class Feature(Plugin):
         return False
 
     @property
+    def spectrogram(self) -> bool:
+        """The channels are bands of rising frequency, in dB."""
+        return False
+
+    @property
     def host(self) -> bool:
         """The feature runs outside JAX (librosa, openSMILE): cached copies only, no files with audio input."""
         return False
@@ -304,13 +309,15 @@ class Augmenter(Plugin):
     Attributes:
         domain: the values that it changes: "waveform" (f32[samples]), "features" (f32[frames, channels], the
             base features) or "batch" (examples stacked along a first axis, which it can mix).
-        log_mel: it changes log-mel spectrograms only, so `log_mel` must be the only base feature.
+        spectrogram: it changes bands in dB, so the only base feature must be a spectrogram (`Feature.spectrogram`).
+        log_mel: it depends on the frequencies of the bands too, so `log_mel` must be the only base feature.
         host: it calls functions outside JAX (`jax.pure_callback`): cached copies only, because the devices of a sharded
             batch would wait for each other.
     """
 
     domain: ClassVar[Literal["waveform", "features", "batch"]] = "waveform"
     host: ClassVar[bool] = False
+    spectrogram: ClassVar[bool] = False
     log_mel: ClassVar[bool] = False
 
     @abc.abstractmethod

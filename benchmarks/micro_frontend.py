@@ -24,6 +24,7 @@ class MicroFrontend(Feature):
 
     channels = 40
     host = True
+    spectrogram = True
 
     def check(self, framing: Framing) -> None:
         parts = ("sample_rate", "frame_length", "hop_length", "center")

@@ -145,7 +145,10 @@ def minutes(run: Run) -> float:
 
 
 def table(found: list[dict[str, str]]) -> str:
-    """Mean and standard deviation over seeds of each recipe's mean over folds; seeds with missing folds are omitted."""
+    """Mean and standard deviation over seeds of each recipe's mean over folds.
+
+    Seeds with missing folds are omitted; if all have, only that with the most folds counts.
+    """
     groups: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for row in found:
         groups[f"{row['experiment']} {row['changes']}".strip()][row["seed"]].append(row)
@@ -154,10 +157,11 @@ def table(found: list[dict[str, str]]) -> str:
     widths = dict.fromkeys(scores.values(), 16) | {"parameters": 12, "int8 KB": 9, "arena KB": 10, "minutes": 9}
     lines = ["runs" + "".join(f"{title:>{width}}" for title, width in widths.items())]
     for name, by_seed in groups.items():
-        folds = max(map(len, by_seed.values()))
-        seeds = {seed: group for seed, group in by_seed.items() if len(group) == folds}
-        rows = [row for group in seeds.values() for row in group]
-        cells = [_score(list(seeds.values()), column) for column in scores]
+        folds = {row["fold"] for group in by_seed.values() for row in group}
+        complete = [group for group in by_seed.values() if {row["fold"] for row in group} == folds]
+        seeds = complete or [max(by_seed.values(), key=len)]
+        rows = [row for group in seeds for row in group]
+        cells = [_score(seeds, column) for column in scores]
         cells.append(f"{int(rows[0]['parameters']):,}")
         cells += [f"{max(int(row[column]) for row in rows) / 1000:.0f}" for column in ("int8_bytes", "arena")]
         cells.append(f"{statistics.mean(float(row['minutes']) for row in rows):.1f}")

@@ -10,6 +10,7 @@ run adds a row to docs/selection.csv; a run with a row is skipped.
 """
 
 import statistics
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,9 +58,12 @@ def listed(speakers: Sequence[int]) -> str:
 
 
 def table(found: list[dict[str, str]]) -> str:
-    """The mean UAR of both selections, and of their difference with its standard error."""
+    """The mean UAR of both selections, and of their difference with its standard error over the test sets."""
     best, last = ([float(row[f"{which}_uar"]) for row in found] for which in ("best", "last"))
-    gains = [b - a for a, b in zip(best, last, strict=True)]
+    by_test: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row, a, b in zip(found, best, last, strict=True):
+        by_test[row["half"], row["test_speakers"]].append(b - a)  # seeds of one test set are not independent
+    gains = list(map(statistics.mean, by_test.values()))
     error = statistics.stdev(gains) / len(gains) ** 0.5 if len(gains) > 1 else float("nan")
     return (
         f"{len(found)} runs: best epoch {statistics.mean(best):.3f}, last epoch {statistics.mean(last):.3f}, "

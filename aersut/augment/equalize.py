@@ -27,6 +27,7 @@ class Equalize(Augmenter):
     """
 
     domain = "features"
+    spectrogram = True
     db: float = 3.0
     points: int = 5
     probability: float = 1.0

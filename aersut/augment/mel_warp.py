@@ -30,6 +30,7 @@ class MelWarp(Augmenter):
     """
 
     domain = "features"
+    spectrogram = True
     bands: tuple[float, float] = (0.9, 1.1)
     shift: tuple[float, float] = (-1.0, 1.0)
     tempo: tuple[float, float] = (0.85, 1.15)

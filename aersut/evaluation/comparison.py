@@ -70,7 +70,10 @@ def read_compared_run(folder: Path) -> ComparedRun:
     size = export.get("files", {}).get("model_int8.tflite", {}).get("bytes")
     metrics: dict[str, float | None] = {"trained": len(records.read_records(run.records))}
     metrics |= {name: evaluation.get(name) for name in METRIC_NAMES}
-    metrics["stress_mean"] = (evaluation.get("stress") or {}).get("mean")
+    stress = evaluation.get("stress") or {}
+    metrics["stress_mean"] = stress.get("mean")
+    if stress.get("evaluated") != stress.get("of"):
+        notes.append(f"stress mean of {stress['evaluated']} of {stress['of']} conditions")
     metrics["kilobytes"] = round(size / 1000) if size else None
     return ComparedRun(folder, metrics, dict(flatten(tree or {})), tuple(notes))
 

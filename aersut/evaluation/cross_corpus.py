@@ -89,4 +89,7 @@ def _row(predictions: ClipPredictions, part: CorpusPart) -> dict[str, Any]:
 def _uar(key: str, own: ClipPredictions, predicted: Int[np.ndarray, " clips"], resampling: Resampling) -> Any:
     counts = metrics.confusion(own.labels, predicted, len(own.emotions))
     value, resampled = metrics.uar(counts), resampling.uar(own.labels, predicted, len(counts))
-    return {key: value, f"{key}_interval": resampling.interval(value, resampled)}
+    return {
+        key: value,
+        f"{key}_interval": resampling.interval(value, resampled, speakers=resampling.uar_speakers(own.labels)),
+    }

@@ -109,6 +109,10 @@ def folds_table(result: dict[str, Any], folder: Path) -> str:
     for row in result["folds"]:
         lines.append(f"{row['fold']:<6}{row['clips']:7,}{row['epoch']:7}{_cells(row)}")
     lines += [f"{key.replace('_', ' '):20}{_cells(result[key])}" for key in ("mean", "standard_deviation")]
+    if len(emotions := {row["emotions"] for row in result["folds"]}) > 1:
+        lines.append(
+            f"the test sets have {min(emotions)} to {max(emotions)} emotions, so the UARs of folds differ in it"
+        )
     lines += ["", f"all folds pooled, in {folder}:", result_table(result)]
     return "\n".join(lines)
 
@@ -139,7 +143,8 @@ def _pool(folder: Path, folds: Sequence[int], runs: Sequence[EvaluatedRun]) -> E
     rows = []
     for fold, run in zip(folds, runs, strict=True):
         metrics = {key: run.result[key] for key in ("epoch", "clips", *METRIC_NAMES)}
-        rows.append({"fold": fold, "folder": str(run.folder), **metrics})
+        emotions = int(np.count_nonzero(np.sum(run.result["confusion"], axis=1)))
+        rows.append({"fold": fold, "folder": str(run.folder), "emotions": emotions, **metrics})
     together = pooled([run.predictions for run in runs])
     about = _about([run.result for run in runs], rows)
     return Evaluation(write_predictions(folder, about, together), folder, together)

@@ -68,5 +68,5 @@ def _group_result(predictions: ClipPredictions) -> dict[str, Any]:
         "emotions": int(np.count_nonzero(confusion.sum(axis=1))),
         "wa": metrics.wa(confusion),
         "uar": uar,
-        "uar_interval": resampling.interval(uar, resampled),
+        "uar_interval": resampling.interval(uar, resampled, speakers=resampling.uar_speakers(predictions.labels)),
     }

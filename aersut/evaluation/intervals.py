@@ -76,6 +76,14 @@ class Resampling:
         """UAR in each bootstrap sample, 0 to 1, of the classes that have clips there."""
         return np.nanmean(metrics.recalls(self.totals((labels, predicted), (classes, classes))), axis=-1)
 
+    def uar_speakers(self, labels: Int[np.ndarray, " clips"]) -> int:
+        """The number of speakers that a mean over the classes depends on, for `interval`.
+
+        Such a mean is as uncertain as the class with the fewest speakers, so they count if they are too few.
+        """
+        rarest = min(len(np.unique(self.owners[labels == one])) for one in np.unique(labels))
+        return rarest if rarest < MIN_SPEAKERS else self.speakers
+
     def interval(
         self,
         estimate: float,

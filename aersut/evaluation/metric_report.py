@@ -33,7 +33,6 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
     [bins] = _calibration_bins(predictions, Resampling.of([""] * len(predictions), resamples=1))  # all clips once
     headline["ece"] = _ece(bins)
     headline_resampled["ece"] = _ece(_calibration_bins(predictions, resampling))
-    rarest = min(filter(None, _class_speakers(predictions, resampling)))
     pairs = class_pairs(predictions, resampling)
     areas = [of_class.area() for of_class in pairs]
     known = [area for area in areas if area is not None]
@@ -46,7 +45,7 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
                 float(value),
                 headline_resampled[name],
                 LEAST.get(name, 0.0),
-                speakers=rarest if name in MACRO and rarest < MIN_SPEAKERS else None,
+                speakers=resampling.uar_speakers(predictions.labels) if name in MACRO else None,
             )
             for name, value in headline.items()
         },

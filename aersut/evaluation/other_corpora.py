@@ -18,7 +18,7 @@ from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
 from aersut.registry import CORPORA
 from aersut.run import Run
-from aersut.training.initial_weights import seen_speakers
+from aersut.training.initial_weights import seen_recordings, seen_speakers
 
 LEAK = "this evaluation LEAKS: some of its clips are in the run's training or validation set."
 SEEN_SPEAKERS = (
@@ -111,8 +111,8 @@ class _Seen:
     """What a run's training and validation sets contain.
 
     Attributes:
-        contents: hashes of the clips.
-        speakers: also those of the initial weights, whose clips are unknown.
+        contents: hashes of the clips, also of those that the initial weights were trained on, if they are of a run.
+        speakers: also those of the initial weights.
         emotions: of the training set.
     """
 
@@ -126,7 +126,7 @@ def _seen(run: Run) -> _Seen:
         raise UserError(f"{run.split} is missing or damaged: it names the clips of the training set. Restore it.")
     seen = [clip for clip in split["clips"] if set(SPLITS[:2]) & set(clip["splits"])]
     return _Seen(
-        tuple(clip["content"] for clip in seen),
+        tuple(seen_recordings(run)),
         frozenset(f"{corpus}:{speaker}" for corpus, speakers in seen_speakers(run).items() for speaker in speakers),
         frozenset(clip["emotion"] for clip in seen if SPLITS[0] in clip["splits"]),
     )

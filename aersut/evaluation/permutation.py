@@ -62,4 +62,9 @@ def uar_drop(
         drops.append(before - after)
         resampled.append(resampling.uar(labels, unchanged, classes) - resampling.uar(labels, predicted, classes))
     mean = float(np.mean(drops))
-    return {"uar_drop": mean, "interval": resampling.interval(mean, np.mean(resampled, axis=0), -1.0)}
+    return {
+        "uar_drop": mean,
+        "interval": resampling.interval(
+            mean, np.mean(resampled, axis=0), -1.0, speakers=resampling.uar_speakers(labels)
+        ),
+    }

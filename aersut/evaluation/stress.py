@@ -4,18 +4,21 @@ import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from aersut import metrics
-from aersut.contracts import Clip, Condition
+from aersut.contracts import Augmenter, Clip, Condition
+from aersut.corpora.files import audio_files
 from aersut.errors import UserError
 from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.metric_report import calibration_error
 from aersut.evaluation.predictor import ExportedModel
 from aersut.evaluation.stress_predictions import Probabilities, stress_predictions
+from aersut.paths import expanded
 from aersut.registry import CONDITIONS
 from aersut.stress import STANDARD, STANDARD_NAME
 from aersut.training.trained import Trained
@@ -53,7 +56,10 @@ def stress_report(
     clean, outcomes = stress_predictions(trained, clips, conditions, model, seed)
     resampling = Resampling.of([clip.speaker_id for clip in clips])
     comparison = _Comparison(labels, clean.argmax(axis=1), resampling, trained.frontend.classes)
-    rows = [_named(condition) | comparison.row(one) for condition, one in zip(conditions, outcomes, strict=True)]
+    rows = [
+        _named(condition) | comparison.row(one) | {"warning": _seen_in_training(condition, trained.frontend.augment)}
+        for condition, one in zip(conditions, outcomes, strict=True)
+    ]
     known = [row for row in rows if row["standard"] and not row["skipped"]]
     return {
         "set": STANDARD_NAME,
@@ -75,6 +81,24 @@ def _named(condition: Condition) -> dict[str, Any]:
         "curve": condition.curve,
         "x": condition.x,
     }
+
+
+def _seen_in_training(condition: Condition, augmenters: Sequence[Augmenter]) -> str:
+    """A warning if an augmenter of the training uses recordings of the condition's folder; else ""."""
+    folders = [getattr(augmenter, "folder", "") for augmenter in augmenters]
+    if not (own := getattr(condition, "folder", "")) or not any(folders):
+        return ""
+    if _contents(own).isdisjoint(set().union(*map(_contents, filter(None, folders)))):
+        return ""
+    return f"the training was augmented with recordings in {own}; with other recordings, the UAR drop may be larger."
+
+
+def _contents(folder: str) -> frozenset[str]:
+    """Hashes of the recordings in a folder; none if it is missing, of which the evaluation itself tells."""
+    try:
+        return frozenset(sha256(file.read_bytes()).hexdigest() for file in audio_files(expanded(folder)))
+    except (UserError, OSError):
+        return frozenset()
 
 
 @dataclass(frozen=True)
@@ -99,7 +123,9 @@ class _Comparison:
             "wa": metrics.wa(metrics.confusion(self.labels, predicted, self.classes)),
             "ece": self.ece(outcome),
             "loss": loss,
-            "loss_interval": self.resampling.interval(loss, losses, least=-1.0),
+            "loss_interval": self.resampling.interval(
+                loss, losses, least=-1.0, speakers=self.resampling.uar_speakers(self.labels)
+            ),
             "clips": len(outcome),
             "skipped": "",
         }

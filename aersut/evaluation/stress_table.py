@@ -27,6 +27,7 @@ def stress_table(stress: dict[str, Any]) -> str:
             "",
             f"{'stress condition':{width}}{'UAR':>5}{'ECE':>8}{'UAR drop':>10}   95 % interval by speaker",
             *(f"{row['title']:{width}}{_result(row)}" for row in stress["conditions"]),
+            *(f"WARNING: {row['title']}: {row['warning']}" for row in stress["conditions"] if row.get("warning")),
         ]
     )
 

@@ -265,6 +265,7 @@ def robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
             "- ECE, the expected calibration error, is the mean difference between confidence and accuracy.",
             *("", "| condition | UAR | UAR drop | 95 % interval | ECE |", "|---|---|---|---|---|"),
             *map(_condition, stress["conditions"]),
+            *(f"\n{row['title']}: {row['warning']}" for row in stress["conditions"] if row.get("warning")),
         ]
     return lines
 

@@ -67,13 +67,27 @@ class Frontend:
     def __post_init__(self) -> None:
         for feature in self.features:
             feature.check(self.framing)
-        bases = [FEATURES.name_of(base) for base in self.bases]
         for augmenter in self.augment:
-            if augmenter.log_mel and bases != ["log_mel"]:
-                raise ValueError(
-                    f"augmenter '{AUGMENTERS.name_of(augmenter)}' changes a log-mel spectrogram, and the base features "
-                    f"are {', '.join(bases)}; use features of log_mel alone, or omit the augmenter"
-                )
+            self._check_spectrogram(augmenter)
+
+    def _check_spectrogram(self, augmenter: Augmenter) -> None:
+        name, (base, *others) = AUGMENTERS.name_of(augmenter), self.bases
+        names = ", ".join(FEATURES.name_of(one) for one in self.bases)
+        if augmenter.log_mel and (others or not isinstance(base, LogMel)):
+            raise ValueError(
+                f"augmenter '{name}' changes a log-mel spectrogram, and the base features are {names}; use features of "
+                "log_mel alone, or omit the augmenter"
+            )
+        if augmenter.log_mel and isinstance(base, LogMel) and (base.top_db is not None or base.pre_emphasis):
+            raise ValueError(
+                f"augmenter '{name}' needs log_mel without top_db and pre_emphasis, which change the floor and the "
+                "level of each band; omit them, or the augmenter"
+            )
+        if augmenter.spectrogram and (others or not base.spectrogram):
+            raise ValueError(
+                f"augmenter '{name}' changes the bands of a spectrogram in dB, and the base features are {names}; use "
+                "one such feature alone, or omit the augmenter"
+            )
 
     @property
     def channels(self) -> int:

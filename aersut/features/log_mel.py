@@ -24,6 +24,7 @@ class LogMel(Mel):
         amin: lower limit of the power, librosa's `amin`; digital silence, such as padding, has this level.
     """
 
+    spectrogram = True
     top_db: float | None = None
     amin: float = 1e-10
 

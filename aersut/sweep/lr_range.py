@@ -77,6 +77,13 @@ def range_test(experiment: Experiment) -> RangeTest:
             f"optimizer '{OPTIMIZERS.name_of(optimizer)}' takes no schedule, which the range test needs: use an "
             "optimizer that derives from aersut.training.optimizers.Scheduled."
         )
+    if optimizer.accumulate > 1:
+        size = experiment.batch_size * optimizer.accumulate
+        raise UserError(
+            f"the range test updates the weights after each batch, and optimizer.accumulate={optimizer.accumulate} "
+            "averages the gradients of several: add --experiment.optimizer.accumulate=1 "
+            f"--experiment.batch_size={size}."
+        )
     with tempfile.TemporaryDirectory() as folder:
         run = runs.start(replace(experiment, teacher=None, encoders=(), ema=0.0), Path(folder) / "run")
         setup = set_up(run, _Rising(optimizer))

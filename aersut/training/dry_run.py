@@ -43,7 +43,7 @@ def dry_run(run: Run) -> str:
     initial = None if done else read_initial_weights(experiment)
     if initial is not None:
         initial.check(experiment, InitialNetwork(experiment, computed=False).shapes)
-        check_unseen(initial.origin, collection.clips, found)
+        check_unseen(initial.origin, collection, found)
     clips = ", ".join(f"{len(set(rows[:, 0].tolist())):,} {name}" for name, rows in sets.items())
     copies = f"; {len(sets['train']):,} training examples with augmented copies" if experiment.augmented_copies else ""
     unused = f"; {found.unused:,} clips are in no set" if found.unused else ""

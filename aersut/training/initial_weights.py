@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,11 +15,11 @@ from jaxtyping import Array, Float
 
 from aersut import initial
 from aersut.config import Experiment, from_tree
-from aersut.contracts import Clip
+from aersut.data.collection import Collection, recordings
 from aersut.data.splits import Split, read_split
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
-from aersut.paths import read_json, write_json
+from aersut.paths import counted, read_json, write_json
 from aersut.registry import CORPORA, import_plugins
 from aersut.run import Run, RunFolder
 from aersut.run_folder import with_recorded_classes
@@ -42,12 +42,14 @@ class Origin:
         digest: of these weights.
         licences: of the corpora that they were trained on, directly or by initial weights of their own; "" if none.
         seen_speakers: of training and validation by corpus.
+        seen_recordings: hashes of their recordings, as in split.json; () for a model of the zoo.
     """
 
     model: str
     digest: str
     licences: Mapping[str, str]
     seen_speakers: Mapping[str, list[str]]
+    seen_recordings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def read_initial_weights(experiment: Experiment) -> InitialWeights | None:
         seen = {corpus: list(speakers) for corpus, speakers in entry.seen_speakers.items()}
         return InitialWeights(arrays, emotions, scaling, Origin(init.model, model.digest, entry.licences, seen))
     trained = load_trained(run)
-    origin = Origin(init.model, model.digest, corpus_licences(run), seen_speakers(run))
+    origin = Origin(init.model, model.digest, corpus_licences(run), seen_speakers(run), seen_recordings(run))
     return InitialWeights(arrays_of(trained), emotions, trained.frontend.scaling, origin)
 
 
@@ -162,14 +164,15 @@ def read_origin(run: RunFolder) -> Origin | None:
     return None if tree is None else Origin(**tree)
 
 
-def check_unseen(origin: Origin, clips: tuple[Clip, ...], split: Split) -> None:
-    """Raise `UserError` if the initial weights were trained on speakers of a test set.
+def check_unseen(origin: Origin, collection: Collection, split: Split) -> None:
+    """Raise `UserError` if the initial weights were trained on speakers or recordings of a test set.
 
     The protocols "random" and "paper", whose names say that speakers are shared, are exempt.
     """
     if split.protocol in ("random", "paper"):
         return
-    tested = {clips[clip] for clip in split.examples("test")[:, 0]}
+    rows = sorted(set(split.examples("test")[:, 0].tolist()))
+    tested = {collection.clips[row] for row in rows}
     shared = {(one.corpus, one.speaker) for one in tested if one.speaker in origin.seen_speakers.get(one.corpus, ())}
     if shared:
         names = sorted(f"{corpus}:{speaker}" for corpus, speaker in shared)
@@ -178,6 +181,14 @@ def check_unseen(origin: Origin, clips: tuple[Clip, ...], split: Split) -> None:
             f"high: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}. Test on other speakers: use the protocol "
             "and the fold of that model, or protocol=given with test_speakers. (Other persons who only have the same "
             "name in your recordings need another one.)"
+        )
+    found = recordings([*origin.seen_recordings, *collection.contents])
+    seen, own = found[: len(origin.seen_recordings)], found[len(origin.seen_recordings) :]
+    if leaked := [row for row in rows if own[row] in set(seen)]:
+        raise UserError(
+            f"the weights of {origin.model} were trained on {counted(len(leaked), 'recording')} of the test set, such "
+            f"as {collection.clips[leaked[0]].location}, so its results would be too high. Test on other recordings: "
+            "use the protocol and the fold of that model, or protocol=given."
         )
 
 
@@ -196,6 +207,14 @@ def seen_speakers(run: Run) -> dict[str, list[str]]:
         if {"train", "validation"} & set(clip["splits"]):
             seen.setdefault(clip["corpus"], set()).add(clip["speaker"])
     return {name: sorted(one) for name, one in seen.items()}
+
+
+def seen_recordings(run: Run) -> list[str]:
+    """Hashes of the recordings of the training and validation set, and of those of the initial weights."""
+    before = read_origin(run)
+    clips = (read_split(run.split) or {"clips": []})["clips"]
+    own = {clip["content"] for clip in clips if {"train", "validation"} & set(clip["splits"])}
+    return sorted(own.union(before.seen_recordings if before else ()))
 
 
 def _read(path: Path) -> tuple[dict[str, Float[np.ndarray, "..."]], Scaling | None]:

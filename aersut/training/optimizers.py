@@ -46,8 +46,9 @@ class Scheduled(Optimizer):
         final: fraction of the learning rate at the end of "cosine" and "exponential".
         factor, patience: of "plateau"; `factor` is below 1.
         clip_norm: maximum global norm of the gradients; larger gradients are scaled down. None does not clip.
-        accumulate: steps whose gradients are averaged for one update, equivalent to a batch that many times as large.
-            Each epoch ends with an update, so its last one averages the gradients of the steps that are left.
+        accumulate: steps whose gradients are averaged for one update, as in a batch that many times as large;
+            BatchNorm, mixup and `Experiment.ema` still see each step. Each epoch ends with an update, so its last one
+            averages the gradients of the steps that are left.
     """
 
     learning_rate: float = 1e-3

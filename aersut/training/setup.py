@@ -226,7 +226,7 @@ def set_up(
         initial.check(experiment, network.shapes)  # before the data are read
     prepared = prepare(run, divided)
     if initial is not None:
-        check_unseen(initial.origin, prepared.collection.clips, prepared.split)
+        check_unseen(initial.origin, prepared.collection, prepared.split)
     examples = prepared.split.examples("train")
     steps = steps_per_epoch(experiment, len(examples))
     devices = Devices(experiment.batch_size)

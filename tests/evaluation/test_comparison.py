@@ -75,6 +75,14 @@ def test_a_mistake_is_named(launch, runs, arguments, words):
     assert words in ran.err
 
 
+def test_a_stress_mean_without_some_conditions_has_a_note(runs):
+    path = runs / "a" / "evaluation/metrics.json"
+    for evaluated, notes in ((27, ("LEAKS", "stress mean of 27 of 28 conditions")), (28, ("LEAKS",))):
+        stress = {"mean": 0.5, "evaluated": evaluated, "of": 28}
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"stress": stress}))
+        assert comparison.read_compared_run(runs / "a").notes == notes
+
+
 def test_a_damaged_run_is_a_line_with_a_note(runs):
     (runs / "a" / "config.json").write_text('{"name":')
     (runs / "b" / "evaluation/metrics.json").write_text('{"uar": 0.5}')  # of a version without intervals

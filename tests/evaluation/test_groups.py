@@ -34,6 +34,14 @@ def test_results_are_by_corpus_sex_intensity_and_speaker_the_lowest_uar_first(pr
     assert {row["emotions"] for row in groups["speaker"].values()} == {2}
 
 
+def test_a_group_whose_rarest_emotion_has_two_speakers_has_no_interval():
+    labels, speakers = [0, 0, 0, 0, 1, 1], ["1", "2", "3", "4", "1", "2"]
+    rows = results_by_group(predictions_of(labels, [PROBABILITIES[0]] * 6, speakers))
+    assert rows["corpus"]["made"]["uar_interval"] is None
+    rows = results_by_group(predictions_of([*labels, 1], [PROBABILITIES[0]] * 7, [*speakers, "3"]))
+    assert rows["corpus"]["made"]["uar_interval"] is not None
+
+
 def test_the_emotions_of_a_group_are_counted(predictions):
     groups = results_by_group(predictions_of([0, 1, 0], [PROBABILITIES[0]] * 3, ["1", "1", "2"]))
     assert {name: row["emotions"] for name, row in groups["speaker"].items()} == {"made:1": 2, "made:2": 1}

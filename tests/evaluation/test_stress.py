@@ -1,6 +1,7 @@
 """Stress evaluation: the same predictions as in use, the same format for checkpoints and exported models."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import soundfile
 
 from aersut import metrics
+from aersut.augment import Background
 from aersut.contracts import Condition, SkippedConditionError
 from aersut.corpora import Synthetic
 from aersut.data.audio import decode, to_int16
@@ -158,6 +160,23 @@ class TestTheReport:
         for one, other in zip(checkpoint["conditions"], exported["conditions"], strict=True):
             assert one["uar"] == pytest.approx(other["uar"], abs=1 / 16)
         assert checkpoint["clean"] == exported["clean"]
+
+
+def test_recordings_of_the_training_are_warned_of(trained, examples, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("used", "other"):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "hiss.wav", 0.1 * rng.standard_normal(RATE), RATE)
+    shutil.copytree(tmp_path / "used", tmp_path / "copy")
+    augment = (Background(str(tmp_path / "copy")),)
+    augmented = replace(trained, frontend=replace(trained.frontend, augment=augment))
+    conditions = [RecordedNoise(str(tmp_path / name), snr_db) for name, snr_db in (("used", 10.0), ("other", 20.0))]
+    result = stress_report(augmented, examples.clips[:2], examples.labels[:2], [*conditions, Gain(6.0)])
+    warnings = [row["warning"] for row in result["conditions"]]
+    assert [bool(one) for one in warnings] == [True, False, False]
+    assert f"WARNING: recorded noise 10 dB SNR: the training was augmented with recordings in {tmp_path / 'used'}" in (
+        stress_table(result)
+    )
 
 
 class TestConditionsThatCannotBeEvaluated:

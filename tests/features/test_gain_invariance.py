@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from aersut.augment import MelNoise
-from aersut.contracts import Feature, Framing
-from aersut.features import MFCC, PCEN, Centered, Delta, LogEnergy, LogMel, Rasta, Relative, Signal
+from aersut.augment import Equalize, MelNoise, MelWarp
+from aersut.contracts import Augmenter, Feature, Framing
+from aersut.features import MFCC, PCEN, Centered, Delta, LogEnergy, LogMel, Mel, Rasta, Relative, Signal
 from aersut.features.frontend import Frontend
 from aersut.testing import Check, feature_checks
 
@@ -82,6 +82,20 @@ def test_augmenters_of_a_log_mel_spectrogram_refuse_other_base_features(features
     Frontend(FRAMING, (Relative(), Delta(of=LogMel())), (MelNoise(),), 8)
     with pytest.raises(ValueError, match="augmenter 'mel_noise' changes a log-mel spectrogram, and the base features"):
         Frontend(FRAMING, features, (MelNoise(),), 8)
+
+
+@pytest.mark.parametrize("fields", [{"top_db": 80.0}, {"pre_emphasis": 0.97}])
+def test_they_refuse_a_spectrogram_whose_floor_or_level_they_do_not_know(fields: dict[str, float]):
+    with pytest.raises(ValueError, match="'mel_noise' needs log_mel without top_db and pre_emphasis"):
+        Frontend(FRAMING, (LogMel(**fields),), (MelNoise(),), 8)
+    Frontend(FRAMING, (LogMel(**fields),), (Equalize(), MelWarp()), 8)
+
+
+@pytest.mark.parametrize("augmenter", [Equalize(), MelWarp()])
+@pytest.mark.parametrize("features", [(MFCC(),), (LogMel(), LogEnergy()), (Mel(),)])
+def test_augmenters_of_bands_refuse_other_channels(augmenter: Augmenter, features: tuple[Feature, ...]):
+    with pytest.raises(ValueError, match="changes the bands of a spectrogram in dB, and the base features are"):
+        Frontend(FRAMING, features, (augmenter,), 8)
 
 
 @pytest.mark.parametrize(

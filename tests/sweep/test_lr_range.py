@@ -60,6 +60,7 @@ def test_the_mode_writes_a_plot_and_prints_a_range(launch, tiny, tmp_path):
         ("", "--mode=lr_range needs --experiment=NAME"),
         ("--experiment=quickstart --output=range.jpg", "expected the name of a .png file"),
         ("--experiment=quickstart --trials=3", "--trials goes with --mode=sweep"),
+        ("--experiment=quickstart --experiment.optimizer.accumulate=4", "--experiment.batch_size=128"),
     ],
 )
 def test_invalid_flags_are_refused(launch, flags, message):

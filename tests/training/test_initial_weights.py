@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -205,6 +206,7 @@ class TestTheExperiment:
 
 def test_test_speakers_that_the_weights_have_seen_are_refused():
     clips = tuple(Clip(Path(f"{n}.wav"), "happy", str(n), "ravdess") for n in range(1, 7))
+    collection = SimpleNamespace(clips=clips, contents=[f"content {n}" for n in range(1, 7)])
     origin = Origin("micro_speech", "", {}, {"ravdess": ["1", "3"]})
 
     def split(protocol: str, test: tuple[int, ...]) -> Split:
@@ -212,10 +214,14 @@ def test_test_speakers_that_the_weights_have_seen_are_refused():
         return Split(assignment, protocol, leaks=False, speaker_independent=True)
 
     with pytest.raises(UserError, match="trained on speakers of the test set.*ravdess:3"):
-        check_unseen(origin, clips, split("speaker", (2, 3)))
-    check_unseen(origin, clips, split("speaker", (2, 4)))
-    check_unseen(origin, clips, split("random", (2, 3)))
-    check_unseen(dataclasses.replace(origin, seen_speakers={"cremad": ["3"]}), clips, split("speaker", (3,)))
+        check_unseen(origin, collection, split("speaker", (2, 3)))
+    check_unseen(origin, collection, split("speaker", (2, 4)))
+    check_unseen(origin, collection, split("random", (2, 3)))
+    check_unseen(dataclasses.replace(origin, seen_speakers={"cremad": ["3"]}), collection, split("speaker", (3,)))
+    recording = dataclasses.replace(origin, seen_speakers={}, seen_recordings=["content 3", "content 9"])
+    with pytest.raises(UserError, match=r"trained on 1 recording of the test set, such as 3\.wav"):
+        check_unseen(recording, collection, split("speaker", (2, 3)))
+    check_unseen(recording, collection, split("speaker", (2, 4)))
 
 
 def test_seen_speakers_stop_a_training_before_its_first_epoch(finished, tiny, tmp_path):

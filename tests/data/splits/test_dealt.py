@@ -100,6 +100,18 @@ class TestSpeaker:
         assert sum(men <= speakers_in(one, clips, "train") for one in sets) == 4
         assert sum(men <= speakers_in(one, clips, "test") for one in sets) == 1
 
+    @pytest.mark.parametrize("women", [2, 3])
+    def test_trains_on_one_of_a_corpus_in_all_of_its_folds(self, women):
+        clips = speaker_clips(9, 9) + speaker_clips(0, women, corpus="small", first=100)
+        small = {clip.speaker for clip in clips if clip.corpus == "small"}
+        for fold in range(5):
+            assert small & speakers_in(make_split(clips, protocol="speaker", fold=fold), clips, "train")
+
+    def test_validates_on_a_speaker_if_only_a_stratum_of_two_has_any_left(self):
+        clips = speaker_clips(1, 2)
+        sets = [make_split(clips, protocol="speaker", fold=fold) for fold in range(5) if fold in (1, 3)]
+        assert all(len(speakers_in(one, clips, name)) == 1 for one in sets for name in ("train", "validation", "test"))
+
     def test_refuses_too_few_speakers_and_says_so(self):
         message = refused(speaker_clips(1, 1), protocol="speaker")
         assert message.startswith("protocol 'speaker' leaves the ")
