@@ -44,12 +44,19 @@ def test_metrics_by_hand():
     assert one["uar"] == pytest.approx((1 / 2 + 0 + 1 / 2) / 3)
     assert one["uar_restricted"] == pytest.approx((1 + 1 / 2 + 1) / 3)
     assert (one["most_predicted"], one["most_predicted_fraction"]) == ("happy", pytest.approx(4 / 6))
-    for key in ("uar", "uar_restricted"):
-        low, high = one[f"{key}_interval"]
-        assert low <= one[key] <= high
+    assert (one["uar_interval"], one["uar_restricted_interval"]) == (None, None)  # an emotion has two speakers only
     assert (two["skipped"], two["clips"], two["uar"]) == ("no .wav or .flac under y", 0, None)
     assert (three["uar"], three["uar_interval"]) == (0.5, None)  # one speaker
     assert set(one) == set(two) == set(three)
+
+
+def test_intervals_are_those_of_three_speakers():
+    rows = [[0.4, 0.3, 0.2, 0.1]] * 4 + [[0.1, 0.2, 0.3, 0.4]] * 2
+    predictions = predictions_of([0, 0, 0, 2, 2, 2], rows, ["a", "b", "c"] * 2, EMOTIONS)
+    [one] = corpus_results(predictions, (CorpusPart("one", "x", slice(0, 6)),))
+    for key in ("uar", "uar_restricted"):
+        low, high = one[f"{key}_interval"]
+        assert low <= one[key] <= high
 
 
 def test_the_table_has_a_line_for_each_corpus_and_the_reasons():
