@@ -1,5 +1,6 @@
 """What all tests share: a cache of their own, and real speech where there is some."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from aersut.run import Run, open_run
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or fills the user's cache; a worker's tests share one, and all workers what XLA has compiled."""
+    gc.set_threshold(cli.GARBAGE)  # as `cli.main`, below which the tests start the program
     base = tmp_path_factory.getbasetemp()
     compiled = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
     jax.config.update("jax_compilation_cache_dir", str(compiled))

@@ -220,7 +220,7 @@ class TestEvaluation:
         file = finished.export / "model_float32.tflite"
         model = aersut.evaluate(finished.folder, model=file)
         assert (model.folder.name, model.metrics["model"]) == ("model_float32", str(file))
-        other = aersut.evaluate(finished, corpora=["synthetic"], root=finished.folder)
+        other = aersut.evaluate(finished, corpora=[Synthetic(speakers=10, repetitions=1)], root=finished.folder)
         assert other.folder.name.startswith("synthetic-")
         assert other.metrics["leaks"]
 

@@ -253,7 +253,8 @@ def test_trains_on_both_corpora_of_the_paper(launch, tmp_path):
 def test_the_paper_experiment_on_real_speech_without_stress(real_data, tmp_path):
     corpus = CORPORA["ravdess"]().load(real_data)
     for clip in corpus.clips:
-        if int(clip.speaker) < 6:
+        # one repetition of one sentence
+        if int(clip.speaker) < 6 and clip.path.stem.split("-")[4:6] == ["01", "01"]:
             link = tmp_path / "ravdess" / f"Actor_{int(clip.speaker):02}" / clip.path.name
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(clip.path)
@@ -262,7 +263,7 @@ def test_the_paper_experiment_on_real_speech_without_stress(real_data, tmp_path)
     command += ["--nostress"]  # a minute for each model; it is tested above
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ), timeout=600)
     assert done.returncode == 0, done.stderr
-    assert "ravdess: 300 clips of 5 speakers, 8 emotions" in done.stdout
+    assert "ravdess: 75 clips of 5 speakers, 8 emotions" in done.stdout
     assert "stress mean" not in done.stdout
     assert "Traceback" not in done.stderr
     for name in ("config.json", "split.json", "metrics.jsonl", "evaluation/metrics.json", "report.html"):

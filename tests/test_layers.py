@@ -1,6 +1,7 @@
 """Layers: a package imports only from packages before it, and heavy libraries stay in theirs."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def statements(node: ast.AST, everywhere: bool) -> Iterator[ast.Import | ast.Imp
             yield from statements(child, everywhere)
 
 
+@functools.cache
+def names_in(module: str, everywhere: bool = False) -> frozenset[str]:
+    """The dotted names that a module of the package imports."""
+    return frozenset(imported((PACKAGE / module).read_text(encoding="utf-8"), everywhere))
+
+
 def imported(text: str, everywhere: bool = False) -> set[str]:
     """The dotted names that a module imports."""
     names: set[str] = set()
@@ -72,23 +79,22 @@ def test_every_layer_has_a_position_in_the_order():
     assert set(ORDER) <= layers, "remove the missing one from ORDER"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_only_what_stands_before_it(module):
-    own = layer(module)
-    names = {layer(name) for name in imported((PACKAGE / module).read_text()) if name.startswith("aersut.")}
-    if own == "__init__":
-        assert names == set(), "importing aersut imports nothing"
-        return
-    before = ORDER if own in ABOVE_ALL else ORDER[: ORDER.index(own)]
-    assert names - {own} <= set(before)
+def misplaced(module: str) -> set[str]:
+    """The layers that a module imports although they do not stand before its own."""
+    own, names = layer(module), {layer(name) for name in names_in(module) if name.startswith("aersut.")}
+    if own == "__init__":  # importing aersut imports nothing
+        return names
+    return names - {own} - set(ORDER if own in ABOVE_ALL else ORDER[: ORDER.index(own)])
+
+
+def test_a_module_imports_only_what_stands_before_it():
+    assert {module: wrong for module in MODULES if (wrong := misplaced(module))} == {}
 
 
 @pytest.mark.parametrize("library", HOMES)
 def test_a_heavy_library_is_imported_by_its_modules_only(library):
     users = {
-        module
-        for module in MODULES
-        if any(name.split(".")[0] == library for name in imported((PACKAGE / module).read_text(), everywhere=True))
+        module for module in MODULES if any(name.split(".")[0] == library for name in names_in(module, everywhere=True))
     }
     assert users, f"nothing imports {library}: remove it from HOMES"
     assert all(user.startswith(HOMES[library]) for user in users)

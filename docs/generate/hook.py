@@ -40,7 +40,11 @@ def on_config(config: Any) -> Any:
         "Tutorials": [f"tutorials/{one.name}" for one in notebooks],
         "Plugins": _below("reference/plugins", plugins.nav),
         "Python API": [f"reference/python/{path}" for path in python],
-        "Project": ["design.md", *(path for path in _generated if path.startswith("project/"))],
+        "Project": [
+            "design.md",
+            "reference/long_commands.md",
+            *(path for path in _generated if path.startswith("project/")),
+        ],
     }
     config.nav = [one for one in (_filled(entry, sections) for entry in config.nav) if one]
     return config

@@ -183,17 +183,14 @@ def test_bad_fields(make: Callable[[], object], message: str) -> None:
 
 
 @pytest.mark.parametrize("name", AUGMENTERS.names())
-@pytest.mark.parametrize(("probability", "least", "most"), [(0.0, 0.0, 0.0), (0.25, 0.17, 0.33)])
-def test_probability_of_a_change(
-    name: str, probability: float, least: float, most: float, make: Callable[..., Augmenter]
-) -> None:
+def test_probability_of_a_change(name: str, make: Callable[..., Augmenter]) -> None:
     fields = {field.name for field in dataclasses.fields(AUGMENTERS[name])}
     if "probability" not in fields:
         pytest.skip(f"{name} has no probability")
-    augmenter = make(name, probability=probability)
+    augmenter = make(name, probability=0.25)
     shape = {"waveform": (4000,), "features": (50, 13), "batch": (4, 50, 13)}[augmenter.domain]
     example = Example(jnp.sin(jnp.arange(np.prod(shape), dtype=jnp.float32)).reshape(shape), jnp.eye(8)[0], 8_000)
     keys = jax.random.split(jax.random.key(3), 400)
-    values = jax.jit(jax.vmap(lambda key: augmenter(key, example).values))(keys)
+    values = jax.jit(lambda keys: jax.lax.map(lambda key: augmenter(key, example).values, keys))(keys)
     fraction = float(np.mean([not np.array_equal(one, example.values) for one in np.asarray(values)]))
-    assert least <= fraction <= most
+    assert 0.17 <= fraction <= 0.33

@@ -35,3 +35,13 @@ def test_vmap_changes_the_same_examples() -> None:
 
     numbers = jnp.arange(64)
     np.testing.assert_array_equal(jax.vmap(one)(numbers), jax.lax.map(one, numbers))
+
+
+def test_a_probability_of_0_changes_nothing() -> None:
+    def one(key: jax.Array) -> jax.Array:
+        example = Example(jnp.zeros(3), jnp.zeros(8), 16_000)
+        return apply_with_probability(key, 0.0, example, lambda: jnp.full(3, 7.0)).values
+
+    keys = jax.random.split(jax.random.key(3), 400)
+    for values in (jax.jit(jax.vmap(one))(keys), jax.jit(lambda keys: jax.lax.map(one, keys))(keys)):
+        np.testing.assert_array_equal(values, jnp.zeros((400, 3)))

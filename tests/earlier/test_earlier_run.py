@@ -31,7 +31,7 @@ def test_it_is_evaluated_with_the_same_result(run, launch):
 
 
 def test_it_is_exported(run, launch):
-    outcome = launch("--mode=export", f"--workdir={run}", "--export.waveform=false", "--export.stream=false")
+    outcome = launch("--mode=export", f"--workdir={run}", "--export.targets=classifier")
     assert outcome.status == 0, outcome.err
     assert "model_int8.tflite" in outcome.out
 

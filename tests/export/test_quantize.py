@@ -36,6 +36,7 @@ def converted(name: str) -> tuple[TFLiteFile, TFLiteFile, np.ndarray]:
     )
 
 
+@functools.cache
 def quantized(name: str, number_format: str) -> TFLiteFile:
     """A model in one format."""
     floating, integer, _ = converted(name)

@@ -22,9 +22,9 @@ SMALL = {
     "cnn": CNN(filters=(8, 6), kernels=(3, 3), dense=16),
     "cnn_lstm": CNNLSTM(filters=(8,), kernels=(3,), units=(8, 4), dense=16),
     "cnn2d": CNN2D(filters=(4,)),
-    "tc_resnet": TCResNet(filters=(6, 6, 8), kernels=(3, 3, 3)),
+    "tc_resnet": TCResNet(bands=3, filters=(6, 6, 8), kernels=(3, 3, 3)),
     "ds_cnn": DSCNN(filters=(6, 6, 8), kernels=(3, 3, 4)),
-    "ensemble": Ensemble((TCResNet(filters=(6,), kernels=(3,)), DSCNN(filters=(4,), kernels=(3,)))),
+    "ensemble": Ensemble((TCResNet(filters=(6,), kernels=(3,)),) * 2),
     "res_lstm": ResLSTM(filters=(6,), kernels=(3,), units=4),
 }
 
@@ -42,17 +42,6 @@ def _registry(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_built_in(check: Check) -> None:
     check()
-
-
-@pytest.mark.slow  # as above
-def test_a_residual_network_with_bands() -> None:
-    check_model(TCResNet(bands=3, filters=(6, 6), kernels=(3, 3)), frames=31)
-
-
-@pytest.mark.slow  # imports TensorFlow
-def test_a_residual_network_with_bands_in_litert() -> None:
-    with quiet():
-        check_export(TCResNet(bands=3, filters=(6, 6), kernels=(3, 3)), frames=31)
 
 
 @pytest.mark.slow  # imports TensorFlow

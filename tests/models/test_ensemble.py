@@ -29,7 +29,7 @@ def _separate() -> list[Network]:
 
 def test_evaluation_returns_the_mean_of_the_members_logits() -> None:
     graphs, state = create(Ensemble(MEMBERS).build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), optax.identity())
-    found = graphs.network(state.params, state.rest)(_features())
+    found = jax.jit(lambda: graphs.network(state.params, state.rest)(_features()))()
     each = [evaluation_view(network)(_features()) for network in _separate()]
     np.testing.assert_allclose(found, sum(each) / 2, atol=1e-6)
 
@@ -41,13 +41,14 @@ def test_in_training_each_member_has_the_gradient_of_separate_training() -> None
     def loss(network: Network) -> jax.Array:
         return losses(network(_features()), target, Loss(label_smoothing=0.1), np.ones(CLASSES, np.float32)).mean()
 
-    assert network(_features()).shape == (2, 4, CLASSES)
-    together = nnx.grad(loss)(network)
+    assert nnx.eval_shape(lambda network: network(_features()), network).shape == (2, 4, CLASSES)
+    gradient = nnx.jit(nnx.grad(loss))
+    together = gradient(network)
     for index, member in enumerate(separate):
-        expected = jax.tree.leaves(jax.tree.map(lambda leaf: leaf / 2, nnx.grad(loss)(member)))
+        expected = jax.tree.leaves(jax.tree.map(lambda leaf: leaf / 2, gradient(member)))
         found = jax.tree.leaves(together["members"][index])
         for one, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-6)
+            np.testing.assert_allclose(one, other, atol=1e-5)  # compiled programs round otherwise
 
 
 def test_equal_members_have_different_initial_weights() -> None:

@@ -31,7 +31,7 @@ def test_draws_a_column_for_each_augmenter_and_a_row_for_each_feature(launch, ti
     )  # fmt: skip
     many = launch(
         "--mode=show", f"--experiment={tiny}", f"--clip={clip}", f"--output={tmp_path / 'many.png'}",
-        "--experiment.features=log_mel,f0,delta", "--experiment.augment=noise,pitch_shift,spec_augment,mixup",
+        "--experiment.features=log_mel,f0,delta", "--experiment.augment=noise,time_shift,spec_augment,mixup",
         "--experiment.augmented_copies=1",
     )  # fmt: skip
     assert (few.status, many.status) == (0, 0), few.err + many.err

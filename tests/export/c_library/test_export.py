@@ -43,6 +43,7 @@ def library(pipeline: Pipeline) -> CLibrary:
     return c_library(pipeline)
 
 
+@pytest.fixture(scope="module")
 def verified(pipeline: Pipeline) -> Verified:
     return Verified(
         pipeline.samples,
@@ -64,37 +65,40 @@ def test_the_export_compared_every_byte(finished: Run):
     assert found["compared"]["features_differing_without_fpu"] <= 1e-3
 
 
-def test_one_differing_byte_refuses_the_library(pipeline: Pipeline, library: CLibrary):
-    found = verified(pipeline)
+def test_one_differing_byte_refuses_the_library(pipeline: Pipeline, library: CLibrary, verified: Verified):
     if host.find_compiler() is None:
         pytest.skip("there is no C compiler")
-    assert compare(library, pipeline, found) == {
+    assert compare(library, pipeline, verified) == {
         "compiler": " ".join(host.find_compiler() or ()),
-        "frames": len(found.samples),
+        "frames": len(verified.samples),
         "windows": 2,
         "features_differing": 0.0,
     }
-    probabilities = found.probabilities.copy()
+    probabilities = verified.probabilities.copy()
     probabilities[0, 0] ^= 1
     with pytest.raises(UserError, match=r"1 of \d+ of its probabilities differ from TensorFlow Lite Micro's"):
-        compare(library, pipeline, replace(found, probabilities=probabilities))
-    features = found.features.copy()
+        compare(library, pipeline, replace(verified, probabilities=probabilities))
+    features = verified.features.copy()
     features.flat[5] += 1
     with pytest.raises(UserError, match=r"1 of \d[\d,]* of its features differ .*, by up to 1 steps"):
-        compare(library, pipeline, replace(found, features=features))
+        compare(library, pipeline, replace(verified, features=features))
 
 
-def test_without_a_compiler_nothing_is_compared(pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch):
+def test_without_a_compiler_nothing_is_compared(
+    pipeline: Pipeline, library: CLibrary, verified: Verified, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CC", raising=False)
-    assert compare(library, pipeline, verified(pipeline)) is None
+    assert compare(library, pipeline, verified) is None
 
 
-def test_a_compiler_with_options(pipeline: Pipeline, library: CLibrary, monkeypatch: pytest.MonkeyPatch):
+def test_a_compiler_with_options(
+    pipeline: Pipeline, library: CLibrary, verified: Verified, monkeypatch: pytest.MonkeyPatch
+):
     if not shutil.which("gcc"):
         pytest.skip("there is no gcc")
     monkeypatch.setenv("CC", "gcc -O3")
-    compared = compare(library, pipeline, verified(pipeline))
+    compared = compare(library, pipeline, verified)
     assert compared is not None
     assert compared["compiler"] == "gcc -O3"
 
@@ -115,6 +119,7 @@ def test_a_compiler_that_cannot_be_used_is_named(
     message: str,
     pipeline: Pipeline,
     library: CLibrary,
+    verified: Verified,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ):
@@ -123,7 +128,7 @@ def test_a_compiler_that_cannot_be_used_is_named(
     compiler.chmod(0o755)
     monkeypatch.setenv("CC", str(compiler))
     with pytest.raises(UserError, match=message):
-        compare(library, pipeline, verified(pipeline))
+        compare(library, pipeline, verified)
 
 
 def test_fast_math_is_refused(pipeline: Pipeline, library: CLibrary):

@@ -318,7 +318,7 @@ def _streamed(
     """The output of the export of a run with these settings, and the stream's results."""
     chosen = [f"--experiment.{key}={value}" for key, value in settings.items()]
     assert launch(f"--experiment={tiny}", f"--workdir={folder}", "--mode=train", *chosen).status == 0
-    done = launch(f"--workdir={folder}", "--mode=export")
+    done = launch(f"--workdir={folder}", "--mode=export", "--export.targets=firmware", "--export.waveform=false")
     assert done.status == 0
     return done.out, json.loads((folder / "export" / "export.json").read_text())["stream"]
 
@@ -329,7 +329,8 @@ def test_the_firmware_does_not_need_the_c_library(
 ):
     shutil.copytree(finished.folder, tmp_path / "run")
     monkeypatch.setenv("CC", "false")
-    done = launch("--mode=export", f"--workdir={tmp_path / 'run'}", "--export.waveform=false")
+    command = ["--mode=export", f"--workdir={tmp_path / 'run'}"]
+    done = launch(*command, "--export.targets=firmware", "--export.waveform=false")
     assert done.status == 0
     assert "c/ (the model as C source) is omitted: the compiler false refused the C library" in done.out
     bundle = tmp_path / "run" / "export"
@@ -345,7 +346,8 @@ def test_the_classifier_of_the_ring_buffer_computes_deltas_and_scaling_by_uttera
     run = tmp_path / "run"
     chosen = [f"--experiment.{key}" for key in ("features=mfcc,delta", "scaling=utterance", "epochs=1")]
     assert launch(f"--experiment={tiny}", f"--workdir={run}", "--mode=train", *chosen).status == 0
-    assert launch(f"--workdir={run}", "--mode=export").status == 0
+    exporting = (f"--workdir={run}", "--mode=export", "--export.targets=firmware", "--export.waveform=false")
+    assert launch(*exporting).status == 0
     result = json.loads((run / "export" / "export.json").read_text())
     assert result["stream"]["files"] == ["frontend.tflite", "ring_int8.tflite"]
     assert result["stream"]["difference"] < 0.1
@@ -370,7 +372,7 @@ def test_a_recursive_feature_is_exported_for_every_target(tiny: str, launch: Cal
     )
     chosen = [f"--experiment.{key}" for key in (f"features={features}", "epochs=1")]
     assert launch(f"--experiment={tiny}", f"--workdir={run}", "--mode=train", *chosen).status == 0
-    done = launch(f"--workdir={run}", "--mode=export")
+    done = launch(f"--workdir={run}", "--mode=export", "--export.targets=firmware")  # with waveform, before it
     assert done.status == 0, done.err
     files = json.loads((run / "export" / "export.json").read_text())["files"]
     assert {"waveform_int8.tflite", "frontend.tflite", "ring_int8.tflite"} <= set(files)
@@ -422,12 +424,13 @@ def test_a_feature_on_the_host_omits_files_or_is_refused(tiny: str, launch: Call
     chosen = [f"plugins={tmp_path / 'peak.py'}", "features=mfcc,peak_on_host", "epochs=1"]
     arguments = [f"--experiment.{key}" for key in chosen]
     assert launch(f"--experiment={tiny}", f"--workdir={run}", "--mode=train", *arguments).status == 0
-    for option in ("waveform", "stream"):
-        refused = launch(f"--workdir={run}", "--mode=export", f"--export.{option}=true")
+    exporting, without = (f"--workdir={run}", "--mode=export"), "--export.waveform=false"
+    for options in (("--export.waveform=true", "--export.targets=waveform"), ("--export.stream=true", without)):
+        refused = launch(*exporting, *options)
         assert refused.status == 2
         assert "feature 'peak_on_host' is computed outside JAX" in refused.err
         assert not (run / "export").exists()
-    done = launch(f"--workdir={run}", "--mode=export")
+    done = launch(*exporting, "--export.targets=firmware")  # with waveform, before it
     assert done.status == 0
     assert "features.tflite and waveform_*.tflite are omitted: feature 'peak_on_host'" in done.out
     assert "frontend.tflite and the firmware are omitted: feature 'peak_on_host'" in done.out

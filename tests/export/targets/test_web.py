@@ -447,12 +447,12 @@ def test_the_export_writes_the_page_only_if_it_is_asked(
     shutil.copytree(finished.folder, tmp_path / "run")
     command = ["--mode=export", f"--workdir={tmp_path / 'run'}", "--export.web=true", f"--export.litertjs={litertjs}"]
     before = sorted((tmp_path / "run/export").rglob("*"))
-    refused = launch(*command, "--export.waveform=false")
+    refused = launch(*command, "--export.waveform=false", "--export.targets=web")
     assert refused.status == 2
     assert "--export.web=true needs waveform_float32.tflite, which this export omits" in refused.err
     assert sorted((tmp_path / "run/export").rglob("*")) == before
     assert "tflite-micro is for Linux on x86-64 only" in launch(*command, "--export.micro=true").err
-    done = launch(*command)
+    done = launch(*command, "--export.targets=web,firmware")
     assert done.status == 0
     assert "so no tensor arena is known: the package tflite-micro is for Linux on x86-64 only." in done.out
     assert "the firmware are omitted: they need TensorFlow Lite Micro, which does not run: the package" in done.out
