@@ -74,12 +74,31 @@ def limited(**fields: object) -> Overrides:
     return {"augment": listed(SHIFT, json.dumps({**LIMIT, **fields}), NOISE, *OTHERS)}
 
 
+def channels() -> Overrides:
+    """Augmenters for another channel: reverberation, a frequent band limit, and another frequency response."""
+    equalize, *rest = OTHERS
+    limit, curve = json.dumps({**LIMIT, "probability": 0.4}), json.dumps({**json.loads(equalize), "db": 6.0})
+    return {"augment": listed(SHIFT, REVERB, limit, NOISE, curve, *rest)}
+
+
 WIDE, SOFT = network(WIDE_NETWORK), {"encoders": "moonshine"}
+ALONE = {"sampling": "shuffle"}
 VARIANTS: dict[str, Overrides] = {
     "unchanged": {},
     "each clip once an epoch": {"sampling": "shuffle"},
-    "RAVDESS alone, 320 epochs": {"train": "ravdess", "sampling": "shuffle", "epochs": "320"},
-    "CREMA-D alone": {"train": "cremad", "sampling": "shuffle"},
+    "RAVDESS alone, 320 epochs": {**ALONE, "train": "ravdess", "epochs": "320"},
+    "CREMA-D alone": {**ALONE, "train": "cremad"},
+    "CREMA-D alone, wide": {**WIDE, **ALONE, "train": "cremad"},
+    "CREMA-D alone, wide, band limit": {**WIDE, **ALONE, **limited(probability=0.4), "train": "cremad"},
+    "CREMA-D alone, wide, other channels": {**WIDE, **ALONE, **channels(), "train": "cremad"},
+    "RAVDESS alone, wide, 320 epochs": {**WIDE, **ALONE, "train": "ravdess", "epochs": "320"},
+    "RAVDESS alone, wide, other channels, 320 epochs": {
+        **WIDE,
+        **ALONE,
+        **channels(),
+        "train": "ravdess",
+        "epochs": "320",
+    },
     "mixup 0.2": {"augment.5.alpha": "0.2"},
     "(64, 64, 96), bands=8": {"model.filters": "64,64,96", "model.bands": "8"},
     "160 epochs": {"epochs": "160"},
