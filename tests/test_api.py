@@ -128,7 +128,8 @@ class TestTraining:
                 assert time.monotonic() < deadline, "the training did not begin"
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
-            assert process.communicate(timeout=60)[1].rstrip().endswith("KeyboardInterrupt")
+            # Orbax may add warnings of its own if it is interrupted at the start of a checkpoint
+            assert "\nKeyboardInterrupt" in process.communicate(timeout=60)[1]
         reached = len(records.read_records(folder / "metrics.jsonl"))
 
         class StopError(Exception):

@@ -71,6 +71,8 @@ class Frontend:
             self._check_spectrogram(augmenter)
 
     def _check_spectrogram(self, augmenter: Augmenter) -> None:
+        if not (augmenter.log_mel or augmenter.spectrogram):
+            return
         name, (base, *others) = AUGMENTERS.name_of(augmenter), self.bases
         names = ", ".join(FEATURES.name_of(one) for one in self.bases)
         if augmenter.log_mel and (others or not isinstance(base, LogMel)):
