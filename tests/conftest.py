@@ -31,6 +31,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     jax.config.update("jax_disable_most_optimizations", True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AERSUT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))  # of the commands that the tests start
         yield
 
 

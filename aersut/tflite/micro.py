@@ -3,6 +3,8 @@
 `run_tflm` runs the interpreter in a subprocess under a time limit, because a malformed file can hang or crash it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import importlib.util
 import os
@@ -15,15 +17,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
 
 from aersut.errors import UserError
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import zero_state
 from aersut.workers import python_module
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Shaped
 
 SECONDS = 300.0
 PROGRESS = 100

@@ -53,7 +53,8 @@ def weights(folder):
 
 
 @pytest.mark.slow  # seven real processes: only they show that a run resumes from any moment
-def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_uninterrupted_one(tiny, tmp_path):
+def test_a_run_killed_at_random_moments_ends_bit_for_bit_like_an_uninterrupted_one(tiny, tmp_path, monkeypatch):
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")  # which the tests set: the default one is AERSUT's
     uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
     begin = time.monotonic()
     subprocess.run(command(tiny, uninterrupted), check=True, capture_output=True, timeout=300)
