@@ -246,6 +246,7 @@ def _card(card: str, model: ZooModel, files: Sequence[str], stress: Mapping[str,
         f"{value:.3f} ({format_interval(model.uar_interval_by_corpus[corpus], value)}) on {corpus}"
         for corpus, value in model.uar_by_corpus.items()
     )
+    revision = model.revision[:12] + "+" * model.revision.endswith("+") or "unknown"  # +: a changed working tree
     lines = [
         "",
         "## In the model zoo",
@@ -255,7 +256,7 @@ def _card(card: str, model: ZooModel, files: Sequence[str], stress: Mapping[str,
         f"- {CLASSIFIER} on the test set: UAR {model.uar:.3f} ({format_interval(model.uar_interval, model.uar)}),"
         f" {uar}, with 95 % intervals by speaker; stress mean {model.stress_mean:.3f} (`{model.stress_set}`).",
         f"- Run `{model.run}`: protocol `{model.protocol}`, fold {model.fold}, seed {model.seed}; exported by AERSUT"
-        f" {model.aersut}; trained at Git revision {model.revision[:12] or 'unknown'} by",
+        f" {model.aersut}; trained at Git revision {revision} by",
         f"  `{model.command}`.",
         *(f"- Test speakers of {corpus}: {', '.join(names)}." for corpus, names in model.test_speakers.items()),
         "- All other speakers on disk were used for training or validation: a result on them would be too high.",

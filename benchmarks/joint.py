@@ -14,7 +14,7 @@ contains RAVDESS and CREMA-D.
 classes, and `mean` is the mean of the two. `other` is the UAR over the six emotions of CREMA-D, predictions among
 these, on a corpus without a clip in the training set, where there is one (chance 0.167). Losses are in nats.
 
-With --stress, two folders, `noise10`, `band` and `rooms` are the losses of UAR over both corpora with recorded noise at
+With --stress, two folders, `noise10`, `band` and `rooms` are the UAR drops over both corpora with recorded noise at
 10 dB SNR, in the band 300 to 3400 Hz, and with measured impulse responses.
 """
 
@@ -167,7 +167,7 @@ def results(run: Run, variant: str, stress: str) -> dict[str, str]:
 
 
 def _losses(prepared: Prepared, trained: Trained, stress: str) -> dict[str, str]:
-    """The losses of UAR under three conditions; none without folders of noise and of impulse responses."""
+    """The UAR drops under three conditions; none without folders of noise and of impulse responses."""
     if not stress:
         return {}
     noise, rooms = stress.split(",")

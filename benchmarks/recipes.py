@@ -13,7 +13,7 @@ recipes on validation speakers; nothing is chosen here. FOLDER is a data root th
 `ravdess` and `cremad` are the UAR of the int8 model on the test speakers of each corpus, if there are both; `ece` is
 its calibration error. `other` is its UAR on all clips of the corpus that it was not trained on, if FOLDER contains it:
 predictions among the emotions that both have. With --stress, two folders, `stress` is its stress mean, `gain` the
-largest loss of UAR under gains of -24 to 24 dB and peak normalization, `noise20` and `noise10` the losses with recorded
+largest UAR drop under gains of -24 to 24 dB and peak normalization, `noise20` and `noise10` those with recorded
 noise at 20 and 10 dB SNR, `band` that of the band 300 to 3400 Hz, and `rooms` that of measured impulse responses.
 """
 
@@ -54,7 +54,7 @@ LOSSES = {
     "band": ("band 300 to 3400 Hz",),
     "rooms": ("measured impulse responses",),
 }
-"""Column → titles of the conditions whose largest loss it states."""
+"""Column → titles of the conditions whose largest UAR drop it states."""
 
 
 def main() -> None:
@@ -113,7 +113,7 @@ def conditions(stress: str) -> tuple[Condition, ...]:
 
 
 def robustness(stress: dict[str, Any] | None) -> dict[str, float]:
-    """The stress mean and the losses of UAR in `LOSSES`."""
+    """The stress mean and the UAR drops in `LOSSES`."""
     if stress is None:
         return {}
     loss = {row["title"]: row["loss"] for row in stress["conditions"]}

@@ -8,8 +8,8 @@ audio frontend and other augmenters. The speakers are those of `benchmarks/ablat
 speakers each. Each run adds a row to docs/robustness.csv; a run with a row is skipped, and an interrupted run resumes.
 
 `clean` is the UAR of the last epoch on the validation speakers, `stress` the stress mean on them (docs/robustness.md).
-`gain-24` and `gain+24` are the losses of UAR at these gains in dB, `peak` the loss under peak normalization, `noise20`
-and `noise10` the losses with recorded noise at 20 and 10 dB SNR, which is not in the training set. `cremad` is the UAR
+`gain-24` and `gain+24` are the UAR drops at these gains in dB, `peak` that under peak normalization, `noise20`
+and `noise10` those with recorded noise at 20 and 10 dB SNR, which is not in the training set. `cremad` is the UAR
 on all clips of CREMA-D, over its six emotions, with predictions among these. FOLDER of --speech contains RAVDESS and
 CREMA-D.
 """

@@ -180,26 +180,20 @@ def assign_fold(data: Data, strata: Sequence[Hashable], groups: Sequence[Hashabl
 
     Each stratum's groups are shuffled once. The f-th slice of them is the test set of fold f, and the groups that
     follow it, cyclically, are the validation set. So the test sets of all folds are disjoint; they cover all groups if
-    1 / `data.test` is an integer. At least one group of a stratum that is not tested trains, unless no group at all
-    would validate.
+    1 / `data.test` is an integer. Of the groups of a stratum outside the test set, at least one trains. If no group
+    would validate, one of those that would train does.
     """
-    orders = _shuffled(data, strata, groups)
-    set_of = _assigned(data, orders, training=1)
-    if VALIDATION not in set_of.values():
-        set_of = _assigned(data, orders, training=0)
-    return np.array([set_of[group] for group in groups])
-
-
-def _assigned(data: Data, orders: Sequence[Sequence[Hashable]], training: int) -> dict[Hashable, int]:
-    """The set of each group; of a stratum, at least `training` of the groups that are not tested are left to train."""
     set_of: dict[Hashable, int] = {}
-    for order in orders:
+    for order in _shuffled(data, strata, groups):
         begin, end = (round(len(order) * data.test * fold) for fold in (data.fold, data.fold + 1))
         tested = end - begin
-        validation = min(_validation_count(data, order), max(0, len(order) - tested - training))
-        for rank, group in enumerate([*order[begin:], *order[:begin]]):
+        validation = min(_validation_count(data, order), max(0, len(order) - tested - 1))
+        for rank, group in enumerate(order[begin:] + order[:begin]):
             set_of[group] = TEST if rank < tested else VALIDATION if rank < tested + validation else TRAIN
-    return set_of
+    training = [group for group, one in set_of.items() if one == TRAIN]
+    if training and VALIDATION not in set_of.values():
+        set_of[training[-1]] = VALIDATION
+    return np.array([set_of[group] for group in groups])
 
 
 def _validation_count(data: Data, groups: Sequence[Hashable]) -> int:

@@ -111,7 +111,7 @@ def folds_table(result: dict[str, Any], folder: Path) -> str:
     lines += [f"{key.replace('_', ' '):20}{_cells(result[key])}" for key in ("mean", "standard_deviation")]
     if len(emotions := {row["emotions"] for row in result["folds"]}) > 1:
         lines.append(
-            f"the test sets have {min(emotions)} to {max(emotions)} emotions, so the UARs of folds differ in it"
+            f"the test sets have {min(emotions)} to {max(emotions)} emotions, so the UARs of folds cannot be compared"
         )
     lines += ["", f"all folds pooled, in {folder}:", result_table(result)]
     return "\n".join(lines)

@@ -20,7 +20,9 @@ from aersut.registry import CORPORA
 from aersut.run import Run
 from aersut.training.initial_weights import seen_recordings, seen_speakers
 
-LEAK = "this evaluation LEAKS: some of its clips are in the run's training or validation set."
+LEAK = (
+    "this evaluation LEAKS: some of its clips are in the training or validation set of the run or its initial weights."
+)
 SEEN_SPEAKERS = (
     "some speakers of this evaluation are in the training or validation set of the run or its initial weights."
 )

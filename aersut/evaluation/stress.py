@@ -2,16 +2,17 @@
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 from aersut import metrics
-from aersut.contracts import Augmenter, Clip, Condition
+from aersut.contracts import Augmenter, Clip, Condition, SkippedConditionError
 from aersut.corpora.files import audio_files
 from aersut.errors import UserError
 from aersut.evaluation.intervals import Resampling
@@ -21,6 +22,7 @@ from aersut.evaluation.stress_predictions import Probabilities, stress_predictio
 from aersut.paths import expanded
 from aersut.registry import CONDITIONS
 from aersut.stress import STANDARD, STANDARD_NAME
+from aersut.stress.recordings import chosen_files
 from aersut.training.trained import Trained
 
 
@@ -56,8 +58,10 @@ def stress_report(
     clean, outcomes = stress_predictions(trained, clips, conditions, model, seed)
     resampling = Resampling.of([clip.speaker_id for clip in clips])
     comparison = _Comparison(labels, clean.argmax(axis=1), resampling, trained.frontend.classes)
+    folders = {getattr(condition, "folder", "") for condition in conditions}
+    warnings = {folder: _seen_in_training(folder, trained.frontend.augment) for folder in folders}
     rows = [
-        _named(condition) | comparison.row(one) | {"warning": _seen_in_training(condition, trained.frontend.augment)}
+        _named(condition) | comparison.row(one) | {"warning": warnings[getattr(condition, "folder", "")]}
         for condition, one in zip(conditions, outcomes, strict=True)
     ]
     known = [row for row in rows if row["standard"] and not row["skipped"]]
@@ -83,22 +87,25 @@ def _named(condition: Condition) -> dict[str, Any]:
     }
 
 
-def _seen_in_training(condition: Condition, augmenters: Sequence[Augmenter]) -> str:
-    """A warning if an augmenter of the training uses recordings of the condition's folder; else ""."""
-    folders = [getattr(augmenter, "folder", "") for augmenter in augmenters]
-    if not (own := getattr(condition, "folder", "")) or not any(folders):
+def _seen_in_training(folder: str, augmenters: Sequence[Augmenter]) -> str:
+    """A warning if an augmenter of the training uses recordings of a condition's folder; else ""."""
+    folders = [one for augmenter in augmenters if (one := getattr(augmenter, "folder", ""))]
+    if not folder or not folders:
         return ""
-    if _contents(own).isdisjoint(set().union(*map(_contents, filter(None, folders)))):
-        return ""
-    return f"the training was augmented with recordings in {own}; with other recordings, the UAR drop may be larger."
-
-
-def _contents(folder: str) -> frozenset[str]:
-    """Hashes of the recordings in a folder; none if it is missing, of which the evaluation itself tells."""
     try:
-        return frozenset(sha256(file.read_bytes()).hexdigest() for file in audio_files(expanded(folder)))
-    except (UserError, OSError):
-        return frozenset()
+        own = chosen_files(folder)
+        others = [file for one in folders for file in audio_files(expanded(one))]
+        sizes = {file.stat().st_size for file in own}  # only files of one size can be equal
+        seen = _contents(own) & _contents(file for file in others if file.stat().st_size in sizes)
+    except (SkippedConditionError, UserError, OSError):  # of which the evaluation itself tells
+        return ""
+    if not seen:
+        return ""
+    return f"the training was augmented with recordings in {folder}; with other recordings, the UAR drop may be larger."
+
+
+def _contents(files: Iterable[Path]) -> set[str]:
+    return {sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 @dataclass(frozen=True)

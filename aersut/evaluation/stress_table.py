@@ -25,7 +25,7 @@ def stress_table(stress: dict[str, Any]) -> str:
                 else []
             ),
             "",
-            f"{'stress condition':{width}}{'UAR':>5}{'ECE':>8}{'UAR drop':>10}   95 % interval by speaker",
+            f"{'stress condition':{width}}{'UAR':>5}{'ECE':>8}{'UAR drop':>10}   95 % interval by speaker, in points",
             *(f"{row['title']:{width}}{_result(row)}" for row in stress["conditions"]),
             *(f"WARNING: {row['title']}: {row['warning']}" for row in stress["conditions"] if row.get("warning")),
         ]
@@ -35,5 +35,5 @@ def stress_table(stress: dict[str, Any]) -> str:
 def _result(row: dict[str, Any]) -> str:
     if row["skipped"]:
         return f"{'-':>5}{'-':>8}{'-':>10}   skipped: {row['skipped']}"
-    error, interval = format_metric(row.get("ece")), format_interval(row["loss_interval"], row["loss"])
-    return f"{row['uar']:.3f}{error:>8}{row['loss']:z10.3f}   {interval}"
+    error, interval = format_metric(row.get("ece")), format_interval(row["loss_interval"], row["loss"], 100, 1)
+    return f"{row['uar']:.3f}{error:>8}{100 * row['loss']:z10.1f}   {interval}"

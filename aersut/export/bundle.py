@@ -51,7 +51,7 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     _refuse_omitted(options, {TARGETS.name_of(target) for target in targets})
     context = _context(run, options)
     if options.targets:
-        context.notes.append(f"Only these targets were exported: {', '.join(map(TARGETS.name_of, targets))}.")
+        context.notes.append(f"Targets of this export: {', '.join(map(TARGETS.name_of, targets))}.")
     # the stage begins before standard error is captured, so that it remains visible
     with stage("loading TensorFlow", len(targets)) as shown, quiet():
         context = replace(context, stage=shown)

@@ -97,7 +97,11 @@ class QuantizationLoss:
 def quantization_loss(
     before: Probabilities, after: Probabilities, labels: Int[np.ndarray, " clips"], speakers: Sequence[str]
 ) -> QuantizationLoss:
-    """Compare two files on the same clips by a paired bootstrap over the speakers, as all intervals (`Resampling`)."""
+    """Compare two files on the same clips by a paired bootstrap over the speakers, as all intervals (`Resampling`).
+
+    Unlike other intervals of UAR, it exists where an emotion has clips of one or two speakers only: without it, the
+    export would not refuse a file that quantization has broken.
+    """
     resampling, classes = Resampling.of(speakers), before.shape[1]
     predicted = [each.argmax(1) for each in (before, after)]
     one, two = (metrics.uar(metrics.confusion(labels, each, classes)) for each in predicted)

@@ -27,17 +27,22 @@ def folder_recordings(folder: str, sample_rate: int) -> Recordings:
         SkippedConditionError: the folder has no audio files, or one of them cannot be decoded or is silent.
     """
     try:
+        chosen = tuple((file, file.stat().st_mtime_ns) for file in chosen_files(folder))
+    except OSError as error:
+        raise SkippedConditionError(f"{error.filename} cannot be read: {error.strerror}") from None
+    return _decoded(chosen, sample_rate)
+
+
+def chosen_files(folder: str) -> list[Path]:
+    """The files of a folder that `folder_recordings` uses; raises `SkippedConditionError` if there are none."""
+    try:
         files = audio_files(expanded(folder))
     except UserError as error:
         raise SkippedConditionError(str(error)) from None
     if not files:
         raise SkippedConditionError(f"no .wav or .flac under {folder}")
     rows = np.unique(np.linspace(0, len(files) - 1, min(MAX_FILES, len(files))).astype(int))
-    try:
-        chosen = tuple((files[row], files[row].stat().st_mtime_ns) for row in rows)
-    except OSError as error:
-        raise SkippedConditionError(f"{error.filename} cannot be read: {error.strerror}") from None
-    return _decoded(chosen, sample_rate)
+    return [files[row] for row in rows]
 
 
 @functools.lru_cache(maxsize=2)

@@ -183,8 +183,8 @@ def check_unseen(origin: Origin, collection: Collection, split: Split) -> None:
             "name in your recordings need another one.)"
         )
     found = recordings([*origin.seen_recordings, *collection.contents])
-    seen, own = found[: len(origin.seen_recordings)], found[len(origin.seen_recordings) :]
-    if leaked := [row for row in rows if own[row] in set(seen)]:
+    seen, own = set(found[: len(origin.seen_recordings)]), found[len(origin.seen_recordings) :]
+    if leaked := [row for row in rows if own[row] in seen]:
         raise UserError(
             f"the weights of {origin.model} were trained on {counted(len(leaked), 'recording')} of the test set, such "
             f"as {collection.clips[leaked[0]].location}, so its results would be too high. Test on other recordings: "

@@ -261,7 +261,7 @@ def test_named_targets_are_exported_with_those_that_they_need(run: Run, monkeypa
     result = module.export(run, ExportOptions(targets=("two",)))
     assert (run.export / "two.bin").exists()
     assert not (run.export / "one.bin").exists()
-    assert result["notes"] == ["Only these targets were exported: two."]
+    assert result["notes"] == ["Targets of this export: two."]
 
 
 @pytest.mark.parametrize(("option", "target"), [("web", "web"), ("stream", "firmware"), ("waveform", "waveform")])

@@ -1,5 +1,6 @@
 """The report's section on robustness, from the stress results of the checkpoint, of exported models and elsewhere."""
 
+import html
 import json
 import re
 import shutil
@@ -46,6 +47,14 @@ def test_the_checkpoint_has_a_headline_a_table_and_two_plots(own_run):
     assert text.count("<svg") == 2
     for name in ("stress-snr-db", "stress-gain-db"):
         assert (own_run.plots / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_warning_of_a_condition_is_shown(own_run):
+    stress = made_stress()
+    stress["conditions"][-1]["warning"] = "the training was augmented with recordings in x"
+    edit(own_run.evaluation, stress=stress)
+    title = stress["conditions"][-1]["title"]
+    assert f"{html.escape(title)}: the training was augmented with recordings in x</p>" in section(own_run)
 
 
 def test_exported_models_stand_beside_the_checkpoint(own_run):

@@ -158,6 +158,11 @@ def test_make_builds_the_desktop_example(finished: Run, tmp_path: Path):
     others = header + b"LIST\x1a\0\0\0INFOISFT\x0e\0\0\0Lavf59.27.100\0" + data + b"LIST\x04\0\0\0INFO"
     again = subprocess.run([tmp_path / "c" / "aersut"], input=others, capture_output=True, text=False)
     assert again.stdout == ran.stdout, "so are other chunks, as ffmpeg writes them, before and after the samples"
+    endless = header + data[:4] + bytes(4) + data[8:]  # as a recorder that writes to a pipe
+    again = subprocess.run([tmp_path / "c" / "aersut"], input=endless, capture_output=True, text=False)
+    assert again.stdout == ran.stdout
+    empty = subprocess.run([tmp_path / "c" / "aersut"], input=header, capture_output=True, text=False)
+    assert (empty.returncode, b"expected a WAV file" in empty.stderr) == (2, True)
     for rate, channels in ((48_000, 1), (finished.experiment.framing.sample_rate, 2)):
         wav = io.BytesIO()
         soundfile.write(wav, samples.reshape(-1, channels), rate, format="WAV")

@@ -3,8 +3,8 @@
 //
 // Environment variables: RECORDING (int16) is read; the state that each call of the frontend gets is written to
 // GIVEN_STATES (float). The next state is the state plus 1. BLOCK is the number of samples per call of OnSamples(),
-// LOST that of a first call with more than the ring buffer holds. FAIL
-// is the number of calls of both models after which they fail.
+// LOST that of a call with more than the ring buffer holds, after kBefore frames. FAIL is the number of calls of both
+// models after which they fail.
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +27,7 @@ void OnSamples(const int16_t* samples, int count);
 namespace {
 
 constexpr size_t kState = AERSUT_STATE;
+constexpr long kBefore = 8;  // frames before the samples that are lost
 constexpr int kSamples = 1 + AERSUT_FRAME_LENGTH, kWindow = AERSUT_FRAMES * AERSUT_CHANNELS;
 FILE* given_states;
 alignas(16) uint8_t arena[C_ARENA];
@@ -88,12 +89,15 @@ TfLiteStatus MicroInterpreter::Invoke() {
 }  // namespace tflite
 
 void StartMicrophone() {
-  std::thread([tested = frames.load()] {
+  std::thread([tested = static_cast<long>(frames.load())]() mutable {
     FILE* recording = fopen(getenv("RECORDING"), "rb");
     std::vector<int16_t> block(atoi(getenv("BLOCK"))), lost(getenv("LOST") ? atoi(getenv("LOST")) : 0);
     long given = 0, complete = 0, reported = 0;
-    if (size_t count = fread(lost.data(), 2, lost.size(), recording)) {
-      OnSamples(lost.data(), static_cast<int>(count));
+    if (!lost.empty()) {
+      std::vector<int16_t> before(AERSUT_FIRST_SAMPLES + (kBefore - 1) * AERSUT_HOP_LENGTH);
+      OnSamples(before.data(), static_cast<int>(fread(before.data(), 2, before.size(), recording)));
+      Wait(frames, tested += kBefore);
+      OnSamples(lost.data(), static_cast<int>(fread(lost.data(), 2, lost.size(), recording)));
       Wait(printed, reported = 1);
     }
     while (size_t count = fread(block.data(), 2, block.size(), recording)) {

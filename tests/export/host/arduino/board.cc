@@ -1,6 +1,6 @@
-// Arduino's core with a recording as microphone. Its first interrupt has 512
-// samples, as that of some boards, the others 256; while the board is busy, loop() is not
-// called between interrupts. The serial monitor is never opened. BROKEN is set for a microphone that does not start.
+// Arduino's core with a recording as microphone. Its first interrupt has 512 samples, as that of some boards, the others
+// 256; while the board is busy, loop() is not called between interrupts. The serial monitor is never opened. BROKEN is
+// set for a microphone that does not start.
 #include <PDM.h>
 #include <string.h>
 

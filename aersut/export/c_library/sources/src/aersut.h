@@ -51,8 +51,8 @@ typedef struct {
   int smoothing; /* number of latest windows whose probabilities are averaged, up to AERSUT_MAX_SMOOTHING; 3 */
   float min_confidence; /* a confidence below this is reported as AERSUT_UNCERTAIN; 0 */
   /* Voice activity detection (VAD): a window is silence if the 90th percentile of the RMS of its frames is below
-   * vad_rms, in int16 steps (32768 * 10^(dBFS / 20); 58.3, -55 dBFS), or less than vad_range times the 10th percentile (2, 6 dB: steady noise).
-   * Two zeros switch it off. */
+   * vad_rms, in int16 steps (32768 * 10^(dBFS / 20); 58.3, -55 dBFS), or less than vad_range times the 10th
+   * percentile (2, 6 dB: steady noise). Two zeros switch it off. */
   float vad_rms, vad_range;
   union {
     int64_t alignment;

@@ -15,22 +15,24 @@ static unsigned long number(const unsigned char *at, int bytes) {
   return value;
 }
 
-/* Reads the chunks of a WAV file up to its samples, after "RIFF", a size and "WAVE"; the number of samples, or -1 if they
- * are not 16-bit, mono and at AERSUT_SAMPLE_RATE. */
+/* Reads the chunks of a WAV file up to its samples, after "RIFF", a size and "WAVE"; the number of samples, or -1 if
+ * there are none that are 16-bit, mono and at AERSUT_SAMPLE_RATE. A recorder that writes to a pipe does not know the
+ * number and may state 0. */
 static long read_header(void) {
   unsigned char chunk[8], format[16] = {0};
   unsigned long size = 0;
-  while (fread(chunk, 1, sizeof chunk, stdin) == sizeof chunk) {
+  bool found = false;
+  while (!found && fread(chunk, 1, sizeof chunk, stdin) == sizeof chunk) {
     size = number(chunk + 4, 4);
-    if (memcmp(chunk, "data", 4) == 0) break;
-    unsigned long rest = size + size % 2;
+    found = memcmp(chunk, "data", 4) == 0;
+    unsigned long rest = found ? 0 : size + size % 2;
     if (memcmp(chunk, "fmt ", 4) == 0 && size >= sizeof format) rest -= fread(format, 1, sizeof format, stdin);
     while (rest > 0 && getchar() != EOF) rest -= 1;
   }
-  if (number(format, 2) != 1 || number(format + 2, 2) != 1 || number(format + 4, 4) != AERSUT_SAMPLE_RATE ||
+  if (!found || number(format, 2) != 1 || number(format + 2, 2) != 1 || number(format + 4, 4) != AERSUT_SAMPLE_RATE ||
       number(format + 14, 2) != 16)
     return -1;
-  return (long)(size / sizeof(int16_t));
+  return size ? (long)(size / sizeof(int16_t)) : LONG_MAX;
 }
 
 int main(void) {
