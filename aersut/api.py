@@ -24,6 +24,7 @@ from aersut.run_folder import (
     discarding_unused_runs,
     find_run,
     open_run,
+    planned,
     start,
     with_recorded_classes,
 )
@@ -170,7 +171,7 @@ def evaluate(
         _checked(one, Condition, "stress", "an object of aersut.stress, such as Gain(-12)") for one in stress
     )
     file = module.zoo_model(run, model) if isinstance(model, str) else None
-    options = module.EvaluationOptions(file or (Path(model) if model else None), importance, stress)
+    options = module.EvaluationOptions(file or (expanded(model) if model else None), importance, stress)
     if corpora is None and root is None:
         evaluation = module.evaluate(run, options)
     else:
@@ -250,20 +251,23 @@ def report(source: Source, /, *others: Source, output: str | Path | None = None)
         output: the page of a comparison, by default `comparison.html`; a run's own report is in its folder.
 
     Raises:
-        UserError: `output` is given for one run, or a compared run is not evaluated.
+        UserError: there is no such run, `output` is given for one run, or a compared run is not evaluated.
     """
     set_environment()
     if others:
         from aersut.report.comparison_page import write_comparison
 
         runs = [_run_folder(one) for one in (source, *others)]
-        return Path(write_comparison(runs, Path(output or "comparison.html")))
+        return Path(write_comparison(runs, expanded(output or "comparison.html")))
     if output:
         raise UserError("output is for a comparison of several runs; the report of one is in its run folder.")
+    run = _run_folder(source)
+    if not run.config.exists():
+        raise UserError(f"there is no run {run.folder}: train it with --mode=train, or name another by --workdir.")
     from aersut.report.run_report import write_report
 
     with stage("writing the report"):
-        return Path(write_report(_run_folder(source)))
+        return Path(write_report(run))
 
 
 def show(experiment: str | Path | Experiment, clip: str | Path) -> "InlineFigure":
@@ -280,7 +284,7 @@ def show(experiment: str | Path | Experiment, clip: str | Path) -> "InlineFigure
     require("plots need", "report", "matplotlib")
     from aersut.report.show import clip_figure
 
-    return clip_figure(load_experiment(experiment), Path(clip))
+    return clip_figure(load_experiment(experiment), expanded(clip))
 
 
 def sweep(
@@ -378,15 +382,15 @@ def _run(source: Source, workdir: str | Path | None = None) -> Run:
 
 
 def _run_folder(source: Source) -> RunFolder:
-    """The run that `source` names; an existing folder is not read."""
+    """The run that `source` names; an existing folder is not read, and a new one is not created."""
     if isinstance(source, RunFolder):
         return source
     if isinstance(source, TrainingResult | EvaluationResult | ExportResult):
         return source.run
     if isinstance(source, str | Path) and _is_run_folder(source):
-        return find_run(Path(source))
+        return find_run(expanded(source))
     if isinstance(source, str | Path | Experiment):
-        return _run(source)
+        return planned(experiments.load_experiment(source if isinstance(source, Experiment) else str(source)))
     raise UserError(
         f"a {type(source).__name__} names no run: expected an experiment or its name, a run folder, or the result of "
         "train, evaluate or export."
@@ -396,6 +400,6 @@ def _run_folder(source: Source) -> RunFolder:
 def _is_run_folder(source: str | Path) -> bool:
     """Whether a text is the path of a folder; the name of an experiment comes first."""
     try:
-        return Path(source).is_dir() and str(source) not in experiments.experiment_names()
+        return expanded(source).is_dir() and str(source) not in experiments.experiment_names()
     except OSError:  # a text that is too long for a path
         return False

@@ -59,6 +59,21 @@ def filled(samples: Int16[np.ndarray, " samples"], framing: Framing) -> Int16[np
     return np.pad(samples, (0, max(0, least - len(samples))))
 
 
+def read_pair(frontend: Path) -> tuple[TFLiteFile, TFLiteFile]:
+    """Read frontend.tflite and the int8 classifier beside it.
+
+    Raises:
+        UserError: a file is missing or damaged, or `frontend` is no frontend.tflite of an export.
+    """
+    found = next((file for name in CLASSIFIERS if (file := frontend.with_name(name)).exists()), None)
+    if found is None:
+        raise UserError(f"{frontend} has no {' or '.join(CLASSIFIERS)} beside it; export the run again.")
+    files = TFLiteFile.read(frontend), TFLiteFile.read(found)
+    if not {"framing", "labels", "trim_db", "fit"} <= set(files[0].metadata or ()):
+        raise UserError(f"{frontend} is not the frontend.tflite of an export: it does not state its framing.")
+    return files
+
+
 class BoardModel:
     """The two models of a board: frontend.tflite and the int8 classifier beside it.
 
@@ -80,18 +95,16 @@ class BoardModel:
         Raises:
             UserError: a file is missing, damaged, or not of an export.
         """
-        beside = [frontend.with_name(name) for name in CLASSIFIERS]
-        found = next((file for file in beside if file.exists()), None)
-        if found is None:
-            raise UserError(f"{frontend} has no {' or '.join(CLASSIFIERS)} beside it; export the run again.")
-        self._frontend, self._classifier = TFLiteFile.read(frontend), TFLiteFile.read(found)
+        self._frontend, self._classifier = read_pair(frontend)
         tree = self._frontend.metadata
         self.labels, self.framing = tuple(tree["labels"]), Framing(**tree["framing"])
         [window], [output] = self._classifier.inputs, self._classifier.outputs
         frame, row = self._frontend.inputs[0].shape, self._frontend.outputs[0].shape
         expected = (1, 1 + self.framing.frame_length), (1, self.framing.frames, row[-1]), (1, len(self.labels))
         if (frame, window.shape, output.shape) != expected:
-            raise UserError(f"{frontend} and {found.name} are of different runs: copy both from one export folder.")
+            raise UserError(
+                f"{frontend} and {self._classifier.name} are of different runs: copy both from one export folder."
+            )
         trims = tree["trim_db"] is not None and tree["fit"] == "start"
         self._trim = np.float32(10 ** (-tree["trim_db"] / 10)) if trims else None
         self._kind = MicroSequence if (micro_is_installed() if micro is None else micro) else LiteRTSequence

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import math
+import sys
 from dataclasses import MISSING, dataclass, field
 from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hints
@@ -122,9 +123,9 @@ class Data:
                 f"test ({self.test}) and validation ({self.validation}) must be above 0, and their sum below 1"
             )
         check_seed("seed", self.seed)
-        folds = math.floor(1 / self.test + 1e-9)
-        if self.fold < 0 or (self.protocol in ("speaker", "random", "paper") and self.fold >= folds):
-            raise ValueError(f"fold {self.fold} does not exist: test={self.test} makes folds 0 to {folds - 1}")
+        if self.fold < 0 or self.fold >= (self.folds or sys.maxsize):
+            made = f": test={self.test} makes folds 0 to {self.folds - 1}" if self.folds else ""
+            raise ValueError(f"fold {self.fold} does not exist{made}")
         object.__setattr__(self, "emotions", tuple(emotion.strip().lower() for emotion in self.emotions))
         for emotion in self.emotions:
             if problem := label_problem(emotion):
@@ -145,6 +146,11 @@ class Data:
             raise ValueError(f"speakers are named, but protocol={self.protocol} ignores them; set protocol=given")
         if (self.protocol == "cross_corpus") != bool(self.test_corpora):
             raise ValueError("protocol=cross_corpus needs test_corpora, and no other protocol accepts them")
+
+    @property
+    def folds(self) -> int | None:
+        """The number of folds that `test` makes; None for protocols whose folds do not depend on it."""
+        return math.floor(1 / self.test + 1e-9) if self.protocol in ("speaker", "random", "paper") else None
 
 
 @dataclass(frozen=True)

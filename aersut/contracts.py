@@ -46,8 +46,13 @@ def in_usual_order(labels: Iterable[str]) -> tuple[str, ...]:
     return (*(name for name in EMOTIONS if name in found), *sorted(found.difference(EMOTIONS)))
 
 
-COLUMNS = ("path", "corpus", "speaker", "emotion", "predicted", "file", "start", "end", "confidence", "error")
-RESERVED = frozenset({*COLUMNS, "silence", "uncertain"})
+CLIP_COLUMNS = ("path", "corpus", "speaker", "emotion", "predicted")
+"""Columns of predictions.csv before those of the probabilities."""
+WINDOW_COLUMNS = ("file", "start", "end", "emotion", "confidence")
+"""Columns of the CSV of predictions over time before those of the probabilities."""
+MESSAGE_COLUMNS = ("warning", "error")
+"""Its columns after them."""
+RESERVED = frozenset({*CLIP_COLUMNS, *WINDOW_COLUMNS, *MESSAGE_COLUMNS, "silence", "uncertain"})
 """Words that are no labels: columns of predictions, and what a prediction has in place of an emotion."""
 
 

@@ -11,6 +11,7 @@ from aersut import initial
 from aersut.config import REGISTRIES, Experiment, differences, from_tree, to_tree
 from aersut.contracts import EMOTIONS, misspelt
 from aersut.errors import UserError, nearest
+from aersut.paths import expanded
 from aersut.registry import call_in_file, import_plugins
 
 _PACKAGE = Path(__file__).parent
@@ -204,7 +205,7 @@ def _parse(text: str, present: Any) -> Any:
 
 
 def _read(source: str) -> dict[str, Any]:
-    path = Path(source)
+    path = expanded(source)
     if path.suffix == ".json":
         return _read_json(path)
     if path.suffix != ".py":

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from aersut.config import Experiment
-from aersut.contracts import EMOTIONS
+from aersut.contracts import EMOTIONS, Model
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.feature_table import FeatureTable
 from aersut.data.protocols import SPLITS
@@ -69,12 +69,12 @@ def make_frontend(experiment: Experiment) -> Frontend:
 
 
 @contextlib.contextmanager
-def network_errors(experiment: Experiment) -> Iterator[None]:
-    """Raise `UserError` with the name of the model for a `ValueError` of its `build`."""
+def network_errors(model: Model, key: str = "model") -> Iterator[None]:
+    """Raise `UserError` with the name of the model, that of `experiment.<key>`, for a `ValueError` of its `build`."""
     try:
         yield
     except ValueError as error:
-        raise UserError(f"experiment.model '{MODELS.name_of(experiment.model)}': {error}") from None
+        raise UserError(f"experiment.{key} '{MODELS.name_of(model)}': {error}") from None
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,19 @@ class Run(RunFolder):
         """Whether any corpus is synthetic; every output states it."""
         return any(corpus.synthetic for corpus in self.experiment.data.corpora)
 
+    @property
+    def tests_copies(self) -> bool:
+        """Whether the test set has augmented copies, of which there are no recordings."""
+        return self.experiment.data.protocol == "paper"
+
+    def refuse_copies(self, option: str) -> None:
+        """Raise `UserError` for an option that needs recordings of the whole test set, if it `tests_copies`."""
+        if self.tests_copies:
+            raise UserError(
+                f"{option}: protocol 'paper' tests on augmented copies, and stress conditions change recordings. Omit "
+                "it, choose another data.protocol, or evaluate on other corpora."
+            )
+
 
 _created: list[tuple[Path, Path]] = []
 """The run folders that `start` has created within `discarding_unused_runs`, each with the topmost new folder."""

@@ -7,6 +7,7 @@ import html
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -257,6 +258,23 @@ def test_reports_of_one_run_and_of_several(finished: Run, evaluation, tmp_path):
     assert page.read_text().startswith("<!doctype html>")
     with pytest.raises(aersut.UserError, match="output is for a comparison"):
         aersut.report(finished, output=tmp_path / "page.html")
+
+
+def test_a_report_of_a_run_that_does_not_exist_creates_none(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(aersut.UserError, match="there is no run runs/tiny/"):
+        aersut.report(tiny)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_path_may_begin_with_the_home_folder(tiny, tmp_path, monkeypatch, finished: Run):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copy(tiny, tmp_path)
+    (tmp_path / "run").symlink_to(finished.folder)
+    assert aersut.load_experiment("~/tiny.py").name == "tiny"
+    assert aersut.load("~/run/export/model_int8.tflite").labels == aersut.load(finished.folder).labels
+    with pytest.raises(aersut.UserError, match="model_int7.tflite"):
+        aersut.evaluate("~/run", model="~/run/export/model_int7.tflite")
 
 
 def test_an_unknown_option_of_the_export_is_refused(finished: Run):

@@ -128,6 +128,10 @@ def test_a_frontend_without_its_classifier_is_refused(finished: Run, tmp_path: P
     alone.write_bytes((finished.export / "frontend.tflite").read_bytes())
     with pytest.raises(UserError, match=r"has no ring_int8\.tflite or model_int8\.tflite beside it"):
         evaluate(finished, EvaluationOptions(alone))
+    for name in ("frontend.tflite", "model_int8.tflite"):
+        (tmp_path / name).write_bytes(TFLiteFile.read(finished.export / "model_int8.tflite").with_metadata({}).content)
+    with pytest.raises(UserError, match=r"frontend\.tflite is not the frontend\.tflite of an export"):
+        BoardModel(alone)
 
 
 def test_files_of_different_runs_are_refused(finished: Run, tmp_path: Path):

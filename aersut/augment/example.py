@@ -25,6 +25,10 @@ class LogMelScale:
     floor_db: float = -100.0
     hop_seconds: float = 0.032
 
+    def floor(self, given: float | None) -> float:
+        """The floor that a field of an augmenter gives, in dB; None stands for that of the features."""
+        return self.floor_db if given is None else given
+
 
 STANDARD = LogMelScale()
 """That of `log_mel` with its defaults, at a hop of 32 ms."""

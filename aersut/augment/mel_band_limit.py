@@ -47,7 +47,7 @@ class MelBandLimit(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, *draws = jax.random.split(key, 3)
-        floor_db = example.log_mel.floor_db if self.floor_db is None else self.floor_db
+        floor_db = example.log_mel.floor(self.floor_db)
         centers, _ = band_frequencies(example.sample_rate, example.values.shape[1], example.log_mel)
 
         def limited() -> Float[Array, "frames bands"]:

@@ -40,7 +40,7 @@ class MelGain(Augmenter):
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, amount = jax.random.split(key)
-        floor_db = example.log_mel.floor_db if self.floor_db is None else self.floor_db
+        floor_db = example.log_mel.floor(self.floor_db)
 
         def louder() -> Float[Array, "frames bands"]:
             gain = uniform(amount, self.db)

@@ -63,7 +63,7 @@ class MelNoise(Augmenter):
         chance, level, tilt, bend, cells = jax.random.split(key, 5)
         values = example.values
         bands = values.shape[1]
-        floor_db = example.log_mel.floor_db if self.floor_db is None else self.floor_db
+        floor_db = example.log_mel.floor(self.floor_db)
         centers, widths = band_frequencies(example.sample_rate, bands, example.log_mel)
         # fitted to log-mel spectrograms of white noise, frames of 32 to 128 ms, Hann window
         half_freedom = 0.5 + 0.77 * widths * FRAME_SECONDS

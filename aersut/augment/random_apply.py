@@ -34,7 +34,7 @@ def log_uniform(key: jax.Array, limits: tuple[float, float]) -> Float[Array, ""]
     return jnp.exp(jax.random.uniform(key, minval=np.log(limits[0]), maxval=np.log(limits[1])))
 
 
-def root(value: Float[Array, ""]) -> Float[Array, ""]:
+def root(value: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Return the square root, with a finite gradient at 0."""
     return jnp.where(value > 0, jnp.sqrt(jnp.where(value > 0, value, 1.0)), 0.0)
 

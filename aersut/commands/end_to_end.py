@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, dry_run, open_run
 from aersut.commands.evaluate import print_evaluation
-from aersut.errors import UserError
 from aersut.paths import read_json
 from aersut.program import program
 
@@ -53,14 +52,10 @@ def _run(arguments: Arguments) -> None:
 
 def _wants_stress(run: "Run") -> bool:
     """Whether to evaluate under stress conditions; by default for real speech, if the test set has recordings."""
-    copies = run.experiment.data.protocol == "paper"
     if FLAGS.stress is None:
-        return not run.synthetic and not copies
-    if FLAGS.stress and copies:
-        raise UserError(
-            "--stress: protocol 'paper' tests on augmented copies, and stress conditions change recordings. "
-            "Omit it, or choose another data.protocol."
-        )
+        return not (run.synthetic or run.tests_copies)
+    if FLAGS.stress:
+        run.refuse_copies("--stress")
     return bool(FLAGS.stress)
 
 

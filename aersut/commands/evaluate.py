@@ -55,27 +55,20 @@ def _run(arguments: Arguments) -> None:
     if unknown := set(other) - set(SETTINGS):
         known = ", ".join(f"--evaluate.{name}" for name in SETTINGS)
         raise UserError(f"there is no --evaluate.{min(unknown)}; known: {known}.")
-    if FLAGS.folds or FLAGS.seeds:
-        if other or FLAGS.model or FLAGS.importance or FLAGS.stress:
-            raise UserError("--folds and --seeds evaluate checkpoints on their own test sets; omit the other options.")
-        folds: Any = "all" if FLAGS.folds == ["all"] else integers("folds") if FLAGS.folds else None
-        seeds = integers("seeds") if FLAGS.seeds else None
-        print(api.evaluate(named_run(arguments), folds=folds, seeds=seeds, workers=FLAGS.workers))
-        return
-    if FLAGS.workers:
-        raise UserError("--workers is the number of runs that train at once: add --folds=all or --seeds=0,1,2.")
-    corpora, roots = (
-        tuple(part.strip() for part in other[key].split(",")) if key in other else None for key in ("corpora", "root")
-    )
-    evaluation = api.evaluate(
-        open_run(arguments),
-        model=FLAGS.model,
-        corpora=corpora,
-        root=roots,
-        stress=_conditions(other),
-        importance=FLAGS.importance,
-    )
-    print_evaluation(evaluation)
+    corpora, roots = (tuple(listed(other[key])) if key in other else None for key in ("corpora", "root"))
+    pooled = bool(FLAGS.folds or FLAGS.seeds)
+    options: dict[str, Any] = {
+        "model": FLAGS.model,
+        "corpora": corpora,
+        "root": roots,
+        "stress": _conditions(other),
+        "importance": FLAGS.importance,
+        "folds": "all" if FLAGS.folds == ["all"] else integers("folds") if FLAGS.folds else None,
+        "seeds": integers("seeds") if FLAGS.seeds else None,
+        "workers": FLAGS.workers,
+    }
+    evaluation = api.evaluate(named_run(arguments) if pooled else open_run(arguments), **options)
+    print(evaluation) if pooled else print_evaluation(evaluation)
 
 
 def _conditions(settings: dict[str, str]) -> "tuple[Condition, ...]":

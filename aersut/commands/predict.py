@@ -68,6 +68,8 @@ def _run(arguments: Arguments) -> int:
         raise UserError("--json and --csv exclude each other: omit one of them.")
     if not (FLAGS.stream or arguments.paths):
         raise UserError("expected audio files and folders, or --stream for samples from standard input.")
+    if FLAGS["rate"].present and (arguments.paths or not FLAGS.stream):
+        raise UserError("--rate is that of raw samples from standard input; files state theirs: omit it.")
     files = find_files(arguments.paths)
     recognizer = load(FLAGS.model, FLAGS.min_confidence)
     options = PredictOptions(FLAGS.hop, FLAGS.smoothing, FLAGS.vad_threshold, whole=not FLAGS.stream)

@@ -22,8 +22,6 @@ def _run(arguments: Arguments) -> None:
             raise UserError("--output is for several runs, --workdir=A,B; the report of one is in its run folder.")
         known = FLAGS.workdir and not FLAGS.experiment and not arguments.experiment
         run = find_run(Path(FLAGS.workdir)) if known else planned_run(arguments)
-        if not run.config.exists():
-            raise UserError(f"there is no run {run.folder}: train it with --mode=train, or name another by --workdir.")
         print(f"report {api.report(run)}")
         return
     if FLAGS.experiment or arguments.experiment:

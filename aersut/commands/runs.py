@@ -32,7 +32,11 @@ def _run(arguments: Arguments) -> None:
     chosen = folders("")
     if bool(FLAGS.delete) + (FLAGS.name is not None) + (FLAGS.empty_cache is not None) > 1:
         raise UserError("--delete, --name and --empty_cache exclude each other: choose one.")
+    if FLAGS.json and (FLAGS.delete or FLAGS.name is not None or FLAGS.empty_cache is not None):
+        raise UserError("--json is for the list of runs: omit it.")
     if FLAGS.empty_cache is not None:
+        if chosen:
+            raise UserError("--empty_cache concerns all runs: omit --workdir.")
         for name, size in run_list.empty_cache(FLAGS.empty_cache).items():
             print(f"deleted {name}: {megabytes(size)}")
         return

@@ -45,6 +45,8 @@ def _run(arguments: Arguments) -> None:
     from aersut import api
     from aersut.sweep.experiment_source import check_output
 
+    if FLAGS.status and (unused := [name for name in ("retry", "timeout", "workers") if FLAGS[name].present]):
+        raise UserError(f"--{unused[0]} is for running trials, and --status runs none: omit one of them.")
     plan = _plan(arguments)
     if FLAGS.write:
         check_output(Path(FLAGS.write))

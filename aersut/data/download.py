@@ -23,6 +23,7 @@ import aersut
 from aersut.data.archives import NoSpaceError, file_size, lfs_pointers, require_space, unpack
 from aersut.data.http_download import Downloader, FetchError, RefusedError, host, progress_bar
 from aersut.errors import UserError, nearest
+from aersut.notebook import notices
 from aersut.paths import cache_dir, megabytes, new_folder
 from aersut.registry import CORPORA
 
@@ -125,7 +126,7 @@ def download(
     try:
         if (existing := _existing_clips(name, root, source)) is not None:
             return existing
-        print(f"{name}: {source.licence}\n{name}: please cite {source.citation}", flush=True)
+        _say(f"{name}: {source.licence}\n{name}: please cite {source.citation}")
         cache.mkdir(parents=True, exist_ok=True)
         with requests.Session() as session:
             # Zenodo throttles clients that do not name themselves
@@ -133,7 +134,7 @@ def download(
             session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=workers))
             downloader = Downloader(session, attempts, pause)
             archive = cache / Path(source.archive.partition("?")[0]).name
-            print(f"{name}: downloading {archive.name} from {host(source.archive)}", flush=True)
+            _say(f"{name}: downloading {archive.name} from {host(source.archive)}")
             downloader.fetch(source.archive, archive, source.checksum, source.largest)
             if source.media is None:
                 with _deleted_if_invalid(archive):
@@ -152,8 +153,12 @@ def download(
         ) from error
     shutil.rmtree(cache, ignore_errors=True)
     difference = "" if clips == source.clips else f" (expected {source.clips:,}: the published corpus has changed)"
-    print(f"{name}: {clips:,} clips in {target}{difference}", flush=True)
+    _say(f"{name}: {clips:,} clips in {target}{difference}")
     return target
+
+
+def _say(text: str) -> None:
+    print(text, file=notices(), flush=True)  # standard output may be JSON
 
 
 def _existing_clips(name: str, root: Path, source: DownloadSource) -> Path | None:
@@ -166,7 +171,7 @@ def _existing_clips(name: str, root: Path, source: DownloadSource) -> Path | Non
         folder = Path(os.path.commonpath([clip.path.parent for clip in listing.clips]))
         missing = source.clips - len(listing.clips)
         remedy = f"; {missing:,} are missing: move the folder away to download all clips" if missing > 0 else ""
-        print(f"{name}: {len(listing.clips):,} clips are already in {folder}, unchanged{remedy}", flush=True)
+        _say(f"{name}: {len(listing.clips):,} clips are already in {folder}, unchanged{remedy}")
         return folder
     if target.is_dir() and any(target.iterdir()):
         reason = f"; the first {listing.skipped[0].reason}" if listing is not None and listing.skipped else ""
@@ -201,7 +206,7 @@ def _fetch_clips(
     require_space(folder, total - sum(file_size(folder / name) for name in pointers))
     if target.parent.stat().st_dev != folder.stat().st_dev:
         require_space(target.parent, total)
-    print(f"{len(pointers):,} clips of {megabytes(total)} in all, from {host(media)}", flush=True)
+    _say(f"{len(pointers):,} clips of {megabytes(total)} in all, from {host(media)}")
     pool = ThreadPoolExecutor(workers)
     try:
         tasks = {

@@ -5,7 +5,6 @@ Only the training set has augmented copies. The exception is "paper", which spli
 copies of test clips into the training set. It reproduces published results, and every output warns of the leak.
 """
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,7 +124,7 @@ def count_folds(data: Data, clips: Sequence[Clip]) -> int:
         return len(PUBLISHED[data.protocol].test)
     if data.protocol == "leave_one_speaker_out":
         return len({clip.speaker_id for clip in clips})
-    return math.floor(1 / data.test + 1e-9) if data.protocol in ("speaker", "random", "paper") else 1
+    return data.folds or 1
 
 
 def to_records(split: Split, clips: Sequence[Clip], contents: Sequence[str], root: Path = Path()) -> dict[str, Any]:

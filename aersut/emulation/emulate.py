@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int8, Int16
 
-from aersut.board import CLASSIFIERS, frames_of, stride
+from aersut.board import frames_of, read_pair, stride
 from aersut.contracts import Framing
 from aersut.emulation.boards import BOARDS, Board, Memory
 from aersut.errors import UserError
@@ -134,10 +134,9 @@ def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Reference
     """Run the frontend of an export on a recording.
 
     Raises:
-        UserError: the recording is shorter than a window.
+        UserError: see `read_pair`; or the recording is shorter than a window.
     """
-    frontend = TFLiteFile.read(export / "frontend.tflite")
-    classifier = TFLiteFile.read(next(export / name for name in CLASSIFIERS if (export / name).exists()))
+    frontend, classifier = read_pair(export / "frontend.tflite")
     framing = Framing(**frontend.metadata["framing"])
     least = framing.samples + framing.frame_length
     if len(samples) < least:

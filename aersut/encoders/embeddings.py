@@ -11,7 +11,7 @@ from aersut import matrices
 from aersut.config import digest, to_tree
 from aersut.contracts import Encoder
 from aersut.data import audio
-from aersut.data.audio import Recording, resample
+from aersut.data.audio import Recording, resample, to_float
 from aersut.data.collection import Collection
 from aersut.errors import UserError
 from aersut.features.cache import code_digests
@@ -57,7 +57,7 @@ def _computed(encoder: Encoder, collection: Collection) -> Float[np.ndarray, "cl
     name = ENCODERS.name_of(encoder)
 
     def one(index: int) -> Float[np.ndarray, " width"]:
-        samples = collection.recording(index).astype(np.float32) / 32768
+        samples = to_float(collection.recording(index))
         samples = resample(Recording(samples, collection.framing.sample_rate), encoder.sample_rate)
         level = np.sqrt(np.mean(np.square(samples)))
         path = printable(collection.clips[index].location)

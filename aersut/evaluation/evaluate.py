@@ -10,7 +10,6 @@ from typing import Any
 
 from aersut.config import from_tree
 from aersut.contracts import Condition, Corpus
-from aersut.data.splits import read_split
 from aersut.errors import UserError
 from aersut.evaluation.cross_corpus import corpus_results
 from aersut.evaluation.evaluation_set import EvaluationSet, own_test_set
@@ -89,7 +88,7 @@ def evaluate(run: Run, options: EvaluationOptions = EvaluationOptions()) -> Eval
             another one, or stress conditions are wanted and the test set has augmented copies.
     """
     if options.conditions:
-        _refuse_copies(run)
+        run.refuse_copies("--stress")
     return _evaluate(run, options, lambda trained: own_test_set(run))
 
 
@@ -211,16 +210,6 @@ def _refuse_other_run(run: Run, file: Path) -> None:
         raise UserError(
             f"{file} was exported from another run, {metadata['run']}, which may have seen the test speakers of "
             f"{run.folder}. Choose a model exported from this run; --mode=export writes it again."
-        )
-
-
-def _refuse_copies(run: Run) -> None:
-    """Raise `UserError` if the test set of a run has augmented copies."""
-    clips = (read_split(run.split) or {"clips": []})["clips"]
-    if any("test" in clip["splits"][1:] for clip in clips):
-        raise UserError(
-            f"protocol '{run.experiment.data.protocol}' tests on augmented copies, and stress conditions change "
-            "recordings. Evaluate a run of another protocol, or other corpora with --evaluate.corpora."
         )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from aersut import metrics
-from aersut.contracts import Clip
+from aersut.contracts import CLIP_COLUMNS, Clip
 
 
 @dataclass(frozen=True)
@@ -57,17 +57,14 @@ class ClipPredictions:
 
         `pandas.DataFrame(predictions.records())` is the table.
         """
+        columns = (*CLIP_COLUMNS, *self.emotions)
         return [
-            {
-                "path": clip.location,
-                "corpus": clip.corpus,
-                "speaker": clip.speaker,
-                "emotion": self.emotions[label],
-                "predicted": self.emotions[row.argmax()],
-                **dict(zip(self.emotions, row.tolist(), strict=True)),
-            }
+            dict(zip(columns, (*self._described(clip, label, row), *row.tolist()), strict=True))
             for clip, label, row in zip(self.clips, self.labels, self.probabilities, strict=True)
         ]
+
+    def _described(self, clip: Clip, label: int, row: Float[np.ndarray, " classes"]) -> tuple[str, ...]:
+        return clip.location, clip.corpus, clip.speaker, self.emotions[label], self.emotions[row.argmax()]
 
     def subset(self, chosen: Bool[np.ndarray, " clips"]) -> "ClipPredictions":
         """The predictions on the clips that the mask `chosen` selects."""

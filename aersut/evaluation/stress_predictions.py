@@ -20,6 +20,7 @@ from aersut.data.audio import (
     file_bytes,
     parse_recording,
     resample,
+    to_float,
     to_int16,
 )
 from aersut.errors import UserError
@@ -133,6 +134,4 @@ class _Predictor:
 
 def _rounded(samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
     """Samples as a recorder of 16 bits stores them."""
-    rounded = to_int16(samples).astype(np.float32)
-    rounded *= np.float32(1 / 32768)
-    return rounded
+    return to_float(to_int16(samples))

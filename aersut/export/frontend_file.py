@@ -4,7 +4,6 @@ import copy
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int16
 
@@ -12,7 +11,7 @@ from aersut.errors import UserError
 from aersut.export.convert import convert_features, to_tflite
 from aersut.export.frame_signal import FrameSignal, MatrixFrameSignal
 from aersut.export.streaming import StreamingFrontend
-from aersut.features.frontend import Frontend
+from aersut.features.frontend import Frontend, to_float
 from aersut.registry import FEATURES
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.graph import Graph
@@ -73,7 +72,7 @@ def _convert(frames: Frontend, name: str, kind: type[FrameSignal] = MatrixFrameS
         samples: Int16[Array, "1 one_and_frame_length"], state: Float[Array, "1 size"] | None = None
     ) -> tuple[Float[Array, "1 channels"], Float[Array, "1 size"]]:
         before = None if state is None else state[0]
-        frame = kind(samples[0].astype(jnp.float32) / 32768, frames.framing, before)
+        frame = kind(to_float(samples[0]), frames.framing, before)
         return frames.standardized(frame.concatenated(frames.features)), frame.next_state[None]
 
     size = jax.eval_shape(one, np.zeros(shape, np.int16))[1].shape[1]

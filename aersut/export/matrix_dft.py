@@ -12,8 +12,6 @@ from jaxtyping import Array, Float
 from aersut import matrices
 from aersut.features.signal import Signal
 
-BANDS = 8  # mel bands per matrix product: with fewer bands, fewer zeros are stored and more operators are needed
-
 
 class MatrixDFTSignal(Signal):
     """A signal whose power spectrum, and every feature computed from it, needs no Fourier transform operator.
@@ -21,6 +19,8 @@ class MatrixDFTSignal(Signal):
     Two stages of Cooley & Tukey's (1965) algorithm, each a product with a small matrix, with a multiplication by roots
     of unity (twiddle factors) between them.
     """
+
+    bands_at_once = 8  # fewer would store fewer zeros, in more operators
 
     def power(self, pre_emphasis: float = 0.0) -> Float[Array, "frames bins"]:
         return self._once(("power", pre_emphasis), lambda: self._power(self.frames(pre_emphasis)))
@@ -40,26 +40,9 @@ class MatrixDFTSignal(Signal):
         power = _swapped(jnp.square(real) + jnp.square(imaginary))  # bin = column · rows + row
         return power.reshape(count, -1)[:, : length // 2 + 1]
 
-    def mel(
-        self, n_mels: int, fmin: float = 0.0, fmax: float | None = None, pre_emphasis: float = 0.0, htk: bool = False
-    ) -> Float[Array, "frames n_mels"]:
-        def compute() -> Array:
-            filters = matrices.mel_filters(self.framing.sample_rate, self.framing.frame_length, n_mels, fmin, fmax, htk)
-            power = self.power(pre_emphasis)
-            groups = [filters[first : first + BANDS] for first in range(0, n_mels, BANDS)]
-            return jnp.concatenate([power[:, _used(group)] @ group[:, _used(group)].T for group in groups], axis=1)
-
-        return self._once(("mel", n_mels, fmin, fmax, pre_emphasis, htk), compute)
-
 
 def _swapped(x: Array) -> Array:
     return jnp.swapaxes(x, 1, 2)
-
-
-def _used(filters: Float[np.ndarray, "bands bins"]) -> slice:
-    """The range of bins in which a few adjacent bands are not zero."""
-    used = np.flatnonzero(filters.any(axis=0))
-    return slice(used[0], used[-1] + 1) if len(used) else slice(0, 1)
 
 
 @functools.cache

@@ -3,7 +3,6 @@
 from typing import Any
 
 from aersut.contracts import SkippedTargetError
-from aersut.errors import UserError
 from aersut.evaluation.result_files import read_metrics
 from aersut.evaluation.stress import stress_report
 from aersut.export.context import Context, ExportOptions
@@ -22,11 +21,8 @@ def wants_stress(run: Run, options: ExportOptions) -> bool:
     """
     if options.stress is None:
         return bool((read_metrics(run.evaluation) or {}).get("stress"))
-    if options.stress and run.experiment.data.protocol == "paper":
-        raise UserError(
-            "--export.stress=true: protocol 'paper' tests on augmented copies, and stress conditions change "
-            "recordings. Omit it, or export a run of another protocol."
-        )
+    if options.stress:
+        run.refuse_copies("--export.stress=true")
     return options.stress
 
 

@@ -105,6 +105,4 @@ def _by_frame(feature: Feature, framing: Framing) -> Iterator[Feature]:
 
 def _scaled(frames: Frontend, clips: Int16[np.ndarray, "clips samples"]) -> Frontend:
     features = np.asarray(jax.jit(lambda audio: frames.finished(frames.transformed(audio)[1]))(to_float(clips)), float)
-    mean, deviation = features.mean((0, 1)), features.std((0, 1))
-    deviation[deviation < 1e-6 * np.maximum(1, np.abs(mean))] = 1
-    return replace(frames, scaling=Scaling(mean.astype(np.float32), deviation.astype(np.float32)))
+    return replace(frames, scaling=Scaling.of(features.mean((0, 1)), features.std((0, 1))))

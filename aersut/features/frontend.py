@@ -36,6 +36,12 @@ class Scaling:
     mean: Float[Array | np.ndarray, " channels"]
     deviation: Float[Array | np.ndarray, " channels"]
 
+    @classmethod
+    def of(cls, mean: Float[np.ndarray, " channels"], deviation: Float[np.ndarray, " channels"]) -> "Scaling":
+        """By these statistics; a constant channel gets the standard deviation 1."""
+        constant = deviation < 1e-6 * np.maximum(1, np.abs(mean))
+        return cls(mean.astype(np.float32), np.where(constant, 1, deviation).astype(np.float32))
+
     def __call__(self, features: Float[Array, "*batch frames channels"]) -> Float[Array, "*batch frames channels"]:
         return (features - self.mean) / self.deviation
 
@@ -217,10 +223,7 @@ class Frontend:
         return self.augmented(jax.random.fold_in(key, 1), examples, "batch")
 
     def fit_scaling(self, table: FeatureTable, examples: Int[np.ndarray, "examples 2"]) -> "Frontend":
-        """Return the frontend with the scaling of the training set, the (clip, version) pairs `examples`.
-
-        A constant channel gets the standard deviation 1.
-        """
+        """Return the frontend with the scaling of the training set, the (clip, version) pairs `examples`."""
         total, squares, count = np.zeros(self.channels), np.zeros(self.channels), 0
         finish = _compiled_finish(self.unscaled) if self.bases != self.features else np.asarray
         for rows in batches(examples):
@@ -228,8 +231,7 @@ class Frontend:
             total, squares, count = total + values.sum(0), squares + np.square(values).sum(0), count + len(values)
         mean = total / count
         deviation = np.sqrt(np.maximum(squares / count - np.square(mean), 0))
-        deviation[deviation < 1e-6 * np.maximum(1, np.abs(mean))] = 1
-        return self.with_scaling(Scaling(mean.astype(np.float32), deviation.astype(np.float32)))
+        return self.with_scaling(Scaling.of(mean, deviation))
 
 
 @memoized

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from aersut.augment.random_apply import root
 from aersut.contracts import Feature
-from aersut.features.signal import Signal, root
+from aersut.features.signal import Signal
 from aersut.registry import FEATURES
 
 

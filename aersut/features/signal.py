@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from aersut import matrices
+from aersut.augment.random_apply import root
 from aersut.contracts import Feature, Framing
 
 Step = Callable[
@@ -23,7 +25,11 @@ class Signal:
         samples: f32[samples] in [-1, 1].
         framing: sample rate, window and frames.
         hop_seconds: time between adjacent frames in s.
+        bands_at_once: mel bands in one product. Adjacent bands cover few bins, so 32 at a time need less computation
+            than the whole matrix.
     """
+
+    bands_at_once: ClassVar[int] = 32
 
     def __init__(self, samples: Float[Array | np.ndarray, " samples"], framing: Framing) -> None:
         self.samples = samples
@@ -67,8 +73,7 @@ class Signal:
         def compute() -> Array:
             filters = matrices.mel_filters(self.framing.sample_rate, self.framing.frame_length, n_mels, fmin, fmax, htk)
             power = self.power(pre_emphasis)
-            # adjacent bands cover few bins, so 32 bands at a time need less computation than the whole matrix
-            groups = [filters[first : first + 32] for first in range(0, n_mels, 32)]
+            groups = [filters[first : first + self.bands_at_once] for first in range(0, n_mels, self.bands_at_once)]
             return jnp.concatenate([_product(power, group) for group in groups], axis=1)
 
         return self._once(("mel", n_mels, fmin, fmax, pre_emphasis, htk), compute)
@@ -134,11 +139,6 @@ def _product(power: Array, filters: np.ndarray) -> Array:
     used = np.flatnonzero(filters.any(axis=0))
     bins = slice(used[0], used[-1] + 1) if len(used) else slice(0, 1)
     return power[:, bins] @ jnp.asarray(filters[:, bins].T)
-
-
-def root(power: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Return the square root with a finite gradient at 0, where that of `jnp.sqrt` is infinite."""
-    return jnp.where(power > 0, jnp.sqrt(jnp.where(power > 0, power, 1.0)), 0.0)
 
 
 def decibels(power: Float[Array, "..."], top_db: float | None = None, amin: float = 1e-10) -> Float[Array, "..."]:

@@ -62,11 +62,11 @@ class AccessControl:
     async def _refusal(self, connection: HTTPConnection) -> Response | None:
         host = connection.headers.get("host", "")
         origin = connection.headers.get("origin")
-        if self._access.token is None and urlsplit(f"//{host}").hostname not in LOOPBACK and host not in self._hosts:
+        if self._access.token is None and _split(f"//{host}")[0] not in LOOPBACK and host not in self._hosts:
             return _refused(f"requests to {host}: it accepts requests to localhost only", f"http://{host}", 400)
         # a foreign page cannot read the response to a GET, and ours needs its scripts to report the refusal
         reads = connection.scope["type"] == "http" and connection.scope["method"] in ("GET", "HEAD")
-        own = origin is None or urlsplit(origin).netloc == host or origin in self._access.origins
+        own = origin is None or _split(origin)[1] == host or origin in self._access.origins
         if origin and not (own or reads):
             return _refused(f"requests from pages of {origin}, since it is addressed as {host}", origin, 403)
         if self._access.token is None or connection.url.path in PUBLIC_PATHS:
@@ -85,6 +85,15 @@ class AccessControl:
         response = RedirectResponse("./", 303)  # removes the token from the URL
         response.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=self._access.secure)
         return response
+
+
+def _split(address: str) -> tuple[str | None, str | None]:
+    """The name of the host of an address, and with its port; None for a malformed one."""
+    try:
+        parts = urlsplit(address)
+        return parts.hostname, parts.netloc
+    except ValueError:
+        return None, None
 
 
 def _refused(what: str, origin: str, status: int) -> Response:

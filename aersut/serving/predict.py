@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from aersut.audio_input import READABLE
+from aersut.contracts import MESSAGE_COLUMNS, WINDOW_COLUMNS
 from aersut.data.audio import ClipError, joined, read_utterance
 from aersut.errors import UserError
 from aersut.paths import files_below, printable
@@ -265,7 +266,7 @@ class CsvFormat:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = labels
-        self.header = ",".join(["file", "start", "end", "emotion", "confidence", *labels, "warning", "error"])
+        self.header = ",".join([*WINDOW_COLUMNS, *labels, *MESSAGE_COLUMNS])
 
     def __call__(self, result: FilePrediction) -> str:
         text = io.StringIO()
@@ -275,7 +276,7 @@ class CsvFormat:
             rows.writerow([file, *[""] * (5 + len(self.labels)), result.error])
         for one in result.predictions:
             values = one.as_json()
-            start = [file, *(values[key] for key in ("start", "end", "emotion", "confidence"))]
+            start = [file, *(values[key] for key in WINDOW_COLUMNS[1:])]
             probabilities = (values["probabilities"].get(label, "") for label in self.labels)
             rows.writerow([*start, *probabilities, one.warning, ""])
         return text.getvalue().rstrip("\n")

@@ -157,18 +157,30 @@ class Service:
                 await _close(socket, f"no samples arrived for {self._limits.idle:g} s.", IDLE)
             except UserError as error:
                 await _close(socket, str(error), INVALID)
-            except (ValueError, KeyError, TypeError):
-                await _close(socket, f"the message is invalid: {EXPECTED}.", INVALID)
 
     async def _stream(self, socket: WebSocket) -> None:
         async with asyncio.timeout(self._limits.idle):
-            request = await socket.receive_json()
-        session = Session(self._models[request["model"]], int(request["sample_rate"]), self._options)
+            with _invalid_messages():
+                request = await socket.receive_json()
+                model, sample_rate = self._models[request["model"]], int(request["sample_rate"])
+        session = Session(model, sample_rate, self._options)
         while True:
             async with asyncio.timeout(self._limits.idle):
-                samples = np.frombuffer(await socket.receive_bytes(), "<i2").astype(np.int16, copy=False)
+                with _invalid_messages():
+                    samples = np.frombuffer(await socket.receive_bytes(), "<i2").astype(np.int16, copy=False)
             for message in await run_in_threadpool(session.push, samples):
                 await socket.send_json(message)
+
+
+@contextlib.contextmanager
+def _invalid_messages() -> Iterator[None]:
+    """Raise `UserError` where a client's message cannot be read."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"the message is invalid: {EXPECTED}.") from None
 
 
 class JSONLinesResponse(StreamingResponse):

@@ -73,7 +73,7 @@ def dry_run(run: Run) -> str:
 
 def _network(role: str, experiment: Experiment, frontend: Frontend) -> str:
     model: Any = experiment.teacher if role == "teacher" else experiment.model
-    with network_errors(experiment):
+    with network_errors(model, role):
         found = cost(model, *frontend.shape, frontend.classes)
     return (
         f"{role} {MODELS.name_of(model)}: {found.parameters:,} parameters, {found.macs:,} multiply-accumulates per "

@@ -44,7 +44,7 @@ def up_to(path: Path, epoch: int) -> list[dict[str, Any]]:
 def truncate(path: Path, epoch: int) -> None:
     """Delete the records after an epoch, that of the checkpoint from which the run resumes."""
     kept = "".join(json.dumps(record) + "\n" for record in up_to(path, epoch))
-    if path.exists() and path.read_text(encoding="utf-8") != kept:
+    if path.exists() and path.read_bytes() != kept.encode():
         write_text(path, kept)
 
 

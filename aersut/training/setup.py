@@ -70,7 +70,7 @@ class InitialNetwork:
 
     def _trace(self) -> "_Initialization":
         experiment, frontend = self._experiment, make_frontend(self._experiment)
-        with network_errors(experiment):
+        with network_errors(experiment.model):
             head_only = experiment.init.trainable == "head"
             return _initialization(experiment.model, frontend.shape, frontend.classes, head_only)
 

@@ -97,7 +97,7 @@ def abstract_state(experiment: Experiment, frontend: Frontend) -> tuple[Graphs, 
 
     def initial_state() -> TrainState:
         optimizer = experiment.optimizer.build(1, 1)  # the shapes of its state do not depend on the number of steps
-        with network_errors(experiment):
+        with network_errors(experiment.model):
             rngs = nnx.Rngs(jax.random.key(experiment.seed))
             network = experiment.model.build(*frontend.shape, frontend.classes, rngs)
         head_only = experiment.init.trainable == "head"

@@ -9,7 +9,7 @@ from typing import Any
 
 from aersut.errors import UserError, nearest
 from aersut.notebook import notices
-from aersut.paths import read_json, replaced_folder, write_bytes
+from aersut.paths import expanded, read_json, replaced_folder, write_bytes
 from aersut.zoo.licences import terms_of
 
 ZOO = Path(__file__).parent / "models"
@@ -116,9 +116,9 @@ def find(model: str | Path, zoo: Path = ZOO) -> Path:
         )
     name, separator, file = model.partition("/")
     path = zoo / name / (file if separator else CLASSIFIER)
-    own = separator and Path(model).exists()
+    own = separator and expanded(model).exists()
     if own or name not in names(zoo) or "/" in file or not path.is_file():
-        return Path(model)
+        return expanded(model)
     _announce(zoo, name)
     return path
 

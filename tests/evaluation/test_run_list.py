@@ -162,6 +162,12 @@ class TestCache:
         assert Path("other_disk/file").exists()
         assert (cache / "features/file").exists()
 
+    def test_is_not_emptied_by_a_command_about_a_run(self, launch, cache):
+        outcome = launch("--mode=runs", "--workdir=baseline", "--empty_cache=all")
+        assert (outcome.status, "concerns all runs" in outcome.err) == (2, True)
+        assert "--json is for the list" in launch("--mode=runs", "--empty_cache=all", "--json").err
+        assert (cache / "store/file").exists()
+
     def test_is_emptied_of_what_can_be_computed_again(self, launch, cache):
         assert "--empty_cache=mine is unknown" in launch("--mode=runs", "--empty_cache=mine").err
         assert launch("--mode=runs", "--empty_cache=store").out == "deleted store: 2.0 MB\n"

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from aersut.contracts import RESERVED
 from aersut.data.audio import read_blocks
 from aersut.serving.predict import MAX_UTTERANCE, PredictOptions, find_files, predict_files
 from aersut.serving.recognizer import load
@@ -71,6 +72,7 @@ class TestFiles:
         outcome = predict("--csv", folder / "a.wav", folder / "notes.txt")
         assert outcome.status == 1
         good, bad = csv.DictReader(io.StringIO(outcome.out))
+        assert set(list(good)[:5] + list(good)[-2:]) <= RESERVED, "a label may not have the name of another column"
         assert good["error"] == ""
         assert sum(float(good[name]) for name in list(good)[5:-2]) == pytest.approx(1, abs=1e-4)
         assert bad["emotion"] == ""
@@ -163,6 +165,7 @@ class TestFiles:
             (("--json", "--csv", folder), "exclude each other"),
             (("--hop=0", folder), "hop is 0.0 s"),
             (("--hop=9", folder), "hop is 9.0 s"),
+            (("--rate=8000", folder), "--rate is that of raw samples from standard input"),
         ):
             outcome = predict(*arguments)
             assert outcome.status == 2

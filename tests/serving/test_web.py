@@ -230,6 +230,8 @@ class TestAccess:
     def test_other_origins_are_refused(self, monitor, dialogue):
         status, _, answer = monitor.ask("/models", Host="evil.example")
         assert (status, b"start it with --origin=http://evil.example" in answer) == (400, True)
+        assert monitor.ask("/models", Host="[::1")[0] == 400
+        assert monitor.ask("/models", b"", Origin="http://[::1")[0] == 403
         status, _, answer = monitor.ask("/models", b"", Origin="https://evil.example")  # as the page asks
         assert (status, b"start it with --origin=https://evil.example" in answer) == (403, True)
         assert monitor.ask(f"/predict?model={MODEL}", dialogue.read_bytes(), Origin="https://evil.example")[0] == 403

@@ -1,7 +1,6 @@
 """The metrics of each epoch survive a crash, and a resumed run records each epoch once."""
 
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 from tensorboardX.proto import event_pb2
 
 from aersut.training import records
+from aersut.workers import core_count
 
 
 @pytest.fixture
@@ -64,6 +64,15 @@ def test_resuming_after_a_crash_within_a_line_keeps_later_records(path):
     assert records.read_records(path) == [epoch(1), epoch(2)]
 
 
+def test_resuming_after_damage_keeps_the_records_that_can_be_read(path):
+    records.append(path, epoch(1))
+    with path.open("ab") as file:
+        file.write(b"\xff\xfe\n")
+    records.append(path, epoch(2))
+    records.truncate(path, 2)
+    assert records.read_records(path) == [epoch(1), epoch(2)]
+
+
 def test_resuming_from_the_start_deletes_all_records(path):
     records.append(path, epoch(1))
     records.truncate(path, 0)
@@ -88,7 +97,7 @@ def test_a_run_records_its_environment(finished):
     assert session["seed"] == 0
     assert session["packages"]["jax"] == jax.__version__
     assert session["python"] == platform.python_version()
-    assert session["cores"] == os.cpu_count()
+    assert session["cores"] == core_count()
     assert session["devices"]
     assert session["processor"]
 

@@ -116,6 +116,8 @@ def translate(file: TFLiteFile, name: str, window: bool = False) -> CFunction:
         try:
             if not chains.translate(one):
                 TRANSLATORS[one.name](program, one)
+        except UntranslatableError:
+            raise
         except (
             AttributeError,
             IndexError,

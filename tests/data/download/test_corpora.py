@@ -1,6 +1,7 @@
 """A download is put where its loader reads, once, and nothing else is changed."""
 
 import hashlib
+import json
 
 import pytest
 
@@ -30,7 +31,7 @@ class TestRavdess:
         server.refusals = [404]
         with pytest.raises(UserError):
             ravdess()
-        printed = capsys.readouterr().out
+        printed = capsys.readouterr().err
         assert "CC BY-NC-SA 4.0" in printed
         assert "Livingstone" in printed
 
@@ -41,7 +42,7 @@ class TestRavdess:
         assert ravdess() == folder
         assert server.asked == []
         assert files(root) == {"audio_speech_actors_01-24/Actor_07/03-01-05-01-01-01-07.flac"}
-        assert "5 are missing" in capsys.readouterr().out
+        assert "5 are missing" in capsys.readouterr().err
 
     def test_does_not_replace_other_files(self, ravdess, server, root):
         target = root / SOURCES["ravdess"].target
@@ -54,7 +55,7 @@ class TestRavdess:
 
     def test_reports_an_unexpected_number_of_clips(self, ravdess, capsys):
         ravdess(clips=1440)
-        assert "6 clips" in (printed := capsys.readouterr().out)
+        assert "6 clips" in (printed := capsys.readouterr().err)
         assert "expected 1,440" in printed
 
 
@@ -67,7 +68,7 @@ class TestCremaD:
         assert all(clip.path.read_bytes() == audio_bytes(clip.path.name) for clip in listing.clips)
         assert files(root) == {f"cremad/AudioWAV/{name}" for name in NAMES}
         assert files(cache) == set()
-        printed = capsys.readouterr().out
+        printed = capsys.readouterr().err
         assert "Open Database License 1.0" in printed
         assert "Cao H" in printed
 
@@ -134,7 +135,9 @@ def test_a_corpus_named_twice_on_the_command_line_is_downloaded_once(launch, tmp
     Synthetic(speakers=2, repetitions=1).write(tmp_path, "ravdess")
     outcome = launch("--mode=data", "--download=ravdess,ravdess", f"--experiment.data.root={tmp_path}")
     assert (outcome.status, outcome.err.count("Traceback")) == (0, 0)
-    assert outcome.out.count("clips are already in") == 1
+    assert outcome.err.count("clips are already in") == 1
+    outcome = launch("--mode=data", "--download=ravdess", f"--experiment.data.root={tmp_path}", "--json")
+    assert json.loads(outcome.out)["ravdess"]["clips"]
 
 
 def test_an_unknown_corpus_lists_the_known_ones(root):
