@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from flax import nnx
     from jaxtyping import Array, Float
 
-    from aersut.augment.example import Example
+    from aersut.augment.example import Example, LogMelScale
     from aersut.export.context import Context
     from aersut.features.signal import Signal
     from aersut.models.network import Network
@@ -267,6 +267,10 @@ class Feature(Plugin):
         """The channels are bands of rising frequency, in dB."""
         return False
 
+    def log_mel_scale(self, framing: Framing) -> LogMelScale | None:
+        """The scale of a log-mel spectrogram in dB, whose bands the augmenters of `log_mel` change; None for others."""
+        return None
+
     @property
     def host(self) -> bool:
         """The feature runs outside JAX (librosa, openSMILE): cached copies only, no files with audio input."""
@@ -315,7 +319,8 @@ class Augmenter(Plugin):
         domain: the values that it changes: "waveform" (f32[samples]), "features" (f32[frames, channels], the
             base features) or "batch" (examples stacked along a first axis, which it can mix).
         spectrogram: it changes bands in dB, so the only base feature must be a spectrogram (`Feature.spectrogram`).
-        log_mel: it depends on the frequencies of the bands too, so `log_mel` must be the only base feature.
+        log_mel: it depends on the frequencies of the bands too, so the only base feature must be `log_mel`, or another
+            with `Feature.log_mel_scale`.
         host: it calls functions outside JAX (`jax.pure_callback`): cached copies only, because the devices of a sharded
             batch would wait for each other.
     """

@@ -16,10 +16,10 @@ from aersut.paths import counted, read_json, write_json
 
 
 class _PathInRun:
-    """A property of `RunFolder`: a path in it."""
+    """A property of `RunFolder`: a path in it, `early` for one that exists before the first epoch."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, early: bool = False) -> None:
+        self.name, self.early = name, early
 
     def __get__(self, run: "RunFolder", owner: type) -> Path:
         return run.folder / self.name
@@ -30,28 +30,28 @@ class RunFolder:
     """The files of a run. Reading them needs neither the experiment nor its plugins, which import JAX."""
 
     folder: Path
-    config = _PathInRun("config.json")
-    split = _PathInRun("split.json")
-    checkpoints = _PathInRun("checkpoints")
+    config = _PathInRun("config.json", early=True)
+    split = _PathInRun("split.json", early=True)
+    checkpoints = _PathInRun("checkpoints", early=True)
     records = _PathInRun("metrics.jsonl")
-    sessions = _PathInRun("sessions.jsonl")
+    sessions = _PathInRun("sessions.jsonl", early=True)
     plots = _PathInRun("plots")
     evaluation = _PathInRun("evaluation/metrics.json")
     export = _PathInRun("export")
     report = _PathInRun("report.html")
     teacher = _PathInRun("teacher")
-    init = _PathInRun("init.json")
-    soft_labels = _PathInRun("soft_labels.npz")
+    init = _PathInRun("init.json", early=True)
+    soft_labels = _PathInRun("soft_labels.npz", early=True)
     name = _PathInRun("name.txt")
-    tensorboard = _PathInRun("tensorboard")
-    lock = _PathInRun(".lock")
+    tensorboard = _PathInRun("tensorboard", early=True)
+    lock = _PathInRun(".lock", early=True)
     log = _PathInRun("log.txt")
 
     @classmethod
-    def names(cls) -> set[str]:
-        """The names of all files and folders that a run folder may contain."""
-        paths = (value.name for value in vars(RunFolder).values() if isinstance(value, _PathInRun))
-        return {Path(path).parts[0] for path in paths}
+    def names(cls, early: bool = False) -> set[str]:
+        """The names of all files and folders that a run folder may contain; or of those before its first epoch."""
+        paths = (value for value in vars(RunFolder).values() if isinstance(value, _PathInRun))
+        return {Path(path.name).parts[0] for path in paths if path.early or not early}
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,6 @@ class Run(RunFolder):
 
 _created: list[tuple[Path, Path]] = []
 """The run folders that `start` has created within `discarding_unused_runs`, each with the topmost new folder."""
-_BEFORE_TRAINING = {
-    "config.json",
-    "split.json",
-    "init.json",
-    "sessions.jsonl",
-    "soft_labels.npz",
-    "tensorboard",
-    "checkpoints",
-    ".lock",
-}
 RUNS = Path("runs")
 """The parent of run folders, in the working directory."""
 
@@ -181,7 +171,7 @@ def _discard_unused(folder: Path, top: Path) -> None:
 
     run = RunFolder(folder)
     try:
-        if run.records.exists() or {path.name for path in folder.iterdir()} - _BEFORE_TRAINING:
+        if run.records.exists() or {path.name for path in folder.iterdir()} - RunFolder.names(early=True):
             return
         with filelock.FileLock(run.lock, blocking=False):
             for path in folder.iterdir():

@@ -15,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aersut.board import frames_of
 from aersut.contracts import Feature, Framing
 from aersut.export.frontend_file import frontend_file
 from aersut.export.matrix_dft import factors, stages
-from aersut.export.streaming import cut, split_frontend
+from aersut.export.streaming import split_frontend
 from aersut.export.targets.firmware import offline
 from aersut.features import MFCC, LogMel
 from aersut.features.frontend import Frontend, Scaling
@@ -60,7 +61,7 @@ def row(framing: Framing, feature: Feature, samples: np.ndarray) -> dict[str, An
     frontend = Frontend(framing, (feature,), (), 8)
     rows = jax.jit(frontend.transformed)(jnp.asarray(samples, jnp.float32) / 32768)[1]
     scaled = Frontend(framing, (feature,), (), 8, scaling=Scaling(rows.mean((0, 1)), rows.std((0, 1))))
-    frames = cut(samples[0], framing)
+    frames = frames_of(samples[0], framing)
     with quiet():
         file = frontend_file(split_frontend(scaled, samples))
         result = run_tflm(file, frames)

@@ -14,7 +14,6 @@ from aersut.data.audio import to_float, to_int16
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import EvaluationOptions, evaluate
 from aersut.evaluation.predictor import open_exported
-from aersut.export.streaming import cut
 from aersut.run import Run
 from aersut.serving.predict import PredictOptions
 from aersut.serving.recognizer import BoardRecognizer
@@ -23,6 +22,7 @@ from aersut.serving.session import Session
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 from aersut.training.trained import load_trained
+from tests.export.files import cut
 from tests.integer_offset import without_offset
 
 

@@ -18,7 +18,7 @@ from aersut.evaluation.integrated_gradients import Attribution
 from aersut.evaluation.metric_report import metric_report
 from aersut.evaluation.other_corpora import other_corpora_set
 from aersut.evaluation.predictions import ClipPredictions
-from aersut.evaluation.predictor import open_exported, predict_probabilities
+from aersut.evaluation.predictor import open_exported, predictor
 from aersut.evaluation.result_files import read_metrics
 from aersut.paths import read_json, write_json, write_text
 from aersut.progress import stage
@@ -163,7 +163,7 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     examples = find(trained)
     evaluated = options.model.name if options.model else f"the checkpoint of epoch {trained.epoch}"
     with stage(f"evaluating {evaluated} on {len(examples.clips):,} clips"):
-        probabilities = predict_probabilities(trained, examples, model)
+        probabilities = predictor(trained, model).examples(examples)
     predictions = ClipPredictions(examples.clips, examples.labels, probabilities, run.experiment.data.emotions)
     name = "-".join(part for part in (examples.name, options.model_name) if part)
     folder = run.evaluation.parent / name

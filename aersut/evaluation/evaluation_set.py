@@ -1,6 +1,6 @@
 """The clips of an evaluation, and those of a run's test set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,9 +69,17 @@ def own_test_set(run: Run) -> EvaluationSet:
         "synthetic": run.synthetic,
     }
     clips = tuple(prepared.collection.clips[clip] for clip in examples[:, 0])
-    audio = None if examples[:, 1].any() else _windows(prepared.collection, examples[:, 0])
+    audio = (
+        None if examples[:, 1].any() else windows_of([(prepared.collection, clip) for clip in examples[:, 0].tolist()])
+    )
     return EvaluationSet(clips, prepared.labels[examples[:, 0]], prepared.features(examples), audio, about)
 
 
-def _windows(collection: Collection, clips: Int[np.ndarray, " clips"]) -> Windows:
-    return lambda rows: to_float(np.stack([collection.window(clip) for clip in clips[rows].tolist()]))
+def windows_of(clips: Sequence[tuple[Collection, int]]) -> Windows:
+    """The windows of clips of collections, at their centre or start."""
+
+    def windows(rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows samples"]:
+        chosen = (clips[row] for row in rows.tolist())
+        return to_float(np.stack([collection.window(clip) for collection, clip in chosen]))
+
+    return windows

@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from aersut.config import checked, digest, to_tree
 from aersut.contracts import Corpus, in_usual_order
-from aersut.data.audio import to_float
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
 from aersut.errors import CacheError, UserError
-from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, Windows
+from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, windows_of
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
 from aersut.registry import CORPORA
@@ -85,7 +84,7 @@ def other_corpora_set(
         clips=tuple(clip for one in collections for clip in one.clips),
         labels=np.concatenate([np.array(one.labels) for one in collections]),
         features=np.concatenate([_features(frontend, one, run.experiment.seed) for one in collections]),
-        audio=_windows(collections),
+        audio=windows_of([(one, clip) for one in collections for clip in range(len(one))]),
         about=about,
         name="+".join(part.corpus for part in parts)
         + f"-{digest([where[0] if len(where) == 1 else where, to_tree(corpora)])}",
@@ -96,16 +95,6 @@ def other_corpora_set(
 def _features(frontend: Frontend, collection: Collection, seed: int) -> Float[np.ndarray, "clips frames channels"]:
     used = np.ones((len(collection), 1), bool)
     return cached_features(frontend, collection, used, seed).take(np.argwhere(used))
-
-
-def _windows(collections: list[Collection]) -> Windows:
-    clips = [(collection, clip) for collection in collections for clip in range(len(collection))]
-
-    def windows(rows: Int[np.ndarray, " rows"]) -> Float[np.ndarray, "rows samples"]:
-        chosen = (clips[row] for row in rows.tolist())
-        return to_float(np.stack([collection.window(clip) for collection, clip in chosen]))
-
-    return windows
 
 
 @dataclass(frozen=True)

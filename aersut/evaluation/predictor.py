@@ -1,7 +1,8 @@
 """Predicted probabilities of a run's selected checkpoint, or of a model that was exported from the run."""
 
+import abc
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -22,7 +23,7 @@ from aersut.data.audio import (
     to_int16,
 )
 from aersut.errors import UserError
-from aersut.evaluation.evaluation_set import EvaluationSet
+from aersut.evaluation.evaluation_set import EvaluationSet, Windows
 from aersut.features.frontend import Frontend
 from aersut.features.windows import WindowFeatures
 from aersut.paths import printable
@@ -31,6 +32,7 @@ from aersut.tflite.litert import LiteRTModel
 from aersut.training.trained import Trained
 
 ExportedModel = LiteRTModel | BoardModel
+Predict = Callable[[Float[np.ndarray, "clips *shape"]], Float[np.ndarray, "clips classes"]]
 
 
 def open_exported(file: Path, frontend: Frontend) -> ExportedModel:
@@ -61,59 +63,55 @@ def open_exported(file: Path, frontend: Frontend) -> ExportedModel:
     return model
 
 
-def predict_probabilities(
-    trained: Trained, examples: EvaluationSet, model: ExportedModel | None = None
-) -> Float[np.ndarray, "clips classes"]:
-    """Class probabilities of each clip, predicted by the checkpoint or by `model`, which was exported from it.
+class Predictor(abc.ABC):
+    """Class probabilities of a checkpoint, or of a model exported from it. Several threads may call it."""
 
-    Raises:
-        UserError: the model takes audio and the clips are augmented copies, which exist as features only; a recording
-            that is streamed cannot be read.
-    """
-    if model is None:
-        return trained.probabilities(examples.features)
-    if isinstance(model, LiteRTModel) and model.shape == trained.frontend.shape:
-        return model(np.asarray(trained.frontend.scaled(jnp.asarray(examples.features))))
-    if examples.audio is None:
-        raise UserError(
-            f"the model takes audio, but protocol '{examples.about['protocol']}' tests on augmented copies, which have "
-            "features only. Evaluate a model that takes features."
-        )
-    if isinstance(model, BoardModel):
-        rate = model.framing.sample_rate
-        return np.stack([model.recording(to_int16(_decoded(clip, rate))) for clip in examples.clips])
-    rows = np.arange(len(examples.clips))
-    # all windows of a corpus at once would fill the memory
-    return np.concatenate([model(examples.audio(rows[first : first + 64])) for first in range(0, len(rows), 64)])
+    @abc.abstractmethod
+    def examples(self, examples: EvaluationSet) -> Float[np.ndarray, "clips classes"]:
+        """The probabilities of each clip of an evaluation set.
 
+        Raises:
+            UserError: the model takes audio and the clips are augmented copies, which exist as features only; a
+                recording that is streamed cannot be read.
+        """
 
-class RecordingPredictor:
-    """Class probabilities of whole recordings, by a checkpoint or a model exported from it, as in an evaluation.
-
-    Several threads may call it.
-    """
-
-    def __init__(self, trained: Trained, model: ExportedModel | None = None) -> None:
-        self._trained, self._model = trained, model
-        self._data, self._framing = trained.experiment.data, trained.frontend.framing
-        self._features = WindowFeatures(trained.frontend)
-        self._interpreting = threading.Lock()  # an interpreter is for one thread at a time
-
-    def __call__(self, recordings: Sequence[Float[np.ndarray, " samples"]]) -> Float[np.ndarray, "clips classes"]:
+    @abc.abstractmethod
+    def recordings(self, recordings: Sequence[Float[np.ndarray, " samples"]]) -> Float[np.ndarray, "clips classes"]:
         """The probabilities of recordings at the sample rate of the run, rounded to 16 bits, samples in [-1, 1]."""
-        model, trained = self._model, self._trained
-        if isinstance(model, BoardModel):
-            return np.stack([model.recording(to_int16(samples)) for samples in recordings])
-        windows = np.stack([self._window(samples) for samples in recordings])
-        if model is not None and model.shape != trained.frontend.shape:
-            with self._interpreting:
-                return model(windows)
-        features = self._features(windows)
-        if model is None:
-            return trained.probabilities(features)
-        scaled = np.asarray(trained.frontend.scaled(jnp.asarray(features)))
-        with self._interpreting:
-            return model(scaled)
+
+
+def predictor(trained: Trained, model: ExportedModel | None = None) -> Predictor:
+    """The predictor of the checkpoint, or of `model`, which was exported from it."""
+    if isinstance(model, BoardModel):
+        return _Board(model)
+    if model is None:
+        return _OfFeatures(trained, trained.probabilities)
+    interpreting = threading.Lock()  # an interpreter is for one thread at a time
+
+    def interpreted(inputs: Float[np.ndarray, "clips *shape"]) -> Float[np.ndarray, "clips classes"]:
+        with interpreting:
+            return model(inputs)
+
+    if model.shape != trained.frontend.shape:
+        return _OfWindows(trained, interpreted)
+    scaled = trained.frontend.scaled
+    return _OfFeatures(trained, lambda features: interpreted(np.asarray(scaled(jnp.asarray(features)))))
+
+
+class _OfWindows(Predictor):
+    """Of a function of windows of samples."""
+
+    def __init__(self, trained: Trained, predict: Predict) -> None:
+        self._predict = predict
+        self._data, self._framing = trained.experiment.data, trained.frontend.framing
+
+    def examples(self, examples: EvaluationSet) -> Float[np.ndarray, "clips classes"]:
+        audio, rows = _audio(examples), np.arange(len(examples.clips))
+        # all windows of a corpus at once would fill the memory
+        return np.concatenate([self._predict(audio(rows[first : first + 64])) for first in range(0, len(rows), 64)])
+
+    def recordings(self, recordings: Sequence[Float[np.ndarray, " samples"]]) -> Float[np.ndarray, "clips classes"]:
+        return self._predict(np.stack([self._window(samples) for samples in recordings]))
 
     def _window(self, samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, " length"]:
         """The window of a recording, without DC offset and silence."""
@@ -121,6 +119,42 @@ class RecordingPredictor:
             samples = cleaned(Recording(samples, self._framing.sample_rate), self._data.trim_db).samples
             samples = to_float(to_int16(samples))
         return crop_or_pad(samples, self._framing.samples, self._data.fit)
+
+
+class _OfFeatures(_OfWindows):
+    """Of a function of base features."""
+
+    def __init__(self, trained: Trained, predict: Predict) -> None:
+        features = WindowFeatures(trained.frontend)
+        super().__init__(trained, lambda windows: predict(features(windows)))
+        self._of_features = predict
+
+    def examples(self, examples: EvaluationSet) -> Float[np.ndarray, "clips classes"]:
+        return self._of_features(examples.features)
+
+
+class _Board(Predictor):
+    """Of the models of a board, with whole recordings as streams."""
+
+    def __init__(self, model: BoardModel) -> None:
+        self._model = model
+
+    def examples(self, examples: EvaluationSet) -> Float[np.ndarray, "clips classes"]:
+        _audio(examples)
+        rate = self._model.framing.sample_rate
+        return np.stack([self._model.recording(to_int16(_decoded(clip, rate))) for clip in examples.clips])
+
+    def recordings(self, recordings: Sequence[Float[np.ndarray, " samples"]]) -> Float[np.ndarray, "clips classes"]:
+        return np.stack([self._model.recording(to_int16(samples)) for samples in recordings])
+
+
+def _audio(examples: EvaluationSet) -> Windows:
+    if examples.audio is None:
+        raise UserError(
+            f"the model takes audio, but protocol '{examples.about['protocol']}' tests on augmented copies, which have "
+            "features only. Evaluate a model that takes features."
+        )
+    return examples.audio
 
 
 def _decoded(clip: Clip, sample_rate: int) -> Float[np.ndarray, " samples"]:

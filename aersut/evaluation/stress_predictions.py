@@ -24,7 +24,7 @@ from aersut.data.audio import (
     to_int16,
 )
 from aersut.errors import UserError
-from aersut.evaluation.predictor import ExportedModel, RecordingPredictor
+from aersut.evaluation.predictor import ExportedModel, predictor
 from aersut.paths import printable
 from aersut.progress import stage
 from aersut.registry import CONDITIONS, describe_error
@@ -48,19 +48,19 @@ def stress_predictions(
     Raises:
         UserError: a clip cannot be read, or a condition fails.
     """
-    predictor = _Predictor(trained, model, seed)
+    stressed = _Stressed(trained, model, seed)
     clean, *outcomes = np.zeros((1 + len(conditions), len(clips), trained.frontend.classes), np.float32)
     reasons: dict[int, str] = {}
     doing = f"evaluating {len(clips):,} clips under {len(conditions)} stress conditions"
     with stage(doing, len(clips) * (1 + len(conditions))) as shown, ThreadPoolExecutor(THREADS) as pool:
         for begin in range(0, len(clips), BATCH):
             rows = slice(begin, begin + BATCH)
-            recordings = list(pool.map(predictor.read, clips[rows]))
-            clean[rows] = predictor.clean(recordings)  # by itself: every thread that calls untraced code traces it
+            recordings = list(pool.map(stressed.read, clips[rows]))
+            clean[rows] = stressed.clean(recordings)  # by itself: every thread that calls untraced code traces it
             shown.update(len(recordings))
             left = [index for index in range(len(conditions)) if index not in reasons]
             chosen = [conditions[index] for index in left]
-            results = pool.map(predictor.under, chosen, [recordings] * len(chosen))
+            results = pool.map(stressed.under, chosen, [recordings] * len(chosen))
             for index, result in zip(left, results, strict=True):
                 if isinstance(result, str):
                     reasons[index] = result
@@ -79,11 +79,11 @@ class _Clip:
     content: str
 
 
-class _Predictor:
+class _Stressed:
     """Predicted probabilities of recordings, by the path of the audio store, the audio frontend and the network."""
 
     def __init__(self, trained: Trained, model: ExportedModel | None, seed: int) -> None:
-        self._predict = RecordingPredictor(trained, model)
+        self._predict = predictor(trained, model).recordings
         self._framing, self._seed = trained.frontend.framing, seed
 
     def read(self, clip: Clip) -> _Clip:

@@ -63,18 +63,6 @@ def split_frontend(frontend: Frontend, clips: Int16[np.ndarray, "clips samples"]
     return replace(stream, frames=_scaled(stream.frames, clips))
 
 
-def cut(samples: Int16[np.ndarray, " samples"], framing: Framing) -> Int16[np.ndarray, "frames one_and_frame_length"]:
-    """Cut a window into frames as a board does: the samples of each frame, preceded by the sample before it.
-
-    Frame k begins at sample k · hop_length, or half a frame earlier where the framing centres frames. Samples before
-    the first and after the last are zero.
-    """
-    before = 1 + (framing.frame_length // 2 if framing.center else 0)
-    padded = np.pad(samples, (before, framing.frame_length))
-    starts = framing.hop_length * np.arange(framing.frames)
-    return padded[starts[:, None] + np.arange(1 + framing.frame_length)]
-
-
 def _by_frame(feature: Feature, framing: Framing) -> Iterator[Feature]:
     """The features of a single frame, and a state, that `feature` is computed from."""
     name = FEATURES.name_of(feature)

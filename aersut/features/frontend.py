@@ -5,7 +5,6 @@ Training, evaluation and export use the same `Frontend`, so a second implementat
 
 import copy
 import functools
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -15,10 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from aersut.augment.example import STANDARD, Example, LogMelScale
+from aersut.augment.example import STANDARD, Example
 from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.feature_table import FeatureTable
-from aersut.features.log_mel import LogMel
 from aersut.features.signal import Signal
 from aersut.features.stages import RowsSignal, base_features
 from aersut.memo import memoized
@@ -81,15 +79,11 @@ class Frontend:
             return
         name, (base, *others) = AUGMENTERS.name_of(augmenter), self.bases
         names = ", ".join(FEATURES.name_of(one) for one in self.bases)
-        if augmenter.log_mel and (others or not isinstance(base, LogMel)):
+        if augmenter.log_mel and (others or base.log_mel_scale(self.framing) is None):
             raise ValueError(
                 f"augmenter '{name}' changes a log-mel spectrogram, and the base features are {names}; use features of "
-                "log_mel alone, or omit the augmenter"
-            )
-        if augmenter.log_mel and isinstance(base, LogMel) and (base.top_db is not None or base.pre_emphasis):
-            raise ValueError(
-                f"augmenter '{name}' needs log_mel without top_db and pre_emphasis, which change the floor and the "
-                "level of each band; omit them, or the augmenter"
+                "log_mel alone without top_db and pre_emphasis, which change the floor and the level of each band, or "
+                "omit the augmenter"
             )
         if augmenter.spectrogram and (others or not base.spectrogram):
             raise ValueError(
@@ -191,10 +185,7 @@ class Frontend:
 
     def example(self, values: Float[Array, "..."], label: Float[Array, "*batch classes"]) -> Example:
         """Return an example of base features."""
-        scale = STANDARD
-        if isinstance(base := self.bases[0], LogMel):
-            hop_seconds = self.framing.hop_length / self.framing.sample_rate
-            scale = LogMelScale(base.fmin, base.fmax, base.htk, 10 * math.log10(base.amin), hop_seconds)
+        scale = self.bases[0].log_mel_scale(self.framing) or STANDARD
         return Example(values, label, self.framing.sample_rate, scale)
 
     def augmented(self, key: jax.Array, example: Example, domain: str) -> Example:

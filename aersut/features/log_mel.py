@@ -1,10 +1,13 @@
 """Log-mel spectrogram."""
 
+import math
 from dataclasses import dataclass
 
 from jaxtyping import Array, Float
 
 from aersut import matrices
+from aersut.augment.example import LogMelScale
+from aersut.contracts import Framing
 from aersut.features.mel import Mel
 from aersut.features.signal import Signal, decibels
 from aersut.registry import FEATURES
@@ -30,6 +33,12 @@ class LogMel(Mel):
 
     def __post_init__(self) -> None:
         matrices.check_mel(self.n_mels, self.fmin, self.fmax, self.pre_emphasis, self.top_db, self.amin)
+
+    def log_mel_scale(self, framing: Framing) -> LogMelScale | None:
+        if self.top_db is not None or self.pre_emphasis:  # they change the floor, and the level of each band
+            return None
+        hop_seconds = framing.hop_length / framing.sample_rate
+        return LogMelScale(self.fmin, self.fmax, self.htk, 10 * math.log10(self.amin), hop_seconds)
 
     @property
     def whole_utterance(self) -> bool:

@@ -1,8 +1,10 @@
-"""Small .tflite files, built from LiteRT's schema only."""
+"""Small .tflite files, built from LiteRT's schema only, and the inputs of frontend.tflite."""
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from jaxtyping import Int16
 
+from aersut.contracts import Framing
 from aersut.tflite.file import TFLiteFile, packed
 
 
@@ -44,3 +46,15 @@ def dense(weights: np.ndarray) -> TFLiteFile:
     buffers = [schema.BufferT(), schema.BufferT(data=values)]
     model = schema.ModelT(version=3, operatorCodes=codes, subgraphs=[graph], buffers=buffers, description=b"")
     return packed(model, "dense.tflite")
+
+
+def cut(samples: Int16[np.ndarray, " samples"], framing: Framing) -> Int16[np.ndarray, "frames one_and_frame_length"]:
+    """The inputs of frontend.tflite for a window: the samples of each frame, preceded by the sample before it.
+
+    Frame k begins at sample k · hop_length, or half a frame earlier where the framing centres frames. Samples before
+    the first and after the last are zero.
+    """
+    before = 1 + (framing.frame_length // 2 if framing.center else 0)
+    padded = np.pad(samples, (before, framing.frame_length))
+    starts = framing.hop_length * np.arange(framing.frames)
+    return padded[starts[:, None] + np.arange(1 + framing.frame_length)]

@@ -17,7 +17,7 @@ from aersut.corpora import Ravdess
 from aersut.data.collection import collect
 from aersut.errors import UserError
 from aersut.export.frontend_file import frontend_file, window_file
-from aersut.export.streaming import StreamingFrontend, cut, split_frontend
+from aersut.export.streaming import StreamingFrontend, split_frontend
 from aersut.features import (
     F0,
     MFCC,
@@ -44,6 +44,7 @@ from aersut.tflite.file import Tensor
 from aersut.tflite.join import quantized_output
 from aersut.tflite.micro import run_tflm
 from tests.export.conftest import FRAMING
+from tests.export.files import cut
 
 TENTHS = Tensor("int8", (), "int8", 0.1, 3, constant=False)
 CEPSTRUM = MFCC(n_mfcc=13, n_mels=40, pre_emphasis=0.97, lifter=22)

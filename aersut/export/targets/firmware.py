@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int16
 
+from aersut.board import frames_of
 from aersut.contracts import SkippedTargetError, Target
 from aersut.errors import UserError
 from aersut.export.c_library.compare import Verified, compare
@@ -17,7 +18,7 @@ from aersut.export.frontend_file import fft_frontend_file, frontend_file, window
 from aersut.export.metadata import documented, run_metadata
 from aersut.export.model_card import described_corpora
 from aersut.export.quantize import file_name
-from aersut.export.streaming import StreamingFrontend, cut, split_frontend
+from aersut.export.streaming import StreamingFrontend, split_frontend
 from aersut.export.tflm import tflm_sources
 from aersut.export.verify import feature_difference, file_metrics
 from aersut.features.frontend import Frontend, to_float
@@ -75,7 +76,7 @@ def _files(
         classifier = quantized_input(joined(from_ring, classifier, RING), to)
     frontend = quantized_output(float_file, to)
 
-    frames = np.concatenate([cut(clip, stream.frames.framing) for clip in samples])
+    frames = np.concatenate([frames_of(clip, stream.frames.framing) for clip in samples])
     context.say(f"verifying {frontend.name} in TensorFlow Lite Micro")
     extracted = run_tflm(frontend, frames, sequence=stream.frames.framing.frames)
     ring = extracted.outputs.reshape(len(samples), *stream.frames.shape)
@@ -147,7 +148,7 @@ def _check_frames(
     samples: Int16[np.ndarray, "clips samples"],
 ) -> float:
     """The largest difference of a scaled feature from `offline`."""
-    frames = np.concatenate([cut(clip, stream.frames.framing) for clip in samples])
+    frames = np.concatenate([frames_of(clip, stream.frames.framing) for clip in samples])
     rows = run_tflm(file, frames, sequence=stream.frames.framing.frames).outputs
     rows = rows.reshape(len(samples), *stream.frames.shape)
     found = run_tflm(from_ring, rows).outputs if from_ring else rows

@@ -19,7 +19,7 @@ from aersut.export.c_library.program import LARGEST_CONSTANT, UntranslatableErro
 from aersut.export.convert import probabilities, to_tflite
 from aersut.export.frontend_file import fft_frontend_file, frontend_file, window_file
 from aersut.export.quantize import quantize
-from aersut.export.streaming import cut, split_frontend
+from aersut.export.streaming import split_frontend
 from aersut.features import (
     MFCC,
     PCEN,
@@ -43,6 +43,7 @@ from aersut.tflite.join import joined, quantized_input, quantized_output
 from aersut.tflite.micro import run_tflm
 from tests.export.c_library.compiled import run_c
 from tests.export.conftest import FRAMING
+from tests.export.files import cut
 from tests.export.models import CHANNELS, FRAMES, clips, small, trained
 
 WINDOWS = 40
