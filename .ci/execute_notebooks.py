@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,16 @@ SECONDS = 600
 """Time limit of a cell."""
 
 
-def execute(path: Path, folder: Path) -> Any:
-    """The notebook `path` with new outputs, executed in `folder` by this Python; an exception if a cell fails."""
+def execute(path: Path, folder: Path, changes: Mapping[str, str] | None = None) -> Any:
+    """The notebook `path` with new outputs, executed in `folder` by this Python; an exception if a cell fails.
+
+    Args:
+        changes: texts that occur once in its code, with what replaces them.
+    """
     notebook = nbformat.read(path, as_version=4)
+    for before, after in (changes or {}).items():
+        [cell] = [cell for cell in notebook.cells if before in cell.source]
+        cell.source = cell.source.replace(before, after)
     work = folder / "work"
     work.mkdir()
     environment = {

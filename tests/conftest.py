@@ -16,6 +16,7 @@ from absl.testing import flagsaver
 from aersut import cli
 from aersut.config import REGISTRIES
 from aersut.registry import CONDITIONS
+from aersut.report import evaluation_plots
 from aersut.run import Run, open_run
 
 
@@ -26,12 +27,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     base = tmp_path_factory.getbasetemp()
     compiled = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "compiled"
     jax.config.update("jax_compilation_cache_dir", str(compiled))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     # the tests compile more than they compute; the commands that they start have all optimizations
     jax.config.update("jax_disable_most_optimizations", True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AERSUT_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))  # of the commands that the tests start
+        # of the commands that the tests start
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(compiled))
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
         yield
 
 
@@ -45,6 +48,13 @@ def _own_plugins() -> Iterator[None]:
     yield
     for registry, plugins in zip(registries, before, strict=True):
         registry._plugins = plugins
+
+
+@pytest.fixture(autouse=True)
+def _without_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation in this process draws no plots, which take seconds, unless the test is marked `plots`."""
+    if not request.node.get_closest_marker("plots"):
+        monkeypatch.setattr(evaluation_plots, "matplotlib_installed", lambda: False)
 
 
 @pytest.fixture(scope="session")

@@ -334,6 +334,8 @@ class TestSweep:
 def test_the_code_of_the_page_runs(tmp_path):
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    assert "epochs=3, **{" in code
+    code = code.replace("epochs=3, **{", 'epochs=3, **{"data.corpora.0.repetitions": 1, ')
     code += "\nassert predictions == predictions[:1] * 5, predictions"
     code += "\nassert other.uar == evaluation.uar and other.metrics['corpora'] == ['clips'], other"
     code += "\nassert page.exists() and training.run.folder == exported.run.folder and len(training.history) == 3"

@@ -70,19 +70,33 @@ def indented(page):
                     yield shlex.split(command, comments=True)
 
 
-@pytest.fixture
-def workplace(tmp_path, monkeypatch, finished):
-    """The folder that the pages assume: clip.wav, folder/, my_corpus/ with its manifest, and a run."""
-    monkeypatch.chdir(tmp_path)
-    corpus = tmp_path / "my_corpus"
-    corpus.mkdir()
-    (tmp_path / "folder").mkdir()
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A corpus with a manifest."""
+    corpus = tmp_path_factory.mktemp("recorded")
     manifest = ["path,emotion,speaker"]
     for speaker in range(1, 11):
         for emotion in EMOTIONS:
             soundfile.write(corpus / f"{speaker}_{emotion}_0.wav", render(speaker, emotion, 0), 16_000)
             manifest.append(f"{speaker}_{emotion}_0.wav,{emotion},{speaker}")
     (corpus / "manifest.csv").write_text("\n".join(manifest), encoding="utf-8")
+    return corpus
+
+
+@pytest.fixture
+def workplace(recorded, tmp_path, monkeypatch, finished):
+    """The folder that the pages assume: clip.wav, folder/, my_corpus/ with its manifest, and a run.
+
+    The experiment `quickstart` has fewer clips there.
+    """
+    monkeypatch.chdir(tmp_path)
+    corpus = tmp_path / "my_corpus"
+    shutil.copytree(recorded, corpus)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "experiments").mkdir()
+    quickstart = (ROOT / "experiments/quickstart.py").read_text(encoding="utf-8")
+    assert "repetitions=4" in quickstart
+    (tmp_path / "experiments/quickstart.py").write_text(quickstart.replace("repetitions=4", "repetitions=1"))
     shutil.copy(corpus / "1_happy_0.wav", tmp_path / "clip.wav")
     shutil.copy(corpus / "2_sad_0.wav", tmp_path / "folder")
     shutil.copytree(finished.folder, tmp_path / "finished")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Int8, Int16, Shaped
@@ -48,6 +49,18 @@ class Pipeline:
         """Floats that the frontend carries from frame to frame."""
         return self.frontend.inputs[1].shape[1] if len(self.frontend.inputs) > 1 else 0
 
+    @cached_property
+    def silent(self) -> Int8[np.ndarray, " channels"]:
+        """The features of a frame of zeros, in TensorFlow Lite Micro."""
+        silence = np.zeros((1, 1 + self.framing.frame_length), np.int16)
+        return run_tflm(self.frontend, silence).outputs.reshape(-1)
+
+    @cached_property
+    def test_vectors(self) -> tuple[Int8[np.ndarray, "some channels"], Int8[np.ndarray, "some classes"]]:
+        """The features and probabilities of the first test inputs, in TensorFlow Lite Micro."""
+        frames = run_tflm(self.frontend, self.samples[:FRAMES]).outputs
+        return frames, run_tflm(self.classifier, self.windows[:WINDOWS]).outputs
+
     @property
     def comment(self) -> str:
         """The first comment of generated files: origin, and the licences that come with weights and test vectors."""
@@ -85,12 +98,10 @@ extern const int8_t aersut_silent_frame[AERSUT_CHANNELS]; /* features of a frame
 
 def constants(pipeline: Pipeline) -> str:
     """The definitions of the labels and of the features of silence."""
-    silence = np.zeros((1, 1 + pipeline.framing.frame_length), np.int16)
-    silent = run_tflm(pipeline.frontend, silence).outputs.reshape(-1)
     return f"""\
 const char *const aersut_labels[AERSUT_CLASSES] = {{{", ".join(map(quoted, pipeline.labels))}}};
 
-const int8_t aersut_silent_frame[AERSUT_CHANNELS] = {{{", ".join(map(str, silent))}}};
+const int8_t aersut_silent_frame[AERSUT_CHANNELS] = {{{", ".join(map(str, pipeline.silent))}}};
 """
 
 
@@ -129,8 +140,7 @@ def _definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
 def test_vectors(pipeline: Pipeline) -> str:
     """A header with inputs of both models and their outputs in TensorFlow Lite Micro."""
     samples, windows = pipeline.samples[:FRAMES], pipeline.windows[:WINDOWS]
-    frames = run_tflm(pipeline.frontend, samples).outputs
-    probabilities = run_tflm(pipeline.classifier, windows).outputs
+    frames, probabilities = pipeline.test_vectors
     tables = [
         ("int16_t", "samples", samples),
         ("int8_t", "frames", frames),

@@ -88,6 +88,7 @@ def _pairs() -> Iterator[tuple[float, int]]:
     yield from ((1.0, rate) for rate in RATES if rate != 16_000)
 
 
+@cache
 def _speech(seconds: float, rate: int) -> Float[np.ndarray, " samples"]:
     """Harmonics of 120 Hz, swelling and fading four times a second, in noise 40 dB below."""
     time = np.arange(round(seconds * rate)) / rate

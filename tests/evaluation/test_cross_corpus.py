@@ -69,13 +69,14 @@ def test_the_table_has_a_line_for_each_corpus_and_the_reasons():
     assert "too few speakers" in lines[3]
 
 
-@pytest.fixture
-def corpora(tmp_path):
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
     """Folders with generated corpora: RAVDESS and CREMA-D in one, RAVDESS of other speakers in another."""
-    Synthetic(speakers=2, repetitions=1, seed=7).write(tmp_path / "a", "ravdess")
-    Synthetic(speakers=3, repetitions=1, seed=8).write(tmp_path / "a", "cremad")
-    Synthetic(speakers=2, repetitions=1, seed=9).write(tmp_path / "b", "ravdess")
-    return tmp_path
+    folder = tmp_path_factory.mktemp("corpora")
+    Synthetic(speakers=2, repetitions=1, seed=7).write(folder / "a", "ravdess")
+    Synthetic(speakers=3, repetitions=1, seed=8).write(folder / "a", "cremad")
+    Synthetic(speakers=2, repetitions=1, seed=9).write(folder / "b", "ravdess")
+    return folder
 
 
 def evaluated(run):

@@ -126,6 +126,7 @@ class TestIntegratedGradients:
         assert found.change > 1
 
 
+@pytest.mark.plots
 def test_a_run_has_feature_importance(launch, own_run):
     ran = launch("--mode=evaluate", f"--workdir={own_run.folder}", "--importance")
     assert ran.status == 0, ran.err

@@ -1,5 +1,6 @@
 """A small network of every registered model, and one of an unregistered plugin."""
 
+import functools
 from dataclasses import dataclass
 
 import jax
@@ -53,9 +54,10 @@ def small(name: str) -> Model:
     return Bidirectional() if name == "bidirectional" else SMALL.get(name) or MODELS[name]()
 
 
+@functools.cache
 def trained(model: Model, frames: int = FRAMES, channels: int = CHANNELS) -> tuple[Graphs, TrainState]:
     """The model with weights that reveal errors: BatchNorm averages other than the initial ones, and large logits."""
-    network = model.build(frames, channels, CLASSES, nnx.Rngs(0))
+    network = nnx.jit(lambda: model.build(frames, channels, CLASSES, nnx.Rngs(0)))()
     rng = np.random.default_rng(0)
     for _, module in nnx.iter_modules(network):
         if isinstance(module, nnx.BatchNorm):

@@ -44,14 +44,14 @@ def _agree(ours: Callable[..., Array], theirs: Callable[..., Array], *given: Arr
 
 @pytest.mark.parametrize(
     ("size", "frames"),
-    [(1, 10), (2, 10), (2, 11), (3, 10), (3, 11), (4, 10), (4, 11), (5, 10), (5, 11), (5, 1), (4, 2)],
+    [(2, 10), (3, 10), (3, 11), (3, 1), (5, 1)],
 )
 def test_convolution_is_that_of_xla(size: int, frames: int) -> None:
     kernel = jnp.asarray(rng.normal(size=(size, 4, 5)), jnp.float32)
     _agree(conv1d, _lax_conv, X[:, :frames], kernel)
 
 
-@pytest.mark.parametrize(("size", "frames"), [(1, 10), (2, 11), (3, 10), (4, 11), (5, 1), (7, 10)])
+@pytest.mark.parametrize(("size", "frames"), [(2, 11), (3, 10), (5, 1), (7, 10)])
 def test_depthwise_convolution_is_that_of_xla(size: int, frames: int) -> None:
     kernel = jnp.asarray(rng.normal(size=(size, 4)), jnp.float32)
     _agree(depthwise1d, _lax_depthwise, X[:, :frames], kernel)

@@ -30,7 +30,7 @@ def _separate() -> list[Network]:
 def test_evaluation_returns_the_mean_of_the_members_logits() -> None:
     graphs, state = create(Ensemble(MEMBERS).build(FRAMES, CHANNELS, CLASSES, nnx.Rngs(0)), optax.identity())
     found = jax.jit(lambda: graphs.network(state.params, state.rest)(_features()))()
-    each = [evaluation_view(network)(_features()) for network in _separate()]
+    each = [nnx.jit(lambda one, x: one(x))(evaluation_view(network), _features()) for network in _separate()]
     np.testing.assert_allclose(found, sum(each) / 2, atol=1e-6)
 
 

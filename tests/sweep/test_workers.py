@@ -58,10 +58,10 @@ def test_two_workers_of_one_command_share_the_trials(tiny, tmp_path):
 
 @pytest.mark.slow  # a real server and two real processes, one of them killed, as on a cluster
 def test_a_killed_workers_trial_is_resumed_and_counted_once(tiny, tmp_path, postgres):
-    rates = "1e-4,3e-4,1e-3,3e-3"
+    rates = "1e-4,1e-3,3e-3"
     asked = command(
         tiny, tmp_path, f"--sweep.optimizer.learning_rate={rates}", f"--storage={postgres}", "--study=killed",
-        "--heartbeat=1", "--experiment.epochs=300",
+        "--heartbeat=1", "--experiment.epochs=120",
     )  # fmt: skip
     output = [(tmp_path / name).open("w") for name in ("first.txt", "second.txt")]
     workers = [subprocess.Popen(asked, stdout=file, stderr=file, start_new_session=True) for file in output]
@@ -86,11 +86,11 @@ def test_a_killed_workers_trial_is_resumed_and_counted_once(tiny, tmp_path, post
     rates_of = [trial.params["optimizer.learning_rate"] for trial in ended(trials)]
     assert sorted(rates_of) == sorted(rates.split(",")), "each rate once"
     assert len(ended(trials, TrialState.FAIL)) == 1, "the killed worker's trial"
-    assert len(trials) == 5
-    assert "4 of 4 trials ended" in (tmp_path / "second.txt").read_text()
+    assert len(trials) == 4
+    assert "3 of 3 trials ended" in (tmp_path / "second.txt").read_text()
     (run,) = runs
     assert "after epoch" in (run / "log.txt").read_text(), "from its own checkpoint"
-    assert [record["epoch"] for record in records.read_records(run / "metrics.jsonl")] == list(range(1, 301))
+    assert [record["epoch"] for record in records.read_records(run / "metrics.jsonl")] == list(range(1, 121))
 
 
 def running_of(worker, folder):
@@ -99,7 +99,7 @@ def running_of(worker, folder):
     for lock in folder.glob("trials/*/.lock"):
         epochs = len(records.read_records(lock.parent / "metrics.jsonl"))
         saved = any(folder.name.isdigit() for folder in lock.parent.glob("checkpoints/*"))
-        if saved and 3 <= epochs <= 250 and lock.stat().st_ino in open_files(worker.pid):
+        if saved and 3 <= epochs <= 90 and lock.stat().st_ino in open_files(worker.pid):
             runs.append(lock.parent)
     return runs
 

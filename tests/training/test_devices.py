@@ -23,7 +23,7 @@ TINY = ROOT / "tests" / "tiny.py"
 
 
 def start(folder, *options, devices=1):
-    """A training of 20 steps in a process with the given number of devices."""
+    """A training of 20 steps, or as `options` say, in a process with the given number of devices."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
     command = [
         *(sys.executable, str(ROOT / "launch.py"), "--mode=train", f"--experiment={TINY}", f"--workdir={folder}"),
@@ -64,9 +64,9 @@ def single(tmp_path_factory):
     return folder
 
 
-def assert_equal_training(folder, single):
+def assert_equal_training(folder, single, epochs=20):
     one, other = (records.read_records(path / "metrics.jsonl") for path in (single, folder))
-    assert [record["epoch"] for record in other] == list(range(1, 21))
+    assert [record["epoch"] for record in other] == list(range(1, epochs + 1))
     for mine, theirs in zip(one, other, strict=True):
         assert theirs["train_loss"] == pytest.approx(mine["train_loss"], abs=1e-5)
     # one device of one process reads the checkpoint of several
@@ -127,19 +127,19 @@ def test_two_processes_distill_as_one(tmp_path):
     (tmp_path / "power.py").write_text(ENCODER)
     model = {"name": "cnn", "filters": [4], "kernels": [3], "dense": 8, "dropout": 0.0}
     encoder = (f"--experiment.plugins={tmp_path / 'power.py'}", "--experiment.encoders=power")
-    teacher = (f"--experiment.teacher={json.dumps(model)}", *encoder)
+    teacher = (f"--experiment.teacher={json.dumps(model)}", *encoder, "--experiment.epochs=8")
     finish(start(tmp_path / "single", *teacher))
     assert list(tmp_path.glob("runs/tiny-teacher/*/soft_labels.npz"))
     first, second = together(tmp_path / "run", *teacher)
     assert first.count("teacher: run folder runs/tiny-teacher/") == 1, "all processes find it"
     assert "epoch" not in second
-    assert_equal_training(tmp_path / "run", tmp_path / "single")
+    assert_equal_training(tmp_path / "run", tmp_path / "single", epochs=8)
     (tmp_path / "apart").mkdir()
     first, second = together(tmp_path / "apart" / "run", *teacher)
     assert first.count(f"teacher: run folder {tmp_path / 'apart' / 'run' / 'teacher'}") == 1
     assert "epoch" not in second
     assert (tmp_path / "apart" / "run" / "teacher" / "soft_labels.npz").exists()
-    assert_equal_training(tmp_path / "apart" / "run", tmp_path / "single")
+    assert_equal_training(tmp_path / "apart" / "run", tmp_path / "single", epochs=8)
 
 
 def test_a_batch_size_that_is_not_a_multiple_of_the_devices_is_refused(monkeypatch):

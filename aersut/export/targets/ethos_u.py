@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,18 @@ from aersut.tflite.file import TFLiteFile
 ACCELERATORS = ("ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256")
 SYSTEM, MEMORY = "Ethos_U55_High_End_Embedded", "Shared_Sram"
 SECONDS = 120.0
+"""Time limit for each accelerator."""
+MARK = "=== next accelerator"
+VELA = f"""\
+import sys
+from ethosu.vela.vela import main
+model, folder, names, *options = sys.argv[1:]
+for name in names.split(","):
+    print("{MARK}", flush=True)
+    if main([model, f"--output-dir={{folder}}/{{name}}", f"--accelerator-config={{name}}", *options]):
+        sys.exit(1)
+"""
+"""Compiles a model for several accelerators; an import of Vela takes longer than a small model."""
 
 
 @TARGETS.register("ethos_u")
@@ -39,11 +51,8 @@ class EthosU(Target):
             raise SkippedTargetError(f"no estimate for Ethos-U55: Vela is missing ({remedy}).")
         file = context.model(file_name("int8"))
         try:
-            found = {}
-            for accelerator in ACCELERATORS:
-                context.say(f"estimating {accelerator} by Vela")
-                found[accelerator] = estimate(file, accelerator)
-            context.results["ethos"] = found
+            context.say(f"estimating {', '.join(ACCELERATORS)} by Vela")
+            context.results["ethos"] = estimate(file)
         except UserError as error:
             raise SkippedTargetError(str(error)) from error
         return {}
@@ -54,8 +63,8 @@ def available() -> bool:
     return importlib.util.find_spec("ethosu") is not None
 
 
-def estimate(file: TFLiteFile, accelerator: str) -> dict[str, Any]:
-    """Compile a file with Vela and return its estimates.
+def estimate(file: TFLiteFile, accelerators: Sequence[str] = ACCELERATORS) -> dict[str, dict[str, Any]]:
+    """Compile a file with Vela for each accelerator, in one process, and return its estimates.
 
     Returns:
         sram_bytes, flash_bytes, cycles and latency_ms per inference, clock_mhz, npu (fraction of operators on it).
@@ -66,21 +75,30 @@ def estimate(file: TFLiteFile, accelerator: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.tflite"
         model.write_bytes(file.content)
-        options = [f"--accelerator-config={accelerator}", f"--system-config={SYSTEM}", f"--memory-mode={MEMORY}"]
-        command = [sys.executable, "-P", "-m", "ethosu.vela", str(model), f"--output-dir={folder}", *options]
+        options = [f"--system-config={SYSTEM}", f"--memory-mode={MEMORY}"]
+        command = [sys.executable, "-P", "-c", VELA, str(model), folder, ",".join(accelerators), *options]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS * len(accelerators))
         except subprocess.TimeoutExpired:
-            raise UserError(f"{file.name}: Vela did not end within {SECONDS:g} s.") from None
-        summaries = list(Path(folder).glob("*_summary_*.csv"))
-        operators = re.findall(r"([CN]PU) operators = (\d+)", done.stdout)
-        if done.returncode != 0 or not summaries or not operators:
-            log = (done.stderr or done.stdout).strip().splitlines()
-            reason = log[-1] if log else "no reason"
-            raise UserError(f"{file.name} cannot be compiled by Vela for {accelerator}: {reason}")
-        with summaries[0].open() as text:
-            [row] = csv.DictReader(text)
-    counts = {unit: int(count) for unit, count in operators}
+            raise UserError(f"{file.name}: Vela did not end within {SECONDS:g} s for an accelerator.") from None
+        _, *logs = done.stdout.split(f"{MARK}\n")
+        found = {}
+        for accelerator, log in zip(accelerators, logs, strict=False):
+            summaries = list((Path(folder) / accelerator).glob("*_summary_*.csv"))
+            operators = dict(re.findall(r"([CN]PU) operators = (\d+)", log))
+            if not summaries or not operators:
+                break
+            with summaries[0].open() as text:
+                [row] = csv.DictReader(text)
+            found[accelerator] = _estimates(row, {unit: int(count) for unit, count in operators.items()})
+        if done.returncode != 0 or len(found) < len(accelerators):
+            lines = (done.stderr or done.stdout).strip().splitlines()
+            reason = lines[-1] if lines else "no reason"
+            raise UserError(f"{file.name} cannot be compiled by Vela for {accelerators[len(found)]}: {reason}")
+    return found
+
+
+def _estimates(row: Mapping[str, str], counts: Mapping[str, int]) -> dict[str, Any]:
     return {
         "sram_bytes": round(1024 * float(row["sram_memory_used"])),
         "flash_bytes": round(1024 * float(row["off_chip_flash_memory_used"])),

@@ -193,7 +193,8 @@ def test_a_file_that_another_one_replaces_leaves_nothing(playwright: Any, folder
     drop = """([header, other]) => {
       const long = new Uint8Array(44 + 2 * 300 * 16000);
       long.set(header);
-      for (const [name, bytes] of [["long.wav", long], ["other.wav", Uint8Array.from(other)]]) {
+      const short = Uint8Array.from(atob(other), (byte) => byte.charCodeAt(0));
+      for (const [name, bytes] of [["long.wav", long], ["other.wav", short]]) {
         const dataTransfer = new DataTransfer();
         dataTransfer.items.add(new File([bytes], name));
         document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
@@ -201,7 +202,7 @@ def test_a_file_that_another_one_replaces_leaves_nothing(playwright: Any, folder
     }"""
     info = soundfile.info(clip)
     with static_host(folder) as address, opened(playwright, address) as page:
-        page.evaluate(drop, [list(header.getvalue()[:44]), list(clip.read_bytes())])
+        page.evaluate(drop, [list(header.getvalue()[:44]), base64.b64encode(clip.read_bytes()).decode()])
         page.locator("#status", has_text=re.compile(r"^other.wav, \d+:")).wait_for(timeout=60_000)
         expected = list(load(folder / MODEL).over_time(clip))
         assert page.text_content("#status") == f"other.wav, 0:{info.duration:04.1f}, {len(expected)} windows."
@@ -223,15 +224,15 @@ def test_it_classifies_the_microphone(playwright: Any, folder: Path, clip: Path)
 
 
 def test_it_takes_a_dropped_file_and_reports_one_that_is_not_audio(playwright: Any, folder: Path, clip: Path):
-    drop = """([name, bytes]) => {
+    drop = """([name, text]) => {
       const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([Uint8Array.from(bytes)], name));
+      dataTransfer.items.add(new File([Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0))], name));
       document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
     }"""
     with static_host(folder) as address, opened(playwright, address) as page:
-        page.evaluate(drop, ["notes.wav", list(b"not audio")])
+        page.evaluate(drop, ["notes.wav", base64.b64encode(b"not audio").decode()])
         page.locator("#problem", has_text="notes.wav cannot be decoded by this browser").wait_for()
-        page.evaluate(drop, ["dropped.wav", list(clip.read_bytes())])
+        page.evaluate(drop, ["dropped.wav", base64.b64encode(clip.read_bytes()).decode()])
         page.locator("#status", has_text="dropped.wav, 0:").wait_for(timeout=20_000)
         assert page.text_content("#problem") == ""
 
