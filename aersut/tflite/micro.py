@@ -1,6 +1,6 @@
 """Run a .tflite file in TensorFlow Lite Micro itself, the interpreter of microcontrollers.
 
-`run_tflm` runs the interpreter in a subprocess under a time limit, because a malformed file can hang or crash it.
+`run_tflm` runs the interpreter in another process under a time limit, because a malformed file can hang or crash it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import importlib.util
 import os
 import platform
 import re
-import selectors
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,16 +20,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aersut.errors import UserError
+from aersut.tflite.child import run_in_child
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import zero_state
-from aersut.workers import python_module
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Shaped
 
 SECONDS = 300.0
 PROGRESS = 100
-"""Number of inputs after which the subprocess reports that it goes on: a busy machine takes long, but does not hang."""
+"""Inputs after which the other process reports that it goes on: a busy machine takes long, but does not hang."""
 ARENA = 16_000_000
 """Size of the tensor arena on this machine, in bytes; more RAM than any microcontroller has."""
 ARENA_STEP = 64
@@ -77,15 +75,12 @@ def run_tflm(
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "model.tflite").write_bytes(file.content)
         np.save(Path(folder) / "inputs.npy", inputs)
-        command, environment = python_module("aersut.tflite.micro", folder, str(sequence or len(inputs)))
         log = Path(folder) / "log"
-        with log.open("wb") as errors:
-            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
-        with process:
-            if not _goes_on(process, seconds):
-                raise UserError(f"{file.name}: TensorFlow Lite Micro made no progress for {seconds:g} s.")
-        if process.returncode != 0:
-            reason = _reason(log.read_text(errors="replace"), process.returncode)
+        status = run_in_child("aersut.tflite.micro", (folder, str(sequence or len(inputs))), log, seconds)
+        if status is None:
+            raise UserError(f"{file.name}: TensorFlow Lite Micro made no progress for {seconds:g} s.")
+        if status != 0:
+            reason = _reason(log.read_text(errors="replace") if log.exists() else "", status)
             raise UserError(f"{file.name} does not run in TensorFlow Lite Micro: {reason}")
         return TFLMResult(np.load(Path(folder) / "outputs.npy"), int((Path(folder) / "arena").read_text()))
 
@@ -94,22 +89,6 @@ def run_tflm_float(file: TFLiteFile, examples: Float[np.ndarray, "examples *shap
     """`run_tflm` with real inputs and outputs; quantized formats are converted by their scale and zero point."""
     result = run_tflm(file, file.inputs[0].quantize(examples))
     return replace(result, outputs=file.outputs[0].dequantize(result.outputs))
-
-
-def _goes_on(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait until a process has ended; false, and it is killed, if it writes nothing for some time."""
-    assert process.stdout
-    try:
-        with selectors.DefaultSelector() as output:  # select() takes no file descriptor above 1023
-            output.register(process.stdout, selectors.EVENT_READ)
-            while output.select(seconds):
-                if not os.read(process.stdout.fileno(), 1024):
-                    return True
-        process.kill()
-        return False
-    except BaseException:  # as subprocess.run(), for an interruption
-        process.kill()
-        raise
 
 
 def _reason(log: str, status: int) -> str:
@@ -172,7 +151,12 @@ def micro_is_installed() -> bool:
     return importlib.util.find_spec("tflite_micro") is not None
 
 
-def _child(folder: Path, sequence: int) -> None:
+PRELOADED = ("tflite_micro.python.tflite_micro.runtime",)
+
+
+def child(progress: Callable[[], object], path: str, count: str) -> None:
+    """Run `path`/model.tflite on inputs.npy there, sequences of `count`, and write outputs.npy and arena."""
+    folder, sequence = Path(path), int(count)
     content = (folder / "model.tflite").read_bytes()
     model = MicroSequence(TFLiteFile(content, "model.tflite"))
     items = np.load(folder / "inputs.npy")
@@ -182,7 +166,7 @@ def _child(folder: Path, sequence: int) -> None:
         for begin in range(first, min(first + sequence, len(items)), PROGRESS):
             part, state = model(items[begin : min(begin + PROGRESS, first + sequence)], state)
             parts.append(part)
-            print(".", end="", flush=True)
+            progress()
     np.save(folder / "outputs.npy", np.concatenate(parts))
     with _stderr(folder / "allocations"):
         model.interpreter.print_allocations()
@@ -232,7 +216,3 @@ def _smallest_arena(total: int, runs: Callable[[int], bool]) -> int:
         middle = (low + step) // 2
         low, step = (low, middle) if runs(total + middle * ARENA_STEP) else (middle, step)
     return total + step * ARENA_STEP
-
-
-if __name__ == "__main__":
-    _child(Path(sys.argv[1]), int(sys.argv[2]))
