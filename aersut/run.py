@@ -92,10 +92,13 @@ class Division:
     records: dict[str, Any]
 
 
-def divide(experiment: Experiment) -> Division:
+def divide(experiment: Experiment, collection: Collection | None = None) -> Division:
     """Collect and split the clips. Classes that `data.emotions` does not fix are the labels of the training set.
 
     A label without a training clip is omitted, which may change the split; so this is repeated until each has one.
+
+    Args:
+        collection: of the experiment's corpora, if it was collected before.
 
     Raises:
         UserError: the data cannot be used, or the training set has fewer than two labels.
@@ -103,7 +106,8 @@ def divide(experiment: Experiment) -> Division:
     make_frontend(experiment)  # a mistake there is reported before any clip is decoded
     data, omitted = experiment.data, Counter[str]()
     while True:
-        collection = collect(experiment.data, experiment.framing)
+        if collection is None:
+            collection = collect(experiment.data, experiment.framing)
         clips, contents = collection.clips, collection.contents
         assigned = split(data, clips, recordings(contents), 1 + experiment.augmented_copies)
         records = to_records(assigned, clips, contents, expanded(data.root))
@@ -117,7 +121,7 @@ def divide(experiment: Experiment) -> Division:
         if data.emotions or trained == collection.emotions:
             return Division(with_emotions(experiment, collection.emotions), collection, assigned, records)
         omitted += Counter(clip.emotion for clip in collection.clips if clip.emotion not in trained)
-        experiment = with_emotions(experiment, trained)
+        experiment, collection = with_emotions(experiment, trained), None
 
 
 def with_classes(run: Run) -> tuple[Run, Division | None]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from aersut.config import Experiment, digest, to_tree
-from aersut.data.collection import collect
+from aersut.data.collection import Collection, collect
 from aersut.data.splits import count_folds
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import Evaluation, write_predictions
@@ -66,14 +66,15 @@ def cross_validate(
     """
     experiment = as_configured(run)
     data, seeds = experiment.data, seeds or (experiment.seed,)
-    count = count_folds(data, collect(data, experiment.framing).clips)
+    collection = collect(data, experiment.framing)
+    count = count_folds(data, collection.clips)
     if folds is None and count < 2:
         raise UserError(f"protocol '{data.protocol}' has one fold only; --folds=all needs a protocol with several.")
     chosen = range(count) if folds is None else folds
     if wrong := [fold for fold in chosen if not 0 <= fold < count]:
         raise UserError(f"--folds={wrong[0]}: protocol '{data.protocol}' has folds 0 to {count - 1}.")
     variants = [_variant(experiment, seed, fold) for seed in seeds for fold in chosen]
-    _check_classes([_variant(experiment, experiment.seed, fold) for fold in chosen])
+    _check_classes([_variant(experiment, experiment.seed, fold) for fold in chosen], collection)
     runs = [start(one, run.folder if one == experiment else _beside(run, one)) for one in variants]
     prepare(runs[0])  # on all cores, and before several processes would compute the same features
     evaluated = train_and_evaluate(runs, workers, on_evaluated)
@@ -90,11 +91,11 @@ def cross_validate(
     return CrossValidation(results, result, folder)
 
 
-def _check_classes(folds: Sequence[Experiment]) -> None:
+def _check_classes(folds: Sequence[Experiment], collection: Collection) -> None:
     """Raise `UserError` before the training if the classes of folds, which are pooled, would differ."""
     if folds[0].data.emotions:
         return
-    classes = {divide(one).experiment.data.emotions: one.data.fold for one in folds}
+    classes = {divide(one, collection).experiment.data.emotions: one.data.fold for one in folds}
     if len(classes) > 1:
         found = "; ".join(f"fold {fold}: {', '.join(emotions)}" for emotions, fold in classes.items())
         raise UserError(
