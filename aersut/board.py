@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aersut.bundle_files import CLASSIFIER, RING
 from aersut.contracts import Framing
 from aersut.errors import UserError
 from aersut.levels import speech_frames
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     Interpreter = MicroSequence | LiteRTSequence
 
-CLASSIFIERS = ("ring_int8.tflite", "model_int8.tflite")
+CLASSIFIERS = (RING, CLASSIFIER)
 """The classifier of a stream: the first of these files beside frontend.tflite."""
 OFFSET_BITS, OFFSET_SAMPLES = 14, 8192
 BLOCK = 1 << 17

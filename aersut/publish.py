@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from aersut.bundle_files import CARD, CLASSIFIER, FRONTEND, LABELS, RING, classifier_file
 from aersut.bundle_record import is_built, refuse_changed_bundle
 from aersut.config import Experiment, to_tree
 from aersut.data.download import SOURCES
@@ -27,13 +28,12 @@ from aersut.tflite.file import TFLiteFile
 from aersut.training import records
 from aersut.training.initial_weights import weights_file
 from aersut.training.trained import load_trained
-from aersut.zoo.catalog import C_LIBRARY, CARD, CLASSIFIER, CONFIG, INDEX, LICENCE, METRICS, WEIGHTS, ZOO, ZooModel
+from aersut.zoo.catalog import C_LIBRARY, CONFIG, INDEX, LICENCE, METRICS, WEIGHTS, ZOO, ZooModel
 from aersut.zoo.licences import LICENCES, licence_text
 
-FILES = (CLASSIFIER, "model_float32.tflite", "features.tflite")
-STREAMING = ("frontend.tflite", "ring_int8.tflite")
+FILES = (CLASSIFIER, classifier_file("float32"), "features.tflite")
+STREAMING = (FRONTEND, RING)
 """Files that an export has only if its features stream."""
-LABELS = "labels.txt"
 
 
 def add(folder: Path, name: str | None = None, zoo: Path = ZOO) -> ZooModel:

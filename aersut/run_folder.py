@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aersut.bundle_files import EXPORT
 from aersut.config import Experiment, checked, differences, digest, to_tree
 from aersut.contracts import EMOTIONS, in_usual_order
 from aersut.errors import UserError
@@ -38,6 +39,7 @@ class RunFolder:
     plots = _PathInRun("plots")
     evaluation = _PathInRun("evaluation/metrics.json")
     export = _PathInRun("export")
+    exported = _PathInRun(f"export/{EXPORT}")
     report = _PathInRun("report.html")
     teacher = _PathInRun("teacher")
     init = _PathInRun("init.json", early=True)

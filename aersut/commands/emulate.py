@@ -31,13 +31,13 @@ CLIPS = 6
 
 
 def _run(arguments: Arguments) -> int:
+    from aersut.bundle_files import CARD
     from aersut.bundle_record import recorded_update
     from aersut.emulation import products
     from aersut.emulation.card import update_card
     from aersut.emulation.emulate import Emulation, Failure, emulate
     from aersut.emulation.summary import Summary, predicted, table
     from aersut.evaluation.result_files import EMULATION
-    from aersut.export.model_card import CARD
 
     run = open_run(arguments)
     samples = _recording(run, arguments.paths)

@@ -14,6 +14,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aersut.bundle_files import CLASSIFIER
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, dry_run, open_run
 from aersut.commands.evaluate import print_evaluation
@@ -39,7 +40,7 @@ def _run(arguments: Arguments) -> None:
     if not _is_current(run.evaluation, epoch, stress):
         print_evaluation(api.evaluate(run, stress=stress))
     if run.experiment.model.exportable:
-        results.append(run.export / "export.json")
+        results.append(run.exported)
         if not _is_current(results[-1], epoch, stress):
             print(api.export(run, stress=FLAGS.stress))
     else:
@@ -82,7 +83,7 @@ def _summarize(run: "Run") -> None:
         "report": run.report,
     }
     print("\n" + "\n".join(f"{name:12}{value}" for name, value in lines.items() if value))
-    int8 = run.export / "model_int8.tflite"
+    int8 = run.export / CLASSIFIER
     if run.experiment.model.exportable and int8.exists():
         classify = shlex.join(["--mode=predict", f"--model={int8}"])
         print(f"int8 model  {int8}: classify a recording with {program()} {classify} FILE.wav")

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Int8, Int16
 
 from aersut.board import frames_of, read_pair, stride
+from aersut.bundle_files import FRONTEND
 from aersut.contracts import Framing
 from aersut.emulation.boards import BOARDS, Board, Memory
 from aersut.errors import UserError
@@ -136,7 +137,7 @@ def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Reference
     Raises:
         UserError: see `read_pair`; or the recording is shorter than a window.
     """
-    frontend, classifier = read_pair(export / "frontend.tflite")
+    frontend, classifier = read_pair(export / FRONTEND)
     framing = Framing(**frontend.metadata["framing"])
     least = framing.samples + framing.frame_length
     if len(samples) < least:

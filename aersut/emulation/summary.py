@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Int16
 
 from aersut.board import stride
+from aersut.bundle_files import FRONTEND
 from aersut.contracts import Framing
 from aersut.emulation.emulate import Emulation
 from aersut.emulation.products import EXPLAINED, fits
@@ -63,7 +64,7 @@ class Summary:
 
 def predicted(export: Path, samples: Int16[np.ndarray, " samples"]) -> list[str]:
     """The emotions that `predict --stream` prints with frontend.tflite; "silence" without speech."""
-    return [one.emotion or "silence" for one in load(export / "frontend.tflite").stream().push(samples)]
+    return [one.emotion or "silence" for one in load(export / FRONTEND).stream().push(samples)]
 
 
 def table(summary: Summary) -> str:

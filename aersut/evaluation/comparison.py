@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aersut.bundle_files import CLASSIFIER
 from aersut.errors import UserError, nearest
 from aersut.evaluation.result_files import METRIC_NAMES, read_metrics
 from aersut.evaluation.result_table import format_metric
@@ -59,7 +60,7 @@ def read_compared_run(folder: Path) -> ComparedRun:
     """Read a run folder; missing or damaged files become None and notes."""
     run = RunFolder(folder)
     notes = []
-    tree, export = read_json(run.config), read_json(run.export / "export.json") or {}
+    tree, export = read_json(run.config), read_json(run.exported) or {}
     if tree is None:
         notes.append("config.json cannot be read")
     evaluation = read_metrics(run.evaluation) or {}
@@ -67,7 +68,7 @@ def read_compared_run(folder: Path) -> ComparedRun:
     notes += [warning for key, warning in warnings.items() if evaluation.get(key)]
     if "intervals" not in evaluation:
         notes.append("evaluated by an earlier version" if evaluation else "not evaluated")
-    size = export.get("files", {}).get("model_int8.tflite", {}).get("bytes")
+    size = export.get("files", {}).get(CLASSIFIER, {}).get("bytes")
     metrics: dict[str, float | None] = {"trained": len(records.read_records(run.records))}
     metrics |= {name: evaluation.get(name) for name in METRIC_NAMES}
     stress = evaluation.get("stress") or {}

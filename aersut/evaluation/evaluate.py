@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from aersut.bundle_files import CARD, CLASSIFIER
 from aersut.config import from_tree
 from aersut.contracts import Condition, Corpus
 from aersut.errors import UserError
@@ -106,7 +107,7 @@ def zoo_model(run: Run, name: str) -> Path | None:
         raise UserError(
             f"--model={name} is a model of the zoo, with which only a run that was fine-tuned from it (--init={name}) "
             "can be compared: other test sets may have speakers that it has seen. Its own results are in "
-            f"{folder / catalog.CARD}; --mode=predict --model={name} classifies any recording."
+            f"{folder / CARD}; --mode=predict --model={name} classifies any recording."
         )
     emotions = from_tree(read_json(folder / catalog.CONFIG) or {}).data.emotions
     if emotions != run.experiment.data.emotions:
@@ -114,7 +115,7 @@ def zoo_model(run: Run, name: str) -> Path | None:
             f"--model={name} has other emotions than run {run.folder}: evaluate the run alone. If its labels are "
             f"among the model's, fine-tune with --experiment.data.emotions={','.join(emotions)}."
         )
-    return folder / catalog.CLASSIFIER
+    return folder / CLASSIFIER
 
 
 def evaluate_on_corpora(

@@ -55,7 +55,7 @@ def read_evaluation(run: RunFolder) -> dict[str, Any]:
 def read_export(run: RunFolder) -> dict[str, Any] | None:
     """`read_json` of a run's export.json; until November 2026, keys were "same" and "ms" (of Vela)."""
     names = {"same": "agreement", "ms": "latency_ms"}
-    return read_json(run.export / "export.json", lambda tree: {names.get(key, key): tree[key] for key in tree})
+    return read_json(run.exported, lambda tree: {names.get(key, key): tree[key] for key in tree})
 
 
 def _translated(tree: dict[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def list_run(folder: Path) -> ListedRun:
             configuration.get("epochs", 0) if isinstance(configuration, dict) else 0,
         ),
         uar=uar,
-        exported=(run.export / "export.json").exists(),
+        exported=run.exported.exists(),
         bytes=sum(size for size, _ in files),
         changed=datetime.fromtimestamp(max((time for _, time in files), default=0)).isoformat(" ", "minutes"),
     )

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
+from aersut.bundle_files import CARD, EXPORT, LABELS
 from aersut.bundle_record import record_bundle, refuse_changed_bundle
 from aersut.contracts import SkippedTargetError, Target
 from aersut.errors import UserError, require
@@ -63,7 +64,7 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
                 context.notes.append(str(reason))
                 shown.update()
                 continue
-            if taken := files.keys() & {*context.files, "export.json", "labels.txt", "model_card.md"}:
+            if taken := files.keys() & {*context.files, EXPORT, LABELS, CARD}:
                 raise UserError(f"target '{TARGETS.name_of(target)}': the name {min(taken)} is taken; choose another.")
             context.files.update(files)
             shown.update()
@@ -82,7 +83,7 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
     with replaced_folder(run.export) as folder:
         for name, file in context.files.items():
             write_bytes(folder / name, file.content if isinstance(file, TFLiteFile) else file)
-        write_json(folder / "export.json", result)
+        write_json(folder / EXPORT, result)
         record_bundle(folder)
     return result
 

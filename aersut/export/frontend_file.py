@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int16
 
+from aersut.bundle_files import FRONTEND
 from aersut.errors import UserError
 from aersut.export.convert import convert_features, to_tflite
 from aersut.export.frame_signal import FrameSignal, MatrixFrameSignal
@@ -32,7 +33,7 @@ def frontend_file(stream: StreamingFrontend) -> TFLiteFile:
         UserError: TensorFlow Lite Micro lacks an operator of a feature; the message names both.
     """
     frames = stream.frames
-    file = convert_features(frames.features, lambda features: _convert(frames.only(features), "frontend.tflite"))
+    file = convert_features(frames.features, lambda features: _convert(frames.only(features), FRONTEND))
     silence = np.zeros((1, 1 + frames.framing.frame_length), np.int16)
     try:
         run_tflm(file, silence)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from aersut import metrics
+from aersut.bundle_files import CARD, LABELS
 from aersut.config import Experiment, to_tree
 from aersut.contracts import Corpus
 from aersut.evaluation.groups import results_by_group
@@ -20,12 +21,11 @@ from aersut.training.initial_weights import Origin, corpus_licences, read_origin
 from aersut.training.records import SELECTED
 
 INTENDED_USE = "## Intended use and limitations"
-CARD = "model_card.md"
 
 
 def documents(context: Context) -> Mapping[str, bytes]:
     """labels.txt, one emotion per line in the order of the outputs, and model_card.md."""
-    return {"labels.txt": ("\n".join(context.labels) + "\n").encode(), CARD: _card(context).encode()}
+    return {LABELS: ("\n".join(context.labels) + "\n").encode(), CARD: _card(context).encode()}
 
 
 def _card(context: Context) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aersut.bundle_files import classifier_file
 from aersut.errors import UserError
 from aersut.export.lstm import clear_states
 from aersut.export.ranges import Stack, with_ranges
@@ -80,15 +81,10 @@ INTEGER = ("int8", "int16x8")
 """The formats with integer activations."""
 
 
-def file_name(number_format: str) -> str:
-    """The name of the classifier's file in one of `FORMATS`."""
-    return f"model_{number_format}.tflite"
-
-
 def quantize(base: TFLiteFile, number_format: str, calibration: Stack) -> TFLiteFile:
     """Convert a result of `aersut.export.convert.classifier_graphs` to one of `FORMATS`.
 
-    The new file is named `file_name(number_format)`.
+    The new file is named `classifier_file(number_format)`.
 
     Args:
         calibration: scaled features, one network input per clip; only the integer formats read them.
@@ -96,7 +92,7 @@ def quantize(base: TFLiteFile, number_format: str, calibration: Stack) -> TFLite
     Raises:
         UserError: the format lacks an operator, which is named.
     """
-    return FORMATS[number_format](base, calibration).edited(clear_states, name=file_name(number_format))
+    return FORMATS[number_format](base, calibration).edited(clear_states, name=classifier_file(number_format))
 
 
 def _by_recipe(file: TFLiteFile, choose: Callable[[Any], None]) -> TFLiteFile:

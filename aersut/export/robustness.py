@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from aersut.bundle_files import CLASSIFIER
 from aersut.contracts import SkippedTargetError
 from aersut.evaluation.result_files import read_metrics
 from aersut.evaluation.stress import stress_report
@@ -9,8 +10,6 @@ from aersut.export.context import Context, ExportOptions
 from aersut.quiet import quiet
 from aersut.run import Run
 from aersut.tflite.litert import LiteRTModel
-
-FILE = "model_int8.tflite"
 
 
 def wants_stress(run: Run, options: ExportOptions) -> bool:
@@ -35,9 +34,9 @@ def add_stress(context: Context) -> None:
     context.results["stress"] = results
     try:
         with quiet():
-            model = LiteRTModel(context.model(FILE))
+            model = LiteRTModel(context.model(CLASSIFIER))
     except SkippedTargetError as reason:
         context.notes.append(f"no stress evaluation: {reason}")
         return
     clips = [context.prepared.collection.clips[clip] for clip, _ in context.test.examples]
-    results[FILE] = stress_report(context.trained, clips, context.test.labels, model=model)
+    results[CLASSIFIER] = stress_report(context.trained, clips, context.test.labels, model=model)

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from aersut import experiment as experiments
 from aersut import run as runs
+from aersut.bundle_files import CLASSIFIER
 from aersut.config import digest, to_tree
 from aersut.errors import UserError
 from aersut.run import Run
@@ -168,7 +169,7 @@ def _export_size(run: Run, objective: str) -> float:
     from aersut.export.bundle import export  # imports TensorFlow, which most sweeps do not need
     from aersut.export.context import ExportOptions
 
-    file = export(run, ExportOptions(targets=("classifier",)))["files"].get("model_int8.tflite", {})
+    file = export(run, ExportOptions(targets=("classifier",)))["files"].get(CLASSIFIER, {})
     value = file.get({"size": "bytes", "arena": "arena"}[objective])
     if value is None:
         raise UserError(f"the export has no int8 file with a known {objective}; use --objectives=uar instead.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aersut.bundle_files import CLASSIFIER
 from aersut.errors import UserError, nearest
 from aersut.notebook import notices
 from aersut.paths import expanded, read_json, replaced_folder, write_bytes
@@ -15,14 +16,13 @@ from aersut.zoo.licences import terms_of
 ZOO = Path(__file__).parent / "models"
 """A folder for each model, with files of its export, INDEX, CARD, and LICENCE, that of its weights."""
 INDEX = "index.json"
-CARD, LICENCE = "model_card.md", "LICENSE"
+LICENCE = "LICENSE"
 CONFIG, WEIGHTS = "config.json", "weights.npz"
 """Configuration of the run, and its weights in float32 for fine-tuning: NumPy arrays by name, without pickle."""
 C_LIBRARY = "c.zip"
 """The C library, which `python -m aersut.zoo copy` unpacks."""
 METRICS = "metrics.json"
 """All results of CLASSIFIER on the test set, by emotion, group and stress condition; docs/reference/run_folder.md."""
-CLASSIFIER = "model_int8.tflite"
 """The file that the name of a model selects."""
 
 

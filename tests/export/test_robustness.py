@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from aersut.bundle_files import CLASSIFIER
 from aersut.contracts import Target
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import EvaluationOptions, evaluate
@@ -13,7 +14,7 @@ from aersut.evaluation.stress_table import stress_table
 from aersut.export import bundle
 from aersut.export.context import ExportOptions
 from aersut.export.model_card import robustness
-from aersut.export.robustness import FILE, wants_stress
+from aersut.export.robustness import wants_stress
 from aersut.registry import TARGETS
 from aersut.run import Run, open_run
 from aersut.stress import STANDARD
@@ -42,21 +43,21 @@ def replace_targets(monkeypatch, files):
 
 
 def test_an_export_states_the_robustness_of_its_int8_file(run: Run, finished: Run, monkeypatch):
-    file = finished.export / FILE
-    replace_targets(monkeypatch, {FILE: TFLiteFile.read(file)})
+    file = finished.export / CLASSIFIER
+    replace_targets(monkeypatch, {CLASSIFIER: TFLiteFile.read(file)})
     result = bundle.export(run, ExportOptions(stress=True))
-    stress = json.loads((run.export / "export.json").read_text())["stress"][FILE]
+    stress = json.loads((run.export / "export.json").read_text())["stress"][CLASSIFIER]
     assert [one["title"] for one in stress["conditions"]] == [condition.title for condition in STANDARD]
     assert (stress["set"], stress["of"]) == ("aersut-1", 28)
     assert stress["clean"] == pytest.approx(evaluate(run, EvaluationOptions(file)).result["uar"])
     card = (run.export / "model_card.md").read_text()
-    assert f"Stress mean of {FILE}: **{stress['mean']:.3f}**" in card
+    assert f"Stress mean of {CLASSIFIER}: **{stress['mean']:.3f}**" in card
     assert all(f"| {condition.title} |" in card for condition in STANDARD)
-    assert f"{FILE} under stress conditions: stress mean {stress['mean']:.3f}" in bundle.export_table(result)
+    assert f"{CLASSIFIER} under stress conditions: stress mean {stress['mean']:.3f}" in bundle.export_table(result)
 
 
 def test_the_model_card_has_a_row_for_each_condition():
-    lines = robustness({FILE: made_stress()})
+    lines = robustness({CLASSIFIER: made_stress()})
     assert lines[1] == "## Robustness"
     assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 | 0.100 |" in lines
     assert "| Opus 8 kbit/s | skipped: this libsndfile has no Opus | | | |" in lines
@@ -68,7 +69,7 @@ def test_results_of_an_earlier_version_have_no_calibration_error():
     del stress["ece_mean"], stress["ece_clean"]
     for row in stress["conditions"]:
         del row["ece"]
-    assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 | – |" in robustness({FILE: stress})
+    assert "| band 300 to 3400 Hz | 0.350 | 25.0 | 21.0 to 29.0 | – |" in robustness({CLASSIFIER: stress})
     assert "ECE 0" not in stress_table(stress)
     assert "mean ECE 0.100, 0.050 without a condition" in stress_table(made_stress())
 
@@ -77,7 +78,7 @@ def test_without_the_int8_file_there_is_a_note(run: Run, monkeypatch):
     replace_targets(monkeypatch, {"x.bin": b"x"})
     result = bundle.export(run, ExportOptions(stress=True))
     assert result["stress"] == {}
-    assert result["notes"] == [f"no stress evaluation: {FILE}, which another target needs, is not in the bundle."]
+    assert result["notes"] == [f"no stress evaluation: {CLASSIFIER}, which another target needs, is not in the bundle."]
     assert "## Robustness" not in (run.export / "model_card.md").read_text()
 
 

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 
 from aersut import load, metrics
+from aersut.bundle_files import CARD, CLASSIFIER
 from aersut.errors import UserError
 from aersut.registry import CORPORA
 from aersut.serving.recognizer import BoardRecognizer
@@ -66,17 +67,16 @@ class TestFiles:
             assert not metadata["leaks"]
 
     def test_have_the_size_of_the_index(self, name):
-        assert (ZOO / name / catalog.CLASSIFIER).stat().st_size == read(name).bytes
+        assert (ZOO / name / CLASSIFIER).stat().st_size == read(name).bytes
 
     def test_name_no_path_of_a_machine(self, name):
         texts = [
-            (ZOO / name / file).read_text()
-            for file in (INDEX, catalog.CARD, catalog.LICENCE, catalog.CONFIG, catalog.METRICS)
+            (ZOO / name / file).read_text() for file in (INDEX, CARD, catalog.LICENCE, catalog.CONFIG, catalog.METRICS)
         ]
         assert not [text for text in texts if re.search(r"[ =`\"]/\w", text)]
 
     def test_state_licence_and_test_speakers(self, name):
-        model, card = read(name), (ZOO / name / catalog.CARD).read_text()
+        model, card = read(name), (ZOO / name / CARD).read_text()
         for corpus, speakers in model.test_speakers.items():
             assert speakers
             assert not set(speakers) & set(model.seen_speakers[corpus])
@@ -218,7 +218,7 @@ def test_a_damaged_index_is_named_and_hides_no_other_model(damage, tmp_path, cap
     (tmp_path / "mine" / INDEX).write_text(damage)
     with pytest.raises(UserError, match=f"{tmp_path / 'mine' / INDEX} is damaged"):
         read("mine", tmp_path)
-    assert catalog.find("other", tmp_path) == tmp_path / "other" / catalog.CLASSIFIER
+    assert catalog.find("other", tmp_path) == tmp_path / "other" / CLASSIFIER
 
 
 @pytest.mark.parametrize("command", [["-m", "aersut.zoo", "table"], ["launch.py", "--list"]])

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from aersut.bundle_files import classifier_file
 from aersut.contracts import Target
 from aersut.errors import UserError
 from aersut.export.context import Context
 from aersut.export.convert import classifier_graphs
 from aersut.export.metadata import documented
-from aersut.export.quantize import FORMATS, INTEGER, file_name, quantize
+from aersut.export.quantize import FORMATS, INTEGER, quantize
 from aersut.export.runtimes import litert_runtimes
 from aersut.export.verify import (
     check_float32,
@@ -64,13 +65,13 @@ class Classifier(Target):
 def _quantized(context: Context, floating: TFLiteFile, integer: TFLiteFile) -> dict[str, TFLiteFile]:
     files = {}
     for name in FORMATS:
-        context.say(f"converting {file_name(name)}")
+        context.say(f"converting {classifier_file(name)}")
         try:
             files[name] = quantize(integer if name in INTEGER else floating, name, context.calibration.features)
         except UserError as error:
             if name != "int16x8":
                 raise
-            context.notes.append(f"{file_name(name)} is omitted: {error}")
+            context.notes.append(f"{classifier_file(name)} is omitted: {error}")
     return files
 
 
@@ -80,7 +81,7 @@ def _omit_int16x8(context: Context, files: dict[str, TFLiteFile], outputs: Mappi
     if "int16x8" in files and far["int16x8"] > max(far["int8"], 0.01):
         del files["int16x8"]
         context.notes.append(
-            f"{file_name('int16x8')} is omitted: it differs from JAX more than int8, by {far['int16x8']:.2g}."
+            f"{classifier_file('int16x8')} is omitted: it differs from JAX more than int8, by {far['int16x8']:.2g}."
         )
 
 

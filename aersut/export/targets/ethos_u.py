@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aersut.bundle_files import CLASSIFIER
 from aersut.contracts import SkippedTargetError, Target
 from aersut.errors import UserError
 from aersut.export.context import Context
-from aersut.export.quantize import file_name
 from aersut.registry import TARGETS
 from aersut.tflite.file import TFLiteFile
 
@@ -49,7 +49,7 @@ class EthosU(Target):
                 "pip install 'aersut[ethos]'" if sys.version_info < (3, 14) else "it has no release for Python 3.14"
             )
             raise SkippedTargetError(f"no estimate for Ethos-U55: Vela is missing ({remedy}).")
-        file = context.model(file_name("int8"))
+        file = context.model(CLASSIFIER)
         try:
             context.say(f"estimating {', '.join(ACCELERATORS)} by Vela")
             context.results["ethos"] = estimate(file)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int16
 
 from aersut.board import frames_of
+from aersut.bundle_files import CLASSIFIER, RING
 from aersut.contracts import SkippedTargetError, Target
 from aersut.errors import UserError
 from aersut.export.c_library.compare import Verified, compare
@@ -17,7 +18,6 @@ from aersut.export.context import Context
 from aersut.export.frontend_file import fft_frontend_file, frontend_file, window_file
 from aersut.export.metadata import documented, run_metadata
 from aersut.export.model_card import described_corpora
-from aersut.export.quantize import file_name
 from aersut.export.streaming import StreamingFrontend, split_frontend
 from aersut.export.tflm import tflm_sources
 from aersut.export.verify import feature_difference, file_metrics
@@ -29,7 +29,6 @@ from aersut.tflite.micro import run_tflm
 
 COMPARED = 16
 """Number of test clips whose features are compared with the offline frontend; the whole test set is classified."""
-RING = "ring_int8.tflite"
 
 
 @TARGETS.register("firmware")
@@ -69,7 +68,7 @@ def _files(
     test, samples = context.test.originals, context.samples(context.test.originals)
     context.say("comparing frontend.tflite with the features of training")
     difference = _check_frames(stream, float_file, from_ring, samples[:: max(1, len(samples) // COMPARED)])
-    classifier = context.model(file_name("int8"))
+    classifier = context.model(CLASSIFIER)
     to = classifier.inputs[0]
     if from_ring:
         to = _quantization(stream, context.samples(context.calibration))

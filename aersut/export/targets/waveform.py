@@ -6,13 +6,13 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from aersut.bundle_files import classifier_file
 from aersut.contracts import SkippedTargetError, Target
 from aersut.data.audio import to_float
 from aersut.errors import UserError
 from aersut.export.context import Context
 from aersut.export.features_file import features_file
 from aersut.export.metadata import documented
-from aersut.export.quantize import file_name
 from aersut.export.runtimes import litert_runtimes
 from aersut.export.verify import check_float32, feature_difference, file_metrics, latency_ms
 from aersut.registry import TARGETS
@@ -52,7 +52,7 @@ class Waveform(Target):
         runtimes = litert_runtimes(features, samples, found)
         finished = [documented(context, features, "features", runtimes, **measured)]
         for name in JOINED:
-            file = joined(features, context.model(file_name(name)), f"waveform_{name}.tflite")
+            file = joined(features, context.model(classifier_file(name)), f"waveform_{name}.tflite")
             context.say(f"verifying {file.name} in LiteRT")
             found = LiteRTModel(file)(samples)
             if name == "float32":

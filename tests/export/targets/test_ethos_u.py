@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from aersut.bundle_files import CLASSIFIER
 from aersut.errors import UserError
 from aersut.export.targets import ethos_u
 from aersut.tflite.file import IDENTIFIER, TFLiteFile
-from aersut.zoo.catalog import CLASSIFIER, ZOO
+from aersut.zoo.catalog import ZOO
 from tests.export.files import dense
 
 pytestmark = pytest.mark.skipif(not ethos_u.available(), reason="the extra ethos is not installed")
