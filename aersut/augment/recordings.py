@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from aersut.corpora.files import audio_files
-from aersut.data.audio import ClipError, cleaned, read_recording, resample
+from aersut.data.audio import cleaned, clip_errors, read_recording, resample
 from aersut.errors import UserError
 from aersut.paths import expanded
 
@@ -46,11 +46,9 @@ def decoded_file(augmenter: str, file: Path, sample_rate: int, with_offset: bool
     Raises:
         UserError: the file cannot be decoded or is silent.
     """
-    try:
+    with clip_errors(f"augmenter {augmenter}: {file}", "Remove it."):
         recording = read_recording(file)
         return resample(recording if with_offset else cleaned(recording, None), sample_rate)
-    except ClipError as error:
-        raise UserError(f"augmenter {augmenter}: {file} {error}. Remove it.") from None
 
 
 def _unreadable(augmenter: str, file: object, error: OSError) -> str:

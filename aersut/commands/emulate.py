@@ -81,17 +81,15 @@ def _recording(run: "Run", paths: tuple[str, ...]) -> "Int16[np.ndarray, ' sampl
     """The recordings at `paths`, or clips of the test set, one after the other."""
     import numpy as np
 
-    from aersut.data.audio import ClipError, read_recording, resample, to_int16
+    from aersut.data.audio import clip_errors, read_recording, resample, to_int16
     from aersut.run import prepare
 
     if paths:
         rate = run.experiment.framing.sample_rate
         samples = []
         for path in paths:
-            try:
+            with clip_errors(f"clip {path}"):
                 samples.append(to_int16(resample(read_recording(Path(path)), rate)))
-            except ClipError as error:
-                raise UserError(f"clip {path} {error}.") from None
         return np.concatenate(samples)
     prepared = prepare(run)
     examples = prepared.split.examples("test")

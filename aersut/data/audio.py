@@ -19,6 +19,7 @@ from aersut.audio_input import LARGEST
 from aersut.data.audio_files import BLOCK, SIZE_NOTE, STREAMED, AudioFile, opened
 from aersut.data.audio_files import UNREADABLE as UNREADABLE
 from aersut.data.audio_files import ClipError as ClipError
+from aersut.errors import UserError
 from aersut.levels import speech_frames
 
 if TYPE_CHECKING:
@@ -136,6 +137,15 @@ def to_recording(samples: Shaped[np.ndarray, "samples channels"], sample_rate: i
         raise ClipError("is silent: no sample reaches -80 dBFS")
     clipped = float(np.mean(np.abs(mono) >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0
     return Recording(mono, sample_rate, clipped, note=joined(note, OPPOSITE if downmix.cancelled else ""))
+
+
+@contextlib.contextmanager
+def clip_errors(name: object, remedy: str = "") -> Iterator[None]:
+    """Raise a `ClipError` of the block as a `UserError` with the name of the recording, and a remedy."""
+    try:
+        yield
+    except ClipError as error:
+        raise UserError(f"{name} {str(error).rstrip('.')}.{remedy and ' '}{remedy}") from None
 
 
 def joined(*notes: str) -> str:

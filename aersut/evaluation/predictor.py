@@ -12,9 +12,9 @@ from jaxtyping import Float
 from aersut.board import BoardModel
 from aersut.contracts import Clip
 from aersut.data.audio import (
-    ClipError,
     Recording,
     cleaned,
+    clip_errors,
     crop_or_pad,
     cut,
     read_recording,
@@ -32,6 +32,7 @@ from aersut.tflite.litert import LiteRTModel
 from aersut.training.trained import Trained
 
 ExportedModel = LiteRTModel | BoardModel
+RESTORE = "Restore the file, which was readable before."
 Predict = Callable[[Float[np.ndarray, "clips *shape"]], Float[np.ndarray, "clips classes"]]
 
 
@@ -158,7 +159,5 @@ def _audio(examples: EvaluationSet) -> Windows:
 
 
 def _decoded(clip: Clip, sample_rate: int) -> Float[np.ndarray, " samples"]:
-    try:
+    with clip_errors(printable(clip.path), RESTORE):
         return resample(cut(read_recording(clip.path), clip.start, clip.end), sample_rate)
-    except ClipError as error:
-        raise UserError(f"{printable(clip.path)} {error}. Restore the file, which was readable before.") from None

@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from aersut.contracts import Clip, Condition, SkippedConditionError
 from aersut.data.audio import (
-    ClipError,
     cleaned,
+    clip_errors,
     cut,
     file_bytes,
     parse_recording,
@@ -24,7 +24,7 @@ from aersut.data.audio import (
     to_int16,
 )
 from aersut.errors import UserError
-from aersut.evaluation.predictor import ExportedModel, predictor
+from aersut.evaluation.predictor import RESTORE, ExportedModel, predictor
 from aersut.paths import printable
 from aersut.progress import stage
 from aersut.registry import CONDITIONS, describe_error
@@ -88,14 +88,11 @@ class _Stressed:
 
     def read(self, clip: Clip) -> _Clip:
         """Decode and resample a clip."""
-        try:
+        with clip_errors(printable(clip.path), RESTORE):
             content = file_bytes(clip.path)
             # a level, or an SNR, is that of the sound: the offset would count as power
             recording = cut(parse_recording(content), clip.start, clip.end)
             samples = resample(cleaned(recording, None), self._framing.sample_rate)
-        except ClipError as error:
-            name = printable(clip.path)
-            raise UserError(f"{name} {error}. Restore the file, which was readable before.") from None
         segment = clip.location.removeprefix(str(clip.path))
         return _Clip(samples, printable(clip.location), xxhash.xxh3_128_hexdigest(content) + segment)
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from aersut.augment.example import Example
 from aersut.config import Experiment
-from aersut.data.audio import ClipError, crop_or_pad, decode, to_float, to_int16
+from aersut.data.audio import clip_errors, crop_or_pad, decode, to_float, to_int16
 from aersut.errors import UserError
 from aersut.features import MFCC, LogMel, Mel, Signal
 from aersut.features.frontend import Frontend, quantized
@@ -79,10 +79,8 @@ def clip_figure(experiment: Experiment, clip: Path) -> "InlineFigure":
         UserError: the clip cannot be read.
     """
     frontend, framing = make_frontend(experiment), experiment.framing
-    try:
+    with clip_errors(f"clip {clip}"):
         speech = to_int16(decode(clip, framing.sample_rate, experiment.data.trim_db))
-    except ClipError as error:
-        raise UserError(f"clip {clip} {error}.") from None
     samples = to_float(crop_or_pad(speech, framing.samples, experiment.data.fit))
     views = augmenter_views(experiment, samples)
     mixing = [AUGMENTERS.name_of(one) for one in frontend.augment if one.domain == "batch"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +13,7 @@ import numpy as np
 from aersut.audio_input import audio_source, checked_samples, is_one, numbered
 from aersut.contracts import Framing
 from aersut.data import audio
-from aersut.data.audio import ClipError, Recording, to_float, to_int16
+from aersut.data.audio import ClipError, Recording, clip_errors, to_float, to_int16
 from aersut.errors import UserError, nearest
 from aersut.serving.prediction import Prediction, by_label
 from aersut.serving.runners import BoardRunner, Runner, load_runner
@@ -149,7 +148,7 @@ class Recognizer:
                     predictions.append(self(one, sample_rate))
             return predictions
         source, sample_rate = audio_source(clip, sample_rate)
-        with _user_errors(source):
+        with clip_errors(_name(source)):
             if isinstance(source, np.ndarray):
                 recording = audio.to_recording(*checked_samples(source, sample_rate))
             elif isinstance(source, Path):
@@ -237,7 +236,7 @@ class Recognizer:
         if not is_one(recording):
             raise UserError(f"over_time classifies one recording, got {type(recording).__name__}: call it for each.")
         source, sample_rate = audio_source(recording, sample_rate)
-        with _user_errors(source):
+        with clip_errors(_name(source)):
             blocks = _blocks(source, sample_rate)
             first = next(blocks)
             stream = self.stream(first.sample_rate, hop=hop, smoothing=smoothing, vad_threshold=vad_threshold)
@@ -336,11 +335,5 @@ def _finished(stream: Stream) -> Iterator[Prediction]:
     yield from stream.finish()
 
 
-@contextlib.contextmanager
-def _user_errors(clip: object) -> Iterator[None]:
-    """Raise a `ClipError` of the block as a `UserError` with the clip's name."""
-    try:
-        yield
-    except ClipError as error:
-        name = clip if isinstance(clip, str | Path) else "the recording"
-        raise UserError(f"{name} {str(error).rstrip('.')}.") from None
+def _name(clip: object) -> object:
+    return clip if isinstance(clip, str | Path) else "the recording"

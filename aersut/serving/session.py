@@ -8,8 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from aersut.data.audio import ClipError, joined, read_blocks, read_header
-from aersut.errors import UserError
+from aersut.data.audio import clip_errors, joined, read_blocks, read_header
 from aersut.serving.display import DisplayAnalyzer
 from aersut.serving.predict import PredictOptions
 from aersut.serving.prediction import Prediction
@@ -67,7 +66,7 @@ def recording_messages(recognizer: Recognizer, source: Path | BinaryIO, options:
     Raises:
         UserError: the file cannot be used.
     """
-    try:
+    with clip_errors("the file"):
         sample_rate, seconds = read_header(source)
         session = Session(recognizer, sample_rate, options, max(0.032, seconds / MAX_FRAMES))
         yield {"recording": {"seconds": round(seconds, 3)}}
@@ -75,5 +74,3 @@ def recording_messages(recognizer: Recognizer, source: Path | BinaryIO, options:
             yield from session.push(block.samples, block.note)
         yield from session.finish()
         yield {"done": True}
-    except ClipError as error:
-        raise UserError(f"the file {str(error).rstrip('.')}.") from None
