@@ -5,10 +5,11 @@
     python benchmarks/joint.py --table
 
 Each variant is `aersut.presets.joint_recipe` with one small network (`RESIDUAL_NETWORK`) and 60 epochs, with other
-fields; "wide" is `WIDE_NETWORK`, "large" `LARGE_NETWORK`, "ensemble" four large ones. The validation speakers are the
-eight of RAVDESS of `benchmarks/ablations.py`, and those of folds 0 and 1 of combined5 of CREMA-D; all other speakers
-train. Each run adds a row to docs/joint.csv; a run with a row is skipped, and an interrupted run resumes. FOLDER
-contains RAVDESS and CREMA-D.
+fields; "wide" is `WIDE_NETWORK`, "large" `LARGE_NETWORK`, "ensemble" four large ones, "recipe" the variant "wide, soft
+labels, band limit, probability 0.4", and "small, recipe" the same with the small network. The validation speakers are
+the eight of RAVDESS of `benchmarks/ablations.py`, and those of folds 0 and 1 of combined5 of CREMA-D; all other
+speakers train. Each run adds a row to docs/joint.csv; a run with a row is skipped, and an interrupted run resumes.
+FOLDER contains RAVDESS and CREMA-D.
 
 `ravdess` and `cremad` are the UAR of the last epoch on the speakers of each corpus, predictions among all eight
 classes, and `mean` is the mean of the two. `other` is the UAR over the six emotions of CREMA-D, predictions among
@@ -81,7 +82,24 @@ def channels() -> Overrides:
     return {"augment": listed(SHIFT, REVERB, limit, NOISE, curve, *rest)}
 
 
+def frames(length: int, hop: int) -> Overrides:
+    """Other frames, in samples at 16 kHz; the time masks of `RECIPE` cover as many milliseconds as before."""
+    width = round(12 * 512 / hop)
+    return {"framing.frame_length": str(length), "framing.hop_length": str(hop), "augment.4.time_width": str(width)}
+
+
 WIDE, SOFT = network(WIDE_NETWORK), {"encoders": "moonshine"}
+
+
+def reverberant() -> Overrides:
+    """Frames of 32 ms every 16 ms, with reverberation of 30 % of the examples."""
+    limit = json.dumps({**LIMIT, "probability": 0.4})
+    changed = {"augment": listed(SHIFT, REVERB, limit, NOISE, *OTHERS), **frames(512, 256)}
+    return {key.replace("augment.4", "augment.5"): value for key, value in changed.items()}
+
+
+SMALL = {**SOFT, **limited(probability=0.4)}
+RECIPE = {**WIDE, **SMALL}
 ALONE = {"sampling": "shuffle"}
 VARIANTS: dict[str, Overrides] = {
     "unchanged": {},
@@ -108,18 +126,24 @@ VARIANTS: dict[str, Overrides] = {
     "wide, soft labels of both encoders": {**WIDE, "encoders": "moonshine,smart_turn"},
     "wide, soft labels, band limit": {**WIDE, **SOFT, **limited()},
     "wide, soft labels, band limit up to 800 Hz": {**WIDE, **SOFT, **limited(low=(50, 800))},
-    "wide, soft labels, band limit, probability 0.4": {**WIDE, **SOFT, **limited(probability=0.4)},
+    "wide, soft labels, band limit, probability 0.4": RECIPE,
     "wide, soft labels, reverberation": {**WIDE, **SOFT, "augment": listed(SHIFT, REVERB, NOISE, *OTHERS)},
-    "wide, soft labels, statistics pooling": {**WIDE, **SOFT, "model.pooling": "statistics"},
-    "wide, soft labels, 4 s, untrimmed": {**WIDE, **SOFT, "framing.seconds": "4", "data.trim_db": "none"},
-    "wide, soft labels, 32 ms every 16 ms": {
-        **WIDE,
-        **SOFT,
-        "framing.frame_length": "512",
-        "framing.hop_length": "256",
-        "augment.3.time_width": "24",  # as many milliseconds as before
-    },
-    "wide, soft labels, average of 500 steps": {**WIDE, **SOFT, "ema": "0.998"},
+    "recipe, statistics pooling": {**RECIPE, "model.pooling": "statistics"},
+    "recipe, 4 s, untrimmed": {**RECIPE, "framing.seconds": "4", "data.trim_db": "none"},
+    "recipe, 32 ms every 16 ms": {**RECIPE, **frames(512, 256)},
+    "recipe, 32 ms every 24 ms": {**RECIPE, **frames(512, 384)},
+    "recipe, 32 ms every 32 ms": {**RECIPE, **frames(512, 512)},
+    "recipe, 64 ms every 16 ms": {**RECIPE, **frames(1024, 256)},
+    "small, recipe": SMALL,
+    "small, recipe, 32 ms every 16 ms": {**SMALL, **frames(512, 256)},
+    "small, recipe, 32 ms every 24 ms": {**SMALL, **frames(512, 384)},
+    "recipe, shift of 10 frames": {**RECIPE, "augment.0.frames": "10"},
+    "recipe, 32 ms every 16 ms, shift of 40 frames": {**RECIPE, **frames(512, 256), "augment.0.frames": "40"},
+    "recipe, 32 ms every 16 ms, reverberation": {**RECIPE, **reverberant()},
+    "recipe, average of 500 steps": {**RECIPE, "ema": "0.998"},
+    "recipe, soft labels of both encoders": {**RECIPE, "encoders": "moonshine,smart_turn"},
+    "CREMA-D alone, recipe": {**RECIPE, **ALONE, "train": "cremad"},
+    "RAVDESS alone, recipe, 320 epochs": {**RECIPE, **ALONE, "train": "ravdess", "epochs": "320"},
     "soft labels": SOFT,
     "large, soft labels": {**network(LARGE_NETWORK), **SOFT},
     "ensemble, soft labels": {**network(LARGE_ENSEMBLE), **SOFT},
