@@ -60,8 +60,8 @@ def filled(samples: Int16[np.ndarray, " samples"], framing: Framing) -> Int16[np
     return np.pad(samples, (0, max(0, least - len(samples))))
 
 
-def read_pair(frontend: Path) -> tuple[TFLiteFile, TFLiteFile]:
-    """Read frontend.tflite and the int8 classifier beside it.
+def read_pair(frontend: Path, *keys: str) -> tuple[TFLiteFile, TFLiteFile]:
+    """Read frontend.tflite, whose metadata need `keys`, and the int8 classifier beside it.
 
     Raises:
         UserError: a file is missing or damaged, or `frontend` is no frontend.tflite of an export.
@@ -70,8 +70,8 @@ def read_pair(frontend: Path) -> tuple[TFLiteFile, TFLiteFile]:
     if found is None:
         raise UserError(f"{frontend} has no {' or '.join(CLASSIFIERS)} beside it; export the run again.")
     files = TFLiteFile.read(frontend), TFLiteFile.read(found)
-    if not {"framing", "labels", "trim_db", "fit"} <= set(files[0].metadata or ()):
-        raise UserError(f"{frontend} is not the frontend.tflite of an export: it does not state its framing.")
+    if missing := [key for key in keys if key not in (files[0].metadata or ())]:
+        raise UserError(f"{frontend} is not the frontend.tflite of an export: its metadata have no {missing[0]}.")
     return files
 
 
@@ -96,7 +96,7 @@ class BoardModel:
         Raises:
             UserError: a file is missing, damaged, or not of an export.
         """
-        self._frontend, self._classifier = read_pair(frontend)
+        self._frontend, self._classifier = read_pair(frontend, "framing", "labels", "trim_db", "fit")
         tree = self._frontend.metadata
         self.labels, self.framing = tuple(tree["labels"]), Framing(**tree["framing"])
         [window], [output] = self._classifier.inputs, self._classifier.outputs

@@ -220,6 +220,7 @@ class TestEvaluation:
         with pytest.raises(aersut.UserError, match=r"over 'SNR': expected one of the axes 'gain \(dB\)', 'SNR"):
             stressed.plot_stress("SNR")
 
+    @pytest.mark.plots
     def test_of_an_exported_model_and_of_other_corpora_is_in_a_folder_of_its_own(self, finished: Run):
         file = finished.export / "model_float32.tflite"
         model = aersut.evaluate(finished.folder, model=file)

@@ -199,6 +199,7 @@ class TestStressInAnEndToEndRun:
         assert not (tmp_path / "run/metrics.jsonl").exists()
 
 
+@pytest.mark.plots
 def test_every_output_says_that_the_papers_protocol_leaks(launch, tiny, tmp_path, classifier_only):
     outcome = launch(
         f"--experiment={tiny}",

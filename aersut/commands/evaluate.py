@@ -61,7 +61,7 @@ def _run(arguments: Arguments) -> None:
         "model": FLAGS.model,
         "corpora": corpora,
         "root": roots,
-        "stress": _conditions(other),
+        "stress": bool(FLAGS.stress or other) if pooled else _conditions(other),
         "importance": FLAGS.importance,
         "folds": "all" if FLAGS.folds == ["all"] else integers("folds") if FLAGS.folds else None,
         "seeds": integers("seeds") if FLAGS.seeds else None,

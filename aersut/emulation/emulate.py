@@ -137,7 +137,7 @@ def reference(export: Path, samples: Int16[np.ndarray, " samples"]) -> Reference
     Raises:
         UserError: see `read_pair`; or the recording is shorter than a window.
     """
-    frontend, classifier = read_pair(export / FRONTEND)
+    frontend, classifier = read_pair(export / FRONTEND, "framing")
     framing = Framing(**frontend.metadata["framing"])
     least = framing.samples + framing.frame_length
     if len(samples) < least:

@@ -2,8 +2,8 @@
 
 A model may hang or crash the interpreter that runs it. A new Python for each job would import for longer than most jobs
 take. So a server (`python -m aersut.tflite.child MODULE`) imports a module and forks for each job: it calls the
-module's `child(progress, *arguments)`. The server itself has one thread and runs no model. Where it does not fork,
-outside Linux, it runs one job and ends.
+module's `child(progress, *arguments)`. The server runs no model, and its libraries start no threads. It ends with its
+parent, and a job with it. Where it does not fork, outside Linux, it runs one job and ends.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import json
 import os
+import select
 import selectors
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from aersut.workers import python_module
+from aersut.workers import SHUTDOWN_TIMEOUT, python_module
 
 FORKS = sys.platform == "linux"
 
@@ -65,10 +66,15 @@ class _Server:
 
     def __init__(self, module: str) -> None:
         command, environment = python_module("aersut.tflite.child", module)
+        environment |= {
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+        }  # a process with threads cannot fork safely
         # a session of its own: Ctrl-C is for this process, and `kill` ends a job with its server
         self._process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
         )
+        _alive.add(self)
 
     @property
     def ended(self) -> bool:
@@ -88,25 +94,42 @@ class _Server:
                 if not received:
                     return self._process.wait()
                 answer += received
-                if answer.endswith(b"\n"):
-                    return int(answer.rpartition(b"=")[2])
+                *lines, _ = answer.split(b"\n")
+                for line in lines:
+                    if line.startswith(b"="):
+                        return int(line[1:])
         return None
 
     def kill(self) -> None:
-        if FORKS and not self.ended:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """End the server and its job."""
+        if FORKS:
+            with contextlib.suppress(ProcessLookupError):  # also where the server has ended, but not its job
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self.end()
 
     def end(self) -> None:
         """End an idle server, which reads the end of its input."""
-        with self._process, contextlib.suppress(BrokenPipeError):
-            self._process.communicate()
+        _alive.discard(self)
+        self.close()
+        try:
+            self._process.wait(SHUTDOWN_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """Close this process's ends of the pipes."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
 
 _lock = threading.Lock()
 _servers: defaultdict[str, list[_Server]] = defaultdict(list)
 """The idle servers of each module."""
+_alive: set[_Server] = set()
 _inherited: list[_Server] = []
 """Those of the parent of this process, which forked it."""
 
@@ -118,7 +141,13 @@ def _end_servers() -> None:
 
 
 def _disown_servers() -> None:
-    _inherited.extend(server for waiting in _servers.values() for server in waiting)
+    """In a forked process: leave the servers, their pipes and a lock that a thread may have held to the parent."""
+    global _lock
+    _lock = threading.Lock()
+    for server in _alive:
+        server.close()
+    _inherited.extend(_alive)
+    _alive.clear()
     _servers.clear()
 
 
@@ -128,18 +157,31 @@ if FORKS:
 
 
 def _serve(name: str) -> None:
+    answers = os.dup(1)
+    os.dup2(2, 1)  # a library may print when it is imported
     module = importlib.import_module(name)
     for needed in getattr(module, "PRELOADED", ()):
-        with contextlib.suppress(ImportError):  # the job reports it
+        with contextlib.suppress(Exception):  # the job imports it again, and reports the reason
             importlib.import_module(needed)
-    answers = os.dup(1)
-    for line in sys.stdin:
-        log, *arguments = json.loads(line)
-        job = os.fork() if FORKS else 0
-        if job == 0:
-            _run(module.child, answers, log, arguments)
-        status = os.waitstatus_to_exitcode(os.waitpid(job, 0)[1])
-        os.write(answers, f"={status}\n".encode())
+    with open(0, "rb", buffering=0, closefd=False) as requests:
+        while line := requests.readline():
+            log, *arguments = json.loads(line)
+            job = os.fork() if FORKS else 0
+            if job == 0:
+                _run(module.child, answers, log, arguments)
+            os.write(answers, f"={_status(job)}\n".encode())
+
+
+def _status(job: int) -> int:
+    """The exit status of a job. If the parent ends before it, which closes the input, this kills it and exits."""
+    with contextlib.suppress(OSError):  # Linux before 5.3 has no pidfd
+        running = os.pidfd_open(job)
+        ready, _, _ = select.select([0, running], [], [])
+        os.close(running)
+        if 0 in ready and running not in ready:
+            os.kill(job, signal.SIGKILL)
+            sys.exit()
+    return os.waitstatus_to_exitcode(os.waitpid(job, 0)[1])
 
 
 def _run(child: Callable[..., None], answers: int, log: str, arguments: Sequence[str]) -> None:
@@ -149,7 +191,7 @@ def _run(child: Callable[..., None], answers: int, log: str, arguments: Sequence
         with Path(log).open("wb") as file:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-        child(lambda: os.write(answers, b"."), *arguments)
+        child(lambda: os.write(answers, b".\n"), *arguments)
         status = 0
     except BaseException:
         traceback.print_exc()

@@ -116,7 +116,7 @@ def _die_in_fold_1(evaluation):
         os._exit(9)
 
 
-@pytest.mark.slow  # two processes
+@pytest.mark.slow  # two processes, twice
 def test_a_process_that_dies_is_reported_and_the_rest_resumes(named, capfd):
     experiments = [load_experiment(named.experiment, [("data.fold", str(fold))]) for fold in (0, 1)]
     runs = [start(experiment, default_folder(experiment)) for experiment in experiments]
@@ -125,11 +125,11 @@ def test_a_process_that_dies_is_reported_and_the_rest_resumes(named, capfd):
     assert (runs[0].folder / "evaluation/metrics.json").exists(), "the other process finishes its run"
     Path("repaired").touch()
     before = runs[0].records.read_text()
-    assert "epoch 1/1" not in capfd.readouterr().out, "the terminal has one line per run"
-    results = train_and_evaluate(runs, 1, _die_in_fold_1)
+    results = train_and_evaluate(runs, 2, _die_in_fold_1)
     assert [one.folder for one in results] == [run.folder for run in runs]
     assert runs[0].records.read_text() == before
     assert "epoch 1/1" in (runs[0].folder / "log.txt").read_text()
+    assert "epoch 1/1" not in capfd.readouterr().out, "the terminal has one line per run"
 
 
 def test_an_error_of_a_run_stops_the_others(named, monkeypatch):

@@ -30,6 +30,7 @@ def ended(process):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.setattr(child, "_servers", type(child._servers)(list))
+    monkeypatch.setattr(child, "_alive", set())
 
     def run(*arguments, seconds=30.0, log="log"):
         status = run_in_child(JOBS, arguments, tmp_path / log, seconds)
@@ -37,6 +38,7 @@ def run(tmp_path, monkeypatch):
 
     yield run
     child._end_servers()
+    assert not child._alive
 
 
 def test_the_status_and_the_log_are_those_of_the_job(run):
@@ -52,6 +54,8 @@ def test_jobs_are_forks_of_one_server(run):
     processes = {run("ends")[1].split()[-1] for _ in range(3)}
     [server] = child._servers[JOBS]
     assert len(processes) == 3
+    threads = Path(f"/proc/{server._process.pid}/task")
+    assert len(list(threads.iterdir())) == 1, "a process with threads cannot fork safely"
     assert str(server._process.pid) not in processes
 
 
@@ -63,6 +67,30 @@ def test_the_time_limit_is_until_progress(run):
     assert server.ended
     assert ended(log.split()[-1])
     assert run("ends")[0] == 0
+
+
+def test_a_job_whose_server_was_killed_is_killed_too(run, tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(run, "hangs", seconds=1.5)
+        while not (tmp_path / "log").exists() or not (tmp_path / "log").read_text():
+            time.sleep(0.01)
+        [server] = child._alive
+        server._process.kill()
+        assert result.result()[0] in (None, -9)
+    assert ended((tmp_path / "log").read_text().split()[-1])
+
+
+def test_a_job_ends_with_the_process_that_waits_for_it(tmp_path):
+    code = f"""
+from pathlib import Path
+from aersut.tflite.child import run_in_child
+run_in_child({JOBS!r}, ["hangs"], Path({str(tmp_path)!r}) / "log", 600.0)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2]) as parent:
+        while not (tmp_path / "log").exists() or not (tmp_path / "log").read_text():
+            time.sleep(0.01)
+        parent.kill()
+    assert ended((tmp_path / "log").read_text().split()[-1])
 
 
 def test_a_server_that_has_ended_is_replaced(run):
@@ -97,7 +125,7 @@ else:
     run("two")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, set(done.stderr.splitlines())) == (0, {"a line at its import"})
     statuses, servers = zip(*(line.split() for line in done.stdout.splitlines()), strict=True)
     assert set(statuses) == {"0"}
     assert servers[0] == servers[2] != servers[1]

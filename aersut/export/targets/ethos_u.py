@@ -20,8 +20,8 @@ from aersut.tflite.file import TFLiteFile
 
 ACCELERATORS = ("ethos-u55-32", "ethos-u55-64", "ethos-u55-128", "ethos-u55-256")
 SYSTEM, MEMORY = "Ethos_U55_High_End_Embedded", "Shared_Sram"
-SECONDS = 120.0
-"""Time limit for each accelerator."""
+SECONDS = 300.0
+"""Time limit for all accelerators."""
 MARK = "=== next accelerator"
 VELA = f"""\
 import sys
@@ -78,9 +78,9 @@ def estimate(file: TFLiteFile, accelerators: Sequence[str] = ACCELERATORS) -> di
         options = [f"--system-config={SYSTEM}", f"--memory-mode={MEMORY}"]
         command = [sys.executable, "-P", "-c", VELA, str(model), folder, ",".join(accelerators), *options]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS * len(accelerators))
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
         except subprocess.TimeoutExpired:
-            raise UserError(f"{file.name}: Vela did not end within {SECONDS:g} s for an accelerator.") from None
+            raise UserError(f"{file.name}: Vela did not end within {SECONDS:g} s.") from None
         _, *logs = done.stdout.split(f"{MARK}\n")
         found = {}
         for accelerator, log in zip(accelerators, logs, strict=False):
@@ -91,7 +91,7 @@ def estimate(file: TFLiteFile, accelerators: Sequence[str] = ACCELERATORS) -> di
             with summaries[0].open() as text:
                 [row] = csv.DictReader(text)
             found[accelerator] = _estimates(row, {unit: int(count) for unit, count in operators.items()})
-        if done.returncode != 0 or len(found) < len(accelerators):
+        if len(found) < len(accelerators):
             lines = (done.stderr or done.stdout).strip().splitlines()
             reason = lines[-1] if lines else "no reason"
             raise UserError(f"{file.name} cannot be compiled by Vela for {accelerators[len(found)]}: {reason}")
