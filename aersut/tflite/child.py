@@ -66,10 +66,8 @@ class _Server:
 
     def __init__(self, module: str) -> None:
         command, environment = python_module("aersut.tflite.child", module)
-        environment |= {
-            "OPENBLAS_NUM_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-        }  # a process with threads cannot fork safely
+        # a process with threads cannot fork safely
+        environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         # a session of its own: Ctrl-C is for this process, and `kill` ends a job with its server
         self._process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
