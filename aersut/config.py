@@ -15,7 +15,7 @@ from dataclasses import MISSING, dataclass, field
 from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast, get_type_hints
 
-from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, GetCoreSchemaHandler, TypeAdapter, ValidationError
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from aersut.contracts import (
@@ -27,15 +27,20 @@ from aersut.contracts import (
     Framing,
     Model,
     Optimizer,
-    label_problem,
 )
 from aersut.errors import UserError, nearest
+from aersut.labels import label_problem
 from aersut.registry import AUGMENTERS, CONDITIONS, CORPORA, ENCODERS, FEATURES, MODELS, OPTIMIZERS, Registry
 
 T = TypeVar("T")
 PublishedName = Literal["ravdess5", "ravdess6", "cremad_tfds", "combined5"]
 ProtocolName = Literal["speaker", "random", "paper", "given", "cross_corpus", "leave_one_speaker_out", PublishedName]
 REGISTRIES: tuple[Registry[Any], ...] = (CORPORA, FEATURES, AUGMENTERS, ENCODERS, MODELS, OPTIMIZERS)
+
+
+def _text_of_none(value: object) -> object:
+    """The word none, of which the command line has made None, in a field that has it as a word."""
+    return "none" if value is None else value
 
 
 class Named:
@@ -245,7 +250,7 @@ class Experiment:
     augment: tuple[Annotated[Augmenter, Named(AUGMENTERS)], ...] = ()
     augmented_copies: int = 0
     sampling: Literal["shuffle", "balanced", "corpora"] = "shuffle"
-    scaling: Literal["standard", "utterance", "none"] = "standard"
+    scaling: Annotated[Literal["standard", "utterance", "none"], BeforeValidator(_text_of_none)] = "standard"
     model: Annotated[Model, Named(MODELS)] = field(default_factory=lambda: MODELS["cnn"]())
     init: Init = field(default_factory=Init, metadata={"omitted": True})
     teacher: Annotated[Model, Named(MODELS)] | None = None

@@ -7,13 +7,10 @@ A plugin is a frozen dataclass that derives from one of the abstract classes bel
 from __future__ import annotations
 
 import abc
-import difflib
 import math
 import os
-import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -31,53 +28,6 @@ if TYPE_CHECKING:
     from aersut.features.signal import Signal
     from aersut.models.network import Network
     from aersut.tflite.file import TFLiteFile
-
-EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
-"""Eight emotion labels in RAVDESS's order. A corpus may have labels of its own."""
-
-
-def in_usual_order(labels: Iterable[str]) -> tuple[str, ...]:
-    """Different labels in the order of classes: those of `EMOTIONS` first, then the others by name.
-
-    >>> in_usual_order({"stressed", "sad", "calm", "bored"})
-    ('calm', 'sad', 'bored', 'stressed')
-    """
-    found = set(labels)
-    return (*(name for name in EMOTIONS if name in found), *sorted(found.difference(EMOTIONS)))
-
-
-CLIP_COLUMNS = ("path", "corpus", "speaker", "emotion", "predicted")
-"""Columns of predictions.csv before those of the probabilities."""
-WINDOW_COLUMNS = ("file", "start", "end", "emotion", "confidence")
-"""Columns of the CSV of predictions over time before those of the probabilities."""
-MESSAGE_COLUMNS = ("warning", "error")
-"""Its columns after them."""
-RESERVED = frozenset({*CLIP_COLUMNS, *WINDOW_COLUMNS, *MESSAGE_COLUMNS, "silence", "uncertain"})
-"""Words that are no labels: columns of predictions, and what a prediction has in place of an emotion."""
-
-
-def misspelt(word: str) -> str:
-    """The emotion of which a word is probably a misspelling, or ""; longer words that contain an emotion are none.
-
-    >>> misspelt("angyr"), misspelt("anxious"), misspelt("very sad")
-    ('angry', '', '')
-    """
-    matches = [] if word in EMOTIONS else difflib.get_close_matches(word, EMOTIONS, n=1, cutoff=0.8)
-    return matches[0] if matches else ""
-
-
-def label_problem(label: str) -> str:
-    """Why a text cannot be a label, since it is part of file names and a CSV column; "" if it can.
-
-    >>> label_problem("very bored"), label_problem("a/b")[:18]
-    ('', 'is not a label: ex')
-    """
-    if label in RESERVED:
-        return f"is not a label: {', '.join(sorted(RESERVED))} have another meaning in predictions"
-    if not re.fullmatch(r"[^\W\d_][\w +-]{0,39}", label) or label != label.lower() or label != label.strip():
-        return "is not a label: expected a letter, then up to 39 letters, digits, spaces, +, - and _, in lower case"
-    return ""
-
 
 STRICT = {"extra": "forbid", "allow_inf_nan": False, "coerce_numbers_to_str": True}
 """pydantic's settings for every configuration class: unknown keys, NaN and infinity are errors."""
@@ -165,8 +115,27 @@ class Plugin(abc.ABC):  # noqa: B024  (the contracts below add the abstract meth
     __pydantic_config__: ClassVar = STRICT
 
     def fingerprint(self) -> str:
-        """Digest of every input besides the fields, such as the contents of files. It is part of cache keys."""
-        return ""
+        """Digest of every input besides the fields, such as the contents of files. It is part of cache keys.
+
+        By default those of the plugins in its fields, joined.
+        """
+        return "".join(plugin.fingerprint() for plugin in self.nested())
+
+    def recordings(self) -> list[Path]:
+        """The audio files that it adds to speech or convolves it with; by default those of the plugins in its fields.
+
+        A stress evaluation warns if the training used the same ones.
+
+        Raises:
+            UserError: their folder has none, or cannot be read.
+        """
+        return [file for plugin in self.nested() for file in plugin.recordings()]
+
+    def nested(self) -> list[Plugin]:
+        """The plugins in its fields, also in tuples; theirs are not among them."""
+        values = [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]
+        flat = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
+        return [one for one in flat if isinstance(one, Plugin)]
 
 
 class Corpus(Plugin):
@@ -273,8 +242,11 @@ class Feature(Plugin):
 
     @property
     def host(self) -> bool:
-        """The feature runs outside JAX (librosa, openSMILE): cached copies only, no files with audio input."""
-        return False
+        """The feature runs outside JAX (librosa, openSMILE): cached copies only, no files with audio input.
+
+        By default, it does if a feature in its fields does.
+        """
+        return any(isinstance(one, Feature) and one.host for one in self.nested())
 
     @abc.abstractmethod
     def __call__(self, signal: Signal) -> Float[Array | np.ndarray, "frames channels"]:

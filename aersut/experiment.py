@@ -9,8 +9,8 @@ from typing import Any
 
 from aersut import initial
 from aersut.config import REGISTRIES, Experiment, differences, from_tree, to_tree
-from aersut.contracts import EMOTIONS, misspelt
 from aersut.errors import UserError, nearest
+from aersut.labels import EMOTIONS, misspelt
 from aersut.paths import expanded
 from aersut.registry import call_in_file, import_plugins
 
@@ -196,6 +196,8 @@ def _parse(text: str, present: Any) -> Any:
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
+            if isinstance(present, str):  # a regular expression such as folders.pattern
+                return text
             raise UserError(f"'{text}' is not valid JSON: {error}.") from None
     if text.lower() == "none":
         return None

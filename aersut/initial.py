@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aersut.errors import UserError, nearest
-from aersut.paths import read_json
+from aersut.paths import expanded, read_json
 from aersut.zoo import catalog
 
 
@@ -36,7 +36,7 @@ def find(model: str) -> InitialModel:
     Raises:
         UserError: there is no such model, or it has no weights.
     """
-    folder = catalog.find_folder(model) or Path(model)
+    folder = catalog.find_folder(model) or expanded(model)
     tree = read_json(folder / catalog.CONFIG)
     if tree is None:
         raise UserError(_unknown(model, folder))

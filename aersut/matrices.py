@@ -74,10 +74,12 @@ def check_mel(
 
 
 def check_nyquist(fmin: float, fmax: float | None, sample_rate: int) -> None:
-    """Raise `ValueError` if a band edge is above the Nyquist frequency."""
-    if max(fmin, fmax or 0) > sample_rate / 2:
+    """Raise `ValueError` if there is no band below the Nyquist frequency, or a band edge is above it."""
+    nyquist = sample_rate / 2
+    if fmin >= nyquist or (fmax or 0) > nyquist:
         raise ValueError(
-            f"fmin {fmin} or fmax {fmax} is above the Nyquist frequency, {sample_rate / 2:g} Hz at {sample_rate} Hz"
+            f"fmin {fmin} must be below the Nyquist frequency and fmax {fmax} at most equal to it: {nyquist:g} Hz at "
+            f"{sample_rate} Hz"
         )
 
 

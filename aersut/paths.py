@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,16 +99,15 @@ def abbreviated(paths: Sequence[Path | str], most: int = 3) -> str:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically: to a temporary file, which is then renamed to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = _temporary(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        _set_default_mode(Path(temporary), 0o666)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -131,11 +130,9 @@ def read_json(path: Path, object_hook: Any = None) -> dict[str, Any] | None:
     return tree if isinstance(tree, dict) else None
 
 
-def _set_default_mode(path: Path, mode: int) -> None:
-    """Set the mode of a temporary file or folder, which only its owner may read, to `mode` without the umask."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(mode & ~umask)
+def _temporary(path: Path) -> Path:
+    """A hidden name beside `path`; `tempfile` would create it with a mode that only its owner may read."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
 
 
 @contextlib.contextmanager
@@ -153,9 +150,9 @@ def new_folder(path: Path) -> Iterator[Path]:
 def staging_folder(parent: Path, name: str) -> Iterator[Path]:
     """Yield a hidden folder `.NAME.…`, which is deleted at the end of the block unless `publish_folder` renamed it."""
     parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}."))
+    staging = _temporary(parent / name)
+    staging.mkdir()
     try:
-        _set_default_mode(staging, 0o777)
         yield staging
     finally:
         shutil.rmtree(staging, ignore_errors=True)

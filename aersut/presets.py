@@ -44,10 +44,10 @@ def paper_experiment(
 ) -> Experiment:
     """The set-up of the AERSUT paper on RAVDESS and CREMA-D, with a speaker-independent split.
 
-    AERSUT, "Automatic Emotion Recognition System Using TinyML": 13 MFCCs with pre-emphasis × 130 frames of 3 s at
-    22,050 Hz, two augmented copies of each training clip, 120 epochs of batch 32 with Adam at 1e-5. The paper's own
-    split is random and puts copies of test clips into the training set; `--experiment.data.protocol=paper` selects it,
-    with a warning of the leak.
+    AERSUT, "Automatic Emotion Recognition System using tinyML" (Tharian et al.): 13 MFCCs with pre-emphasis × 130
+    frames of 3 s at 22,050 Hz, two augmented copies of each training clip, 120 epochs of batch 32 with Adam at 1e-5.
+    The paper's own split is random and puts copies of test clips into the training set;
+    `--experiment.data.protocol=paper` selects it, with a warning of the leak.
     """
     return Experiment(
         data=Data(corpora=(Ravdess(), CremaD()), protocol="speaker"),

@@ -22,8 +22,7 @@ from aersut.evaluation.result_table import format_interval
 from aersut.export.model_card import robustness
 from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.registry import CORPORA
-from aersut.run import Run, open_run
-from aersut.run_folder import identifier
+from aersut.run_folder import Run, identifier, open_run
 from aersut.tflite.file import TFLiteFile
 from aersut.training import records
 from aersut.training.initial_weights import weights_file

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from aersut.config import Experiment
-from aersut.contracts import EMOTIONS, Model
+from aersut.contracts import Model
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.feature_table import FeatureTable
 from aersut.data.protocols import SPLITS
@@ -18,15 +18,10 @@ from aersut.data.splits import Split, read_split, split, to_records
 from aersut.errors import UserError
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
+from aersut.labels import EMOTIONS
 from aersut.paths import expanded, write_json
 from aersut.registry import MODELS
-from aersut.run_folder import RUNS as RUNS
-from aersut.run_folder import Run as Run
-from aersut.run_folder import RunFolder as RunFolder
-from aersut.run_folder import class_notes, training_emotions, with_emotions, with_recorded_classes
-from aersut.run_folder import default_folder as default_folder
-from aersut.run_folder import open_run as open_run
-from aersut.run_folder import start as start
+from aersut.run_folder import Run, class_notes, training_emotions, with_emotions, with_recorded_classes
 
 
 @dataclass(frozen=True)

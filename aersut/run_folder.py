@@ -10,9 +10,9 @@ from typing import Any
 
 from aersut.bundle_files import EXPORT
 from aersut.config import Experiment, checked, differences, digest, to_tree
-from aersut.contracts import EMOTIONS, in_usual_order
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
+from aersut.labels import EMOTIONS, in_usual_order
 from aersut.paths import counted, read_json, write_json
 
 

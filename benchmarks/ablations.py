@@ -31,7 +31,7 @@ from aersut.corpora import Ravdess
 from aersut.experiment import load_experiment
 from aersut.features import LogMel
 from aersut.models import TCResNet
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.training import records
 from aersut.training.optimizers import AdamW
 

@@ -15,7 +15,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from aersut.config import Experiment
-    from aersut.run import Run
+    from aersut.run_folder import Run
 
 
 def alternate(repeats: int, **ways: Callable[[], float]) -> dict[str, float]:
@@ -56,7 +56,7 @@ def trained_run(experiment: "Experiment", speech: Path, folder: Path) -> "Run":
 
     Its output is written to `log.txt` in its folder.
     """
-    from aersut.run import start
+    from aersut.run_folder import start
     from aersut.training.loop import train
 
     run = start(replace(experiment, data=replace(experiment.data, root=str(speech))), folder)

@@ -35,7 +35,7 @@ from aersut.corpora import CremaD, Manifest
 from aersut.data.audio import read_recording, resample
 from aersut.data.splits import read_split
 from aersut.evaluation.evaluate import evaluate
-from aersut.run import Run, open_run
+from aersut.run_folder import Run, open_run
 from aersut.stress import STANDARD, Reverberation
 from aersut.training.optimizers import AdamW
 

@@ -44,7 +44,8 @@ from aersut.presets import (
     joint_recipe,
     speech_recipe,
 )
-from aersut.run import Prepared, Run, prepare
+from aersut.run import Prepared, prepare
+from aersut.run_folder import Run
 from aersut.stress import BandLimit, ImpulseResponses, RecordedNoise
 from aersut.training.forward import cross_entropy
 from aersut.training.trained import Trained, load_trained
@@ -137,6 +138,8 @@ VARIANTS: dict[str, Overrides] = {
     "small, recipe": SMALL,
     "small, recipe, 32 ms every 16 ms": {**SMALL, **frames(512, 256)},
     "small, recipe, 32 ms every 24 ms": {**SMALL, **frames(512, 384)},
+    "small, bands=4, recipe": {**SMALL, "model.bands": "4"},
+    "small, bands=4, 32 ms every 16 ms": {**SMALL, **frames(512, 256), "model.bands": "4"},
     "recipe, shift of 10 frames": {**RECIPE, "augment.0.frames": "10"},
     "recipe, 32 ms every 16 ms, shift of 40 frames": {**RECIPE, **frames(512, 256), "augment.0.frames": "40"},
     "recipe, 32 ms every 16 ms, reverberation": {**RECIPE, **reverberant()},

@@ -33,7 +33,8 @@ from aersut.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_on_
 from aersut.experiment import load_experiment
 from aersut.export.bundle import export
 from aersut.models.cost import cost
-from aersut.run import Run, make_frontend, open_run
+from aersut.run import make_frontend
+from aersut.run_folder import Run, open_run
 from aersut.stress import STANDARD, ImpulseResponses, RecordedNoise
 from aersut.training import records
 from aersut.training.distillation import recorded_teacher

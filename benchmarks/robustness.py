@@ -32,7 +32,8 @@ from aersut.evaluation.other_corpora import other_corpora_set
 from aersut.evaluation.stress import stress_report
 from aersut.experiment import load_experiment
 from aersut.presets import RESIDUAL_NETWORK, ravdess_recipe
-from aersut.run import Run, prepare
+from aersut.run import prepare
+from aersut.run_folder import Run
 from aersut.stress import STANDARD
 from aersut.stress.noise import RecordedNoise
 from aersut.training.trained import load_trained

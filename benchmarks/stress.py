@@ -33,7 +33,7 @@ import numpy as np
 
 from aersut.corpora import Ravdess
 from aersut.evaluation.stress import stress_report
-from aersut.run import open_run
+from aersut.run_folder import open_run
 from aersut.stress import STANDARD
 from aersut.training.trained import load_trained
 

@@ -296,7 +296,7 @@ def milliseconds(function: Callable[[], object]) -> float:
 def saving_time(speech: str) -> dict[str, float]:
     """The fraction of the time of 10 epochs, after the first, in which a training waits for its checkpoints."""
     from aersut import experiment
-    from aersut.run import start
+    from aersut.run_folder import start
     from aersut.training import loop
     from aersut.training.checkpoints import Checkpoints
 

@@ -31,7 +31,7 @@ from common import require_peers
 
 from aersut.data import audio
 from aersut.paths import expanded
-from aersut.run import open_run
+from aersut.run_folder import open_run
 from aersut.serving.prediction import Prediction
 from aersut.serving.recognizer import Recognizer, load
 

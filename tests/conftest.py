@@ -17,7 +17,7 @@ from aersut import cli
 from aersut.config import REGISTRIES
 from aersut.registry import CONDITIONS
 from aersut.report import evaluation_plots
-from aersut.run import Run, open_run
+from aersut.run_folder import Run, open_run
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,12 +20,12 @@ import pandas
 import pytest
 
 import aersut
-from aersut.contracts import EMOTIONS
 from aersut.corpora import Synthetic
+from aersut.labels import EMOTIONS
 from aersut.models import CNN
 from aersut.report.plots import style
 from aersut.results import ConfusionMatrix, SweepResult
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.stress import Gain
 from aersut.sweep import plan, results
 from aersut.training import records

@@ -14,7 +14,7 @@ from aersut.data.audio import to_float, to_int16
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import EvaluationOptions, evaluate
 from aersut.evaluation.predictor import open_exported
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.serving.predict import PredictOptions
 from aersut.serving.recognizer import BoardRecognizer
 from aersut.serving.served_models import load_served_models

@@ -23,7 +23,7 @@ from aersut.errors import EXTRAS, UserError
 from aersut.paths import expanded
 from aersut.program import unusable_file
 from aersut.registry import FEATURES
-from aersut.run import Run
+from aersut.run_folder import Run
 from tests.file_times import file_times
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,8 @@ from aersut.config import Data, Experiment
 from aersut.corpora import Synthetic
 from aersut.models.cost import cost
 from aersut.registry import CORPORA, TARGETS
-from aersut.run import Run, make_frontend
+from aersut.run import make_frontend
+from aersut.run_folder import Run
 from tests.file_times import file_times
 
 ROOT = Path(__file__).parents[1]

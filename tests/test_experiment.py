@@ -1,5 +1,6 @@
 """Experiments are loaded by name, path or config.json, and every leaf can be set on the command line."""
 
+import importlib
 import json
 import os
 import sys
@@ -162,6 +163,7 @@ class TestAnOverride:
             ([("epochs", "3"), ("epochs", "4")], Experiment(epochs=4)),
             ([("data.root", "there")], Experiment(data=Data(root="there"))),
             ([("data.trim_db", "none")], Experiment(data=Data(trim_db=None))),
+            ([("scaling", "none")], Experiment(scaling="none")),
             ([("data.trim_db", "None")], Experiment(data=Data(trim_db=None))),
             ([("data.emotions", "sad,happy")], Experiment(data=Data(emotions=("sad", "happy")))),
             ([("data.emotions", " sad , happy,")], Experiment(data=Data(emotions=("sad", "happy")))),
@@ -185,6 +187,11 @@ class TestAnOverride:
             assert expected in (one.data.emotions, one.features)
         else:
             assert one == expected
+
+    def test_may_be_a_regular_expression(self):
+        pattern = "[^/]+/(?P<emotion>[^/]+)/(?P<speaker>[^/]+)/"
+        one = overridden(("data.corpora", "folders"), ("data.corpora.0.pattern", pattern))
+        assert one.data.corpora[0].pattern == pattern
 
     def test_changes_nothing_else(self):
         base = Experiment(name="x", epochs=7, model=CNNLSTM(dropout=0.3), augment=(Noise(),))
@@ -266,6 +273,13 @@ class Mine(Feature):
         (here / "aersut_test_own_module.py").write_text(self.PLUGIN.replace("NAME", "mine_of_a_module"))
         one = overridden(("plugins", "aersut_test_own_module"), ("features", "mine_of_a_module"))
         assert type(one.features[0]).__name__ == "Mine"
+
+    def test_may_be_imported_under_another_name_before(self, here, own_features, monkeypatch):
+        (here / "aersut_test_imported.py").write_text(self.PLUGIN.replace("NAME", "mine_imported"))
+        monkeypatch.syspath_prepend(here)
+        imported = importlib.import_module("aersut_test_imported")
+        one = overridden(("plugins", "aersut_test_imported.py"), ("features", "mine_imported"))
+        assert type(one.features[0]) is imported.Mine
 
     def test_come_with_the_config_json_of_a_run(self, here, own_features):
         (here / "mine.py").write_text(self.PLUGIN.replace("NAME", "mine_of_a_run"))

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "notebook", "paths", "program", "progress", "quiet", "memo", "workers", "tflite", "matrices"),
-    *("levels", "audio_input", "bundle_files", "zoo", "bundle_record"),
+    *("levels", "audio_input", "labels", "bundle_files", "zoo", "bundle_record"),
     *("contracts", "board", "registry", "config", "initial", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),

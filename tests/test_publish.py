@@ -11,7 +11,7 @@ from absl.testing import flagsaver
 from aersut import cli
 from aersut.bundle_files import CARD
 from aersut.publish import _portable
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.serving.recognizer import load
 from aersut.zoo.__main__ import main
 from aersut.zoo.catalog import C_LIBRARY, INDEX, LICENCE, METRICS, ZOO, find, names, read

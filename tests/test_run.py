@@ -13,13 +13,14 @@ import soundfile
 from aersut import experiment
 from aersut.augment import Noise
 from aersut.config import Data, Experiment, digest, to_tree
-from aersut.contracts import EMOTIONS, Framing
+from aersut.contracts import Framing
 from aersut.corpora import Ravdess, Synthetic
 from aersut.data.protocols import SPLITS
 from aersut.errors import UserError
 from aersut.features import MFCC, RMS, ZCR
-from aersut.run import Run, make_frontend, open_run, prepare, split_summary, start
-from aersut.run_folder import discarding_unused_runs
+from aersut.labels import EMOTIONS
+from aersut.run import make_frontend, prepare, split_summary
+from aersut.run_folder import Run, discarding_unused_runs, open_run, start
 
 FOLDER = "ravdess-emotional-speech-audio/audio_speech_actors_01-24"
 RATE = 16_000

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from aersut.contracts import EMOTIONS, Clip, Corpus, Listing, SkippedFile
+from aersut.contracts import Clip, Corpus, Listing, SkippedFile
 from aersut.corpora import CremaD, Ravdess, Synthetic
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS
 from aersut.registry import CORPORA
 from aersut.testing import check_corpus
 

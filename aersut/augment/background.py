@@ -45,6 +45,9 @@ class Background(Augmenter):
     def fingerprint(self) -> str:
         return folder_digest("background", self.folder)
 
+    def recordings(self) -> list[Path]:
+        return [file for file, _ in folder_files("background", self.folder)]
+
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, level, start = jax.random.split(key, 3)
         samples = len(example.values)

@@ -13,6 +13,7 @@ from aersut.augment.example import Example
 from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root, uniform
 from aersut.augment.recordings import decoded_file, folder_digest, folder_files
 from aersut.contracts import Augmenter
+from aersut.corpora.files import spread
 from aersut.registry import AUGMENTERS
 
 MAX_FILES = 64
@@ -54,6 +55,9 @@ class Room(Augmenter):
     def fingerprint(self) -> str:
         return folder_digest("room", self.folder)
 
+    def recordings(self) -> list[Path]:
+        return [file for file, _ in folder_files("room", self.folder)]
+
     def __call__(self, key: jax.Array, example: Example) -> Example:
         import scipy.fft  # deferred: it takes longer to import than all augmenters and features
 
@@ -80,12 +84,11 @@ def _responses(
     files: tuple[tuple[Path, int], ...], sample_rate: int
 ) -> tuple[Float[np.ndarray, "files samples"], Float[np.ndarray, " files"]]:
     """Return the impulse responses from the direct sound on, with zeros at their ends, and their C50 in dB."""
-    chosen = np.unique(np.linspace(0, len(files) - 1, min(MAX_FILES, len(files))).astype(int))
     length, early = round(MAX_SECONDS * sample_rate), round(EARLY_SECONDS * sample_rate)
     rows = []
-    for index in chosen:
+    for file, _ in spread(files, MAX_FILES):
         # the mean of an impulse response is its gain at 0 Hz, not an offset of the recorder
-        response = decoded_file("room", files[index][0], sample_rate, with_offset=True)
+        response = decoded_file("room", file, sample_rate, with_offset=True)
         direct = int(np.abs(response).argmax())
         rows.append(response[direct : direct + length] / response[direct])
     stacked = np.stack([np.pad(row, (0, max(map(len, rows)) - len(row))) for row in rows]).astype(np.float32)

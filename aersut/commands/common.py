@@ -13,7 +13,7 @@ from aersut.progress import stage
 
 if TYPE_CHECKING:
     from aersut.config import Experiment
-    from aersut.run import Run
+    from aersut.run_folder import Run
 
 FLAGS = flags.FLAGS
 LOADING = "loading the experiment"
@@ -83,8 +83,7 @@ def named_run(arguments: Arguments) -> "Run":
     If --workdir is not a run folder, the run and its folds are kept in it.
     """
     from aersut.config import digest, to_tree
-    from aersut.run import Run, default_folder
-    from aersut.run_folder import named_folder
+    from aersut.run_folder import Run, default_folder, named_folder
 
     if FLAGS.experiment is None:
         return open_run(arguments)
@@ -112,8 +111,8 @@ def planned_run(arguments: Arguments) -> "Run":
 
 
 def _selected(arguments: Arguments, begin: "Callable[[Experiment, Path | None], Run]") -> "Run":
-    from aersut import experiment, run
-    from aersut.run_folder import find_run, named_folder
+    from aersut import experiment
+    from aersut.run_folder import find_run, named_folder, open_run
 
     folder = named_folder(Path(FLAGS.workdir)) if FLAGS.workdir else None
     source = FLAGS.experiment
@@ -122,7 +121,7 @@ def _selected(arguments: Arguments, begin: "Callable[[Experiment, Path | None], 
             names = ", ".join(experiment.experiment_names())
             raise UserError(f"expected --experiment=NAME or --workdir=RUN. Experiments: {names}.")
         if not arguments.experiment:
-            return run.open_run(folder)
+            return open_run(folder)
         found = find_run(folder)
         source, folder = str(found.config), found.folder
     return begin(experiment.load_experiment(source, arguments.experiment), folder)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jaxtyping import Int16
 
     from aersut.emulation.boards import Board
-    from aersut.run import Run
+    from aersut.run_folder import Run
 
 flags.DEFINE_list("boards", None, "Emulated boards, by their processors; by default all whose tools are installed.")
 CLIPS = 6

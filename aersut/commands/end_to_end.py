@@ -22,7 +22,7 @@ from aersut.paths import read_json
 from aersut.program import program
 
 if TYPE_CHECKING:
-    from aersut.run import Run
+    from aersut.run_folder import Run
 
 
 def _run(arguments: Arguments) -> None:

@@ -2,9 +2,11 @@
 
 import functools
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
+
+import numpy as np
 
 from aersut.audio_input import AUDIO
 from aersut.contracts import Clip, Listing, SkippedFile
@@ -29,6 +31,12 @@ def audio_files(folder: Path, suffixes: Iterable[str] = SUFFIXES) -> list[Path]:
         return sorted(path for path in files_below(folder) if path.suffix.lower() in suffixes)
     except OSError as error:
         raise UserError(f"folder {error.filename} cannot be read: {error.strerror}. Change its permissions.") from None
+
+
+def spread(files: Sequence[T], most: int) -> list[T]:
+    """At most `most` of the files, evenly spaced in their order."""
+    rows = np.unique(np.linspace(0, len(files) - 1, min(most, len(files))).astype(int))
+    return [files[row] for row in rows]
 
 
 def corpus_folder(corpus: str, root: Path) -> Path:

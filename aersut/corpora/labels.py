@@ -5,9 +5,9 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from aersut.contracts import EMOTIONS, label_problem, misspelt
 from aersut.corpora.files import OutOfScope
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS, label_problem, misspelt
 from aersut.paths import abbreviated
 
 SYNONYMS = {

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from aersut.contracts import EMOTIONS, Clip, Corpus, Listing
+from aersut.contracts import Clip, Corpus, Listing
 from aersut.corpora.files import SUFFIXES, OutOfScope, audio_files, list_clips, name_codes, original_name
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS
 from aersut.registry import CORPORA
 
 FOLDERS = (

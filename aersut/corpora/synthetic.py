@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from aersut.contracts import EMOTIONS, Clip, Corpus, Listing, SkippedFile
+from aersut.contracts import Clip, Corpus, Listing, SkippedFile
 from aersut.corpora.cremad import CODES, FEMALE
 from aersut.corpora.formant_synthesizer import SpeakingStyle, Voice, synthesize
 from aersut.errors import CacheError
+from aersut.labels import EMOTIONS
 from aersut.paths import cache_dir, new_folder
 from aersut.progress import stage
 from aersut.registry import CORPORA

@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Int16
 
 from aersut.config import Data, digest
-from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, SkippedFile, in_usual_order
+from aersut.contracts import Clip, Corpus, Framing, SkippedFile
 from aersut.data.audio import crop_or_pad
 from aersut.data.store import AudioStore, open_audio_store, span_of
 from aersut.errors import UserError, nearest
+from aersut.labels import EMOTIONS, in_usual_order
 from aersut.paths import abbreviated, counted, expanded
 from aersut.registry import CORPORA
 

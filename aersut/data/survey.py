@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aersut.config import Data
-from aersut.contracts import Corpus, Framing, in_usual_order
+from aersut.contracts import Corpus, Framing
 from aersut.data.audio import CLIPPED
 from aersut.data.collection import DecodedCorpus, damage_summary, decode_corpus, skipped_lines
 from aersut.errors import CacheError, UserError
+from aersut.labels import in_usual_order
 from aersut.paths import abbreviated, counted
 from aersut.registry import CORPORA
 

@@ -1,6 +1,5 @@
 """The encoder of the Smart Turn end-of-turn detector."""
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,10 +66,5 @@ def _log_mel(samples: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "bands
     around = np.pad(padded, FRAME // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(around, FRAME)[::HOP][:-1]
     power = np.square(np.abs(np.fft.rfft(frames * matrices.hann(FRAME), axis=1)))
-    found = np.log10(np.maximum(_filters() @ power.T, 1e-10))
+    found = np.log10(np.maximum(matrices.mel_filters(RATE, FRAME, BANDS, 0.0, RATE / 2) @ power.T, 1e-10))
     return ((np.maximum(found, found.max() - 8) + 4) / 4).astype(np.float32)
-
-
-@functools.cache
-def _filters() -> Float[np.ndarray, "bands bins"]:
-    return matrices.mel_filters(RATE, FRAME, BANDS, 0.0, RATE / 2)

@@ -23,8 +23,8 @@ from aersut.evaluation.predictor import open_exported, predictor
 from aersut.evaluation.result_files import read_metrics
 from aersut.paths import read_json, write_json, write_text
 from aersut.progress import stage
-from aersut.run import Run, make_frontend
-from aersut.run_folder import identifier, with_recorded_classes
+from aersut.run import make_frontend
+from aersut.run_folder import Run, identifier, with_recorded_classes
 from aersut.tflite.file import TFLiteFile
 from aersut.training.trained import Trained, load_trained
 from aersut.zoo import catalog

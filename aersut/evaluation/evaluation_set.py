@@ -11,7 +11,8 @@ from aersut.contracts import Clip
 from aersut.data.audio import to_float
 from aersut.data.collection import Collection
 from aersut.registry import CORPORA
-from aersut.run import Run, prepare
+from aersut.run import prepare
+from aersut.run_folder import Run
 
 Windows = Callable[[Int[np.ndarray, " rows"]], Float[np.ndarray, "rows samples"]]
 

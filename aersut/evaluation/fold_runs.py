@@ -21,7 +21,7 @@ from aersut.evaluation.evaluate import Evaluation, evaluate
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.progress import Stage, stage
 from aersut.registry import import_plugins
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.training import loop
 from aersut.workers import core_count, divide_cores, output_to, usable_cores, worker_processes
 

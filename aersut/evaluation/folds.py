@@ -17,8 +17,8 @@ from aersut.evaluation.predictions import pooled
 from aersut.evaluation.result_files import METRIC_NAMES
 from aersut.evaluation.result_table import format_metric, result_table
 from aersut.paths import write_json
-from aersut.run import Run, divide, prepare, start
-from aersut.run_folder import as_configured
+from aersut.run import divide, prepare
+from aersut.run_folder import Run, as_configured, start
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from aersut.registry import FEATURES
 from aersut.training.trained import Trained
 
 MOST = 400
-"""Clips. Of a larger set, this many evenly spaced ones are used: it limits the time and hardly widens the intervals."""
+"""Clips. Of a larger set, this many are drawn, always the same: it limits the time and hardly widens the intervals."""
 BATCH = 32
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from aersut.config import checked, digest, to_tree
-from aersut.contracts import Corpus, in_usual_order
+from aersut.contracts import Corpus
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
@@ -15,8 +15,9 @@ from aersut.errors import CacheError, UserError
 from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, windows_of
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
+from aersut.labels import in_usual_order
 from aersut.registry import CORPORA
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.training.initial_weights import seen_recordings, seen_speakers
 
 LEAK = (

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from aersut import metrics
-from aersut.contracts import CLIP_COLUMNS, Clip
+from aersut.contracts import Clip
+from aersut.labels import CLIP_COLUMNS
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,14 @@ import numpy as np
 from jaxtyping import Int
 
 from aersut import metrics
-from aersut.contracts import Augmenter, Clip, Condition, SkippedConditionError
-from aersut.corpora.files import audio_files
+from aersut.contracts import Augmenter, Clip, Condition
 from aersut.errors import UserError
 from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.metric_report import calibration_error
 from aersut.evaluation.predictor import ExportedModel
 from aersut.evaluation.stress_predictions import Probabilities, stress_predictions
-from aersut.paths import expanded
 from aersut.registry import CONDITIONS
 from aersut.stress import STANDARD, STANDARD_NAME
-from aersut.stress.recordings import chosen_files
 from aersut.training.trained import Trained
 
 
@@ -58,10 +55,8 @@ def stress_report(
     clean, outcomes = stress_predictions(trained, clips, conditions, model, seed)
     resampling = Resampling.of([clip.speaker_id for clip in clips])
     comparison = _Comparison(labels, clean.argmax(axis=1), resampling, trained.frontend.classes)
-    folders = {getattr(condition, "folder", "") for condition in conditions}
-    warnings = {folder: _seen_in_training(folder, trained.frontend.augment) for folder in folders}
     rows = [
-        _named(condition) | comparison.row(one) | {"warning": warnings[getattr(condition, "folder", "")]}
+        _named(condition) | comparison.row(one) | {"warning": _seen_in_training(condition, trained.frontend.augment)}
         for condition, one in zip(conditions, outcomes, strict=True)
     ]
     known = [row for row in rows if row["standard"] and not row["skipped"]]
@@ -87,21 +82,18 @@ def _named(condition: Condition) -> dict[str, Any]:
     }
 
 
-def _seen_in_training(folder: str, augmenters: Sequence[Augmenter]) -> str:
-    """A warning if an augmenter of the training uses recordings of a condition's folder; else ""."""
-    folders = [one for augmenter in augmenters if (one := getattr(augmenter, "folder", ""))]
-    if not folder or not folders:
-        return ""
+def _seen_in_training(condition: Condition, augmenters: Sequence[Augmenter]) -> str:
+    """A warning if an augmenter of the training uses recordings of a condition; else ""."""
     try:
-        own = chosen_files(folder)
-        others = [file for one in folders for file in audio_files(expanded(one))]
+        own = condition.recordings()
+        others = [file for augmenter in augmenters for file in augmenter.recordings()] if own else []
         sizes = {file.stat().st_size for file in own}  # only files of one size can be equal
         seen = _contents(own) & _contents(file for file in others if file.stat().st_size in sizes)
-    except (SkippedConditionError, UserError, OSError):  # of which the evaluation itself tells
+    except (UserError, OSError):  # of which the evaluation itself tells
         return ""
     if not seen:
         return ""
-    return f"the training was augmented with recordings in {folder}; with other recordings, the UAR drop may be larger."
+    return "the training was augmented with recordings of this condition; with others, the UAR drop may be larger."
 
 
 def _contents(files: Iterable[Path]) -> set[str]:

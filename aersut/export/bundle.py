@@ -24,8 +24,8 @@ from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.progress import stage
 from aersut.quiet import quiet
 from aersut.registry import MODELS, TARGETS
-from aersut.run import Run, prepare
-from aersut.run_folder import with_recorded_classes
+from aersut.run import prepare
+from aersut.run_folder import Run, with_recorded_classes
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import why_missing
 from aersut.training.trained import load_trained
@@ -68,6 +68,8 @@ def export(run: Run, options: ExportOptions | None = None) -> dict[str, Any]:
                 raise UserError(f"target '{TARGETS.name_of(target)}': the name {min(taken)} is taken; choose another.")
             context.files.update(files)
             shown.update()
+    for name in [name for name, report in context.reports.items() if report["runtimes"] == ["tflm"]]:
+        context.reports[name] = context.reports.pop(name)  # the table lists the files for LiteRT first
     context.notes.extend(lstm_notes([one for one in context.files.values() if isinstance(one, TFLiteFile)]))
     if stress:
         add_stress(context)

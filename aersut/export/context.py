@@ -9,7 +9,8 @@ from jaxtyping import Float, Int, Int16
 
 from aersut.contracts import STRICT, SkippedTargetError
 from aersut.progress import Stage
-from aersut.run import Prepared, Run
+from aersut.run import Prepared
+from aersut.run_folder import Run
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import why_missing
 from aersut.training.trained import Trained

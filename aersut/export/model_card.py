@@ -16,7 +16,7 @@ from aersut.evaluation.result_table import format_interval
 from aersut.export.context import Context
 from aersut.export.runtimes import runtimes_table
 from aersut.registry import CORPORA, MODELS
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.training.initial_weights import Origin, corpus_licences, read_origin
 from aersut.training.records import SELECTED
 

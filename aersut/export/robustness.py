@@ -8,7 +8,7 @@ from aersut.evaluation.result_files import read_metrics
 from aersut.evaluation.stress import stress_report
 from aersut.export.context import Context, ExportOptions
 from aersut.quiet import quiet
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.tflite.litert import LiteRTModel
 
 

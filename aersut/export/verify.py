@@ -18,14 +18,18 @@ TOLERANCE = 1e-4
 """The largest allowed difference of a probability between the float32 file and JAX."""
 FEATURE_TOLERANCE = 1e-3
 """The largest allowed difference of a scaled feature between an exported audio frontend and training."""
+REPEATS = 30
+"""Measured inferences of a latency."""
+FEW = 500
+"""With fewer clips, the loss of quantization is a warning only."""
 Probabilities = Float[np.ndarray, "clips classes"]
 
 
-def latency_ms(file: TFLiteFile, clip: Float[np.ndarray, "*shape"], repeats: int = 30) -> float:
+def latency_ms(file: TFLiteFile, clip: Float[np.ndarray, "*shape"]) -> float:
     """The median time of one inference in LiteRT on one thread, in milliseconds."""
     invoke, stored = LiteRTModel(file).invoke, file.inputs[0].quantize(clip[None])
     taken = []
-    for _ in range(repeats + 3):
+    for _ in range(REPEATS + 3):
         begin = time.perf_counter()
         invoke(stored)
         taken.append(time.perf_counter() - begin)
@@ -110,17 +114,17 @@ def quantization_loss(
     return QuantizationLoss(one - two, low, high, len(labels))
 
 
-def check_quantization_loss(found: QuantizationLoss, most: float, few: int = 500) -> str:
+def check_quantization_loss(found: QuantizationLoss, most: float) -> str:
     """Refuse an int8 file that loses more than `most` UAR even at the lower end of the interval.
 
     Returns:
-        A warning where the loss exceeds `most` without an interval, or on fewer than `few` clips, of which one can be a
+        A warning where the loss exceeds `most` without an interval, or on fewer than `FEW` clips, of which one can be a
         point of UAR; else "".
 
     Raises:
-        UserError: the loss exceeds `most` on `few` or more clips.
+        UserError: the loss exceeds `most` on `FEW` or more clips.
     """
-    certain = None if found.clips < few else found.low  # what the loss certainly exceeds
+    certain = None if found.clips < FEW else found.low  # what the loss certainly exceeds
     if (found.uar if certain is None else certain) <= most:
         return ""
     interval = "too few speakers for an interval"
@@ -131,7 +135,7 @@ def check_quantization_loss(found: QuantizationLoss, most: float, few: int = 500
         f"set ({interval}), more than {100 * most:g}"
     )
     if certain is None:
-        return f"{loss}; with fewer than {few} clips or {MIN_SPEAKERS} speakers this is a warning only."
+        return f"{loss}; with fewer than {FEW} clips or {MIN_SPEAKERS} speakers this is a warning only."
     raise UserError(
         f"{loss}; nothing was exported. Calibrate with more clips (--export.calibration), or allow the loss with "
         "--export.max_uar_loss."

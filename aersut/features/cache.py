@@ -5,10 +5,10 @@ import inspect
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 from pathlib import Path
 from types import CodeType, FunctionType
 
+import filelock
 import jax
 import numpy as np
 from jaxtyping import Array, Bool, Int
@@ -52,8 +52,11 @@ def cached_features(
     )
     folder = cache_dir() / "features" / key
     if not folder.is_dir():
-        with new_folder(folder) as aside:
-            _compute(aside / "features.npy", frontend, collection, used, seed)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{folder}.lock"):  # trials that start together wait for the first one
+            if not folder.is_dir():
+                with new_folder(folder) as aside:
+                    _compute(aside / "features.npy", frontend, collection, used, seed)
     return FeatureTable(folder / "features.npy")
 
 
@@ -124,9 +127,8 @@ def code_digests(plugins: Sequence[Plugin], sources: Iterable[Path]) -> list[str
 
 def _nested(plugin: Plugin) -> Iterator[Plugin]:
     yield plugin
-    for field in fields(plugin):  # type: ignore[arg-type]
-        if isinstance(value := getattr(plugin, field.name), Plugin):
-            yield from _nested(value)
+    for one in plugin.nested():
+        yield from _nested(one)
 
 
 def _definition(value: object, module: str, seen: set[int]) -> Iterator[str]:

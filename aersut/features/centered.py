@@ -26,7 +26,8 @@ class Centered(Wrapper):
     Attributes:
         of: the feature.
         level: keep the mean over all channels, the overall level of a spectrogram.
-        variance: also divide each channel by its standard deviation.
+        variance: also divide each channel by its standard deviation (CMVN). It is that of the variance plus 1, which is
+            far below that of a channel in dB, and keeps constant channels finite.
         range_db: statistics of the utterance include only frames whose mean over channels is at most this far below
             that of the loudest frame, so that padding and pauses have no influence; None for all frames.
         time_constant: in s, for statistics of the past; None for those of the utterance.

@@ -70,6 +70,12 @@ class Frontend:
 
     def __post_init__(self) -> None:
         for feature in self.features:
+            try:
+                hash(feature)
+            except TypeError as error:
+                raise ValueError(
+                    f"a field of {type(feature).__name__} must be hashable: {error}; use a tuple"
+                ) from None
             feature.check(self.framing)
         for augmenter in self.augment:
             self._check_spectrogram(augmenter)

@@ -61,9 +61,9 @@ class Signal:
 
         return self._once(("power", pre_emphasis), compute)
 
-    def magnitude(self, pre_emphasis: float = 0.0) -> Float[Array, "frames bins"]:
+    def magnitude(self) -> Float[Array, "frames bins"]:
         """Return the magnitude spectrum, the root of `power`, with a finite gradient in silence."""
-        return self._once(("magnitude", pre_emphasis), lambda: root(self.power(pre_emphasis)))
+        return self._once(("magnitude",), lambda: root(self.power()))
 
     def mel(
         self, n_mels: int, fmin: float = 0.0, fmax: float | None = None, pre_emphasis: float = 0.0, htk: bool = False

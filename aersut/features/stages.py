@@ -6,7 +6,6 @@ features that need one frame and a state are computed frame by frame, and the ot
 """
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 import jax
 import numpy as np
@@ -40,9 +39,8 @@ class NoSamplesError(Exception):
 
 
 def inner_features(feature: Feature) -> list[Feature]:
-    """The features that `feature` wraps: the values of its fields."""
-    values = [getattr(feature, field.name) for field in fields(feature)]  # type: ignore[arg-type]
-    return [value for value in values if isinstance(value, Feature)]
+    """The features that `feature` wraps, in its fields."""
+    return [one for one in feature.nested() if isinstance(one, Feature)]
 
 
 def base_features(features: tuple[Feature, ...], framing: Framing) -> tuple[Feature, ...]:

@@ -37,7 +37,3 @@ class Wrapper(Feature):
     @property
     def recursive(self) -> bool:
         return self.of.recursive
-
-    @property
-    def host(self) -> bool:
-        return self.of.host

@@ -8,7 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from aersut.contracts import Model
-from aersut.models.network import Network, batch_norm, check_stack, pooled_size
+from aersut.models.network import Network, batch_norm, check_dropout, check_filters, pooled_size
 from aersut.registry import MODELS
 
 
@@ -28,7 +28,8 @@ class CNN2D(Model):
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
-        check_stack(self.filters, self.filters, self.dropout)
+        check_filters(self.filters)
+        check_dropout(self.dropout)
 
     def build(self, frames: int, channels: int, classes: int, rngs: nnx.Rngs) -> Network:
         pooled_size(frames, len(self.filters), "frames")

@@ -31,6 +31,8 @@ class Ensemble(Model):
     def __post_init__(self) -> None:
         if len(self.members) < 2:
             raise ValueError(f"members must be two or more networks, got {len(self.members)}")
+        if any(isinstance(member, Ensemble) for member in self.members):
+            raise ValueError("members must not be ensembles; list their members instead")
 
     @property
     def exportable(self) -> bool:

@@ -139,11 +139,18 @@ class ConvStack(nnx.Module):
 
 def check_stack(filters: Sequence[int], kernels: Sequence[int], dropout: float) -> None:
     """Raise `ValueError` if the fields of a convolutional model are not consistent."""
-    if not filters or len(filters) != len(kernels):
+    check_filters(filters)
+    if len(filters) != len(kernels):
         raise ValueError(f"filters and kernels need one entry per convolution, got {filters} and {kernels}")
-    if min(*filters, *kernels) < 1:
-        raise ValueError(f"filters and kernels must be at least 1, got {filters} and {kernels}")
+    if min(kernels) < 1:
+        raise ValueError(f"kernels must be at least 1, got {kernels}")
     check_dropout(dropout)
+
+
+def check_filters(filters: Sequence[int]) -> None:
+    """Raise `ValueError` if the filters of convolutions are none or below 1."""
+    if not filters or min(filters) < 1:
+        raise ValueError(f"filters need one number per convolution, at least 1, got {filters}")
 
 
 def check_dropout(dropout: float) -> None:

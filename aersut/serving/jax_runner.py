@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from aersut.features.windows import WindowFeatures
-from aersut.run import open_run
-from aersut.run_folder import identifier
+from aersut.run_folder import identifier, open_run
 from aersut.serving.runners import ModelInfo
 from aersut.training.initial_weights import corpus_licences
 from aersut.training.trained import load_trained

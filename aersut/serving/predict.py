@@ -22,9 +22,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from aersut.audio_input import READABLE
-from aersut.contracts import MESSAGE_COLUMNS, WINDOW_COLUMNS
 from aersut.data.audio import ClipError, joined, read_utterance
 from aersut.errors import UserError
+from aersut.labels import MESSAGE_COLUMNS, WINDOW_COLUMNS
 from aersut.paths import files_below, printable
 from aersut.serving.prediction import UNCERTAIN, Prediction
 from aersut.serving.recognizer import Recognizer

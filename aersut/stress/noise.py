@@ -5,6 +5,7 @@ The SNR relates the power of the active speech (`speech_power`) to the power of 
 
 import abc
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from jaxtyping import Float
 
 from aersut.contracts import Condition
 from aersut.registry import CONDITIONS
-from aersut.stress.recordings import folder_recordings
+from aersut.stress.recordings import chosen_files, folder_recordings
 from aersut.stress.speech_level import speech_power
 
 LOWEST_HERTZ = 20.0
@@ -113,6 +114,9 @@ class RecordedNoise(Condition):
     @property
     def x(self) -> float:
         return self.snr_db
+
+    def recordings(self) -> list[Path]:
+        return chosen_files(self.folder)
 
     def __call__(
         self, rng: np.random.Generator, samples: Float[np.ndarray, " samples"], sample_rate: int

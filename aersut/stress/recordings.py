@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from aersut.contracts import SkippedConditionError
-from aersut.corpora.files import audio_files
+from aersut.corpora.files import audio_files, spread
 from aersut.data.audio import SILENCE, ClipError, Recording, read_blocks, resample
 from aersut.errors import UserError
 from aersut.paths import expanded
@@ -28,21 +28,19 @@ def folder_recordings(folder: str, sample_rate: int) -> Recordings:
     """
     try:
         chosen = tuple((file, file.stat().st_mtime_ns) for file in chosen_files(folder))
+    except UserError as error:
+        raise SkippedConditionError(str(error)) from None
     except OSError as error:
         raise SkippedConditionError(f"{error.filename} cannot be read: {error.strerror}") from None
     return _decoded(chosen, sample_rate)
 
 
 def chosen_files(folder: str) -> list[Path]:
-    """The files of a folder that `folder_recordings` uses; raises `SkippedConditionError` if there are none."""
-    try:
-        files = audio_files(expanded(folder))
-    except UserError as error:
-        raise SkippedConditionError(str(error)) from None
+    """The files of a folder that `folder_recordings` uses; raises `UserError` if there are none."""
+    files = audio_files(expanded(folder))
     if not files:
-        raise SkippedConditionError(f"no .wav or .flac under {folder}")
-    rows = np.unique(np.linspace(0, len(files) - 1, min(MAX_FILES, len(files))).astype(int))
-    return [files[row] for row in rows]
+        raise UserError(f"no .wav or .flac under {folder}")
+    return spread(files, MAX_FILES)
 
 
 @functools.lru_cache(maxsize=2)

@@ -1,6 +1,7 @@
 """Reverberation: synthetic, and by measured impulse responses."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -8,7 +9,7 @@ from jaxtyping import Float
 from aersut.contracts import Condition
 from aersut.registry import CONDITIONS
 from aersut.stress.filtering import convolved
-from aersut.stress.recordings import folder_recordings
+from aersut.stress.recordings import chosen_files, folder_recordings
 from aersut.stress.speech_level import at_level_of
 
 
@@ -64,6 +65,9 @@ class ImpulseResponses(Condition):
     @property
     def title(self) -> str:
         return "measured impulse responses"
+
+    def recordings(self) -> list[Path]:
+        return chosen_files(self.folder)
 
     def __call__(
         self, rng: np.random.Generator, samples: Float[np.ndarray, " samples"], sample_rate: int

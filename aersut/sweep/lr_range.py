@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
-from aersut import run as runs
+from aersut import run_folder as runs
 from aersut.config import Experiment
 from aersut.contracts import Optimizer
 from aersut.errors import UserError

@@ -13,11 +13,11 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from aersut import experiment as experiments
-from aersut import run as runs
+from aersut import run_folder as runs
 from aersut.bundle_files import CLASSIFIER
 from aersut.config import digest, to_tree
 from aersut.errors import UserError
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.sweep.plan import Plan
 from aersut.sweep.space import Range
 from aersut.sweep.study import EXCESS, sweep_trials

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from aersut.contracts import Clip, Corpus, Listing, label_problem
+from aersut.contracts import Clip, Corpus, Listing
 from aersut.data.protocols import SPLITS
 from aersut.errors import UserError
+from aersut.labels import label_problem
 from aersut.registry import CORPORA
 from aersut.testing.contract import Contract, expect
 
@@ -36,7 +37,7 @@ def corpus_checks(corpus: Corpus, root: Path) -> Contract:
     contract.promise("load finds clips", f"none under {root}: pass another root")(lambda: bool(listing().clips))
     contract.promise("load is deterministic", "sort the files of a folder")(lambda: corpus.load(root) == listing())
     each("every clip exists", lambda clip: clip.path.is_file())
-    each("every emotion is a label", lambda clip: not label_problem(clip.emotion), "aersut.contracts.label_problem")
+    each("every emotion is a label", lambda clip: not label_problem(clip.emotion), "aersut.labels.label_problem")
     each(f"split is one of {', '.join(SPLITS)} or empty", lambda clip: clip.split in ("", *SPLITS))
     each("every clip has a speaker", lambda clip: bool(clip.speaker), "speaker-independent splits need one")
     each("clips name their corpus as it is registered", lambda clip: clip.corpus == CORPORA.name_of(corpus))

@@ -70,24 +70,20 @@ class Graph:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def operator_code(self, name: str, version: int = 1) -> int:
+    def operator_code(self, name: str) -> int:
         """The index of a built-in operator in the model's operator codes; it is added where it is missing."""
         for index, code in enumerate(self.model.operatorCodes):
-            if code.builtinCode == CODES[name] and code.version == version:
+            if code.builtinCode == CODES[name] and code.version == 1:
                 return index
-        code = schema.OperatorCodeT(
-            builtinCode=CODES[name], deprecatedBuiltinCode=min(CODES[name], 127), version=version
-        )
+        code = schema.OperatorCodeT(builtinCode=CODES[name], deprecatedBuiltinCode=min(CODES[name], 127), version=1)
         self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1
 
-    def new_operator(
-        self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None, version: int = 1
-    ) -> Any:
+    def new_operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int], options: Any = None) -> Any:
         """A built-in operator, which the caller puts into `operators`; `options` is a table of the schema."""
         kind = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T")) if options else 0
         return schema.OperatorT(
-            opcodeIndex=self.operator_code(name, version),
+            opcodeIndex=self.operator_code(name),
             inputs=list(inputs),
             outputs=list(outputs),
             builtinOptionsType=kind,

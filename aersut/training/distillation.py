@@ -13,8 +13,8 @@ from aersut.config import Experiment, Init, from_tree
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.paths import read_json
-from aersut.run import RUNS, Run, default_folder, same_split, start
-from aersut.run_folder import identity, with_recorded_classes
+from aersut.run import same_split
+from aersut.run_folder import RUNS, Run, default_folder, identity, start, with_recorded_classes
 from aersut.training.processes import in_all_processes
 from aersut.training.records import read_lines, read_records
 from aersut.training.state import Graphs, Params

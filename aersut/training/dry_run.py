@@ -14,8 +14,8 @@ from aersut.features.frontend import Frontend
 from aersut.models.cost import cost
 from aersut.paths import cache_dir, counted
 from aersut.registry import MODELS
-from aersut.run import Run, divide, make_frontend, network_errors, recorded
-from aersut.run_folder import as_configured, class_notes
+from aersut.run import divide, make_frontend, network_errors, recorded
+from aersut.run_folder import Run, as_configured, class_notes
 from aersut.training import records
 from aersut.training.initial_weights import check_unseen, read_initial_weights
 from aersut.training.setup import InitialNetwork, steps_per_epoch

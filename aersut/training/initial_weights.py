@@ -21,8 +21,7 @@ from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.paths import counted, read_json, write_json
 from aersut.registry import CORPORA, import_plugins
-from aersut.run import Run, RunFolder
-from aersut.run_folder import with_recorded_classes
+from aersut.run_folder import Run, RunFolder, with_recorded_classes
 from aersut.training.packing import leaf_name
 from aersut.training.state import HEAD
 from aersut.training.trained import Trained, load_trained

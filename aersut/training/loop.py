@@ -14,7 +14,8 @@ import numpy as np
 from aersut import metrics
 from aersut.data.pipeline import Batch
 from aersut.errors import UserError, interruptible
-from aersut.run import Prepared, Run, with_classes
+from aersut.run import Prepared, with_classes
+from aersut.run_folder import Run
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.devices import Devices

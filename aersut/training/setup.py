@@ -16,7 +16,8 @@ from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSourc
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.memo import memoized
-from aersut.run import Division, Prepared, Run, make_frontend, network_errors, prepare, with_classes
+from aersut.run import Division, Prepared, make_frontend, network_errors, prepare, with_classes
+from aersut.run_folder import Run
 from aersut.training.devices import Devices
 from aersut.training.initial_weights import InitialWeights, check_unseen, read_initial_weights
 from aersut.training.loss import class_weights

@@ -13,7 +13,8 @@ from aersut.encoders.embeddings import embeddings
 from aersut.encoders.soft_labels import check_soft_labels, soft_labels
 from aersut.errors import UserError
 from aersut.paths import write_bytes
-from aersut.run import Prepared, Run
+from aersut.run import Prepared
+from aersut.run_folder import Run
 from aersut.training.processes import array_from_main
 
 Mixed = Float[np.ndarray, "examples classes"]

@@ -12,8 +12,8 @@ from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.models.network import Network
-from aersut.run import Run, make_frontend, network_errors
-from aersut.run_folder import with_recorded_classes
+from aersut.run import make_frontend, network_errors
+from aersut.run_folder import Run, with_recorded_classes
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward
 from aersut.training.packing import with_sharding
@@ -86,9 +86,18 @@ def selected_epoch(run: Run) -> int:
     """
     if run.checkpoints.is_dir():
         with Checkpoints(run.checkpoints) as checkpoints:
-            if epoch := checkpoints.best if run.experiment.select == "best" else checkpoints.last:
-                return epoch
-    raise UserError(f"run {run.folder} has no checkpoint yet: train it first with --mode=train.")
+            return _selected(run, checkpoints)
+    raise _untrained(run)
+
+
+def _selected(run: Run, checkpoints: Checkpoints) -> int:
+    if epoch := checkpoints.best if run.experiment.select == "best" else checkpoints.last:
+        return epoch
+    raise _untrained(run)
+
+
+def _untrained(run: Run) -> UserError:
+    return UserError(f"run {run.folder} has no checkpoint yet: train it first with --mode=train.")
 
 
 def abstract_state(experiment: Experiment, frontend: Frontend) -> tuple[Graphs, TrainState]:

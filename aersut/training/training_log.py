@@ -8,8 +8,8 @@ from typing import Any
 
 from aersut.data.collection import collection_lines
 from aersut.progress import Stage, stage
-from aersut.run import Prepared, Run, split_summary
-from aersut.run_folder import identifier
+from aersut.run import Prepared, split_summary
+from aersut.run_folder import Run, identifier
 from aersut.training import records
 from aersut.training.environment import environment
 from aersut.training.processes import is_main_process

@@ -3,10 +3,11 @@
 import pytest
 
 from aersut.config import Data
-from aersut.contracts import EMOTIONS, Framing
+from aersut.contracts import Framing
 from aersut.corpora import EmoDB
 from aersut.data.collection import collect, collection_lines
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS
 
 
 @pytest.mark.parametrize("name", ["emodb/03a01Fa.wav", "emodb/wav/03a01Fa.wav", "emodb/download/wav/03a01Fa.flac"])

@@ -9,11 +9,12 @@ import pytest
 import soundfile
 
 from aersut.config import Data
-from aersut.contracts import EMOTIONS, Clip, Framing
+from aersut.contracts import Clip, Framing
 from aersut.corpora import Manifest
 from aersut.data import store
 from aersut.data.collection import decode_corpus
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from aersut.contracts import EMOTIONS
 from aersut.corpora import Ravdess, Synthetic
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS
 from aersut.testing import check_corpus
 
 FOLDER = "ravdess-emotional-speech-audio/audio_speech_actors_01-24"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from aersut.contracts import EMOTIONS
 from aersut.corpora import synthetic
 from aersut.corpora.cremad import CremaD
 from aersut.corpora.ravdess import Ravdess
 from aersut.corpora.synthetic import SAMPLE_RATE, Synthetic, draw_voice, render
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS
 from aersut.registry import CORPORA
 from tests.pitch import fundamental
 

@@ -8,14 +8,15 @@ import pytest
 import soundfile
 
 from aersut.config import Data, Experiment
-from aersut.contracts import EMOTIONS, Clip, Corpus, Framing, Listing
+from aersut.contracts import Clip, Corpus, Framing, Listing
 from aersut.corpora import CremaD, Ravdess, Synthetic
 from aersut.data.collection import collect, collection_lines, recordings
 from aersut.data.splits import split, to_records
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS
 from aersut.paths import write_json
 from aersut.registry import CORPORA
-from aersut.run import Run
+from aersut.run_folder import Run
 from tests.data.audio_files import folder_not_utf_8
 
 RATE = 16_000

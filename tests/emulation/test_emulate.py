@@ -19,7 +19,7 @@ from aersut.emulation.emulate import Emulation, Failure, emulate
 from aersut.emulation.summary import predicted
 from aersut.errors import UserError
 from aersut.export.c_library.host import FIXED_POINT, FLAGS, find_compiler, host_program
-from aersut.run import Run
+from aersut.run_folder import Run
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from aersut.board import frames_of
 from aersut.contracts import Framing
 from aersut.data.collection import collect
 from aersut.export.c_library.host import find_compiler, host_program
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.tflite.file import TFLiteFile
 
 ziglang = pytest.importorskip("ziglang")

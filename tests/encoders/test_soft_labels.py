@@ -11,7 +11,8 @@ from aersut.encoders.soft_labels import soft_labels
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
 from aersut.registry import ENCODERS
-from aersut.run import Run, prepare, start
+from aersut.run import prepare
+from aersut.run_folder import Run, start
 from aersut.training import soft_labels as module
 from aersut.training.loop import train
 from aersut.training.records import read_records

@@ -11,7 +11,7 @@ from aersut.corpora import CremaD, Synthetic
 from aersut.evaluation.cross_corpus import corpus_results, cross_corpus_table
 from aersut.evaluation.evaluation_set import CorpusPart
 from aersut.evaluation.other_corpora import SEEN_SPEAKERS
-from aersut.run import open_run
+from aersut.run_folder import open_run
 from aersut.training.initial_weights import Origin, write_origin
 from tests.evaluation.made_predictions import predictions_of
 

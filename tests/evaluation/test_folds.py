@@ -14,16 +14,16 @@ import pytest
 
 import aersut
 from aersut.config import to_tree
-from aersut.contracts import EMOTIONS
 from aersut.corpora import Synthetic
 from aersut.errors import UserError
 from aersut.evaluation import fold_runs, folds
 from aersut.evaluation.fold_runs import EvaluatedRun, train_and_evaluate
 from aersut.evaluation.folds import cross_validate, seeds_table
 from aersut.experiment import load_experiment
+from aersut.labels import EMOTIONS
 from aersut.paths import read_json
 from aersut.progress import stage
-from aersut.run import Run, default_folder, open_run, start
+from aersut.run_folder import Run, default_folder, open_run, start
 from tests.evaluation.made_predictions import random_predictions
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from aersut.evaluation.result_files import RENAMED, read_export, read_metrics
 from aersut.evaluation.result_table import result_table
 from aersut.paths import read_json
 from aersut.report.run_report import write_report
-from aersut.run import open_run
+from aersut.run_folder import open_run
 
 EARLIER = Path(__file__).parents[1] / "earlier" / "run"
 

@@ -8,7 +8,7 @@ import filelock
 import pytest
 
 from aersut.config import Experiment
-from aersut.run import Run, start
+from aersut.run_folder import Run, start
 
 
 @pytest.fixture

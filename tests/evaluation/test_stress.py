@@ -174,7 +174,7 @@ def test_recordings_of_the_training_are_warned_of(trained, examples, tmp_path):
     result = stress_report(augmented, examples.clips[:2], examples.labels[:2], [*conditions, Gain(6.0)])
     warnings = [row["warning"] for row in result["conditions"]]
     assert [bool(one) for one in warnings] == [True, False, False]
-    assert f"WARNING: recorded noise 10 dB SNR: the training was augmented with recordings in {tmp_path / 'used'}" in (
+    assert "WARNING: recorded noise 10 dB SNR: the training was augmented with recordings of this" in (
         stress_table(result)
     )
 

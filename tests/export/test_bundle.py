@@ -25,7 +25,8 @@ from aersut.export.metadata import FIELDS
 from aersut.export.targets import classifier
 from aersut.models import Ensemble
 from aersut.registry import TARGETS
-from aersut.run import RUNS, Run, default_folder, open_run, prepare
+from aersut.run import prepare
+from aersut.run_folder import RUNS, Run, default_folder, open_run
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.training.initial_weights import Origin, write_origin

@@ -16,7 +16,7 @@ from aersut.export.context import ExportOptions
 from aersut.export.model_card import robustness
 from aersut.export.robustness import wants_stress
 from aersut.registry import TARGETS
-from aersut.run import Run, open_run
+from aersut.run_folder import Run, open_run
 from aersut.stress import STANDARD
 from aersut.tflite.file import TFLiteFile
 from tests.evaluation.made_stress import made_stress

@@ -48,7 +48,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, collection: Collectio
 
 
 def _count(cache: Path) -> int:
-    return len([folder for folder in cache.iterdir() if not folder.name.startswith(".")])
+    return len(_folders(cache))
+
+
+def _folders(cache: Path) -> list[Path]:
+    return [path for path in cache.iterdir() if path.is_dir()]  # beside them are the files of locks
 
 
 def test_cached_features_are_the_features_of_the_clips(collection: Collection) -> None:
@@ -61,7 +65,7 @@ def test_cached_features_are_the_features_of_the_clips(collection: Collection) -
 
 def test_the_cache_is_reused(collection: Collection, cache: Path) -> None:
     cached_features(PLAIN, collection, ONE, seed=0)
-    [folder] = cache.iterdir()
+    [folder] = _folders(cache)
     np.save(folder / "features.npy", np.full((16, 1, *PLAIN.shape), 7, np.float32))
     np.testing.assert_array_equal(cached_features(PLAIN, collection, ONE, seed=0).take(EVERY[:1]), 7)
     assert _count(cache) == 1

@@ -1,22 +1,24 @@
 """The frontend: scaling fitted on the training set only, augmented training examples, validation of features."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array
 
-from aersut.augment import Example, Gain, TimeShift
+from aersut.augment import Background, Example, Gain, TimeShift
 from aersut.augment.random_apply import apply_with_probability
 from aersut.config import Experiment
-from aersut.contracts import Augmenter, Framing
+from aersut.contracts import Augmenter, Feature, Framing
 from aersut.data.feature_table import FeatureTable
 from aersut.errors import UserError
-from aersut.features import MFCC, RMS, ZCR
+from aersut.features import MFCC, RMS, ZCR, EGeMAPS
 from aersut.features.frontend import Frontend
+from aersut.features.signal import Signal
 from aersut.registry import AUGMENTERS
 from aersut.run import make_frontend
 
@@ -173,7 +175,50 @@ def test_an_unchanged_clip_costs_no_computation_on_a_cpu() -> None:
 
 def test_a_band_edge_above_nyquist_is_reported() -> None:
     features = (MFCC(fmax=9_000.0),)
-    with pytest.raises(ValueError, match=r"fmax 9000.* Nyquist frequency, 8000 Hz at 16000 Hz"):
+    with pytest.raises(
+        ValueError,
+        match=r"fmin .* below the Nyquist frequency and fmax 9000.0 at most equal to it: 8000 Hz at 16000 Hz",
+    ):
         replace(PLAIN, features=features)
+    with pytest.raises(ValueError, match="fmin 8000.0 must be below the Nyquist frequency"):
+        replace(PLAIN, features=(MFCC(fmin=8_000.0),))
     with pytest.raises(UserError, match=r"experiment\.features: .*fmax 9000"):
         make_frontend(Experiment(framing=FRAMING, features=features))
+
+
+def test_a_feature_that_cannot_be_a_key_is_reported() -> None:
+    @dataclass(frozen=True)
+    class Listed(MFCC):
+        edges: list[int] = field(default_factory=list)
+
+    with pytest.raises(ValueError, match="a field of Listed must be hashable: unhashable type: 'list'; use a tuple"):
+        replace(PLAIN, features=(Listed(),))
+
+
+def test_a_feature_around_one_of_the_host_runs_on_the_host() -> None:
+    @dataclass(frozen=True)
+    class OfTwo(Feature):
+        parts: tuple[Feature, ...]
+        channels = 2
+
+        def __call__(self, signal: Signal) -> Array:
+            return jnp.concatenate([signal.feature(part) for part in self.parts], axis=1)
+
+    assert OfTwo((RMS(), EGeMAPS())).host
+    assert not OfTwo((RMS(), ZCR())).host
+
+
+def test_an_augmenter_around_another_has_its_recordings(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Twice(Augmenter):
+        of: Augmenter
+
+        def __call__(self, key: jax.Array, example: Example) -> Example:
+            return self.of(key, self.of(key, example))
+
+    (tmp_path / "a.wav").write_bytes(b"one")
+    one = Twice(Background(str(tmp_path)))
+    before = one.fingerprint()
+    assert one.recordings() == [tmp_path / "a.wav"]
+    (tmp_path / "a.wav").write_bytes(b"two")
+    assert one.fingerprint() != before

@@ -181,7 +181,7 @@ def test_a_model_that_declares_that_it_does_not_export() -> None:
         (lambda: CNNLSTM(dense=-1), "dense .* -1"),
         (lambda: CNNLSTM(dropout=-0.1), "dropout .* -0.1"),
         (lambda: CNN2D(filters=()), r"filters .*\(\)"),
-        (lambda: CNN2D(filters=(4, -1)), r"filters .*-1"),
+        (lambda: CNN2D(filters=(4, -1)), r"filters need one number per convolution, at least 1, got \(4, -1\)"),
         (lambda: CNN2D(dropout=2.0), "dropout .* 2.0"),
         (lambda: CNN().build(7, 13, 8, nnx.Rngs(0)), "7 frames .* at least 8"),
         (lambda: CNNLSTM().build(7, 13, 8, nnx.Rngs(0)), "7 frames .* at least 8"),

@@ -62,6 +62,11 @@ def test_one_member_is_refused() -> None:
         Ensemble((TCResNet(),))
 
 
+def test_an_ensemble_of_ensembles_is_refused() -> None:
+    with pytest.raises(ValueError, match="members must not be ensembles"):
+        Ensemble((TCResNet(), Ensemble()))
+
+
 def test_members_are_set_on_the_command_line() -> None:
     model = '{"name": "ensemble", "members": [{"name": "tc_resnet", "dropout": 0.1}, {"name": "cnn_lstm"}]}'
     assert load_experiment("quickstart", [("model", model)]).model == Ensemble((TCResNet(dropout=0.1), CNNLSTM()))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.serving.recognizer import Recognizer, load
 
 

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from aersut.contracts import RESERVED
 from aersut.data.audio import read_blocks
+from aersut.labels import RESERVED
 from aersut.serving.predict import MAX_UTTERANCE, PredictOptions, find_files, predict_files
 from aersut.serving.recognizer import load
 from aersut.workers import usable_cores

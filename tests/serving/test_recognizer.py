@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import aersut
 from aersut.errors import UserError
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.serving.recognizer import Recognizer, load
 from aersut.tflite.file import TFLiteFile
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from aersut.run import open_run
+from aersut.run_folder import open_run
 from aersut.training import records
 from tests.sweep.sweeps import study_of, sweep_command
 

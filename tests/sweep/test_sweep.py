@@ -14,8 +14,7 @@ from optuna.trial import TrialState, create_trial
 
 from aersut import cli, experiment
 from aersut.config import Experiment
-from aersut.run import open_run
-from aersut.run_folder import as_configured
+from aersut.run_folder import as_configured, open_run
 from aersut.sweep import trial as trials
 from aersut.sweep.plan import Plan, Sweep
 from aersut.sweep.study import Storage

@@ -9,7 +9,7 @@ import pytest
 
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
-from aersut.run import start
+from aersut.run_folder import start
 from aersut.training.loop import train
 
 TINY = str(Path(__file__).parents[1] / "tiny.py")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aersut.errors import UserError
-from aersut.run import open_run
+from aersut.run_folder import open_run
 from aersut.training import records
 from aersut.training.devices import Devices
 from aersut.training.trained import load_trained

@@ -24,7 +24,7 @@ from aersut.experiment import load_experiment
 from aersut.features import RMS, ZCR
 from aersut.features.frontend import Frontend, Scaling
 from aersut.models import CNN, Ensemble
-from aersut.run import open_run
+from aersut.run_folder import open_run
 from aersut.training import loop, records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.distillation import check_split, recorded_teacher

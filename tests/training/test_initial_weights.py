@@ -18,7 +18,8 @@ from aersut.contracts import Clip
 from aersut.data.splits import Split
 from aersut.errors import UserError
 from aersut.models import CNN
-from aersut.run import make_frontend, open_run, start
+from aersut.run import make_frontend
+from aersut.run_folder import open_run, start
 from aersut.serving.recognizer import load
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel

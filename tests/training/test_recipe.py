@@ -16,7 +16,7 @@ from aersut.contracts import Framing
 from aersut.features import RMS, ZCR
 from aersut.features.frontend import Frontend
 from aersut.models import CNN, CNNLSTM
-from aersut.run import open_run
+from aersut.run_folder import open_run
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.loss import class_weights, losses

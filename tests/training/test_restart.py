@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from aersut.run import open_run
+from aersut.run_folder import open_run
 from aersut.training import records, trained
 from aersut.training.checkpoints import Checkpoints
 

@@ -11,7 +11,8 @@ from scipy.optimize import minimize_scalar
 from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.models import CNN
-from aersut.run import Run, prepare
+from aersut.run import prepare
+from aersut.run_folder import Run
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import cross_entropy, temperature
 from aersut.training.optimizers import SGD

@@ -11,7 +11,7 @@ def test_events_are_written_without_importing_pytorch(tmp_path):
         "import sys\n"
         "from aersut.training.training_log import TrainingLog\n"
         "from aersut.config import Experiment\n"
-        "from aersut.run import Run\n"
+        "from aersut.run_folder import Run\n"
         "from pathlib import Path\n"
         f"with TrainingLog(Run(Path({str(tmp_path)!r}), Experiment()), 10, 0) as log:\n"
         "    log.record({'epoch': 1, 'step': 10, 'train_loss': 1.0, 'train_accuracy': 0.5, 'validation_loss': 1.0,\n"

@@ -36,7 +36,7 @@ COMPARED = 16
 class Firmware(Target):
     """The folder c, a C99 library; frontend.tflite and the folder tflm, its firmware for TensorFlow Lite Micro."""
 
-    after = ("classifier", "waveform")  # the table lists the files for LiteRT first
+    after = ("classifier",)
 
     def files(self, context: Context) -> Mapping[str, bytes | TFLiteFile]:
         """Convert the streaming frontend, and verify both models on the whole test set, from samples to emotions."""

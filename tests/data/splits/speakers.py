@@ -8,10 +8,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from aersut.config import Data
-from aersut.contracts import EMOTIONS, Clip
+from aersut.contracts import Clip
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import split
 from aersut.errors import UserError
+from aersut.labels import EMOTIONS
 
 TRAIN, VALIDATION, TEST, UNUSED = 0, 1, 2, -1
 quick = settings(deadline=None, max_examples=30)

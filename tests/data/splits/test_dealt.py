@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aersut.contracts import EMOTIONS
 from aersut.data.protocols import SPLITS
+from aersut.labels import EMOTIONS
 from tests.data.splits.speakers import (
     TEST,
     TRAIN,

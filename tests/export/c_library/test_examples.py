@@ -17,7 +17,7 @@ import pytest
 
 from aersut.data.collection import collect
 from aersut.export.c_library.host import HostProgram, host_program
-from aersut.run import Run
+from aersut.run_folder import Run
 
 HOST = Path(__file__).parents[1] / "host"
 C = ("gcc", "-std=gnu11", "-x", "c")

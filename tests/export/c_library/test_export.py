@@ -18,7 +18,7 @@ from aersut.export.c_library import host
 from aersut.export.c_library.compare import Verified, compare
 from aersut.export.c_library.library import CLibrary, c_library
 from aersut.export.c_source import Pipeline
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 

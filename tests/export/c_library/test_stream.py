@@ -8,7 +8,7 @@ import pytest
 from aersut.board import frames_of
 from aersut.data.collection import collect
 from aersut.export.c_library.host import HostProgram, find_compiler, host_program
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.serving.recognizer import Recognizer, load
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm

@@ -24,7 +24,7 @@ from aersut.export.targets.firmware import _quantization, offline
 from aersut.export.tflm import adder
 from aersut.features import LogMel, Relative
 from aersut.features.frontend import Frontend
-from aersut.run import Run
+from aersut.run_folder import Run
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import run_tflm
 from aersut.training.trained import load_trained
@@ -321,7 +321,7 @@ def _streamed(
     """The output of the export of a run with these settings, and the stream's results."""
     chosen = [f"--experiment.{key}={value}" for key, value in settings.items()]
     assert launch(f"--experiment={tiny}", f"--workdir={folder}", "--mode=train", *chosen).status == 0
-    done = launch(f"--workdir={folder}", "--mode=export", "--export.targets=firmware", "--export.waveform=false")
+    done = launch(f"--workdir={folder}", "--mode=export", "--export.targets=firmware")
     assert done.status == 0
     return done.out, json.loads((folder / "export" / "export.json").read_text())["stream"]
 
@@ -333,7 +333,7 @@ def test_the_firmware_does_not_need_the_c_library(
     shutil.copytree(finished.folder, tmp_path / "run")
     monkeypatch.setenv("CC", "false")
     command = ["--mode=export", f"--workdir={tmp_path / 'run'}"]
-    done = launch(*command, "--export.targets=firmware", "--export.waveform=false")
+    done = launch(*command, "--export.targets=firmware")
     assert done.status == 0
     assert "c/ (the model as C source) is omitted: the compiler false refused the C library" in done.out
     bundle = tmp_path / "run" / "export"
@@ -349,7 +349,7 @@ def test_the_classifier_of_the_ring_buffer_computes_deltas_and_scaling_by_uttera
     run = tmp_path / "run"
     chosen = [f"--experiment.{key}" for key in ("features=mfcc,delta", "scaling=utterance", "epochs=1")]
     assert launch(f"--experiment={tiny}", f"--workdir={run}", "--mode=train", *chosen).status == 0
-    exporting = (f"--workdir={run}", "--mode=export", "--export.targets=firmware", "--export.waveform=false")
+    exporting = (f"--workdir={run}", "--mode=export", "--export.targets=firmware")
     assert launch(*exporting).status == 0
     result = json.loads((run / "export" / "export.json").read_text())
     assert result["stream"]["files"] == ["frontend.tflite", "ring_int8.tflite"]

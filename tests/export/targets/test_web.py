@@ -29,7 +29,7 @@ from aersut.export.convert import classifier_graphs, probabilities, to_tflite
 from aersut.export.targets.web import MODEL, web_page
 from aersut.models import CNNLSTM
 from aersut.quiet import quiet
-from aersut.run import Run, open_run
+from aersut.run_folder import Run, open_run
 from aersut.serving.display import DisplayAnalyzer
 from aersut.serving.recognizer import load
 from aersut.serving.stream import bandwidth_warning
