@@ -31,8 +31,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 quickstart: $(INSTALLED)
 	$(BIN)/python launch.py --experiment=quickstart
 
-firmware: $(INSTALLED)
+firmware:
 	@test -n "$(RUN)" || { echo "Name the folder of an exported run: make firmware RUN=runs/NAME"; exit 2; }
+	@$(MAKE) --no-print-directory $(INSTALLED)
 	$(BIN)/python launch.py --mode=emulate --workdir="$(RUN)"
 
 test: $(INSTALLED)

@@ -40,6 +40,7 @@ READABLE = BY_LIBSNDFILE.union(
 AUDIO = READABLE | {".ape", ".avi", ".flv", ".mkv"}
 """Suffixes of files with sound, in formats that are read or not."""
 BYTES = bytes | bytearray | memoryview
+_FORMS = '{"array": samples, "sampling_rate": Hz}, {"bytes": content} or {"path": path}.'
 MOST_CHANNELS = 8
 """Channels that a block of fewer samples may have."""
 
@@ -87,6 +88,9 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
         UserError: the audio has another form; an opened file is closed, or cannot be read from its start.
     """
     if isinstance(audio, Mapping):
+        if all(audio.get(key) is None for key in ("array", "bytes", "path")):
+            keys = ", ".join(map(str, audio)) or "no keys"
+            raise UserError(f"a clip is a dictionary without audio ({keys}): expected {_FORMS}")
         if audio.get("array") is not None:
             audio, sample_rate = audio["array"], audio.get("sampling_rate")
         else:
@@ -108,7 +112,7 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
         raise UserError("a clip is a number: a list contains several clips. Pass the samples of one as a NumPy array.")
     raise UserError(
         f"a clip is {type(audio).__name__}: expected the path of an audio file, bytes, a file opened in binary mode, "
-        'a NumPy array of samples with sample_rate, (samples, sample_rate), or {"array": samples, "sampling_rate": Hz}.'
+        f"a NumPy array of samples with sample_rate, (samples, sample_rate), or {_FORMS}"
     )
 
 

@@ -223,7 +223,7 @@ class TestData:
         Synthetic(speakers=2, repetitions=1).write(tmp_path, "ravdess")
         arguments = ("--mode=data", "--experiment=cnn_combined", f"--experiment.data.root={tmp_path}")
         outcome = launch(*arguments, "--experiment.data.corpora=ravdess")
-        assert outcome.status == 0
+        assert (outcome.status, "a run with this experiment would stop: protocol 'speaker'" in outcome.err) == (2, True)
         assert "22 of 24 speakers are missing: 3, 4, 5" in outcome.out
         outcome = launch(*arguments, "--json")
         assert outcome.status == 2  # CREMA-D is not there

@@ -10,7 +10,7 @@ import pytest
 from aersut import experiment
 from aersut.augment import Gain, Noise, TimeShift
 from aersut.config import Data, Experiment, to_tree
-from aersut.corpora import CremaD, Ravdess, Synthetic
+from aersut.corpora import CremaD, Manifest, Ravdess, Synthetic
 from aersut.errors import UserError
 from aersut.features import MFCC, ZCR
 from aersut.models import CNNLSTM
@@ -187,6 +187,13 @@ class TestAnOverride:
             assert expected in (one.data.emotions, one.features)
         else:
             assert one == expected
+
+    def test_of_a_name_brings_the_fields_of_the_other_plugin(self):
+        base = Experiment(data=Data(corpora=(Synthetic(speakers=4),)))
+        one = overridden(("data.corpora.0.name", "manifest"), ("data.corpora.0.path", "mine.csv"), base=base)
+        assert one.data.corpora == (Manifest(path="mine.csv"),)
+        assert overridden(("data.corpora.0.name", "synthetic"), base=base) == base
+        assert overridden(("name", "other")).name == "other"
 
     def test_may_be_a_regular_expression(self):
         pattern = "[^/]+/(?P<emotion>[^/]+)/(?P<speaker>[^/]+)/"

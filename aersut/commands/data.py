@@ -45,14 +45,14 @@ def _run(arguments: Arguments) -> int:
 
 
 def _classes(experiment: "Experiment") -> list[str]:
-    """The classes of a run with these corpora, or why they cannot be split."""
+    """The classes of a run with these corpora; raises `UserError` if they cannot be split."""
     from aersut.run import divide
     from aersut.run_folder import class_notes
 
     try:
         divided = divide(experiment)
     except UserError as error:
-        return [f"a run with this experiment would stop: {error}"]
+        raise UserError(f"a run with this experiment would stop: {error}") from None
     emotions = divided.experiment.data.emotions
     return [f"{len(emotions)} classes: {', '.join(emotions)}", *class_notes(divided.records, emotions)]
 

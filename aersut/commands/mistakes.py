@@ -27,6 +27,8 @@ def explained(error: flags.Error, argv: Sequence[str]) -> str:
 
 def positional(paths: Sequence[str]) -> str:
     """The message for positional arguments of a mode that takes none, such as `train quickstart`."""
+    from aersut.audio_input import AUDIO  # it imports numpy
+
     first, rest = paths[0], paths[1:]
     start = f"unexpected argument '{first}'"
     if first in ("help", "list", "version"):
@@ -35,7 +37,7 @@ def positional(paths: Sequence[str]) -> str:
         return f"{start}: a mode is selected by --mode. Expected {program()} {' '.join(_command(first, rest))}."
     if not FLAGS["mode"].present and (meant := nearest(first, COMMANDS)):
         return f"{start}.{meant} A mode is selected by --mode."
-    if Path(first).is_file() and Path(first).suffix not in (".py", ".json"):
+    if (path := Path(first)).suffix.lower() in AUDIO or (path.is_file() and path.suffix not in (".py", ".json")):
         return f"{start}: files are classified by {program()} --mode=predict --model=NAME {first}."
     return f"{start}; every flag begins with --, see --help. Expected {_selection(first)}."
 

@@ -38,12 +38,15 @@ flags.DEFINE_float(
     lower_bound=0,
 )
 flags.DEFINE_float(
-    "vad_threshold", -55.0, "Voice activity detection (VAD) threshold, dBFS: quieter windows are silence."
+    "vad_threshold",
+    -55.0,
+    "Voice activity detection (VAD) threshold, dBFS: quieter windows are silence.",
+    upper_bound=0,
 )
 flags.DEFINE_float(
     "min_confidence", 0.0, "Confidence below which an emotion is 'uncertain'.", lower_bound=0, upper_bound=1
 )
-flags.DEFINE_bool("csv", False, "Print CSV: a row per window. The file '-' is standard input.")
+flags.DEFINE_bool("csv", False, "Print CSV: a row per window. In its column file, '-' stands for standard input.")
 flags.DEFINE_bool(
     "stream",
     False,

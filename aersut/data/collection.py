@@ -100,9 +100,12 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
     name = CORPORA.name_of(corpus)
     root = expanded(data.root)
     if corpus.needs_root and not corpus.synthetic and not root.is_dir():
+        if root.is_file():
+            raise UserError(f"data.root: {root.absolute()} is a file. Name its folder.")
         raise UserError(
             f"data.root: the folder {root.absolute()} does not exist. Put the corpora there "
-            "(docs/how_to/own_corpus.md has their layout), or set --experiment.data.root=FOLDER."
+            "(docs/how_to/own_corpus.md has their layout), or name their folder (--experiment.data.root, or "
+            "--evaluate.root for the corpora of an evaluation)."
         )
     try:
         listing = corpus.load(root)

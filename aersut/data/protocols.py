@@ -132,8 +132,8 @@ def _published(data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> In
     published = PUBLISHED[data.protocol]
     if others := {clip.corpus for clip in clips} - set(published.corpora):
         raise UserError(
-            f"protocol '{data.protocol}' is defined for {' and '.join(published.corpora)} only. Remove "
-            f"{', '.join(sorted(others))} from data.corpora."
+            f"protocol '{data.protocol}' is defined for {' and '.join(published.corpora)} only. For other speech, set "
+            f"data.protocol=speaker; or remove {', '.join(sorted(others))} from data.corpora."
         )
     if data.fold >= len(published.test):
         raise UserError(

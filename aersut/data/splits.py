@@ -86,17 +86,7 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
     speakers = [clip.speaker_id for clip in clips]
     for index, name in enumerate(NAMES):
         if not (table == index).any():
-            few = len(set(speakers)) < len(NAMES) and data.protocol != "random"
-            found = f"{counted(len(set(speakers)), 'speaker')} and {counted(len(clips), 'clip')}"
-            remedy = (
-                "Set protocol=random, which splits by clip; its results hold for these speakers only"
-                if few
-                else "Add clips, or set other fractions"
-            )
-            raise UserError(
-                f"protocol '{data.protocol}' leaves the {name} empty: {found} are too few "
-                f"for test={data.test} and validation={data.validation}. {remedy}."
-            )
+            raise UserError(f"protocol '{data.protocol}' leaves the {name} empty: {_why_empty(data, clips, index)}.")
     recordings_shared, speakers_shared = _in_several_sets(table, contents), _in_several_sets(table, speakers)
     if recordings_shared and data.protocol != "paper":
         pairs = zip(clips, contents, strict=True)
@@ -116,6 +106,18 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
         speaker_independent=not speakers_shared,
         missing=_missing(data, clips),
     )
+
+
+def _why_empty(data: Data, clips: Sequence[Clip], index: int) -> str:
+    """Why a set of `SPLITS` has no clip, and the remedy."""
+    if data.protocol == "given":
+        return f"no clip has split={SPLITS[index]}. Add it to rows of the manifest"
+    speakers = len({clip.speaker_id for clip in clips})
+    fractions = f"for test={data.test} and validation={data.validation}"
+    found = f"{counted(speakers, 'speaker')} and {counted(len(clips), 'clip')} are too few {fractions}"
+    if speakers < len(NAMES) and data.protocol != "random":
+        return f"{found}. Set protocol=random, which splits by clip; its results hold for these speakers only"
+    return f"{found}. Add clips, or set other fractions"
 
 
 def count_folds(data: Data, clips: Sequence[Clip]) -> int:

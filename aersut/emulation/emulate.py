@@ -110,7 +110,10 @@ def emulate(
     """
     library = export / "c"
     if not (library / "src" / "aersut_model.c").exists():
-        raise UserError(f"{export} has no c/ with the C library; export the run again (docs/edge.md).")
+        raise UserError(
+            f"{export} has no c/ with the C library; export the run again with TensorFlow Lite Micro (without "
+            "--export.micro=false; docs/edge.md)."
+        )
     if missing := [board.toolchain.missing for board in boards if board.toolchain.missing]:
         raise UserError(missing[0])
     with (

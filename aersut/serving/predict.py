@@ -39,6 +39,8 @@ PR_SET_PDEATHSIG = 1
 """Option of Linux's prctl: the signal that a process gets when its parent ends."""
 FILES = frozenset({b"fLaC", b"OggS", b"FORM", b"caff", b".snd", b"RF64", b"RIFX", b"\x1a\x45\xdf\xa3", b"#!AM"})
 """First bytes of audio files, which would be noise as raw samples."""
+UNKNOWN_LENGTH = 0x7FFF0000
+"""In a WAV header, a size from which it is a placeholder, as arecord, sox and ffmpeg write it into a pipe."""
 STANDARD_INPUT = Path("-")
 """Stands for a stream in the file column of CSV."""
 
@@ -189,10 +191,11 @@ def predict_stream(
     Raises:
         UserError: the samples do not fill one frame.
     """
-    sample_rate, channels, rest = _wav_header(source, sample_rate)
+    sample_rate, channels, rest, left = _wav_header(source, sample_rate)
     stream = recognizer.stream(sample_rate, **options.stream_arguments)
     size = 2 * channels  # bytes of a sample of each channel
-    while block := source.read1(1 << 16):  # type: ignore[attr-defined]
+    while block := source.read1(min(left, 1 << 16)):  # type: ignore[attr-defined]
+        left -= len(block)
         block = rest + block
         whole = len(block) // size * size
         rest = block[whole:]
@@ -200,13 +203,16 @@ def predict_stream(
     yield from stream.finish()
     if not stream.windows:
         raise UserError(
-            f"standard input ended before {stream.least} was complete. Expected 16-bit little-endian mono samples, for "
+            f"standard input ended before {stream.least}. Expected 16-bit little-endian mono samples, for "
             f"example from arecord -t raw -f S16_LE -c 1 -r {sample_rate} | … --stream --rate={sample_rate}."
         )
 
 
-def _wav_header(source: BinaryIO, sample_rate: int) -> tuple[int, int, bytes]:
-    """Sample rate and channels of a stream, and its first bytes; the header of a WAV stream (arecord) is skipped.
+def _wav_header(source: BinaryIO, sample_rate: int) -> tuple[int, int, bytes, int]:
+    """Sample rate and channels of a stream, its first bytes, and the number of the others.
+
+    The header of a WAV stream (arecord) is skipped, and what follows its samples is not read. A recorder that writes to
+    a pipe does not know their number: it states 0, or about 2 or 4 GB.
 
     Raises:
         UserError: the stream is a file of another format, or a WAV stream whose samples are not of 16 bits.
@@ -218,7 +224,7 @@ def _wav_header(source: BinaryIO, sample_rate: int) -> tuple[int, int, bytes]:
             f"ffmpeg -i FILE -f s16le -ac 1 -ar {sample_rate} - | … --stream --rate={sample_rate}."
         )
     if first[:4] != b"RIFF" or first[8:] != b"WAVE":
-        return sample_rate, 1, first
+        return sample_rate, 1, first, sys.maxsize
     channels = 1
     while len(head := source.read(8)) == 8 and head[:4] != b"data":
         length = struct.unpack("<I", head[4:])[0]
@@ -230,7 +236,8 @@ def _wav_header(source: BinaryIO, sample_rate: int) -> tuple[int, int, bytes]:
                     f"standard input is a WAV stream of {bits} bits, format {kind:#x}: expected 16-bit integers. "
                     "Choose them with arecord -f S16_LE."
                 )
-    return sample_rate, channels, b""
+    length = struct.unpack("<I", head[4:])[0] if len(head) == 8 else 0
+    return sample_rate, channels, b"", length if 0 < length < UNKNOWN_LENGTH else sys.maxsize
 
 
 class TableFormat:

@@ -247,7 +247,7 @@ class Recognizer:
                     yield last
                 last = one
             if last is None:
-                raise ClipError(f"is too short: it does not fill {stream.least}")
+                raise ClipError(f"is too short: it does not fill {stream.least}{stream.remedy}")
             yield replace(last, warning=audio.joined(last.warning, stream.silence_warning))
 
     def stream(

@@ -77,10 +77,12 @@ class Stream:
 
     Attributes:
         windows: how many windows are complete, silent ones included.
-        least: what the shortest stream with a window contains, for messages.
+        least: what the shortest stream with a window fills, for messages.
+        remedy: for a shorter file, for messages.
     """
 
     least = "one frame"
+    remedy = ""
 
     def __init__(
         self,
@@ -110,6 +112,7 @@ class Stream:
         self._note = ""
         self._samples = self._clipped = 0
         self._loudest, self._contains_speech = SILENT, False
+        self._ended = False
 
     def push(
         self, samples: Shaped[np.ndarray, " samples"] | Shaped[np.ndarray, "samples channels"]
@@ -119,7 +122,8 @@ class Stream:
         Channels are averaged (`aersut.data.audio.Downmix`). The samples are copied, so their buffer may be reused.
 
         Raises:
-            UserError: the samples are no array, of another type or shape, not in [-1, 1], NaN or infinite.
+            UserError: the samples are no array, of another type or shape, not in [-1, 1], NaN or infinite; the stream
+                has ended.
         """
         block = checked_array(samples)
         if not block.size:
@@ -129,6 +133,8 @@ class Stream:
 
     def push_mono(self, samples: Float[np.ndarray, " samples"], note: str = "") -> list[Prediction]:
         """`push` for checked samples of one channel; `note` becomes a warning of the predictions."""
+        if self._ended:
+            raise UserError("the stream has ended: begin another one with recognizer.stream(…).")
         self._note = note
         if self._samples > CLIPPING_MEMORY * self._rate:
             self._samples, self._clipped = self._samples // 2, self._clipped // 2
@@ -138,6 +144,7 @@ class Stream:
 
     def finish(self) -> list[Prediction]:
         """End the stream; samples that no window has covered yet form a last, shorter window."""
+        self._ended = True
         predictions = self._complete(self._resampler.push(np.zeros(0, np.float32), last=True))
         covered = self._framing.samples - self._hop if self.windows else self._framing.frame_length - 1
         if len(self._buffer) > covered:
@@ -187,6 +194,8 @@ class FrameStream(Stream):
         hop, smoothing: None: half a second, and the latest three windows, as after aersut_init().
     """
 
+    remedy = "; classify it without --stream"
+
     def __init__(
         self,
         model: BoardModel,
@@ -206,10 +215,11 @@ class FrameStream(Stream):
             model.classify, model.labels, framing, sample_rate, hop, smoothing, vad_threshold, min_confidence
         )
         self._frames = BoardStream(model, frames)
-        self.least = f"one window of {framing.seconds:g} s; classify it without --stream"
+        self.least = f"one window of {framing.seconds:g} s"
 
     def finish(self) -> list[Prediction]:
         """End the stream."""
+        self._ended = True
         return self._complete(self._resampler.push(np.zeros(0, np.float32), last=True))
 
     def _complete(self, samples: Float[np.ndarray, " samples"]) -> list[Prediction]:

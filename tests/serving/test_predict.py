@@ -218,7 +218,10 @@ class TestWorkerProcesses:
                 while not (workers := children.read_text().split()) and time.monotonic() < deadline:
                     time.sleep(0.05)
                 time.sleep(0.5)  # to start their work
-                yield process, int(workers[0])
+                try:
+                    yield process, int(workers[0])
+                finally:
+                    process.kill()
 
         return start
 
@@ -325,6 +328,19 @@ class TestStandardInput:
         outcome = piped(content.getvalue(), "--rate=8000", "--hop=0.4")
         assert outcome.out == piped(samples.astype("<i2").tobytes(), f"--rate={rate}", "--hop=0.4").out
         assert len(outcome.out.splitlines()) > 20
+
+    @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF, None])
+    def test_ends_with_the_samples_of_a_wav_file_if_it_states_their_number(self, piped, dialogue, size):
+        """Broadcast WAV files have further chunks, which are no samples; a recorder into a pipe states no number."""
+        samples, rate = soundfile.read(dialogue, dtype="int16")
+        content = io.BytesIO()
+        soundfile.write(content, samples, rate, format="WAV", subtype="PCM_16")
+        whole, at = content.getvalue(), content.getvalue().index(b"data") + 4
+        if size is None:
+            changed = whole + b"_PMX" + (60_000).to_bytes(4, "little") + b"<x>" * 20_000
+        else:
+            changed = whole[:at] + size.to_bytes(4, "little") + whole[at + 4 :]
+        assert piped(changed, "--hop=0.4").out == piped(whole, "--hop=0.4").out
 
     def test_of_another_format_is_a_user_error(self, piped):
         for format, subtype, message in (

@@ -118,7 +118,8 @@ class TestOneClip:
         ("clip", "message"),
         [
             ([0.1, 0.2], "clip 1: a clip is a number.*Pass the samples of one as a NumPy array"),
-            ({"path": None, "bytes": None}, "a clip is NoneType"),
+            ({"path": None, "bytes": None}, r"a clip is a dictionary without audio \(path, bytes\): expected"),
+            ({"audio": np.ones(9), "rate": 1}, r"a clip is a dictionary without audio \(audio, rate\): expected"),
             ({"array": np.ones(9), "sampling_rate": None}, "pass sample_rate"),
             (io.StringIO("text"), "a clip is StringIO"),
             (np.ones((2, 3, 4)), r"3 dimensions, shape \(2, 3, 4\)"),

@@ -36,6 +36,13 @@ class TestGiven:
         assert one.speaker_independent
         assert one.unused == sum(int(clip.speaker) > 4 for clip in clips) > 0
 
+    def test_without_a_clip_of_a_set_says_so(self):
+        clips = [replace(clip, split="train" if int(clip.speaker) < 4 else "test") for clip in speaker_clips(3, 3)]
+        assert refused(clips, protocol="given") == (
+            "protocol 'given' leaves the validation set empty: no clip has split=validation. Add it to rows of the "
+            "manifest."
+        )
+
     def test_accepts_names_with_the_corpus_as_prefix(self):
         clips = speaker_clips(3, 3) + speaker_clips(2, 2, corpus="other")
         named = {"train_speakers": ("ravdess:1", "5"), "validation_speakers": ("other:1",), "test_speakers": ("6",)}
@@ -225,9 +232,9 @@ class TestPublished:
 
     def test_refuses_another_corpus_and_names_it(self):
         clips = speaker_clips(12, 12) + speaker_clips(2, 2, corpus="cremad", first=1001)
-        assert (
-            refused(clips, protocol="ravdess5")
-            == "protocol 'ravdess5' is defined for ravdess only. Remove cremad from data.corpora."
+        assert refused(clips, protocol="ravdess5") == (
+            "protocol 'ravdess5' is defined for ravdess only. For other speech, set data.protocol=speaker; or remove "
+            "cremad from data.corpora."
         )
 
     def test_refuses_a_fold_that_it_does_not_have(self):

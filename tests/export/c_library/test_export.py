@@ -161,6 +161,13 @@ def test_make_builds_the_desktop_example(finished: Run, tmp_path: Path):
     endless = header + data[:4] + bytes(4) + data[8:]  # as a recorder that writes to a pipe
     again = subprocess.run([tmp_path / "c" / "aersut"], input=endless, capture_output=True, text=False)
     assert again.stdout == ran.stdout
+    unknown = header + data[:4] + b"\0\xf0\xff\x7f" + data[8:]
+    again = subprocess.run([tmp_path / "c" / "aersut"], input=unknown, capture_output=True, text=False)
+    assert again.stdout == ran.stdout
+    short = subprocess.run([tmp_path / "c" / "aersut"], input=bytes(3_200), capture_output=True, text=False)
+    assert (short.returncode, b"the input ended before one window of" in short.stderr) == (1, True)
+    named = subprocess.run([tmp_path / "c" / "aersut", "clip.wav"], capture_output=True, text=False)
+    assert (named.returncode, b"unexpected argument 'clip.wav'; the audio is the standard" in named.stderr) == (2, True)
     empty = subprocess.run([tmp_path / "c" / "aersut"], input=header, capture_output=True, text=False)
     assert (empty.returncode, b"expected a WAV file" in empty.stderr) == (2, True)
     for rate, channels in ((48_000, 1), (finished.experiment.framing.sample_rate, 2)):

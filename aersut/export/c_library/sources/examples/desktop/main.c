@@ -17,7 +17,7 @@ static unsigned long number(const unsigned char *at, int bytes) {
 
 /* Reads the chunks of a WAV file up to its samples, after "RIFF", a size and "WAVE"; the number of samples, or -1 if
  * there are none that are 16-bit, mono and at AERSUT_SAMPLE_RATE. A recorder that writes to a pipe does not know the
- * number and may state 0. */
+ * number and states 0, or about 2 or 4 GB. */
 static long read_header(void) {
   unsigned char chunk[8], format[16] = {0};
   unsigned long size = 0;
@@ -32,14 +32,19 @@ static long read_header(void) {
   if (!found || number(format, 2) != 1 || number(format + 2, 2) != 1 || number(format + 4, 4) != AERSUT_SAMPLE_RATE ||
       number(format + 14, 2) != 16)
     return -1;
-  return size ? (long)(size / sizeof(int16_t)) : LONG_MAX;
+  return size && size < 0x7FFF0000 ? (long)(size / sizeof(int16_t)) : LONG_MAX;
 }
 
-int main(void) {
+int main(int count_of_arguments, char **arguments) {
   static aersut ser;
   static int16_t block[1024];
   long left = LONG_MAX; /* samples up to the end of the stream */
   double windows = 0;
+  if (count_of_arguments > 1) {
+    fprintf(stderr, "error: unexpected argument '%s'; the audio is the standard input: %s < FILE.wav\n", arguments[1],
+            arguments[0]);
+    return 2;
+  }
   if (!aersut_self_test(&ser)) fputs("warning: the outputs of the self-test differ from the expected ones\n", stderr);
   aersut_init(&ser);
   size_t count = fread(block, sizeof block[0], 6, stdin); /* the first 12 bytes, which WAV files have in common */
@@ -65,6 +70,11 @@ int main(void) {
              aersut_name(&result), (double)result.confidence, (double)result.level);
       fflush(stdout);
     }
+  }
+  if (windows == 0) {
+    fprintf(stderr, "error: the input ended before one window of %.1f s\n",
+            (double)(AERSUT_FRAMES - 1) * AERSUT_HOP_LENGTH / AERSUT_SAMPLE_RATE);
+    return 1;
   }
   return 0;
 }
