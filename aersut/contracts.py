@@ -124,7 +124,7 @@ class Plugin(abc.ABC):  # noqa: B024  (the contracts below add the abstract meth
     def recordings(self) -> list[Path]:
         """The audio files that it adds to speech or convolves it with; by default those of the plugins in its fields.
 
-        A stress evaluation warns if the training used the same ones.
+        A stress evaluation asks its conditions and the augmenters of the training, and warns of the same files.
 
         Raises:
             UserError: their folder has none, or cannot be read.
@@ -293,14 +293,19 @@ class Augmenter(Plugin):
         spectrogram: it changes bands in dB, so the only base feature must be a spectrogram (`Feature.spectrogram`).
         log_mel: it depends on the frequencies of the bands too, so the only base feature must be `log_mel`, or another
             with `Feature.log_mel_scale`.
-        host: it calls functions outside JAX (`jax.pure_callback`): cached copies only, because the devices of a sharded
-            batch would wait for each other.
     """
 
     domain: ClassVar[Literal["waveform", "features", "batch"]] = "waveform"
-    host: ClassVar[bool] = False
     spectrogram: ClassVar[bool] = False
     log_mel: ClassVar[bool] = False
+
+    @property
+    def host(self) -> bool:
+        """It calls functions outside JAX (`jax.pure_callback`), as any augmenter in its fields does.
+
+        Then cached copies only are possible, because the devices of a sharded batch would wait for each other.
+        """
+        return any(isinstance(one, Augmenter) and one.host for one in self.nested())
 
     @abc.abstractmethod
     def __call__(self, key: jax.Array, example: Example) -> Example:

@@ -161,10 +161,10 @@ def override(tree: dict[str, Any], key: str, value: Any) -> None:
             node.setdefault(name, None if is_last else {})
         else:
             raise UserError(f"{where} is a single value without keys, so '{key}' cannot be set. Set {where}.")
-        if is_last and name == "name" and parents and isinstance(value, str) and node.get("name", value) != value:
-            node.clear()  # another plugin has other fields
-            node.update(_expanded(value))
-        elif is_last:
+        if is_last:
+            if name == "name" and parents and isinstance(before := node[name], str) and isinstance(value, str):
+                for key_of_other in _expanded(before).keys() - _expanded(value).keys():
+                    node.pop(key_of_other, None)  # a field that only the plugin of before has
             node[index] = _parse(value, node[index]) if isinstance(value, str) else plain(value)
         else:
             # an earlier override may have set a plugin by name: expand it, so that its fields can be set

@@ -155,6 +155,8 @@ def import_file(path: Path, what: str) -> object:
     if not path.is_file():
         raise UserError(f"{what} {path} does not exist. Expected the path of a .py file.")
     name = f"_aersut_file_{path.stem}_{abs(hash(str(path))):x}"
+    if name in sys.modules:
+        return sys.modules[name]
     if loaded := next((one for one in [*sys.modules.values()] if _is_file(one, path)), None):
         return loaded  # also under another name: its plugins must not be registered twice
     spec = importlib.util.spec_from_file_location(name, path)
@@ -177,7 +179,10 @@ def import_file(path: Path, what: str) -> object:
 
 
 def _is_file(module: object, path: Path) -> bool:
-    file = getattr(module, "__dict__", {}).get("__file__")  # `getattr` would load lazy modules
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")  # plain attributes would load lazy modules
+    except AttributeError:
+        return False
     return isinstance(file, str) and Path(file).name == path.name and Path(file).resolve() == path
 
 

@@ -33,6 +33,7 @@ class MelReverb(Augmenter):
     Attributes:
         seconds: lowest and highest reverberation time (RT60) in s, drawn log-uniformly.
         direct_db: lowest and highest direct-to-reverberant energy ratio in dB, drawn uniformly.
+        hop_seconds: time between adjacent frames in s; None for that of the features.
         probability: probability of a change.
     """
 
@@ -40,23 +41,27 @@ class MelReverb(Augmenter):
     log_mel = True
     seconds: tuple[float, float] = (0.2, 2.0)
     direct_db: tuple[float, float] = (-10.0, 10.0)
+    hop_seconds: float | None = None
     probability: float = 0.5
 
     def __post_init__(self) -> None:
         check_range("seconds", self.seconds, above=0)
         check_range("direct_db", self.direct_db)
+        if self.hop_seconds is not None and not self.hop_seconds > 0:
+            raise ValueError(f"hop_seconds must be above 0, got {self.hop_seconds}")
         check_probability(self.probability)
 
     def __call__(self, key: jax.Array, example: Example) -> Example:
         chance, *draws = jax.random.split(key, 5)
         frames, bands = example.values.shape
+        hop_seconds = example.log_mel.hop_seconds if self.hop_seconds is None else self.hop_seconds
 
         def reverberant() -> Float[Array, "frames bands"]:
             points = jax.random.normal(draws[0], (POINTS,))
             curve = jnp.exp(0.3 * interpolation(jnp.linspace(0, POINTS - 1, bands), POINTS) @ points)
             times = log_uniform(draws[1], self.seconds) * curve
             ratio = uniform(draws[2], self.direct_db)
-            lags = example.log_mel.hop_seconds * (jnp.arange(frames)[:, None] + 0.5)
+            lags = hop_seconds * (jnp.arange(frames)[:, None] + 0.5)
             tail = jnp.exp(-DECAY * lags / times + 0.3 * jax.random.normal(draws[3], (frames, bands)))
             tail *= 10 ** (-ratio / 10) / jnp.sum(tail, axis=0)
             power = jnp.exp(example.values / DB)

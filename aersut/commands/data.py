@@ -39,8 +39,10 @@ def _run(arguments: Arguments) -> int:
     surveys = survey(selected.data, selected.framing)
     print(json.dumps(survey_as_json(surveys), indent=2) if FLAGS.json else survey_table(surveys))
     blocked = any(one.blocking for one in surveys)
-    if FLAGS.experiment and not blocked and not FLAGS.json:
-        print("\n".join(_classes(selected)))
+    if FLAGS.experiment and not blocked:
+        classes = _classes(selected)
+        if not FLAGS.json:
+            print("\n".join(classes))
     return 2 if blocked else 0
 
 

@@ -55,8 +55,9 @@ def stress_report(
     clean, outcomes = stress_predictions(trained, clips, conditions, model, seed)
     resampling = Resampling.of([clip.speaker_id for clip in clips])
     comparison = _Comparison(labels, clean.argmax(axis=1), resampling, trained.frontend.classes)
+    training = [file for augmenter in trained.frontend.augment for file in _files(augmenter)]
     rows = [
-        _named(condition) | comparison.row(one) | {"warning": _seen_in_training(condition, trained.frontend.augment)}
+        _named(condition) | comparison.row(one) | {"warning": _seen_in_training(condition, training)}
         for condition, one in zip(conditions, outcomes, strict=True)
     ]
     known = [row for row in rows if row["standard"] and not row["skipped"]]
@@ -82,14 +83,21 @@ def _named(condition: Condition) -> dict[str, Any]:
     }
 
 
-def _seen_in_training(condition: Condition, augmenters: Sequence[Augmenter]) -> str:
-    """A warning if an augmenter of the training uses recordings of a condition; else ""."""
+def _files(plugin: Augmenter | Condition) -> list[Path]:
+    """The recordings of a plugin; none if they cannot be read, of which a training or an evaluation tells."""
     try:
-        own = condition.recordings()
-        others = [file for augmenter in augmenters for file in augmenter.recordings()] if own else []
+        return plugin.recordings()
+    except (UserError, OSError):
+        return []
+
+
+def _seen_in_training(condition: Condition, training: Sequence[Path]) -> str:
+    """A warning if recordings of a condition are among those of the training; else ""."""
+    own = _files(condition) if training else []
+    try:
         sizes = {file.stat().st_size for file in own}  # only files of one size can be equal
-        seen = _contents(own) & _contents(file for file in others if file.stat().st_size in sizes)
-    except (UserError, OSError):  # of which the evaluation itself tells
+        seen = _contents(own) & _contents(file for file in training if file.stat().st_size in sizes)
+    except OSError:
         return ""
     if not seen:
         return ""

@@ -126,6 +126,7 @@ class Stream:
                 has ended.
         """
         block = checked_array(samples)
+        self._check_open()
         if not block.size:
             return []
         mono = self._downmix(block)
@@ -133,8 +134,7 @@ class Stream:
 
     def push_mono(self, samples: Float[np.ndarray, " samples"], note: str = "") -> list[Prediction]:
         """`push` for checked samples of one channel; `note` becomes a warning of the predictions."""
-        if self._ended:
-            raise UserError("the stream has ended: begin another one with recognizer.stream(…).")
+        self._check_open()
         self._note = note
         if self._samples > CLIPPING_MEMORY * self._rate:
             self._samples, self._clipped = self._samples // 2, self._clipped // 2
@@ -144,6 +144,7 @@ class Stream:
 
     def finish(self) -> list[Prediction]:
         """End the stream; samples that no window has covered yet form a last, shorter window."""
+        self._check_open()
         self._ended = True
         predictions = self._complete(self._resampler.push(np.zeros(0, np.float32), last=True))
         covered = self._framing.samples - self._hop if self.windows else self._framing.frame_length - 1
@@ -151,6 +152,10 @@ class Stream:
             predictions.append(self._predict(self._buffer))
         self._buffer = self._buffer[:0]
         return predictions
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise UserError("the stream has ended: begin another one with recognizer.stream(…).")
 
     def _complete(self, samples: Float[np.ndarray, " samples"]) -> list[Prediction]:
         self._buffer = np.concatenate([self._buffer, to_int16(samples)])
@@ -219,6 +224,7 @@ class FrameStream(Stream):
 
     def finish(self) -> list[Prediction]:
         """End the stream."""
+        self._check_open()
         self._ended = True
         return self._complete(self._resampler.push(np.zeros(0, np.float32), last=True))
 

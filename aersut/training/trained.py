@@ -86,18 +86,9 @@ def selected_epoch(run: Run) -> int:
     """
     if run.checkpoints.is_dir():
         with Checkpoints(run.checkpoints) as checkpoints:
-            return _selected(run, checkpoints)
-    raise _untrained(run)
-
-
-def _selected(run: Run, checkpoints: Checkpoints) -> int:
-    if epoch := checkpoints.best if run.experiment.select == "best" else checkpoints.last:
-        return epoch
-    raise _untrained(run)
-
-
-def _untrained(run: Run) -> UserError:
-    return UserError(f"run {run.folder} has no checkpoint yet: train it first with --mode=train.")
+            if epoch := checkpoints.best if run.experiment.select == "best" else checkpoints.last:
+                return epoch
+    raise UserError(f"run {run.folder} has no checkpoint yet: train it first with --mode=train.")
 
 
 def abstract_state(experiment: Experiment, frontend: Frontend) -> tuple[Graphs, TrainState]:

@@ -92,6 +92,8 @@ def _kind(hint: Any) -> str:
         optional = type(None) in get_args(hint)
         link = f"[{named.registry.kind}](plugins/{FOLDERS[named.registry.kind]}/index.md)"
         return f"list of {link} plugins" if several else f"{link} plugin{' or none' if optional else ''}"
+    if typing.get_origin(hint) is typing.Annotated:
+        return _kind(get_args(hint)[0])
     if typing.get_origin(hint) is typing.Literal or any(typing.get_origin(a) is typing.Literal for a in get_args(hint)):
         return ", ".join(f"`{value}`" for value in _literals(hint))
     return f"`{type_name(hint)}`"

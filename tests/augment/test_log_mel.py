@@ -73,6 +73,7 @@ class TestMelBands:
             (MelGain(db=(-20.0, 0.0)), "floor_db", FLOOR),
             (MelNoise(probability=1.0), "floor_db", FLOOR),
             (MelBandLimit(probability=1.0), "floor_db", FLOOR),
+            (MelReverb(probability=1.0), "hop_seconds", 0.01),
         ],
     )
     def test_floor_and_hop_are_those_of_the_example_unless_they_are_set(self, augmenter, field, value):
@@ -283,6 +284,7 @@ class TestMelReverb:
         [
             ({"seconds": (0.0, 1.0)}, "seconds must be above 0"),
             ({"direct_db": (3.0, -3.0)}, "direct_db must be .lowest, highest."),
+            ({"hop_seconds": 0.0}, "hop_seconds must be above 0"),
             ({"probability": 2.0}, "probability must be between"),
         ],
     )

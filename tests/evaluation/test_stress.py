@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from aersut import metrics
-from aersut.augment import Background
+from aersut.augment import Background, Room
 from aersut.contracts import Condition, SkippedConditionError
 from aersut.corpora import Synthetic
 from aersut.data.audio import decode, to_int16
@@ -168,7 +168,7 @@ def test_recordings_of_the_training_are_warned_of(trained, examples, tmp_path):
         (tmp_path / name).mkdir()
         soundfile.write(tmp_path / name / "hiss.wav", 0.1 * rng.standard_normal(RATE), RATE)
     shutil.copytree(tmp_path / "used", tmp_path / "copy")
-    augment = (Background(str(tmp_path / "copy")),)
+    augment = (Room(str(tmp_path / "missing")), Background(str(tmp_path / "copy")))
     augmented = replace(trained, frontend=replace(trained.frontend, augment=augment))
     conditions = [RecordedNoise(str(tmp_path / name), snr_db) for name, snr_db in (("used", 10.0), ("other", 20.0))]
     result = stress_report(augmented, examples.clips[:2], examples.labels[:2], [*conditions, Gain(6.0)])

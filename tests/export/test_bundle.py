@@ -248,9 +248,10 @@ def test_targets_that_cannot_be_ordered_are_an_error(after: str, message: str, m
         module.ordered_targets()
 
 
-def test_built_in_targets_are_in_the_order_of_the_table():
+def test_built_in_targets_follow_those_that_they_need():
     names = [TARGETS.name_of(target) for target in module.ordered_targets()]
-    assert names == ["classifier", "ethos_u", "waveform", "firmware", "web"]
+    assert names == ["classifier", "ethos_u", "firmware", "waveform", "web"]
+    assert [TARGETS.name_of(target) for target in module.ordered_targets(("firmware",))] == ["classifier", "firmware"]
 
 
 def test_named_targets_are_exported_with_those_that_they_need(run: Run, monkeypatch: pytest.MonkeyPatch):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jaxtyping import Array
 
-from aersut.augment import Background, Example, Gain, TimeShift
+from aersut.augment import Background, Codec, Example, Gain, TimeShift
 from aersut.augment.random_apply import apply_with_probability
 from aersut.config import Experiment
 from aersut.contracts import Augmenter, Feature, Framing
@@ -208,7 +208,7 @@ def test_a_feature_around_one_of_the_host_runs_on_the_host() -> None:
     assert not OfTwo((RMS(), ZCR())).host
 
 
-def test_an_augmenter_around_another_has_its_recordings(tmp_path: Path) -> None:
+def test_an_augmenter_around_another_has_its_recordings_and_host(tmp_path: Path) -> None:
     @dataclass(frozen=True)
     class Twice(Augmenter):
         of: Augmenter
@@ -216,6 +216,8 @@ def test_an_augmenter_around_another_has_its_recordings(tmp_path: Path) -> None:
         def __call__(self, key: jax.Array, example: Example) -> Example:
             return self.of(key, self.of(key, example))
 
+    assert Twice(Codec()).host
+    assert not Twice(Gain()).host
     (tmp_path / "a.wav").write_bytes(b"one")
     one = Twice(Background(str(tmp_path)))
     before = one.fingerprint()

@@ -317,6 +317,13 @@ class TestWarnings:
 
 
 class TestStreams:
+    def test_take_no_samples_after_their_end(self, recognizer: Recognizer):
+        stream = recognizer.stream(16_000)
+        stream.finish()
+        for late in (lambda: stream.push(np.zeros(9, np.float32)), lambda: stream.push(np.zeros(0)), stream.finish):
+            with pytest.raises(UserError, match="the stream has ended"):
+                late()
+
     @pytest.mark.parametrize("rate", [16_000, 48_000])
     def test_average_channels_and_copy_their_blocks(self, recognizer: Recognizer, rate):
         samples = speech_like(3.0, rate)

@@ -375,9 +375,10 @@ def test_a_recursive_feature_is_exported_for_every_target(tiny: str, launch: Cal
     )
     chosen = [f"--experiment.{key}" for key in (f"features={features}", "epochs=1")]
     assert launch(f"--experiment={tiny}", f"--workdir={run}", "--mode=train", *chosen).status == 0
-    done = launch(f"--workdir={run}", "--mode=export", "--export.targets=firmware")  # with waveform, before it
+    done = launch(f"--workdir={run}", "--mode=export", "--export.targets=firmware,waveform")
     assert done.status == 0, done.err
     files = json.loads((run / "export" / "export.json").read_text())["files"]
+    assert list(files)[-2:] == ["frontend.tflite", "ring_int8.tflite"]  # those for LiteRT are first
     assert {"waveform_int8.tflite", "frontend.tflite", "ring_int8.tflite"} <= set(files)
     assert "WHILE" in files["ring_int8.tflite"]["operators"]  # rasta of a feature of the whole window
     assert "#define AERSUT_STATE 65 " in (run / "export" / "tflm" / "aersut_model.h").read_text()
@@ -433,7 +434,7 @@ def test_a_feature_on_the_host_omits_files_or_is_refused(tiny: str, launch: Call
         assert refused.status == 2
         assert "feature 'peak_on_host' is computed outside JAX" in refused.err
         assert not (run / "export").exists()
-    done = launch(*exporting, "--export.targets=firmware")  # with waveform, before it
+    done = launch(*exporting, "--export.targets=firmware,waveform")
     assert done.status == 0
     assert "features.tflite and waveform_*.tflite are omitted: feature 'peak_on_host'" in done.out
     assert "frontend.tflite and the firmware are omitted: feature 'peak_on_host'" in done.out
