@@ -104,8 +104,8 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
             raise UserError(f"data.root: {root.absolute()} is a file. Name its folder.")
         raise UserError(
             f"data.root: the folder {root.absolute()} does not exist. Put the corpora there "
-            "(docs/how_to/own_corpus.md has their layout), or name their folder (--experiment.data.root, or "
-            "--evaluate.root for the corpora of an evaluation)."
+            "(docs/how_to/own_corpus.md has their layout), or name their folder: "
+            "--experiment.data.root=FOLDER, and --evaluate.root=FOLDER for the corpora of an evaluation."
         )
     try:
         listing = corpus.load(root)

@@ -152,7 +152,7 @@ class TestErrors:
 
     def test_root_that_is_a_file(self, tmp_path):
         (tmp_path / "input").write_text("")
-        assert refused(tmp_path / "input").startswith(f"data.root: the folder {tmp_path / 'input'} does not exist. ")
+        assert refused(tmp_path / "input") == f"data.root: {tmp_path / 'input'} is a file. Name its folder."
 
     def test_missing_relative_root_is_named_by_its_absolute_path(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
