@@ -75,12 +75,11 @@ def check_mel(
 
 def check_nyquist(fmin: float, fmax: float | None, sample_rate: int) -> None:
     """Raise `ValueError` if there is no band below the Nyquist frequency, or a band edge is above it."""
-    nyquist = sample_rate / 2
-    if fmin >= nyquist or (fmax or 0) > nyquist:
-        raise ValueError(
-            f"fmin {fmin} must be below the Nyquist frequency and fmax {fmax} at most equal to it: {nyquist:g} Hz at "
-            f"{sample_rate} Hz"
-        )
+    nyquist = f"the Nyquist frequency, {sample_rate / 2:g} Hz at {sample_rate} Hz"
+    if fmin >= sample_rate / 2:
+        raise ValueError(f"fmin {fmin} is not below {nyquist}")
+    if fmax is not None and fmax > sample_rate / 2:
+        raise ValueError(f"fmax {fmax} is above {nyquist}")
 
 
 # Slaney's scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above

@@ -40,7 +40,7 @@ PR_SET_PDEATHSIG = 1
 FILES = frozenset({b"fLaC", b"OggS", b"FORM", b"caff", b".snd", b"RF64", b"RIFX", b"\x1a\x45\xdf\xa3", b"#!AM"})
 """First bytes of audio files, which would be noise as raw samples."""
 UNKNOWN_LENGTH = 0x7FFF0000
-"""In a WAV header, a size from which it is a placeholder, as arecord, sox and ffmpeg write it into a pipe."""
+"""Size in a WAV header from which it is a placeholder, of a recorder that writes to a pipe (ffmpeg: 0xFFFFFFFF)."""
 STANDARD_INPUT = Path("-")
 """Stands for a stream in the file column of CSV."""
 
@@ -143,7 +143,7 @@ def _process_pool(classify: Callable[[Path], FilePrediction], workers: int) -> P
     fork = multiprocessing.get_context("fork")
     try:
         return ProcessPoolExecutor(workers, fork, _start_worker, (classify, os.getpid()))
-    except (ImportError, NotImplementedError, OSError):  # sandboxes without /dev/shm, such as that of AWS Lambda
+    except (ImportError, OSError, RuntimeError):  # sandboxes without /dev/shm or semaphores, such as AWS Lambda
         return None
 
 

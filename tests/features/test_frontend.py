@@ -175,12 +175,9 @@ def test_an_unchanged_clip_costs_no_computation_on_a_cpu() -> None:
 
 def test_a_band_edge_above_nyquist_is_reported() -> None:
     features = (MFCC(fmax=9_000.0),)
-    with pytest.raises(
-        ValueError,
-        match=r"fmin .* below the Nyquist frequency and fmax 9000.0 at most equal to it: 8000 Hz at 16000 Hz",
-    ):
+    with pytest.raises(ValueError, match=r"fmax 9000.* Nyquist frequency, 8000 Hz at 16000 Hz"):
         replace(PLAIN, features=features)
-    with pytest.raises(ValueError, match="fmin 8000.0 must be below the Nyquist frequency"):
+    with pytest.raises(ValueError, match="fmin 8000.0 is not below the Nyquist frequency, 8000 Hz at 16000 Hz"):
         replace(PLAIN, features=(MFCC(fmin=8_000.0),))
     with pytest.raises(UserError, match=r"experiment\.features: .*fmax 9000"):
         make_frontend(Experiment(framing=FRAMING, features=features))
