@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from aersut import experiment as experiments
-from aersut.config import Experiment, validated
+from aersut.config import Experiment
 from aersut.contracts import Condition, Corpus
 from aersut.errors import UserError, missing_extras, require
 from aersut.paths import expanded
@@ -28,6 +28,7 @@ from aersut.run_folder import (
     start,
     with_recorded_classes,
 )
+from aersut.tree import validated
 
 if TYPE_CHECKING:
     from aersut.report.plots.inline import InlineFigure

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from aersut import initial
-from aersut.config import REGISTRIES, Experiment, differences, from_tree, to_tree
+from aersut.config import Experiment, from_tree
 from aersut.errors import UserError, nearest
 from aersut.labels import EMOTIONS, misspelt
 from aersut.paths import expanded
 from aersut.registry import call_in_file, import_plugins
+from aersut.tree import REGISTRIES, differences, to_tree
 
 _PACKAGE = Path(__file__).parent
 _INPUTS = ("framing", "features", "scaling")

@@ -13,7 +13,7 @@ from typing import Any
 
 from aersut.bundle_files import CARD, CLASSIFIER, FRONTEND, LABELS, RING, classifier_file
 from aersut.bundle_record import is_built, refuse_changed_bundle
-from aersut.config import Experiment, to_tree
+from aersut.config import Experiment
 from aersut.data.download import SOURCES
 from aersut.data.splits import read_split
 from aersut.errors import UserError
@@ -27,6 +27,7 @@ from aersut.tflite.file import TFLiteFile
 from aersut.training import records
 from aersut.training.initial_weights import weights_file
 from aersut.training.trained import load_trained
+from aersut.tree import to_tree
 from aersut.zoo.catalog import C_LIBRARY, CONFIG, INDEX, LICENCE, METRICS, WEIGHTS, ZOO, ZooModel
 from aersut.zoo.licences import LICENCES, licence_text
 

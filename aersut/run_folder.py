@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from aersut.bundle_files import EXPORT
-from aersut.config import Experiment, checked, differences, digest, to_tree
+from aersut.config import Experiment, checked
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
 from aersut.labels import EMOTIONS, in_usual_order
 from aersut.paths import counted, read_json, write_json
+from aersut.tree import differences, digest, to_tree
 
 
 class _PathInRun:

@@ -31,7 +31,6 @@ from ablations import HALVES, SPEAKERS, UNUSED, Overrides, listed  # beside this
 from common import RUNS, add_row, check_stress, has_row, parse_arguments, trained_run
 
 from aersut import metrics
-from aersut.config import to_tree
 from aersut.contracts import Model
 from aersut.data.protocols import PUBLISHED
 from aersut.evaluation.stress import stress_report
@@ -49,6 +48,7 @@ from aersut.run_folder import Run
 from aersut.stress import BandLimit, ImpulseResponses, RecordedNoise
 from aersut.training.forward import cross_entropy
 from aersut.training.trained import Trained, load_trained
+from aersut.tree import to_tree
 
 ROWS = Path(__file__).parents[1] / "docs" / "joint.csv"
 EPOCHS = "60"
@@ -92,13 +92,14 @@ def frames(length: int, hop: int) -> Overrides:
 WIDE, SOFT = network(WIDE_NETWORK), {"encoders": "moonshine"}
 
 
-def reverberant() -> Overrides:
-    """Frames of 32 ms every 16 ms, with reverberation of 30 % of the examples."""
+def reverberant(length: int) -> Overrides:
+    """Frames of `length` samples every 16 ms, with reverberation of 30 % of the examples."""
     limit = json.dumps({**LIMIT, "probability": 0.4})
-    changed = {"augment": listed(SHIFT, REVERB, limit, NOISE, *OTHERS), **frames(512, 256)}
+    changed = {"augment": listed(SHIFT, REVERB, limit, NOISE, *OTHERS), **frames(length, 256)}
     return {key.replace("augment.4", "augment.5"): value for key, value in changed.items()}
 
 
+LONG_SHIFT = {"augment.0.frames": "40"}
 SMALL = {**SOFT, **limited(probability=0.4)}
 RECIPE = {**WIDE, **SMALL}
 ALONE = {"sampling": "shuffle"}
@@ -141,8 +142,14 @@ VARIANTS: dict[str, Overrides] = {
     "small, bands=4, recipe": {**SMALL, "model.bands": "4"},
     "small, bands=4, 32 ms every 16 ms": {**SMALL, **frames(512, 256), "model.bands": "4"},
     "recipe, shift of 10 frames": {**RECIPE, "augment.0.frames": "10"},
-    "recipe, 32 ms every 16 ms, shift of 40 frames": {**RECIPE, **frames(512, 256), "augment.0.frames": "40"},
-    "recipe, 32 ms every 16 ms, reverberation": {**RECIPE, **reverberant()},
+    "recipe, 32 ms every 16 ms, shift of 40 frames": {**RECIPE, **frames(512, 256), **LONG_SHIFT},
+    "recipe, 32 ms every 16 ms, reverberation": {**RECIPE, **reverberant(512)},
+    "recipe, 64 ms every 16 ms, shift of 40 frames, reverberation, 56 bands": {
+        **RECIPE,
+        **reverberant(1024),
+        **LONG_SHIFT,
+        "features.0.of.n_mels": "56",
+    },
     "recipe, average of 500 steps": {**RECIPE, "ema": "0.998"},
     "recipe, soft labels of both encoders": {**RECIPE, "encoders": "moonshine,smart_turn"},
     "CREMA-D alone, recipe": {**RECIPE, **ALONE, "train": "cremad"},

@@ -15,10 +15,10 @@ import pytest
 from absl.testing import flagsaver
 
 from aersut import cli
-from aersut.config import REGISTRIES
 from aersut.registry import CONDITIONS
 from aersut.report import evaluation_plots
 from aersut.run_folder import Run, open_run
+from aersut.tree import REGISTRIES
 
 
 @pytest.fixture(scope="session", autouse=True)

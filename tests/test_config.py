@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aersut import experiment
 from aersut.augment import Codec, Noise, TimeShift
-from aersut.config import Data, Experiment, Loss, checked, differences, digest, from_tree, to_tree
+from aersut.config import Data, Experiment, Loss, checked, from_tree
 from aersut.contracts import Augmenter, Feature, Framing
 from aersut.corpora import CremaD, Ravdess, Synthetic
 from aersut.errors import UserError
@@ -21,6 +21,7 @@ from aersut.features import MFCC, RMS, ZCR, LogMel
 from aersut.labels import EMOTIONS
 from aersut.models import CNN, CNNLSTM
 from aersut.registry import AUGMENTERS, CORPORA, FEATURES
+from aersut.tree import differences, digest, to_tree
 
 
 def as_json(one):

@@ -9,12 +9,13 @@ import pytest
 
 from aersut import experiment
 from aersut.augment import Gain, Noise, TimeShift
-from aersut.config import Data, Experiment, to_tree
+from aersut.config import Data, Experiment
 from aersut.corpora import CremaD, Manifest, Ravdess, Synthetic
 from aersut.errors import UserError
 from aersut.features import MFCC, ZCR
 from aersut.models import CNNLSTM
 from aersut.registry import FEATURES
+from aersut.tree import to_tree
 
 MINE = """
 from aersut.config import Experiment

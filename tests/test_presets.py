@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from aersut.config import digest, to_tree
 from aersut.experiment import load_experiment
 from aersut.run import make_frontend
+from aersut.tree import digest, to_tree
 
 
 @pytest.mark.parametrize(("name", "bytes_of_file"), [("tiny_speech", 256_000), ("micro_speech", 64_000)])

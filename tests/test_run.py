@@ -12,7 +12,7 @@ import soundfile
 
 from aersut import experiment
 from aersut.augment import Noise
-from aersut.config import Data, Experiment, digest, to_tree
+from aersut.config import Data, Experiment
 from aersut.contracts import Framing
 from aersut.corpora import Ravdess, Synthetic
 from aersut.data.protocols import SPLITS
@@ -21,6 +21,7 @@ from aersut.features import MFCC, RMS, ZCR
 from aersut.labels import EMOTIONS
 from aersut.run import make_frontend, prepare, split_summary
 from aersut.run_folder import Run, discarding_unused_runs, open_run, start
+from aersut.tree import digest, to_tree
 
 FOLDER = "ravdess-emotional-speech-audio/audio_speech_actors_01-24"
 RATE = 16_000

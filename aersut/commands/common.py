@@ -82,8 +82,8 @@ def named_run(arguments: Arguments) -> "Run":
 
     If --workdir is not a run folder, the run and its folds are kept in it.
     """
-    from aersut.config import digest, to_tree
     from aersut.run_folder import Run, default_folder, named_folder
+    from aersut.tree import digest, to_tree
 
     if FLAGS.experiment is None:
         return open_run(arguments)

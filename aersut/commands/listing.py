@@ -16,9 +16,9 @@ def print_list() -> None:
         print("\nexperiments and plugins: install them with pip install 'aersut[train]'")
         return
     from aersut import experiment
-    from aersut.config import REGISTRIES
     from aersut.models.cost import cost_table
     from aersut.registry import CONDITIONS, TARGETS, describe_error
+    from aersut.tree import REGISTRIES
 
     print("experiments")
     for name, path in experiment.experiment_names().items():

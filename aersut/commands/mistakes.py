@@ -81,7 +81,8 @@ def _keys() -> Iterator[str]:
     """The dotted keys of an experiment; none in the base install."""
     if missing_extras(["train"]):
         return
-    from aersut.config import Experiment, to_tree
+    from aersut.config import Experiment
+    from aersut.tree import to_tree
 
     def leaves(tree: object, at: str) -> Iterator[str]:
         entries = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int16
 
-from aersut.config import Data, digest
+from aersut.config import Data
 from aersut.contracts import Clip, Corpus, Framing, SkippedFile
 from aersut.data.audio import crop_or_pad
 from aersut.data.store import AudioStore, open_audio_store, span_of
@@ -16,6 +16,7 @@ from aersut.errors import UserError, nearest
 from aersut.labels import EMOTIONS, in_usual_order
 from aersut.paths import abbreviated, counted, expanded
 from aersut.registry import CORPORA
+from aersut.tree import digest
 
 DAMAGE_LIMIT = 0.01
 """Fraction of damaged files of a corpus above which training is refused; up to it, they are skipped and reported."""

@@ -24,12 +24,12 @@ from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordWriter
 from jaxtyping import Int16
 
-from aersut.config import digest
 from aersut.data.audio import UNREADABLE, ClipError, cleaned, cut, file_bytes, parse_recording, resample, to_int16
 from aersut.data.audio_files import NEEDS_FFMPEG
 from aersut.errors import CacheError, UserError
 from aersut.paths import cache_dir, publish_folder, staging_folder, write_text
 from aersut.progress import stage
+from aersut.tree import digest
 from aersut.workers import core_count
 
 T = TypeVar("T")

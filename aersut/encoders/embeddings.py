@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Float
 
 from aersut import matrices
-from aersut.config import digest, to_tree
 from aersut.contracts import Encoder
 from aersut.data import audio
 from aersut.data.audio import Recording, resample, to_float
@@ -18,6 +17,7 @@ from aersut.features.cache import code_digests
 from aersut.paths import cache_dir, new_folder, printable
 from aersut.progress import stage
 from aersut.registry import ENCODERS, describe_error
+from aersut.tree import digest, to_tree
 from aersut.workers import core_count
 
 SOURCES = (Path(matrices.__file__), Path(audio.__file__))

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from absl import logging
 
-from aersut.config import from_tree, to_tree
+from aersut.config import from_tree
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import Evaluation, evaluate
 from aersut.evaluation.predictions import ClipPredictions
@@ -23,6 +23,7 @@ from aersut.progress import Stage, stage
 from aersut.registry import import_plugins
 from aersut.run_folder import Run
 from aersut.training import loop
+from aersut.tree import to_tree
 from aersut.workers import core_count, divide_cores, output_to, usable_cores, worker_processes
 
 OnEvaluated = Callable[[Evaluation], None]

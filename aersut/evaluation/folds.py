@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aersut.config import Experiment, digest, to_tree
+from aersut.config import Experiment
 from aersut.data.collection import Collection, collect
 from aersut.data.splits import count_folds
 from aersut.errors import UserError
@@ -19,6 +19,7 @@ from aersut.evaluation.result_table import format_metric, result_table
 from aersut.paths import write_json
 from aersut.run import divide, prepare
 from aersut.run_folder import Run, as_configured, start
+from aersut.tree import digest, to_tree
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from aersut.config import checked, digest, to_tree
+from aersut.config import checked
 from aersut.contracts import Corpus
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.protocols import SPLITS
@@ -19,6 +19,7 @@ from aersut.labels import in_usual_order
 from aersut.registry import CORPORA
 from aersut.run_folder import Run
 from aersut.training.initial_weights import seen_recordings, seen_speakers
+from aersut.tree import digest, to_tree
 
 LEAK = (
     "this evaluation LEAKS: some of its clips are in the training or validation set of the run or its initial weights."

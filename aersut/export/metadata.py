@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import aersut
-from aersut.config import to_tree
 from aersut.export.context import Context
 from aersut.export.runtimes import Runtime
 from aersut.run_folder import identifier
 from aersut.tflite.file import Tensor, TFLiteFile
 from aersut.training.initial_weights import corpus_licences
+from aersut.tree import to_tree
 
 Kind = Literal["classifier", "features", "waveform", "frontend", "ring"]
 MEANING: dict[Kind, tuple[str, str]] = {

@@ -7,7 +7,7 @@ import numpy as np
 
 from aersut import metrics
 from aersut.bundle_files import CARD, LABELS
-from aersut.config import Experiment, to_tree
+from aersut.config import Experiment
 from aersut.contracts import Corpus
 from aersut.evaluation.groups import results_by_group
 from aersut.evaluation.metric_report import calibration_error, rejection
@@ -19,6 +19,7 @@ from aersut.registry import CORPORA, MODELS
 from aersut.run_folder import Run
 from aersut.training.initial_weights import Origin, corpus_licences, read_origin
 from aersut.training.records import SELECTED
+from aersut.tree import to_tree
 
 INTENDED_USE = "## Intended use and limitations"
 

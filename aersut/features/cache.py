@@ -14,7 +14,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from aersut import matrices
-from aersut.config import digest, to_tree
 from aersut.contracts import Plugin
 from aersut.data import codecs
 from aersut.data.collection import Collection
@@ -22,6 +21,7 @@ from aersut.data.feature_table import FeatureTable
 from aersut.features.frontend import BATCH, Frontend, batches, to_float
 from aersut.paths import cache_dir, new_folder
 from aersut.progress import stage
+from aersut.tree import digest, to_tree
 from aersut.workers import core_count
 
 PACKAGES = (Path(__file__).parent, Path(__file__).parents[1] / "augment")  # their source is part of each digest

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from aersut.config import Named
 from aersut.contracts import Feature, Framing
 from aersut.features.mfcc import MFCC
 from aersut.features.signal import Signal
 from aersut.features.wrapper import Wrapper
 from aersut.registry import FEATURES
+from aersut.tree import Named
 
 
 @FEATURES.register("delta")

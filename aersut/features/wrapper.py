@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from aersut.config import Named
 from aersut.contracts import Feature, Framing
 from aersut.features.log_mel import LogMel
 from aersut.registry import FEATURES
+from aersut.tree import Named
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from aersut.config import Named
 from aersut.contracts import Model
 from aersut.models.network import Network
 from aersut.models.tc_resnet import TCResNet
 from aersut.registry import MODELS
+from aersut.tree import Named
 
 
 @MODELS.register("ensemble")

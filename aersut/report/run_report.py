@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aersut.config import Data, Experiment, to_tree
+from aersut.config import Data, Experiment
 from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
 from aersut.errors import require
@@ -22,6 +22,7 @@ from aersut.report.plots import classes, curves, style
 from aersut.report.robustness import robustness
 from aersut.run_folder import Run, RunFolder, as_configured, class_notes, recorded_classes
 from aersut.training import records
+from aersut.tree import to_tree
 
 Result = dict[str, Any] | None
 CURVES = "Loss and validation UAR after each epoch; a dot marks the best epoch"

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aersut import experiment as experiments
-from aersut.config import Experiment, digest, to_tree
+from aersut.config import Experiment
 from aersut.errors import UserError, nearest
 from aersut.registry import call_in_file
 from aersut.sweep.space import Space, grid_size, parse_space
+from aersut.tree import digest, to_tree
 
 OBJECTIVES: dict[str, Literal["maximize", "minimize"]] = {"uar": "maximize", "size": "minimize", "arena": "minimize"}
 SAMPLERS = ("grid", "random", "tpe")

@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from aersut import experiment as experiments
-from aersut.config import Experiment, to_tree
+from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.paths import write_text
 from aersut.program import program
@@ -21,6 +21,7 @@ from aersut.sweep.plan import Plan
 from aersut.sweep.space import shorten
 from aersut.sweep.study import sweep_trials
 from aersut.sweep.trial import failure_reason, trial_overrides, trial_seconds
+from aersut.tree import to_tree
 
 MAX_ROWS = 10
 """Rows of the printed table; trials.csv has all trials."""

@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from aersut.config import Experiment, from_tree, to_tree
+from aersut.config import Experiment, from_tree
 from aersut.errors import UserError
 from aersut.experiment import override, plain
+from aersut.tree import to_tree
 
 COMBINATIONS = 200
 """A value is refused if the schema rejects it with this many combinations of the other keys."""

@@ -16,10 +16,10 @@ from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning, Storage
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 
-from aersut.config import differences
 from aersut.errors import UserError
 from aersut.sweep.plan import OBJECTIVES, Plan
 from aersut.sweep.space import grid_values
+from aersut.tree import differences
 
 IDENTITY = "aersut"
 """The study's user attribute that holds `Plan.identity`."""

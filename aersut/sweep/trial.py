@@ -15,7 +15,6 @@ from optuna.trial import FrozenTrial, TrialState
 from aersut import experiment as experiments
 from aersut import run_folder as runs
 from aersut.bundle_files import CLASSIFIER
-from aersut.config import digest, to_tree
 from aersut.errors import UserError
 from aersut.run_folder import Run
 from aersut.sweep.plan import Plan
@@ -23,6 +22,7 @@ from aersut.sweep.space import Range
 from aersut.sweep.study import EXCESS, sweep_trials
 from aersut.training import records
 from aersut.training.loop import train
+from aersut.tree import digest, to_tree
 from aersut.workers import output_to
 
 SCORE = "validation_uar"

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Array, Float
 from pydantic import TypeAdapter
 
-from aersut.config import Named, to_tree
 from aersut.errors import UserError
 from aersut.registry import Registry, is_frozen_dataclass
+from aersut.tree import Named, to_tree
 
 TOLERANCE = 1e-4
 """Largest difference between two ways to compute the same values, relative to the largest value."""

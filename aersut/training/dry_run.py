@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from aersut.config import Experiment, checked, to_tree
+from aersut.config import Experiment, checked
 from aersut.data.collection import Collection, collection_lines
 from aersut.features.frontend import Frontend
 from aersut.models.cost import cost
@@ -20,6 +20,7 @@ from aersut.training import records
 from aersut.training.initial_weights import check_unseen, read_initial_weights
 from aersut.training.setup import InitialNetwork, steps_per_epoch
 from aersut.training.trained import abstract_state
+from aersut.tree import to_tree
 
 
 def dry_run(run: Run) -> str:

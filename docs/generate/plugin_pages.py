@@ -15,10 +15,10 @@ import numpy as np
 import soundfile
 from docstrings import ungrouped
 
-from aersut.config import REGISTRIES
 from aersut.contracts import Augmenter, Condition, Feature, Plugin, SkippedConditionError
 from aersut.models.cost import REFERENCE_SIZE, cost
 from aersut.registry import CONDITIONS, MODELS, TARGETS, Registry
+from aersut.tree import REGISTRIES
 
 FOLDERS = {
     "corpus": "corpora",

@@ -14,8 +14,9 @@ import aersut
 from aersut import cli  # noqa: F401  (it defines all flags)
 from aersut.commands import COMMANDS
 from aersut.commands.command import Command
-from aersut.config import Data, Experiment, Loss, Named
+from aersut.config import Data, Experiment, Loss
 from aersut.contracts import Framing
+from aersut.tree import Named
 
 PROGRAM = "aersut"
 

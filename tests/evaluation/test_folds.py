@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import aersut
-from aersut.config import to_tree
 from aersut.corpora import Synthetic
 from aersut.errors import UserError
 from aersut.evaluation import fold_runs, folds
@@ -24,6 +23,7 @@ from aersut.labels import EMOTIONS
 from aersut.paths import read_json
 from aersut.progress import stage
 from aersut.run_folder import Run, default_folder, open_run, start
+from aersut.tree import to_tree
 from tests.evaluation.made_predictions import random_predictions
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from aersut.bundle_record import RECORD, record_bundle
-from aersut.config import Data, Experiment, Init, validated
+from aersut.config import Data, Experiment, Init
 from aersut.contracts import SkippedTargetError, Target
 from aersut.corpora import Ravdess, Synthetic
 from aersut.encoders import Moonshine
@@ -31,6 +31,7 @@ from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.training.initial_weights import Origin, write_origin
 from aersut.training.trained import load_trained
+from aersut.tree import validated
 from tests.evaluation.made_predictions import predictions_of
 
 

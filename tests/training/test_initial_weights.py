@@ -13,7 +13,7 @@ import pytest
 
 import aersut
 from aersut import initial
-from aersut.config import Experiment, Init, to_tree
+from aersut.config import Experiment, Init
 from aersut.contracts import Clip
 from aersut.data.splits import Split
 from aersut.errors import UserError
@@ -30,6 +30,7 @@ from aersut.training.packing import leaf_name, leaf_shapes
 from aersut.training.setup import InitialNetwork, set_up
 from aersut.training.state import unflattened
 from aersut.training.trained import abstract_state, load_trained
+from aersut.tree import to_tree
 from aersut.zoo import catalog
 
 
