@@ -5,7 +5,7 @@ the level relative to full scale, and with random noise and placement in trainin
 frontends and augmentation.
 
 Expected, on fold 0 with seed 0: UAR 0.631 on unseen speakers, stress mean 0.605; int8 files on untrimmed recordings, as
-on a device: UAR 0.641, stress mean 0.612.
+on a device: UAR 0.641, stress mean 0.612 (before the correction of `mel_noise` that docs/joint.md describes).
 Runtime: about 1.5 minutes a fold on 2 cores, without evaluation.
 
     python launch.py --experiment=robust_ravdess --experiment.data.root=FOLDER --experiment.data.fold=0
