@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -23,6 +24,7 @@ from aersut.run_folder import (
     default_folder,
     discarding_unused_runs,
     find_run,
+    named_folder,
     open_run,
     planned,
     start,
@@ -108,9 +110,9 @@ def evaluate(
     source: Source,
     *,
     model: str | Path | None = None,
-    corpora: "Iterable[str | Corpus] | None" = None,
+    corpora: str | Corpus | Iterable[str | Corpus] | None = None,
     root: str | Path | Sequence[str | Path] | None = None,
-    stress: "bool | Iterable[Condition]" = False,
+    stress: bool | Condition | Iterable[Condition] = False,
     importance: bool = False,
 ) -> EvaluationResult: ...
 
@@ -120,9 +122,9 @@ def evaluate(
     source: Source,
     *,
     model: str | Path | None = None,
-    corpora: "Iterable[str | Corpus] | None" = None,
+    corpora: str | Corpus | Iterable[str | Corpus] | None = None,
     root: str | Path | Sequence[str | Path] | None = None,
-    stress: "bool | Iterable[Condition]" = False,
+    stress: bool | Condition | Iterable[Condition] = False,
     importance: bool = False,
     folds: Iterable[int] | Literal["all"] | None = None,
     seeds: Iterable[int] | None = None,
@@ -131,10 +133,12 @@ def evaluate(
     """Evaluate a run on its test set or on other corpora; write metrics, predictions and plots into its folder.
 
     Args:
-        source: a run folder, the result of another function, or an experiment (by its name, too) that was trained.
+        source: a run folder or the name of a run, the result of another function, or an experiment (by its name, too)
+            that was trained.
         model: an exported .tflite file to evaluate in place of the checkpoint; or the name of the model of the zoo from
             which the run was fine-tuned, for comparison.
-        corpora: evaluate on all clips of these corpora, names or objects, instead of the test set.
+        corpora: evaluate on all clips of these corpora, names or objects, instead of the test set; by default, with
+            `root`, on the run's own.
         root: their data folder, or one for each; by default the run's.
         stress: also evaluate under the standard set of stress conditions, or under these conditions.
         importance: also compute feature importance, which takes about a minute.
@@ -145,7 +149,7 @@ def evaluate(
 
     Raises:
         UserError: there is no checkpoint, the data has changed, the exported model does not fit the run, there is no
-            such fold, or a run cannot be trained.
+            such fold, a run cannot be trained, or an argument is empty or of another type.
     """
     if folds is not None or seeds is not None:
         if model or corpora is not None or root is not None or stress or importance:
@@ -161,28 +165,22 @@ def evaluate(
     run = _run(source)
     if isinstance(stress, str):
         raise UserError(f"stress is '{stress}': expected True, False, or objects of aersut.stress.")
-    if isinstance(stress, bool):
-        if stress:
-            from aersut.stress import STANDARD  # imports scipy
+    if stress is True:
+        from aersut.stress import STANDARD  # imports scipy
 
-            stress = STANDARD
-        else:
-            stress = ()
-    stress = tuple(
-        _checked(one, Condition, "stress", "an object of aersut.stress, such as Gain(-12)") for one in stress
-    )
+        stress = STANDARD
+    expected = "objects of aersut.stress, such as Gain(-12)"
+    conditions = _listed(stress, Condition, "stress", expected) if stress else ()
     file = module.zoo_model(run, model) if isinstance(model, str) else None
-    options = module.EvaluationOptions(file or (expanded(model) if model else None), importance, stress)
+    options = module.EvaluationOptions(file or (expanded(model) if model else None), importance, conditions)
     if corpora is None and root is None:
         evaluation = module.evaluate(run, options)
     else:
-        named = [corpora] if isinstance(corpora, str) else corpora or ()
-        plugins = [
-            CORPORA[one]() if isinstance(one, str) else _checked(one, Corpus, "corpora", "a name or an object, EmoDB()")
-            for one in named
-        ]
-        roots = [root] if isinstance(root, str | Path) else root or ()
-        evaluation = module.evaluate_on_corpora(run, tuple(map(str, roots)) or None, tuple(plugins) or None, options)
+        expected = "names or objects of corpora, such as EmoDB()"
+        named = None if corpora is None else _listed(corpora, str | Corpus, "corpora", expected)
+        roots = None if root is None else _listed(root, str | Path, "root", "paths of folders")
+        plugins = named and tuple(CORPORA[one]() if isinstance(one, str) else one for one in named)
+        evaluation = module.evaluate_on_corpora(run, roots and tuple(map(str, roots)), plugins, options)
     draw_plots(evaluation)
     rows = evaluation.predictions.records()
     return EvaluationResult(run, evaluation.folder, evaluation.result, rows, evaluation.importance)
@@ -203,14 +201,10 @@ def _cross_validate(
         run = Run(default_folder(experiment), experiment)
     else:
         run = _run(source)
-    chosen = [run.experiment.data.fold] if folds is None else folds
-    if isinstance(chosen, str) and chosen != "all":
-        raise UserError(f"--folds={chosen}: expected all, or integers such as 0,2.")
-    lists = {"folds": None if isinstance(chosen, str) else tuple(chosen), "seeds": tuple(seeds or ())}
-    for flag, values in lists.items():
-        if len(set(values or ())) < len(values or ()):
-            raise UserError(f"--{flag}={','.join(map(str, values or ()))}: a value is given twice.")
-    validated = cross_validate(run, lists["folds"], lists["seeds"] or (), workers, draw_plots)
+    if folds is None:
+        folds = [run.experiment.data.fold]
+    chosen = None if isinstance(folds, str) and folds == "all" else _integers("folds", folds)
+    validated = cross_validate(run, chosen, () if seeds is None else _integers("seeds", seeds), workers, draw_plots)
     found = {}
     for seed, one in validated.seeds.items():
         draw_plots(one)
@@ -361,11 +355,32 @@ def read_sweep(plan: "Plan") -> SweepResult:
     return SweepResult(found, (results.write_trials_csv(found), *plots.write_sweep_plots(found)))
 
 
-def _checked(value: Any, contract: type[T], argument: str, expected: str) -> T:
-    """An entry of an argument; `UserError` if it is another object, such as a class."""
-    if not isinstance(value, contract):
-        raise UserError(f"{argument} contains {value!r}: expected {expected}.")
-    return value
+def _listed(values: Any, contract: Any, argument: str, expected: str) -> tuple[Any, ...]:
+    """The entries of an argument, or the only one; `UserError` if one has another type, or there is none."""
+    entries = (values,) if isinstance(values, contract) else values
+    if not isinstance(entries, Iterable) or isinstance(entries, str):
+        raise UserError(f"{argument} is {values!r}: expected {expected}.")
+    found = tuple(entries)
+    if not found:
+        raise UserError(f"{argument} is empty: expected {expected}.")
+    for one in found:
+        if not isinstance(one, contract):
+            raise UserError(f"{argument} contains {one!r}: expected {expected}.")
+    return found
+
+
+def _integers(flag: str, values: Any) -> tuple[int, ...]:
+    """Different integers, also those of NumPy; `UserError` for other values, or none."""
+    expected = f"expected {'all, or ' * (flag == 'folds')}integers such as 0,2"
+    try:
+        found = tuple(operator.index(one) for one in values)
+    except TypeError:
+        raise UserError(f"--{flag}={values}: {expected}.") from None
+    if not found:
+        raise UserError(f"--{flag} is empty: {expected}.")
+    if len(set(found)) < len(found):
+        raise UserError(f"--{flag}={','.join(map(str, found))}: a value is given twice.")
+    return found
 
 
 def _run(source: Source, workdir: str | Path | None = None) -> Run:
@@ -399,8 +414,8 @@ def _run_folder(source: Source) -> RunFolder:
 
 
 def _is_run_folder(source: str | Path) -> bool:
-    """Whether a text is the path of a folder; the name of an experiment comes first."""
+    """Whether a text is the path of a folder or the name of a run; the name of an experiment comes first."""
     try:
-        return expanded(source).is_dir() and str(source) not in experiments.experiment_names()
+        return named_folder(expanded(source)).is_dir() and str(source) not in experiments.experiment_names()
     except OSError:  # a text that is too long for a path
         return False

@@ -204,7 +204,7 @@ def _parse(text: str, present: Any) -> Any:
                 return text
             raise UserError(f"'{text}' is not valid JSON: {error}.") from None
     if text.lower() == "none":
-        return None
+        return [] if isinstance(present, list) else None
     if isinstance(present, list):
         return [item.strip() for item in text.split(",") if item.strip()]
     return text

@@ -225,7 +225,7 @@ class TestEvaluation:
         file = finished.export / "model_float32.tflite"
         model = aersut.evaluate(finished.folder, model=file)
         assert (model.folder.name, model.metrics["model"]) == ("model_float32", str(file))
-        other = aersut.evaluate(finished, corpora=[Synthetic(speakers=10, repetitions=1)], root=finished.folder)
+        other = aersut.evaluate(finished, corpora=Synthetic(speakers=10, repetitions=1), root=finished.folder)
         assert other.folder.name.startswith("synthetic-")
         assert other.metrics["leaks"]
 
@@ -237,9 +237,12 @@ class TestEvaluation:
         with pytest.raises(aersut.UserError, match="stress is 'gain': expected True, False, or objects"):
             aersut.evaluate(finished, stress="gain")
         for arguments, message in (
-            ({"stress": ["gain"]}, "stress contains 'gain': expected an object of aersut.stress"),
-            ({"stress": [Gain]}, r"stress contains <class .*Gain'>: expected an object"),
-            ({"corpora": [Synthetic]}, r"corpora contains <class .*Synthetic'>: expected a name or an object"),
+            ({"stress": ["gain"]}, "stress contains 'gain': expected objects of aersut.stress"),
+            ({"stress": [Gain]}, r"stress contains <class .*Gain'>: expected objects"),
+            ({"corpora": [Synthetic]}, r"corpora contains <class .*Synthetic'>: expected names or objects"),
+            ({"corpora": Synthetic}, r"corpora is <class .*Synthetic'>: expected names or objects"),
+            ({"corpora": []}, "corpora is empty"),
+            ({"corpora": "emodb", "root": ()}, "root is empty"),
         ):
             with pytest.raises(aersut.UserError, match=message):
                 aersut.evaluate(finished, **arguments)

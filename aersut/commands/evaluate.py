@@ -56,15 +56,15 @@ def _run(arguments: Arguments) -> None:
         known = ", ".join(f"--evaluate.{name}" for name in SETTINGS)
         raise UserError(f"there is no --evaluate.{min(unknown)}; known: {known}.")
     corpora, roots = (tuple(listed(other[key])) if key in other else None for key in ("corpora", "root"))
-    pooled = bool(FLAGS.folds or FLAGS.seeds)
+    pooled = FLAGS.folds is not None or FLAGS.seeds is not None
     options: dict[str, Any] = {
         "model": FLAGS.model,
         "corpora": corpora,
         "root": roots,
         "stress": bool(FLAGS.stress or other) if pooled else _conditions(other),
         "importance": FLAGS.importance,
-        "folds": "all" if FLAGS.folds == ["all"] else integers("folds") if FLAGS.folds else None,
-        "seeds": integers("seeds") if FLAGS.seeds else None,
+        "folds": "all" if FLAGS.folds == ["all"] else None if FLAGS.folds is None else integers("folds"),
+        "seeds": None if FLAGS.seeds is None else integers("seeds"),
         "workers": FLAGS.workers,
     }
     evaluation = api.evaluate(named_run(arguments) if pooled else open_run(arguments), **options)

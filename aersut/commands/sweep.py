@@ -88,7 +88,7 @@ def _print(result: "SweepResult") -> None:
 
     print(result)
     found, plan = result.results, result.results.plan
-    if not found.complete:
+    if not found.complete and not (FLAGS.write or FLAGS.trial is not None):
         return
     print()
     print(results.reproduction_commands(found, FLAGS.trial))

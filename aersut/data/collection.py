@@ -128,12 +128,15 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
     )
 
 
-def collect(data: Data, framing: Framing) -> Collection:
+def collect(data: Data, framing: Framing, of_model: bool = False) -> Collection:
     """Decode all corpora of `data` and select the clips whose label is one of `data.emotions`; if it is (), all.
+
+    Args:
+        of_model: the emotions are the classes of a trained model, of which the corpora may have some only.
 
     Raises:
         UserError: no corpus is configured, a corpus does not exist, more than 1 % of its files are damaged, no clip
-            has one of the emotions, or none has one that is not of `EMOTIONS`.
+            has one of the emotions, or, unless `of_model`, none has one that is not of `EMOTIONS`.
     """
     if not data.corpora:
         raise UserError(f"data.corpora is empty. Set at least one of {', '.join(CORPORA.names())}.")
@@ -149,7 +152,7 @@ def collect(data: Data, framing: Framing) -> Collection:
     ]
     found = in_usual_order(clip.emotion for clip, _, _ in decoded)
     emotions = data.emotions or found
-    for label in set(emotions).difference(found, EMOTIONS):
+    for label in set() if of_model else set(emotions).difference(found, EMOTIONS):
         raise UserError(
             f"data.emotions: no clip is labelled '{label}'.{nearest(label, found)} Labels of these corpora: "
             f"{abbreviated(found, most=12)}."

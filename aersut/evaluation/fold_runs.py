@@ -56,6 +56,8 @@ def train_and_evaluate(runs: Sequence[Run], workers: int | None, on_evaluated: O
         UserError: a run cannot be trained or evaluated, or a process died. Runs that were training are finished first.
     """
     cores = usable_cores()
+    if workers is not None and workers < 1:
+        raise UserError(f"workers is {workers}: expected at least 1, or None.")
     if workers is None:
         workers = core_count() if jax.default_backend() == "cpu" else 1
     workers = min(workers, len(runs))

@@ -59,7 +59,7 @@ def other_corpora_set(
         name = CORPORA.name_of(corpus)
         one = checked(replace(run.experiment, data=replace(data, root=root, corpora=(corpus,)))).data
         try:
-            collection = collect(one, run.experiment.framing)
+            collection = collect(one, run.experiment.framing, of_model=True)
         except CacheError:  # it concerns all corpora
             raise
         except UserError as error:

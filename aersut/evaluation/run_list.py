@@ -108,8 +108,8 @@ def name_run(folder: Path, name: str) -> None:
     if not name:
         run.name.unlink(missing_ok=True)
         return
-    if name != Path(name).name or name.strip() != name or not name.isprintable():
-        raise UserError(f"--name={name}: expected a name without slashes, and without spaces at its ends.")
+    if name != Path(name).name or name.strip() != name or "," in name or not name.isprintable():
+        raise UserError(f"--name={name}: expected a name without slashes and commas, and without spaces at its ends.")
     for other in run_names().get(name, []):
         if not other.samefile(run.folder):
             raise UserError(f"--name={name} is the name of run {other}; choose another.")

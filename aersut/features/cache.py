@@ -39,13 +39,16 @@ def cached_features(
     The file is `features/DIGEST/features.npy` under `cache_dir()`. The digest covers the clips, the configuration, the
     plugins' fingerprints and their code.
     """
-    waveform = [augmenter for augmenter in frontend.augment if augmenter.domain == "waveform"]
-    augment = waveform if used.shape[1] > 1 else []
+    places = [index for index, augmenter in enumerate(frontend.augment) if augmenter.domain == "waveform"]
+    places = places if used.shape[1] > 1 else []
+    augment = [frontend.augment[index] for index in places]
+    # each augmenter draws with the key of its place among all; the usual places are omitted, as in earlier caches
+    trees = to_tree(augment) if places == list(range(len(places))) else [to_tree(augment), places]
     plugins = [*frontend.bases, *augment]
     files = [*SOURCES, *(file for package in PACKAGES for file in package.glob("*.py"))]
     key = digest(
         [
-            *(collection.key, to_tree(frontend.framing), to_tree(frontend.bases), to_tree(augment)),
+            *(collection.key, to_tree(frontend.framing), to_tree(frontend.bases), trees),
             *(seed if used.shape[1] > 1 else None, [plugin.fingerprint() for plugin in plugins]),
             *(used.shape, _sha256(used.tobytes()), code_digests(plugins, files)),
         ]

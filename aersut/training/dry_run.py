@@ -16,7 +16,6 @@ from aersut.paths import cache_dir, counted
 from aersut.registry import MODELS
 from aersut.run import divide, make_frontend, network_errors, recorded
 from aersut.run_folder import Run, as_configured, class_notes
-from aersut.training import records
 from aersut.training.initial_weights import check_unseen, read_initial_weights
 from aersut.training.setup import InitialNetwork, steps_per_epoch
 from aersut.training.trained import abstract_state
@@ -40,7 +39,7 @@ def dry_run(run: Run) -> str:
     sets = {name: found.examples(name) for name in ("train", "validation", "test")}
     steps = steps_per_epoch(experiment, len(sets["train"]))
     frames, channels = frontend.shape
-    done = len(records.read_records(run.records))
+    done = max((int(path.name) for path in run.checkpoints.glob("*") if path.name.isdigit()), default=0)
     initial = None if done else read_initial_weights(experiment)
     if initial is not None:
         initial.check(experiment, InitialNetwork(experiment, computed=False).shapes)

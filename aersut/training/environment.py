@@ -1,6 +1,7 @@
 """The environment of a training: versions, Git revision, hardware."""
 
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -13,13 +14,15 @@ import jax
 from aersut.workers import core_count
 
 PACKAGES = ("aersut", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy", "soundfile", "soxr")
+PASSWORD = re.compile(r"://[^/@\s]+@")
+"""User and password of an address, such as that of a sweep's database."""
 
 
 def environment() -> dict[str, Any]:
     """Everything that may differ between trainings: versions of Python and packages, Git revision, machine, command."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        "command": [PASSWORD.sub("://***@", argument) for argument in sys.argv],
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "revision": _revision(),

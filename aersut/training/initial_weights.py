@@ -157,10 +157,22 @@ def write_origin(run: RunFolder, origin: Origin) -> None:
     write_json(run.init, {name: getattr(origin, name) for name in Origin.__dataclass_fields__})
 
 
-def read_origin(run: RunFolder) -> Origin | None:
-    """What `write_origin` wrote; None for a run without initial weights."""
+def read_origin(run: Run) -> Origin | None:
+    """What `write_origin` wrote; None for a run without initial weights.
+
+    Raises:
+        UserError: the run has initial weights, and the file is missing or damaged.
+    """
     tree = read_json(run.init)
-    return None if tree is None else Origin(**tree)
+    if tree is None and not run.experiment.init.model:
+        return None
+    try:
+        return Origin(**(tree or {}))
+    except TypeError:
+        raise UserError(
+            f"{run.init} is missing or damaged: it names the speakers and licences of the initial weights "
+            f"({run.experiment.init.model}). Restore it, or train again in another run folder."
+        ) from None
 
 
 def check_unseen(origin: Origin, collection: Collection, split: Split) -> None:

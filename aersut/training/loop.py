@@ -66,7 +66,7 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         if broadcast_from_main(done >= experiment.epochs or records.stops_early(history, experiment.patience)):
             return False
         setup = set_up(run, network=network, divided=divided, resumed=bool(done))
-        if done and experiment.init.model:
+        if done:
             setup = setup.with_scaling(checkpoints.scaling(done))
         # after set_up, which refuses changed data before the teacher is trained on it
         teacher = teacher_run(run)

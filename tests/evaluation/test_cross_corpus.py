@@ -143,6 +143,16 @@ def test_a_class_without_training_clips_is_named(launch, own_run, corpora):
     assert "ravdess: the training set has no clip of calm." in ran.out
 
 
+def test_a_corpus_may_lack_a_label_of_the_model(launch, own_run, corpora):
+    own_run.split.write_text(own_run.split.read_text().replace('"calm"', '"bored"'))
+    command = ("--mode=evaluate", f"--workdir={own_run.folder}", f"--evaluate.root={corpora / 'a'}")
+    ran = launch(*command, "--evaluate.corpora=ravdess")
+    assert ran.status == 0, ran.err
+    [path] = own_run.evaluation.parent.glob("ravdess-*/metrics.json")
+    [ravdess] = json.loads(path.read_text())["cross_corpus"]
+    assert (ravdess["clips"], len(ravdess["classes"])) == (14, 7), "all but the two calm clips"
+
+
 def test_speakers_of_the_initial_weights_are_seen(launch, own_run, corpora):
     command = ("--mode=evaluate", f"--workdir={own_run.folder}", f"--evaluate.root={corpora / 'a'}")
     seen = sorted({clip.speaker for clip in CremaD().load(corpora / "a").clips})[:1]

@@ -197,7 +197,8 @@ class TestFolds:
         assert (again.folder, again.mean, again.seeds[0].folder.name) == (None, pooled["mean"], folder.name)
         assert repr(again) in ran.out
         assert len(again.seeds[0].predictions) == 64
-        one = aersut.evaluate(experiment, folds=[1], workers=1)
+        one = aersut.evaluate(experiment, folds=np.array([1]), workers=1)
+        assert one.seeds[0].metrics["folds"][0]["folder"] == pooled["folds"][1]["folder"]
         assert one.standard_deviation["uar"] is None
         assert one.mean["uar"] == next(row["uar"] for row in pooled["folds"] if row["fold"] == 1)
 
@@ -247,6 +248,10 @@ class TestFolds:
             ({"folds": "1,2"}, "--folds=1,2: expected all, or integers such as 0,2"),
             ({"seeds": [1, 1]}, "--seeds=1,1: a value is given twice"),
             ({"workers": 2}, "add --folds=all"),
+            ({"folds": 3}, "--folds=3: expected all, or integers such as 0,2"),
+            ({"folds": []}, "--folds is empty"),
+            ({"seeds": 1}, "--seeds=1: expected integers such as 0,2"),
+            ({"folds": [0, 1], "workers": 0}, "workers is 0: expected at least 1"),
         ],
     )
     def test_of_python_are_checked_likewise(self, options, message, finished):

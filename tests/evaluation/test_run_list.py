@@ -7,7 +7,9 @@ from pathlib import Path
 import filelock
 import pytest
 
+import aersut
 from aersut.config import Experiment
+from aersut.errors import UserError
 from aersut.run_folder import Run, start
 
 
@@ -62,6 +64,10 @@ def test_a_name_selects_the_run_in_every_mode(launch, runs):
     launch("--mode=runs", f"--workdir={folder}", "--name=baseline")
     assert launch("--mode=runs", "--workdir=baseline").out.splitlines()[1].startswith(f"{folder}  baseline")
     assert f"{folder}" in launch("--mode=compare", "--workdir=baseline").out
+    with pytest.raises(UserError, match=f"run {folder} has no checkpoint"):
+        aersut.evaluate("baseline")
+    refused = launch("--mode=runs", f"--workdir={folder}", "--name=a,b")
+    assert (refused.status, "without slashes and commas" in refused.err) == (2, True)
     outcome = launch("--mode=train", "--experiment=quickstart", "--workdir=baseline")
     assert f"run folder {folder} contains a run of another experiment" in outcome.err
     assert not Path("baseline").exists()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from aersut.augment import Background, TimeShift
+from aersut.augment import Background, SpecAugment, TimeShift
 from aersut.config import Data
 from aersut.contracts import Feature, Framing
 from aersut.corpora import Synthetic
@@ -110,6 +110,15 @@ class Constant(Feature):
     def __call__(self, signal):
         return jnp.full((signal.framing.frames, 1), 5.0)
 '''
+
+
+def test_copies_depend_on_the_place_of_an_augmenter_which_its_key_comes_from(collection: Collection) -> None:
+    augment = TimeShift(probability=1.0)
+    alone, second = (replace(PLAIN, augment=places) for places in ((augment,), (SpecAugment(), augment)))
+    first = cached_features(alone, collection, THREE, seed=0).take(EVERY)
+    later = cached_features(second, collection, THREE, seed=0).take(EVERY)
+    assert (first[EVERY[:, 1] > 0] != later[EVERY[:, 1] > 0]).any()
+    np.testing.assert_array_equal(first[EVERY[:, 1] == 0], later[EVERY[:, 1] == 0])
 
 
 def test_an_edited_plugin_changes_the_digest(collection: Collection, cache: Path, tmp_path: Path) -> None:

@@ -132,6 +132,10 @@ class TestAFineTuning:
         origin = read_origin(run)
         assert (origin.model, origin.digest) == (str(finished.folder), run.experiment.init.digest)
         assert (origin.licences, set(origin.seen_speakers["synthetic"])) == ({"synthetic": ""}, seen)
+        run.init.rename(tmp_path / "init.json")
+        with pytest.raises(UserError, match=r"init\.json is missing or damaged: it names the speakers and licences"):
+            read_origin(run)
+        (tmp_path / "init.json").rename(run.init)
         again = read_initial_weights(tuned(tiny, run.folder)).origin
         assert set(again.seen_speakers["synthetic"]) >= seen, "those of the first model, too"
 
