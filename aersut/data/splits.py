@@ -112,6 +112,11 @@ def _why_empty(data: Data, clips: Sequence[Clip], index: int) -> str:
     """Why a set of `SPLITS` has no clip, and the remedy."""
     if data.protocol == "given":
         return f"no clip has split={SPLITS[index]}. Add it to rows of the manifest"
+    if data.protocol in PUBLISHED:
+        missing = "; ".join(one for one in _missing(data, clips) if not one.startswith("all folds"))
+        return f"speakers of fold {data.fold} are missing ({missing}). Add them, or set another data.fold"
+    if data.protocol == "cross_corpus" and {clip.corpus for clip in clips} <= set(data.test_corpora):
+        return "all corpora are in data.test_corpora. Omit one, or add another to data.corpora"
     speakers = len({clip.speaker_id for clip in clips})
     fractions = f"for test={data.test} and validation={data.validation}"
     found = f"{counted(speakers, 'speaker')} and {counted(len(clips), 'clip')} are too few {fractions}"

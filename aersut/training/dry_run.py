@@ -16,8 +16,8 @@ from aersut.paths import cache_dir, counted
 from aersut.registry import MODELS
 from aersut.run import divide, make_frontend, network_errors, recorded
 from aersut.run_folder import Run, as_configured, class_notes
-from aersut.training.initial_weights import check_unseen, read_initial_weights
-from aersut.training.setup import InitialNetwork, steps_per_epoch
+from aersut.training.initial_weights import read_initial_weights
+from aersut.training.setup import InitialNetwork, checked_steps
 from aersut.training.trained import abstract_state
 from aersut.tree import to_tree
 
@@ -37,13 +37,10 @@ def dry_run(run: Run) -> str:
     experiment, collection, found = divided.experiment, divided.collection, divided.split
     frontend = make_frontend(experiment)
     sets = {name: found.examples(name) for name in ("train", "validation", "test")}
-    steps = steps_per_epoch(experiment, len(sets["train"]))
     frames, channels = frontend.shape
     done = max((int(path.name) for path in run.checkpoints.glob("*") if path.name.isdigit()), default=0)
     initial = None if done else read_initial_weights(experiment)
-    if initial is not None:
-        initial.check(experiment, InitialNetwork(experiment, computed=False).shapes)
-        check_unseen(initial.origin, collection, found)
+    steps = checked_steps(run, divided, InitialNetwork(experiment, computed=False), initial)
     clips = ", ".join(f"{len(set(rows[:, 0].tolist())):,} {name}" for name, rows in sets.items())
     copies = f"; {len(sets['train']):,} training examples with augmented copies" if experiment.augmented_copies else ""
     unused = f"; {found.unused:,} clips are in no set" if found.unused else ""

@@ -16,7 +16,7 @@ from aersut.data.pipeline import AudioSource, Batch, ExampleSource, FeatureSourc
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.memo import memoized
-from aersut.run import Division, Prepared, make_frontend, network_errors, prepare, with_classes
+from aersut.run import Division, Prepared, divide, make_frontend, network_errors, prepare, with_classes
 from aersut.run_folder import Run
 from aersut.training.devices import Devices
 from aersut.training.initial_weights import InitialWeights, check_unseen, read_initial_weights
@@ -38,6 +38,8 @@ State = nnx.State[Any, Any]
 
 class InitialNetwork:
     """The network of an experiment with its initial weights, compiled and computed in a thread, beside other work.
+
+    Its attributes raise `UserError` if the network cannot be built.
 
     Args:
         computed: compute the weights at once; otherwise only when they are needed.
@@ -62,11 +64,7 @@ class InitialNetwork:
 
     @property
     def values(self) -> tuple[State, State]:
-        """Initial values of the parameters and of the other state.
-
-        Raises:
-            UserError: the network cannot be built.
-        """
+        """Initial values of the parameters and of the other state."""
         return self._compute() if self._values is None else self._values.result()
 
     def _trace(self) -> "_Initialization":
@@ -189,15 +187,35 @@ class TrainingSetup(StepSetup):
         return training_batches(source, experiment.batch_size, experiment.seed, groups, shard)
 
 
-def steps_per_epoch(experiment: Experiment, examples: int) -> int:
-    """Number of training steps of an epoch; `UserError` if the training set has fewer examples than a batch."""
-    steps = examples // experiment.batch_size
-    if not steps:
+def checked_steps(run: Run, divided: Division, network: InitialNetwork, initial: InitialWeights | None) -> int:
+    """The number of training steps of an epoch, after the checks of a training that need no features.
+
+    Raises:
+        UserError: the network cannot be built, the initial weights do not fit it or were trained on the test set, the
+            training set has fewer examples than a batch, a batch cannot be divided among the devices, or an encoder
+            cannot be used.
+    """
+    experiment, size = divided.experiment, divided.experiment.batch_size
+    shapes = network.shapes
+    if initial is not None:
+        initial.check(experiment, shapes)
+        check_unseen(initial.origin, divided.collection, divided.split)
+    examples = len(divided.split.examples("train"))
+    if examples < size:
         raise UserError(
-            f"experiment.batch_size: {experiment.batch_size} is more than the {examples} examples of the training "
-            f"set: set --experiment.batch_size={examples}, or less."
+            f"experiment.batch_size: {size} is more than the {examples} examples of the training set: set "
+            f"--experiment.batch_size={examples}, or less."
         )
-    return steps
+    Devices(size)
+    if _has_soft_labels(experiment) and not run.soft_labels.exists():
+        for encoder in experiment.encoders:
+            encoder.check()
+    return examples // size
+
+
+def _has_soft_labels(experiment: Experiment) -> bool:
+    """Whether the labels are mixed with those of encoders; a student's labels are its teacher's soft targets."""
+    return bool(experiment.encoders) and experiment.teacher is None
 
 
 def set_up(
@@ -223,24 +241,19 @@ def set_up(
     experiment = run.experiment
     network = network or InitialNetwork(experiment)  # it compiles on a core that the data leave idle
     initial = None if resumed else read_initial_weights(experiment)
-    if initial is not None:
-        initial.check(experiment, network.shapes)  # before the data are read
+    divided = divided or divide(experiment)
+    steps = checked_steps(run, divided, network, initial)
     prepared = prepare(run, divided)
-    if initial is not None:
-        check_unseen(initial.origin, prepared.collection, prepared.split)
-    examples = prepared.split.examples("train")
-    steps = steps_per_epoch(experiment, len(examples))
-    devices = Devices(experiment.batch_size)
     weights = None
     if experiment.loss.class_weights:
+        examples = prepared.split.examples("train")
         weights = class_weights(prepared.labels[examples[:, 0]], prepared.frontend.classes)
-    soft = experiment.encoders and experiment.teacher is None  # a student's labels are its teacher's soft targets
     setup = TrainingSetup(
         *(experiment, prepared.frontend, network.graphs, optimizer or experiment.optimizer, steps, weights),
         prepared=prepared,
-        devices=devices,
+        devices=Devices(experiment.batch_size),
         network=network,
-        targets=mixed_labels(run, prepared) if soft else None,
+        targets=mixed_labels(run, prepared) if _has_soft_labels(experiment) else None,
         initial=initial,
     )
     return setup if initial is None else setup.with_scaling(initial.scaling)

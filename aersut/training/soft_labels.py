@@ -69,8 +69,6 @@ def _computed(run: Run, prepared: Prepared, clips: np.ndarray) -> Mixed:
     # persons who share a recording count as one, as in the split
     speakers = speaker_groups(described, recordings([prepared.collection.contents[clip] for clip in clips]))
     check_soft_labels(speakers)
-    for encoder in experiment.encoders:
-        encoder.check()
     groups = sampling_groups(experiment.sampling, labels, [clip.corpus for clip in described])
     weights = None if groups is None else len(groups) / np.bincount(groups)[groups] / len(set(groups))
     found = np.concatenate([embeddings(one, prepared.collection)[clips] for one in experiment.encoders], axis=1)

@@ -136,7 +136,10 @@ class TestCrossCorpus:
 
     def test_refuses_to_test_on_everything(self):
         message = refused(speaker_clips(4, 4), protocol="cross_corpus", test_corpora=("ravdess",))
-        assert message.startswith("protocol 'cross_corpus' leaves the training set empty")
+        assert message == (
+            "protocol 'cross_corpus' leaves the training set empty: all corpora are in data.test_corpora. Omit one, or "
+            "add another to data.corpora."
+        )
 
 
 class TestLeaveOneSpeakerOut:
@@ -238,5 +241,10 @@ class TestPublished:
         )
 
     def test_refuses_a_fold_that_it_does_not_have(self):
+        clips = [clip for clip in speaker_clips(12, 12) if int(clip.speaker) < 8]
+        assert (
+            "the test set empty: speakers of fold 3 are missing (validation: 14; test: 8, 17, 21, 23, 24)"
+            in refused(clips, protocol="ravdess5", fold=3)
+        )
         message = refused(speaker_clips(12, 12), protocol="ravdess5", fold=5)
         assert message == "data.fold: protocol 'ravdess5' has folds 0 to 4, got 5."
