@@ -150,7 +150,7 @@ class EvaluationResult:
 
     @property
     def stress(self) -> list[dict[str, Any]]:
-        """A row per stress condition: title, UAR, its loss with a 95 % interval, …; none without `stress=True`."""
+        """A row per stress condition: title, UAR, UAR drop with its 95 % interval, …; none without `stress=True`."""
         return list(self.metrics.get("stress", {}).get("conditions", []))
 
     @property

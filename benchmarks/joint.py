@@ -99,6 +99,12 @@ def reverberant(length: int) -> Overrides:
     return {key.replace("augment.4", "augment.5"): value for key, value in changed.items()}
 
 
+def mixstyle(**fields: object) -> Overrides:
+    """The augmenters of `RECIPE`, and Freq-MixStyle before mixup."""
+    *others, mixup = json.loads(limited(probability=0.4)["augment"])
+    return {"augment": json.dumps([*others, {"name": "freq_mixstyle", **fields}, mixup])}
+
+
 LONG_SHIFT = {"augment.0.frames": "40"}
 SMALL = {**SOFT, **limited(probability=0.4)}
 RECIPE = {**WIDE, **SMALL}
@@ -153,6 +159,10 @@ VARIANTS: dict[str, Overrides] = {
     "recipe, average of 500 steps": {**RECIPE, "ema": "0.998"},
     "recipe, soft labels of both encoders": {**RECIPE, "encoders": "moonshine,smart_turn"},
     "CREMA-D alone, recipe": {**RECIPE, **ALONE, "train": "cremad"},
+    "CREMA-D alone, recipe, MixStyle": {**RECIPE, **ALONE, **mixstyle(), "train": "cremad"},
+    "CREMA-D alone, recipe, MixStyle of all": {**RECIPE, **ALONE, **mixstyle(probability=1.0), "train": "cremad"},
+    "recipe, MixStyle of all": {**RECIPE, **mixstyle(probability=1.0)},
+    "recipe, MixStyle": {**RECIPE, **mixstyle()},
     "RAVDESS alone, recipe, 320 epochs": {**RECIPE, **ALONE, "train": "ravdess", "epochs": "320"},
     "soft labels": SOFT,
     "large, soft labels": {**network(LARGE_NETWORK), **SOFT},
@@ -214,7 +224,7 @@ def _losses(prepared: Prepared, trained: Trained, stress: str) -> dict[str, str]
     clips = [prepared.collection.clips[clip] for clip in chosen]
     report = stress_report(trained, clips, prepared.labels[chosen], tuple(conditions.values()))
     rows = zip(conditions, report["conditions"], strict=True)
-    return {name: f"{row['loss']:.4f}" for name, row in rows if not row["skipped"]}
+    return {name: f"{row['uar_drop']:.4f}" for name, row in rows if not row["skipped"]}
 
 
 def table(rows: list[dict[str, str]]) -> str:

@@ -48,7 +48,7 @@ COLUMNS = (
     *("parameters", "macs", "minutes"),
     *("ravdess", "cremad", "ece", "stress", "gain", "noise20", "noise10", "band", "rooms", "other"),
 )
-LOSSES = {
+DROPS = {
     "gain": (*(f"gain {db:+} dB" for db in (-24, -12, 12, 24)), "peak normalization"),
     "noise20": ("recorded noise 20 dB SNR",),
     "noise10": ("recorded noise 10 dB SNR",),
@@ -114,13 +114,13 @@ def conditions(stress: str) -> tuple[Condition, ...]:
 
 
 def robustness(stress: dict[str, Any] | None) -> dict[str, float]:
-    """The stress mean and the UAR drops in `LOSSES`."""
+    """The stress mean and the UAR drops in `DROPS`."""
     if stress is None:
         return {}
-    loss = {row["title"]: row["loss"] for row in stress["conditions"]}
-    known = {name: [loss[title] for title in titles] for name, titles in LOSSES.items()}
-    losses = {name: round(max(values), 4) for name, values in known.items() if None not in values}  # none skipped
-    return {"stress": round(stress["mean"], 4), **losses}
+    drop = {row["title"]: row["uar_drop"] for row in stress["conditions"]}
+    known = {name: [drop[title] for title in titles] for name, titles in DROPS.items()}
+    drops = {name: round(max(values), 4) for name, values in known.items() if None not in values}  # none skipped
+    return {"stress": round(stress["mean"], 4), **drops}
 
 
 def cross_corpus(run: Run) -> dict[str, float]:

@@ -134,16 +134,16 @@ def results(run: Run, noise: Path, conditions: tuple[Condition, ...] = STANDARD)
     recorded = tuple(RecordedNoise(str(noise), snr_db) for snr_db in (20.0, 10.0))
     clips = [prepared.collection.clips[clip] for clip in chosen]
     stress = stress_report(trained, clips, prepared.labels[chosen], (*conditions, *recorded))
-    loss = {row["title"]: row["loss"] for row in stress["conditions"]}
+    drop = {row["title"]: row["uar_drop"] for row in stress["conditions"]}
     other = other_corpora_set(run, trained.frontend, None, (CremaD(),))
     probabilities, classes = trained.probabilities(other.features), np.unique(other.labels)
     predicted = classes[probabilities[:, classes].argmax(axis=1)]
     found = {
         "clean": stress["clean"],
         "stress": stress["mean"],
-        **{f"gain{gain}": loss[f"gain {gain} dB"] for gain in ("-24", "+24")},
-        "peak": loss["peak normalization"],
-        **{f"noise{snr}": loss[f"recorded noise {snr} dB SNR"] for snr in (20, 10)},
+        **{f"gain{gain}": drop[f"gain {gain} dB"] for gain in ("-24", "+24")},
+        "peak": drop["peak normalization"],
+        **{f"noise{snr}": drop[f"recorded noise {snr} dB SNR"] for snr in (20, 10)},
         "cremad": metrics.uar(metrics.confusion(other.labels, predicted, trained.frontend.classes)),
     }
     return {name: f"{value:.4f}" for name, value in found.items()}

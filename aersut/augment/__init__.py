@@ -5,6 +5,7 @@ from aersut.augment.band_limit import BandLimit as BandLimit
 from aersut.augment.codec import Codec as Codec
 from aersut.augment.equalize import Equalize as Equalize
 from aersut.augment.example import Example as Example
+from aersut.augment.freq_mixstyle import FreqMixStyle as FreqMixStyle
 from aersut.augment.gain import Gain as Gain
 from aersut.augment.interference import Interference as Interference
 from aersut.augment.mel_band_limit import MelBandLimit as MelBandLimit

@@ -25,6 +25,8 @@ RENAMED = {
     "mistakes": "misclassifications",
     "emotion": "true",
     "heard_as": "predicted",  # terms: ok
+    "loss": "uar_drop",
+    "loss_interval": "uar_drop_interval",
     "probability": "confidence",
     "probability_of_emotion": "probability_of_true",
     "uar_lost": "uar_drop",

@@ -34,8 +34,8 @@ def stress_report(
     """UAR of a checkpoint, or of a model exported from it, on clips under each stress condition.
 
     The stress mean is the mean UAR over the conditions of the standard set that were evaluated. The UAR drop of a
-    condition (`loss`) is the UAR without a condition minus its own. Its interval is paired: each bootstrap sample of
-    the speakers serves both. The expected calibration error (ECE) shows whether confidences remain valid.
+    condition is the UAR without a condition minus its own. Its interval is paired: each bootstrap sample of the
+    speakers serves both. The expected calibration error (ECE) shows whether confidences remain valid.
 
     Args:
         labels: true class of each clip.
@@ -120,18 +120,18 @@ class _Comparison:
     def row(self, outcome: Probabilities | str) -> dict[str, Any]:
         """The metrics of predictions under a condition, or of a skipped one by its reason."""
         if isinstance(outcome, str):
-            unknown = dict.fromkeys(("uar", "wa", "ece", "loss", "loss_interval"))
+            unknown = dict.fromkeys(("uar", "wa", "ece", "uar_drop", "uar_drop_interval"))
             return {**unknown, "clips": 0, "skipped": outcome}
         predicted = outcome.argmax(axis=1)
-        loss = self.uar(self.clean) - self.uar(predicted)
-        losses = self._clean_resampled - self.resampling.uar(self.labels, predicted, self.classes)
+        drop = self.uar(self.clean) - self.uar(predicted)
+        resampled = self._clean_resampled - self.resampling.uar(self.labels, predicted, self.classes)
         return {
             "uar": self.uar(predicted),
             "wa": metrics.wa(metrics.confusion(self.labels, predicted, self.classes)),
             "ece": self.ece(outcome),
-            "loss": loss,
-            "loss_interval": self.resampling.interval(
-                loss, losses, least=-1.0, speakers=self.resampling.uar_speakers(self.labels)
+            "uar_drop": drop,
+            "uar_drop_interval": self.resampling.interval(
+                drop, resampled, least=-1.0, speakers=self.resampling.uar_speakers(self.labels)
             ),
             "clips": len(outcome),
             "skipped": "",

@@ -35,5 +35,5 @@ def stress_table(stress: dict[str, Any]) -> str:
 def _result(row: dict[str, Any]) -> str:
     if row["skipped"]:
         return f"{'-':>5}{'-':>8}{'-':>10}   skipped: {row['skipped']}"
-    error, interval = format_metric(row.get("ece")), format_interval(row["loss_interval"], row["loss"], 100, 1)
-    return f"{row['uar']:.3f}{error:>8}{100 * row['loss']:z10.1f}   {interval}"
+    error, interval = format_metric(row.get("ece")), format_interval(row["uar_drop_interval"], row["uar_drop"], 100, 1)
+    return f"{row['uar']:.3f}{error:>8}{100 * row['uar_drop']:z10.1f}   {interval}"

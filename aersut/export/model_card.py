@@ -275,9 +275,9 @@ def robustness(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _condition(one: Mapping[str, Any]) -> str:
     if one["skipped"]:
         return f"| {one['title']} | skipped: {one['skipped']} | | | |"
-    between = format_interval(one["loss_interval"], one["loss"], 100, 1)
+    between = format_interval(one["uar_drop_interval"], one["uar_drop"], 100, 1)
     error = _number(one.get("ece"))
-    return f"| {one['title']} | {_number(one['uar'])} | {100 * one['loss']:z.1f} | {between} | {error} |"
+    return f"| {one['title']} | {_number(one['uar'])} | {100 * one['uar_drop']:z.1f} | {between} | {error} |"
 
 
 def _number(value: float | None) -> str:

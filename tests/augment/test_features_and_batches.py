@@ -1,11 +1,11 @@
-"""SpecAugment, vocal-tract length perturbation, channel perturbation and mixup have the effect of their fields."""
+"""Augmenters of features and batches have the effect of their fields."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aersut.augment import Equalize, Example, MelWarp, Mixup, SpecAugment
+from aersut.augment import Equalize, Example, FreqMixStyle, MelWarp, Mixup, SpecAugment
 
 FEATURES = np.random.default_rng(0).standard_normal((60, 20)).astype(np.float32) + 5
 EXAMPLE = Example(jnp.asarray(FEATURES), jnp.eye(8)[1], 16_000)
@@ -146,3 +146,41 @@ class TestMixup:
     def test_refuses_alpha_of_0_or_less(self, alpha):
         with pytest.raises(ValueError, match="alpha must be above 0"):
             Mixup(alpha=alpha)
+
+
+class TestFreqMixStyle:
+    RNG = np.random.default_rng(0)
+    VALUES = RNG.normal(RNG.uniform(-80, 0, (2, 1, 5)), RNG.uniform(8, 20, (2, 1, 5)), (2, 50, 5))
+    BATCH = Example(jnp.asarray(VALUES), jnp.eye(2), 16_000)
+
+    def changed(self, seed: int, **fields) -> np.ndarray:
+        result = FreqMixStyle(**fields)(jax.random.key(seed), self.BATCH)
+        np.testing.assert_array_equal(result.label, self.BATCH.label)
+        return np.asarray(result.values)
+
+    def test_mixes_mean_and_deviation_with_one_weight_and_keeps_the_course_over_time(self):
+        mean, deviation = self.VALUES.mean(axis=1), self.VALUES.std(axis=1)
+        weights = []
+        for seed in range(40):
+            found = self.changed(seed, probability=1.0)
+            weight = (found.mean(axis=1) - mean) / (mean[::-1] - mean)
+            np.testing.assert_allclose(weight, np.broadcast_to(weight[:, :1], weight.shape), atol=1e-3)
+            expected = deviation + weight * (deviation[::-1] - deviation)
+            np.testing.assert_allclose(found.std(axis=1), expected, rtol=0.02)  # a constant is added to the variance
+            course = (found - found.mean(axis=1, keepdims=True)) / found.std(axis=1, keepdims=True)
+            own = (self.VALUES - mean[:, None]) / deviation[:, None]
+            np.testing.assert_allclose(course, own, atol=1e-3)
+            weights += weight[:, 0].tolist()
+        assert min(weights) > -1e-4
+        assert max(weights) < 1 + 1e-4
+        assert np.ptp(weights) > 0.8
+
+    def test_changes_examples_with_its_probability(self):
+        np.testing.assert_allclose(self.changed(0, probability=0.0), self.VALUES, atol=1e-4)
+        found = [self.changed(seed, probability=0.5) for seed in range(100)]
+        kept = np.isclose(found, self.VALUES, atol=1e-4).all(axis=(2, 3)).mean()
+        assert 0.6 < kept < 0.9, "half of them, and half of the others, whose partner is the example itself"
+
+    def test_refuses_alpha_of_0(self):
+        with pytest.raises(ValueError, match="alpha must be above 0"):
+            FreqMixStyle(alpha=0.0)

@@ -20,8 +20,8 @@ def condition(name, title, uar, clean, curve="", x=None, standard=True):
         "uar": uar,
         "wa": uar,
         "ece": 0.1,
-        "loss": clean - uar,
-        "loss_interval": interval,
+        "uar_drop": clean - uar,
+        "uar_drop_interval": interval,
         "clips": 240,
         "skipped": "",
     }
@@ -29,7 +29,7 @@ def condition(name, title, uar, clean, curve="", x=None, standard=True):
 
 def skipped(name, title, reason, standard=True):
     """One skipped condition."""
-    nothing = dict.fromkeys(("x", "uar", "wa", "ece", "loss", "loss_interval"))
+    nothing = dict.fromkeys(("x", "uar", "wa", "ece", "uar_drop", "uar_drop_interval"))
     return {"title": title, "name": name, "standard": standard, "curve": "", **nothing, "clips": 0, "skipped": reason}
 
 

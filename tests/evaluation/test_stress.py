@@ -83,9 +83,9 @@ class TestTheReport:
         result = report(silent, Gain(0.0))
         lost, kept = result["conditions"]
         assert lost["uar"] == 1 / 8  # the same class for each clip
-        assert lost["loss"] == pytest.approx(result["clean"] - 1 / 8)
-        assert lost["loss_interval"] is None  # two speakers
-        assert (kept["loss"], kept["loss_interval"]) == (0, None)
+        assert lost["uar_drop"] == pytest.approx(result["clean"] - 1 / 8)
+        assert lost["uar_drop_interval"] is None  # two speakers
+        assert (kept["uar_drop"], kept["uar_drop_interval"]) == (0, None)
 
     def test_the_calibration_error_is_that_of_the_evaluation(self, finished, report):
         evaluated = json.loads(finished.evaluation.read_text())["ece"]
@@ -150,7 +150,7 @@ class TestTheReport:
         rows = [row for row, clip in enumerate(examples.clips) if clip.speaker == examples.clips[0].speaker]
         clips = [examples.clips[row] for row in rows]
         [row] = stress_report(trained, clips, examples.labels[rows], (Gain(6.0),))["conditions"]
-        assert (row["loss_interval"], row["clips"]) == (None, 8)
+        assert (row["uar_drop_interval"], row["clips"]) == (None, 8)
 
     @pytest.mark.parametrize("name", ["model_float32", "waveform_float32"])
     def test_an_exported_model_has_the_results_of_the_checkpoint(self, finished, trained, report, name):
@@ -183,7 +183,7 @@ class TestConditionsThatCannotBeEvaluated:
     def test_a_skipped_one_has_its_reason_and_does_not_count(self, report, tmp_path):
         result = report(RecordedNoise(str(tmp_path)), WhiteNoise(10.0))
         skipped, evaluated = result["conditions"]
-        assert (skipped["uar"], skipped["loss"], skipped["clips"]) == (None, None, 0)
+        assert (skipped["uar"], skipped["uar_drop"], skipped["clips"]) == (None, None, 0)
         assert skipped["skipped"] == f"no .wav or .flac under {tmp_path}"
         assert (evaluated["skipped"], result["evaluated"]) == ("", 1)
         assert f"skipped: no .wav or .flac under {tmp_path}" in stress_table(result)
