@@ -7,7 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from aersut.errors import UserError
-from aersut.paths import abbreviated, read_json, write_json
+from aersut.paths import read_json, write_json
+from aersut.texts import abbreviated
 
 RECORD = ".files.json"
 """The record in the bundle: the SHA-256 of each file that AERSUT has written."""

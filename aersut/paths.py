@@ -1,11 +1,11 @@
-"""The cache folder, the home folder, and atomic writing of files and folders."""
+"""The cache folder, the home folder, files below a folder, and atomic writing of files and folders."""
 
 import contextlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,6 @@ def refuse_other_file(path: Path, mark: bytes, what: str) -> None:
         raise UserError(f"{path} exists and is not {what}; choose another --output.")
 
 
-def printable(path: Path | str) -> str:
-    """A path as text; bytes that are not valid UTF-8 are escaped."""
-    return os.fspath(path).encode("utf-8", "backslashreplace").decode()
-
-
 def files_below(folder: Path) -> Iterator[Path]:
     """The files at any depth of a folder, without hidden ones (so without AppleDouble's `._` files).
 
@@ -78,22 +73,6 @@ def files_below(folder: Path) -> Iterator[Path]:
             if not known:
                 pending += [path for name in folders if os.path.islink(path := os.path.join(parent, name))]
                 yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: "1 file", "1,200 files"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def megabytes(size: int) -> str:
-    """A number of bytes in MB: "1,234.6 MB"."""
-    return f"{size / 1e6:,.1f} MB"
-
-
-def abbreviated(paths: Sequence[Path | str], most: int = 3) -> str:
-    """The first names and the number of the others: "a.wav, b.wav, c.wav and 9 more"."""
-    shown = [printable(path) for path in paths[:most]]
-    return ", ".join(shown) + (f" and {len(paths) - most} more" if len(paths) > most else "")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

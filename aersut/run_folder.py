@@ -13,7 +13,8 @@ from aersut.config import Experiment, checked
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
 from aersut.labels import EMOTIONS, in_usual_order
-from aersut.paths import counted, read_json, write_json
+from aersut.paths import read_json, write_json
+from aersut.texts import counted
 from aersut.tree import differences, digest, to_tree
 
 

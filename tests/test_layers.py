@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
-    *("errors", "notebook", "paths", "program", "progress", "quiet", "memo", "workers", "tflite", "matrices"),
+    *("errors", "texts", "notebook", "paths", "program", "progress", "quiet", "memo", "workers", "tflite", "matrices"),
     *("levels", "audio_input", "labels", "bundle_files", "zoo", "bundle_record"),
     *("contracts", "board", "registry", "tree", "config", "initial", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),

@@ -19,7 +19,7 @@ from absl import flags
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS
 from aersut.errors import UserError
-from aersut.paths import printable
+from aersut.texts import printable
 
 if TYPE_CHECKING:
     from aersut.serving.predict import PredictOptions

@@ -17,7 +17,7 @@ from absl import flags
 from aersut.commands.command import Arguments, Command
 from aersut.commands.common import FLAGS, folders
 from aersut.errors import UserError
-from aersut.paths import megabytes
+from aersut.texts import megabytes
 
 flags.DEFINE_bool("delete", False, "Delete the runs of --workdir.")
 flags.DEFINE_string("name", None, "A name that selects the run of --workdir below runs/; an empty one removes it.")

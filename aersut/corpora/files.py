@@ -11,7 +11,8 @@ import numpy as np
 from aersut.audio_input import AUDIO
 from aersut.contracts import Clip, Listing, SkippedFile
 from aersut.errors import UserError
-from aersut.paths import abbreviated, counted, files_below
+from aersut.paths import files_below
+from aersut.texts import abbreviated, counted
 
 T = TypeVar("T")
 SUFFIXES = (".wav", ".flac")

@@ -9,8 +9,8 @@ from aersut.contracts import Clip, Corpus, Listing
 from aersut.corpora.files import audio_files, list_clips, other_formats
 from aersut.corpora.labels import IGNORED, SPLIT_NAMES, SYNONYMS, check_words, label_of, speaker_notes
 from aersut.errors import UserError
-from aersut.paths import abbreviated
 from aersut.registry import CORPORA
+from aersut.texts import abbreviated
 
 UNKNOWN = "unknown"
 """The speaker of files that do not tell it."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from aersut.corpora.files import OutOfScope
 from aersut.errors import UserError
 from aersut.labels import EMOTIONS, label_problem, misspelt
-from aersut.paths import abbreviated
+from aersut.texts import abbreviated
 
 SYNONYMS = {
     **{name: name for name in EMOTIONS},

@@ -14,8 +14,8 @@ from aersut.contracts import Clip, Corpus, Listing
 from aersut.corpora.files import list_clips
 from aersut.corpora.labels import IGNORED, SPLIT_NAMES, check_split, check_words, label_of, speaker_notes
 from aersut.errors import UserError, nearest
-from aersut.paths import abbreviated, counted
 from aersut.registry import CORPORA
+from aersut.texts import abbreviated, counted
 
 SEXES = {**dict.fromkeys(("female", "f", "woman"), "female"), **dict.fromkeys(("male", "m", "man"), "male")}
 REQUIRED = ("path", "emotion", "speaker")

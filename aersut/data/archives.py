@@ -16,8 +16,9 @@ from tqdm import tqdm
 
 from aersut.corpora.files import LFS_HEADER
 from aersut.errors import UserError
-from aersut.paths import megabytes, new_folder
+from aersut.paths import new_folder
 from aersut.progress import bars_are_shown
+from aersut.texts import megabytes
 
 LARGEST_RATIO = 20  # zip halves speech; an archive that unpacks to more than 20 times its size is not speech
 LARGEST_POINTER = 1024  # bytes; the limit of the Git LFS specification

@@ -14,8 +14,9 @@ from aersut.data.audio import crop_or_pad
 from aersut.data.store import AudioStore, open_audio_store, span_of
 from aersut.errors import UserError, nearest
 from aersut.labels import EMOTIONS, in_usual_order
-from aersut.paths import abbreviated, counted, expanded
+from aersut.paths import expanded
 from aersut.registry import CORPORA
+from aersut.texts import abbreviated, counted
 from aersut.tree import digest
 
 DAMAGE_LIMIT = 0.01

@@ -24,8 +24,9 @@ from aersut.data.archives import NoSpaceError, file_size, lfs_pointers, require_
 from aersut.data.http_download import Downloader, FetchError, RefusedError, host, progress_bar
 from aersut.errors import UserError, nearest
 from aersut.notebook import notices
-from aersut.paths import cache_dir, megabytes, new_folder
+from aersut.paths import cache_dir, new_folder
 from aersut.registry import CORPORA
+from aersut.texts import megabytes
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from aersut.data.archives import file_size, require_space
 from aersut.errors import UserError
-from aersut.paths import megabytes
 from aersut.progress import bars_are_shown
+from aersut.texts import megabytes
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses after which the request is repeated
 MAX_PAUSE = 120.0  # seconds; limit of a server's Retry-After

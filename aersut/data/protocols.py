@@ -12,7 +12,7 @@ from jaxtyping import Bool, Int
 from aersut.config import Data
 from aersut.contracts import Clip
 from aersut.errors import UserError
-from aersut.paths import abbreviated
+from aersut.texts import abbreviated
 
 SPLITS = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)

@@ -18,7 +18,8 @@ from aersut.config import Data
 from aersut.contracts import Clip
 from aersut.data.protocols import PUBLISHED, RULES, SPLITS, TRAIN, UNUSED, assign_fold
 from aersut.errors import UserError
-from aersut.paths import abbreviated, counted, printable, read_json
+from aersut.paths import read_json
+from aersut.texts import abbreviated, counted, printable
 
 NAMES = ("training set", "validation set", "test set")
 

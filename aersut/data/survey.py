@@ -10,8 +10,8 @@ from aersut.data.audio import CLIPPED
 from aersut.data.collection import DecodedCorpus, damage_summary, decode_corpus, skipped_lines
 from aersut.errors import CacheError, UserError
 from aersut.labels import in_usual_order
-from aersut.paths import abbreviated, counted
 from aersut.registry import CORPORA
+from aersut.texts import abbreviated, counted
 
 LONG = 30.0
 """Seconds from which a clip is reported as too long for one utterance."""

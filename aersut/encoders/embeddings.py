@@ -14,9 +14,10 @@ from aersut.data.audio import Recording, resample, to_float
 from aersut.data.collection import Collection
 from aersut.errors import UserError
 from aersut.features.cache import code_digests
-from aersut.paths import cache_dir, new_folder, printable
+from aersut.paths import cache_dir, new_folder
 from aersut.progress import stage
 from aersut.registry import ENCODERS, describe_error
+from aersut.texts import printable
 from aersut.tree import digest, to_tree
 from aersut.workers import core_count
 

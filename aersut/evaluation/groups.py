@@ -9,7 +9,7 @@ from aersut import metrics
 from aersut.contracts import Clip
 from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.predictions import ClipPredictions
-from aersut.paths import printable
+from aersut.texts import printable
 
 MISCLASSIFICATIONS = 20
 GROUPINGS: dict[str, Callable[[Clip], str]] = {

@@ -26,7 +26,7 @@ from aersut.errors import UserError
 from aersut.evaluation.evaluation_set import EvaluationSet, Windows
 from aersut.features.frontend import Frontend
 from aersut.features.windows import WindowFeatures
-from aersut.paths import printable
+from aersut.texts import printable
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.litert import LiteRTModel
 from aersut.training.trained import Trained

@@ -14,8 +14,9 @@ import filelock
 from aersut.bundle_record import refuse_changed_bundle
 from aersut.errors import UserError
 from aersut.evaluation.result_files import EMULATION, read_metrics
-from aersut.paths import cache_dir, counted, megabytes, read_json, write_text
+from aersut.paths import cache_dir, read_json, write_text
 from aersut.run_folder import RUNS, RunFolder, find_run, run_names
+from aersut.texts import counted, megabytes
 from aersut.training import records
 
 EARLIER = {EMULATION}

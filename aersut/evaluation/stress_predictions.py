@@ -25,9 +25,9 @@ from aersut.data.audio import (
 )
 from aersut.errors import UserError
 from aersut.evaluation.predictor import RESTORE, ExportedModel, predictor
-from aersut.paths import printable
 from aersut.progress import stage
 from aersut.registry import CONDITIONS, describe_error
+from aersut.texts import printable
 from aersut.training.trained import Trained
 
 BATCH = 128

@@ -25,10 +25,11 @@ from aersut.audio_input import READABLE
 from aersut.data.audio import ClipError, joined, read_utterance
 from aersut.errors import UserError
 from aersut.labels import MESSAGE_COLUMNS, WINDOW_COLUMNS
-from aersut.paths import files_below, printable
+from aersut.paths import files_below
 from aersut.serving.prediction import UNCERTAIN, Prediction
 from aersut.serving.recognizer import Recognizer
 from aersut.serving.vad import VAD_THRESHOLD
+from aersut.texts import printable
 from aersut.workers import core_count
 
 MAX_UTTERANCE = 10.0

@@ -20,13 +20,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from aersut.config import Experiment, from_tree
 from aersut.errors import UserError
-from aersut.paths import counted
 from aersut.progress import Stage, stage
 from aersut.registry import import_plugins
 from aersut.sweep.plan import Plan
 from aersut.sweep.space import shorten
 from aersut.sweep.study import EXCESS, database_errors, open_study, requeue, sweep_trials
 from aersut.sweep.trial import TrialError, failure_reason, remove_checkpoints, run_trial, trial_overrides, trial_seconds
+from aersut.texts import counted
 from aersut.training.loop import frozen_objects
 from aersut.tree import to_tree
 from aersut.workers import divide_cores, usable_cores, use_cores, worker_processes

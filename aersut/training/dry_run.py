@@ -12,10 +12,11 @@ from aersut.config import Experiment, checked
 from aersut.data.collection import Collection, collection_lines
 from aersut.features.frontend import Frontend
 from aersut.models.cost import cost
-from aersut.paths import cache_dir, counted
+from aersut.paths import cache_dir
 from aersut.registry import MODELS
 from aersut.run import divide, make_frontend, network_errors, recorded
 from aersut.run_folder import Run, as_configured, class_notes
+from aersut.texts import counted
 from aersut.training.initial_weights import read_initial_weights
 from aersut.training.setup import InitialNetwork, checked_steps
 from aersut.training.trained import abstract_state
