@@ -6,9 +6,10 @@
 
 The defaults are all five folds and three seeds; all folds of a seed run first. `--changes` sets keys of the
 experiment; a recipe with changes counts as another recipe. Each run adds a row to docs/recipes.csv. A run with a row
-is skipped, and an interrupted run resumes from runs/ablations. After an experiment is edited, remove its rows and runs
-first. `int8` results are those of the exported model, run on every test clip. `benchmarks/ablations.py` chooses
-recipes on validation speakers; nothing is chosen here. FOLDER is a data root that contains RAVDESS.
+is skipped, and an interrupted run resumes from runs/ablations. `recipe` is the digest of the configuration without
+fold, seed and folder, so that an edited experiment counts as another recipe, too. `int8` results are those of the
+exported model, run on every test clip. `benchmarks/ablations.py` chooses recipes on validation speakers; nothing is
+chosen here. FOLDER is a data root that contains RAVDESS.
 
 `ravdess` and `cremad` are the UAR of the int8 model on the test speakers of each corpus, if there are both; `ece` is
 its calibration error. `other` is its UAR on all clips of the corpus that it was not trained on, if FOLDER contains it:
@@ -34,16 +35,17 @@ from aersut.experiment import load_experiment
 from aersut.export.bundle import export
 from aersut.models.cost import cost
 from aersut.run import make_frontend
-from aersut.run_folder import Run, open_run
+from aersut.run_folder import Run, identity, open_run
 from aersut.stress import STANDARD, ImpulseResponses, RecordedNoise
 from aersut.training import records
 from aersut.training.distillation import recorded_teacher
+from aersut.tree import digest
 
 ROWS = Path(__file__).parents[1] / "docs" / "recipes.csv"
 EXPERIMENTS = "tiny_ravdess,micro_ravdess"
 INT8 = "model_int8.tflite"
 COLUMNS = (
-    *("experiment", "changes", "fold", "seed"),
+    *("experiment", "changes", "recipe", "fold", "seed"),
     *("validation_uar", "uar", "wa", "int8_uar", "int8_wa", "int8_bytes", "arena"),
     *("parameters", "macs", "minutes"),
     *("ravdess", "cremad", "ece", "stress", "gain", "noise20", "noise10", "band", "rooms", "other"),
@@ -76,13 +78,14 @@ def one(name: str, changes: str, speech: Path, fold: str, seed: str, stress: str
         stress: folders of noise and of impulse responses, "NOISE,IMPULSE_RESPONSES"; "" omits the stress evaluation.
     """
     overrides = [(key, value) for key, _, value in (change.partition("=") for change in shlex.split(changes))]
-    experiment = load_experiment(name, [*overrides, ("data.fold", fold), ("seed", seed)])
-    row: dict[str, object] = {"experiment": name, "changes": changes, "fold": fold, "seed": seed}
+    recipe = load_experiment(name, overrides)
+    experiment = load_experiment(recipe, [("data.fold", fold), ("seed", seed)])
+    digits = digest(identity(recipe))
+    row: dict[str, object] = {"experiment": name, "changes": changes, "recipe": digits, "fold": fold, "seed": seed}
     if has_row(ROWS, row):
         return
-    title = ", ".join(text for text in (name, changes, f"fold {fold}", f"seed {seed}") if text)
-    print(title, flush=True)
-    run = trained_run(experiment, speech, RUNS / title)
+    print(", ".join(text for text in (name, changes, f"fold {fold}", f"seed {seed}") if text), flush=True)
+    run = trained_run(experiment, speech, RUNS / f"{name} {digits}, fold {fold}, seed {seed}")
     result, file = evaluate(run).result, export(run)["files"][INT8]
     exported = evaluate(run, EvaluationOptions(run.export / INT8, conditions=conditions(stress))).result
     costs = cost(experiment.model, *make_frontend(experiment).shape, make_frontend(experiment).classes)
@@ -152,7 +155,7 @@ def table(found: list[dict[str, str]]) -> str:
     """
     groups: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for row in found:
-        groups[f"{row['experiment']} {row['changes']}".strip()][row["seed"]].append(row)
+        groups[f"{row['experiment']} {row['changes']} ({row['recipe']})"][row["seed"]].append(row)
     scores = {"uar": "UAR", "wa": "WA", "int8_uar": "int8 UAR", "int8_wa": "int8 WA"}
     scores |= {"ravdess": "int8 RAVDESS", "cremad": "int8 CREMA-D", "stress": "stress mean", "other": "other corpus"}
     widths = dict.fromkeys(scores.values(), 16) | {"parameters": 12, "int8 KB": 9, "arena KB": 10, "minutes": 9}
