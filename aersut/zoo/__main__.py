@@ -8,7 +8,7 @@ from pathlib import Path
 from aersut.errors import UserError, require
 from aersut.program import piped, unusable_file
 from aersut.zoo.catalog import C_LIBRARY, ZOO, copy
-from aersut.zoo.table import zoo_table
+from aersut.zoo.table import zoo_tables
 
 
 def main(arguments: Sequence[str] | None = None, zoo: Path = ZOO) -> int:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None, zoo: Path = ZOO) -> int:
     adding = commands.add_parser("add", help="add a finished, exported and evaluated run, or replace a model by it")
     adding.add_argument("run", type=Path, help="run folder")
     adding.add_argument("--name", help="name of the model; default: that of the experiment")
-    commands.add_parser("table", help="print the table of docs/zoo.md")
+    commands.add_parser("table", help="print the tables of docs/zoo.md")
     chosen = parser.parse_args(arguments)
     try:
         return piped(lambda: _run(chosen, zoo))
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None, zoo: Path = ZOO) -> int:
 
 def _run(chosen: argparse.Namespace, zoo: Path) -> int:
     if chosen.command == "table":
-        print(zoo_table())
+        print(zoo_tables())
         return 0
     if chosen.command == "copy":
         copy(chosen.name, chosen.folder, zoo)

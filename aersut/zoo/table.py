@@ -1,8 +1,10 @@
-"""The models of the zoo as text: for --list, and as the table of docs/zoo.md."""
+"""The models of the zoo as text: for --list, and as the tables of docs/zoo.md."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from aersut.zoo.catalog import ZooModel, names, read
+from aersut.paths import read_json
+from aersut.zoo.catalog import METRICS, ZOO, ZooModel, names, read
 
 
 def zoo_list() -> str:
@@ -17,8 +19,12 @@ def zoo_list() -> str:
     return "\n".join(lines)
 
 
-def zoo_table() -> str:
-    """A table in Markdown with a row per model."""
+def zoo_tables() -> str:
+    """Two tables in Markdown: a row per model, and all results of each model in a column."""
+    return f"{_models()}\n\n{_results()}"
+
+
+def _models() -> str:
     rows = [
         "| model | int8 file | tensor arena | UAR (95 % interval) | UAR by corpus | stress mean |",
         "|---|---|---|---|---|---|",
@@ -37,6 +43,25 @@ def zoo_table() -> str:
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _results() -> str:
+    found = {name: read_json(ZOO / name / METRICS) or {} for name in names()}
+    columns = [_cells(result) for result in found.values()]
+    rows = [f"| {title} | {' | '.join(column[title] for column in columns)} |" for title in columns[0]]
+    head = f"| | {' | '.join(f'`{name}`' for name in found)} |"
+    return "\n".join([head, "|" + "---|" * (1 + len(found)), *rows])
+
+
+def _cells(result: dict[str, Any]) -> dict[str, str]:
+    """The results of a model as text, by the titles of the rows."""
+    recall = {
+        f"recall (precision) of {emotion}": f"{one['recall']:.3f} ({one['precision']:.3f})"
+        for emotion, one in result["classes"].items()
+    }
+    sex = {f"UAR, {sex} speakers": f"{one['uar']:.3f}" for sex, one in sorted(result["groups"]["sex"].items())}
+    drops = {f"UAR drop, {one['title']}": f"{100 * one['uar_drop']:z.1f}" for one in result["stress"]["conditions"]}
+    return {"ECE": f"{result['ece']:.3f}", **recall, **sex, **drops}
 
 
 def _with_interval(uar: float, interval: Sequence[float] | None) -> str:
