@@ -43,7 +43,7 @@ class Data:
     Attributes:
         corpora: corpus plugins.
         root: the folder that contains the corpora.
-        protocol: the rule that splits clips into training set, validation set and test set (`aersut.data.splits`):
+        protocol: the rule that splits clips into training set, validation set and test set (`aersut.data.protocols`):
             "speaker": speaker-independent, by fractions of the speakers;
             "random": by clip; speaker-dependent;
             "paper": by augmented copy, which leaks copies of test clips into the training set;

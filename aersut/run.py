@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 
 from aersut.config import Experiment
 from aersut.contracts import Model
+from aersut.data.assignment import SPLITS
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.feature_table import FeatureTable
-from aersut.data.protocols import SPLITS
 from aersut.data.splits import Split, read_split, split, to_records
 from aersut.errors import UserError
 from aersut.features.cache import cached_features

@@ -16,10 +16,11 @@ from jaxtyping import Int
 
 from aersut.config import Data
 from aersut.contracts import Clip
-from aersut.data.protocols import PUBLISHED, RULES, SPLITS, TRAIN, UNUSED, assign_fold
+from aersut.data.assignment import SPLITS, TRAIN, UNUSED
+from aersut.data.protocols import PROTOCOLS
 from aersut.errors import UserError
 from aersut.paths import read_json
-from aersut.texts import abbreviated, counted, printable
+from aersut.texts import abbreviated, printable
 
 NAMES = ("training set", "validation set", "test set")
 
@@ -78,24 +79,27 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
         UserError: a set would be empty, a named speaker does not exist, or speakers or recordings would be in two sets
             under a protocol whose name does not say so.
     """
-    if data.protocol == "paper":
-        strata = [(clip.emotion,) for clip in clips for _ in range(versions)]
-        table = assign_fold(data, strata, list(range(len(strata)))).reshape(len(clips), versions)
+    rule = PROTOCOLS[data.protocol]
+    if rule.of_copies:
+        copies = [clip for clip in clips for _ in range(versions)]
+        table = rule.assign(data, copies, [str(number) for number in range(len(copies))]).reshape(len(clips), versions)
     else:
-        table = np.repeat(RULES[data.protocol](data, clips, contents)[:, None], versions, axis=1)
+        table = np.repeat(rule.assign(data, clips, contents)[:, None], versions, axis=1)
         table[:, 1:][table[:, 1:] != TRAIN] = UNUSED
     speakers = [clip.speaker_id for clip in clips]
     for index, name in enumerate(NAMES):
         if not (table == index).any():
-            raise UserError(f"protocol '{data.protocol}' leaves the {name} empty: {_why_empty(data, clips, index)}.")
+            raise UserError(
+                f"protocol '{data.protocol}' leaves the {name} empty: {rule.why_empty(data, clips, index)}."
+            )
     recordings_shared, speakers_shared = _in_several_sets(table, contents), _in_several_sets(table, speakers)
-    if recordings_shared and data.protocol != "paper":
+    if recordings_shared and not rule.of_copies:
         pairs = zip(clips, contents, strict=True)
         paths = [clip.location for clip, content in pairs if content in recordings_shared]
         raise UserError(
             f"protocol '{data.protocol}': identical recordings are in two sets. Keep only one of {abbreviated(paths)}."
         )
-    if speakers_shared and data.protocol not in ("paper", "random"):
+    if speakers_shared and not rule.speaker_dependent:
         raise UserError(
             f"protocol '{data.protocol}': speakers are in two sets: {abbreviated(sorted(speakers_shared))}. Assign "
             "each to one set, or set protocol=random, which is speaker-dependent by name."
@@ -105,34 +109,8 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
         protocol=data.protocol,
         leaks=bool(recordings_shared),
         speaker_independent=not speakers_shared,
-        missing=_missing(data, clips),
+        missing=rule.missing(data, clips),
     )
-
-
-def _why_empty(data: Data, clips: Sequence[Clip], index: int) -> str:
-    """Why a set of `SPLITS` has no clip, and the remedy."""
-    if data.protocol == "given":
-        return f"no clip has split={SPLITS[index]}. Add it to rows of the manifest"
-    if data.protocol in PUBLISHED:
-        missing = "; ".join(one for one in _missing(data, clips) if not one.startswith("all folds"))
-        return f"speakers of fold {data.fold} are missing ({missing}). Add them, or set another data.fold"
-    if data.protocol == "cross_corpus" and {clip.corpus for clip in clips} <= set(data.test_corpora):
-        return "all corpora are in data.test_corpora. Omit one, or add another to data.corpora"
-    speakers = len({clip.speaker_id for clip in clips})
-    fractions = f"for test={data.test} and validation={data.validation}"
-    found = f"{counted(speakers, 'speaker')} and {counted(len(clips), 'clip')} are too few {fractions}"
-    if speakers < len(NAMES) and data.protocol != "random":
-        return f"{found}. Set protocol=random, which splits by clip; its results hold for these speakers only"
-    return f"{found}. Add clips, or set other fractions"
-
-
-def count_folds(data: Data, clips: Sequence[Clip]) -> int:
-    """Number of folds of `data.protocol`: values of `data.fold` with disjoint test sets."""
-    if data.protocol in PUBLISHED:
-        return len(PUBLISHED[data.protocol].test)
-    if data.protocol == "leave_one_speaker_out":
-        return len({clip.speaker_id for clip in clips})
-    return data.folds or 1
 
 
 def to_records(split: Split, clips: Sequence[Clip], contents: Sequence[str], root: Path = Path()) -> dict[str, Any]:
@@ -172,16 +150,3 @@ def _in_several_sets(table: Int[np.ndarray, "clips versions"], owners: Sequence[
     for owner, row in zip(owners, table, strict=True):
         sets[owner] |= {int(index) for index in row if index != UNUSED}
     return {owner for owner, indices in sets.items() if len(indices) > 1}
-
-
-def _missing(data: Data, clips: Sequence[Clip]) -> tuple[str, ...]:
-    if data.protocol not in PUBLISHED:
-        return ()
-    published, present = PUBLISHED[data.protocol], {int(clip.speaker) for clip in clips}
-    expected = {
-        "validation": published.validation[data.fold] if published.validation else (),
-        "test": published.test[data.fold],
-        "all folds": [speaker for fold in (*published.test, *published.validation) for speaker in fold],
-    }
-    absent = {name: sorted(set(speakers) - present) for name, speakers in expected.items()}
-    return tuple(f"{name}: {', '.join(map(str, speakers))}" for name, speakers in absent.items() if speakers)

@@ -9,7 +9,7 @@ import numpy as np
 
 from aersut.config import Experiment
 from aersut.data.collection import Collection, collect
-from aersut.data.splits import count_folds
+from aersut.data.protocols import PROTOCOLS
 from aersut.errors import UserError
 from aersut.evaluation.evaluate import Evaluation, write_predictions
 from aersut.evaluation.fold_runs import EvaluatedRun, OnEvaluated, train_and_evaluate
@@ -68,7 +68,7 @@ def cross_validate(
     experiment = as_configured(run)
     data, seeds = experiment.data, seeds or (experiment.seed,)
     collection = collect(data, experiment.framing)
-    count = count_folds(data, collection.clips)
+    count = PROTOCOLS[data.protocol].folds(data, collection.clips)
     if folds is None and count < 2:
         raise UserError(f"protocol '{data.protocol}' has one fold only; --folds=all needs a protocol with several.")
     chosen = range(count) if folds is None else folds

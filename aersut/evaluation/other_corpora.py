@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from aersut.config import checked
 from aersut.contracts import Corpus
+from aersut.data.assignment import SPLITS
 from aersut.data.collection import Collection, collect, recordings
-from aersut.data.protocols import SPLITS
 from aersut.data.splits import read_split
 from aersut.errors import CacheError, UserError
 from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, windows_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aersut.config import Data, Experiment
-from aersut.data.protocols import SPLITS
+from aersut.data.assignment import SPLITS
 from aersut.data.splits import read_split
 from aersut.errors import require
 from aersut.evaluation.comparison import flatten

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from aersut.contracts import Clip, Corpus, Listing
-from aersut.data.protocols import SPLITS
+from aersut.data.assignment import SPLITS
 from aersut.errors import UserError
 from aersut.labels import label_problem
 from aersut.registry import CORPORA

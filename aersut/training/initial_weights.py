@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from aersut import initial
 from aersut.config import Experiment, from_tree
 from aersut.data.collection import Collection, recordings
+from aersut.data.protocols import PROTOCOLS
 from aersut.data.splits import Split, read_split
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
@@ -179,9 +180,9 @@ def read_origin(run: Run) -> Origin | None:
 def check_unseen(origin: Origin, collection: Collection, split: Split) -> None:
     """Raise `UserError` if the initial weights were trained on speakers or recordings of a test set.
 
-    The protocols "random" and "paper", whose names say that speakers are shared, are exempt.
+    Speaker-dependent protocols are exempt.
     """
-    if split.protocol in ("random", "paper"):
+    if PROTOCOLS[split.protocol].speaker_dependent:
         return
     rows = sorted(set(split.examples("test")[:, 0].tolist()))
     tested = {collection.clips[row] for row in rows}

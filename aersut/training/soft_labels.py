@@ -6,9 +6,9 @@ import zipfile
 import numpy as np
 from jaxtyping import Float
 
+from aersut.data.assignment import speaker_groups
 from aersut.data.collection import recordings
 from aersut.data.pipeline import sampling_groups
-from aersut.data.protocols import speaker_groups
 from aersut.encoders.embeddings import embeddings
 from aersut.encoders.soft_labels import check_soft_labels, soft_labels
 from aersut.errors import UserError

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aersut.config import Data
 from aersut.contracts import Clip
-from aersut.data.protocols import SPLITS
+from aersut.data.assignment import SPLITS
 from aersut.data.splits import split
 from aersut.errors import UserError
 from aersut.labels import EMOTIONS

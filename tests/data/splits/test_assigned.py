@@ -9,7 +9,8 @@ from hypothesis import given
 
 from aersut.contracts import Clip
 from aersut.corpora.cremad import FEMALE
-from aersut.data.protocols import PUBLISHED, SPLITS
+from aersut.data.assignment import SPLITS
+from aersut.data.protocols import PUBLISHED
 from tests.data.splits.speakers import (
     UNUSED,
     distinct_contents,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aersut.data.protocols import SPLITS
+from aersut.data.assignment import SPLITS
 from aersut.labels import EMOTIONS
 from tests.data.splits.speakers import (
     TEST,

@@ -8,8 +8,9 @@ import pytest
 
 from aersut.config import Data
 from aersut.contracts import Clip
-from aersut.data.protocols import SPLITS
-from aersut.data.splits import count_folds, read_split, to_records
+from aersut.data.assignment import SPLITS
+from aersut.data.protocols import PROTOCOLS
+from aersut.data.splits import read_split, to_records
 from tests.data.splits.speakers import (
     TRAIN,
     distinct_contents,
@@ -78,7 +79,8 @@ def test_examples_are_the_clips_and_versions_of_a_set_in_order():
 )
 def test_as_many_folds_as_there_are_disjoint_test_sets(rule, count):
     clips = speaker_clips(4, 4)
-    assert count_folds(Data(**rule), clips) == count
+    data = Data(**rule)
+    assert PROTOCOLS[data.protocol].folds(data, clips) == count
     if rule["protocol"] in ("speaker", "random", "leave_one_speaker_out"):
         tested = [
             row for fold in range(count) for row in make_split(clips, fold=fold, **rule).examples("test")[:, 0].tolist()
