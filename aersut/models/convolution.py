@@ -155,13 +155,16 @@ conv_bands.defvjp(_bands_forward, _bands_backward)
 
 
 @jax.custom_vjp
-def max_pool1d(x: Float[Array, "batch frames channels"]) -> Float[Array, "batch half channels"]:
+def max_pool1d(x: Float[Array, "batch frames *channels"]) -> Float[Array, "batch half *channels"]:
     """Max pooling over frames by 2; an odd last frame is dropped.
 
-    It is computed as an image of width 1, since TensorFlow Lite has no operator that pools one axis.
+    With one axis of channels, it is computed as an image of width 1, since TensorFlow Lite has no operator that pools
+    one axis.
     """
     window = (1, 2, 1, 1)
-    return jax.lax.reduce_window(x[:, :, None, :], -jnp.inf, jax.lax.max, window, window, "VALID").squeeze(2)
+    image = x[:, :, None, :] if x.ndim == 3 else x
+    pooled = jax.lax.reduce_window(image, -jnp.inf, jax.lax.max, window, window, "VALID")
+    return pooled.squeeze(2) if x.ndim == 3 else pooled
 
 
 def _pool_forward(x: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -176,7 +179,8 @@ def _pool_backward(saved: tuple[Array, Array], dy: Array) -> tuple[Array]:
     def spread(values: Array, before: int) -> Array:
         """The values in every second frame of the input's shape, `before` frames later; zeros elsewhere."""
         after = 1 - before + dropped.shape[1]
-        return jax.lax.pad(values, jnp.zeros((), dy.dtype), ((0, 0, 0), (before, after, 1), (0, 0, 0)))
+        others = ((0, 0, 0),) * (values.ndim - 2)
+        return jax.lax.pad(values, jnp.zeros((), dy.dtype), ((0, 0, 0), (before, after, 1), *others))
 
     return (spread(jnp.where(is_first, dy, 0), 0) + spread(jnp.where(is_first, 0, dy), 1),)
 

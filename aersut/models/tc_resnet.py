@@ -78,8 +78,9 @@ class _Stem(nnx.Module):
         self.norm = batch_norm(filters, rngs=rngs)
 
     def __call__(self, x: Float[Array, "batch frames bands"]) -> Float[Array, "batch half channels"]:
-        y = nnx.relu(self.norm(conv_bands(x, self.kernel[...], STRIDE)))
-        return max_pool1d(y.reshape(*y.shape[:2], -1))
+        # pooled before the reshape, which TensorFlow Lite Micro copies
+        y = max_pool1d(nnx.relu(self.norm(conv_bands(x, self.kernel[...], STRIDE))))
+        return y.reshape(*y.shape[:2], -1)
 
 
 class _Block(nnx.Module):

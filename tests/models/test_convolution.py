@@ -83,6 +83,14 @@ def test_pooling_is_that_of_xla(frames: int) -> None:
     _agree(max_pool1d, _lax_pool, X[:, :frames])
 
 
+@pytest.mark.parametrize("frames", [10, 11])
+def test_pooling_of_bands_and_filters_is_that_of_their_product(frames: int) -> None:
+    def flattened(x: Array) -> Array:
+        return max_pool1d(x.reshape(*x.shape[:2], -1)).reshape(x.shape[0], -1, *x.shape[2:])
+
+    _agree(max_pool1d, flattened, X[:, :frames].reshape(3, frames, 2, 2))
+
+
 def test_pooling_by_hand() -> None:
     x = jnp.array([1.0, 5.0, 7.0, 2.0, 9.0])[None, :, None]
     value, pull = jax.vjp(max_pool1d, x)
