@@ -6,10 +6,10 @@
 
 Each variant is `aersut.presets.joint_recipe` with one small network (`RESIDUAL_NETWORK`) and 60 epochs, with other
 fields; "wide" is `WIDE_NETWORK`, "large" `LARGE_NETWORK`, "ensemble" four large ones, "recipe" the variant "wide, soft
-labels, band limit, probability 0.4", and "small, recipe" the same with the small network. The validation speakers are
-the eight of RAVDESS of `benchmarks/ablations.py`, and those of folds 0 and 1 of combined5 of CREMA-D; all other
-speakers train. Each run adds a row to docs/joint.csv; a run with a row is skipped, and an interrupted run resumes.
-FOLDER contains RAVDESS and CREMA-D.
+labels, band limit, probability 0.4", "small, recipe" the same with the small network, and "four small" an ensemble of
+four small ones with `bands=4`. The validation speakers are the eight of RAVDESS of `benchmarks/ablations.py`, and those
+of folds 0 and 1 of combined5 of CREMA-D; all other speakers train. Each run adds a row to docs/joint.csv; a run with a
+row is skipped, and an interrupted run resumes. FOLDER contains RAVDESS and CREMA-D.
 
 `ravdess` and `cremad` are the UAR of the last epoch on the speakers of each corpus, predictions among all eight
 classes, and `mean` is the mean of the two. `other` is the UAR over the six emotions of CREMA-D, predictions among
@@ -24,6 +24,7 @@ import shlex
 import statistics
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ from aersut.contracts import Model
 from aersut.data.protocols import PUBLISHED
 from aersut.evaluation.stress import stress_report
 from aersut.experiment import load_experiment
+from aersut.models import Ensemble
 from aersut.presets import (
     LARGE_ENSEMBLE,
     LARGE_NETWORK,
@@ -108,6 +110,7 @@ def mixstyle(**fields: object) -> Overrides:
 LONG_SHIFT = {"augment.0.frames": "40"}
 SMALL = {**SOFT, **limited(probability=0.4)}
 RECIPE = {**WIDE, **SMALL}
+FOUR_SMALL = network(Ensemble((replace(RESIDUAL_NETWORK, bands=4),) * 4))
 ALONE = {"sampling": "shuffle"}
 VARIANTS: dict[str, Overrides] = {
     "unchanged": {},
@@ -162,6 +165,8 @@ VARIANTS: dict[str, Overrides] = {
     "CREMA-D alone, recipe, MixStyle": {**RECIPE, **ALONE, **mixstyle(), "train": "cremad"},
     "CREMA-D alone, recipe, MixStyle of all": {**RECIPE, **ALONE, **mixstyle(probability=1.0), "train": "cremad"},
     "recipe, MixStyle of all": {**RECIPE, **mixstyle(probability=1.0)},
+    "four small, MixStyle": {**RECIPE, **FOUR_SMALL, **mixstyle()},
+    "CREMA-D alone, four small, MixStyle": {**RECIPE, **FOUR_SMALL, **ALONE, **mixstyle(), "train": "cremad"},
     "recipe, MixStyle": {**RECIPE, **mixstyle()},
     "RAVDESS alone, recipe, 320 epochs": {**RECIPE, **ALONE, "train": "ravdess", "epochs": "320"},
     "soft labels": SOFT,
