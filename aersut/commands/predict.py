@@ -34,7 +34,8 @@ flags.DEFINE_float(
 flags.DEFINE_float(
     "smoothing",
     None,
-    "Average the probabilities over this many seconds; default: 0, and three windows with frontend.tflite.",
+    "Average the probabilities of windows over this many seconds, also of short files; default: 0, and three windows "
+    "with frontend.tflite.",
     lower_bound=0,
 )
 flags.DEFINE_float(

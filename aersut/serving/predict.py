@@ -52,7 +52,7 @@ class PredictOptions:
 
     Attributes:
         hop, smoothing, vad_threshold: see `Recognizer.stream`.
-        whole: files of up to `MAX_UTTERANCE` are classified as a whole, unless there is a hop.
+        whole: files of up to `MAX_UTTERANCE` are classified as a whole, unless there is a hop or smoothing.
     """
 
     hop: float | None = None
@@ -319,7 +319,8 @@ def _classify(files: list[Path]) -> list[FilePrediction]:
 
 def _predict_file(recognizer: Recognizer, options: PredictOptions, file: Path) -> FilePrediction:
     try:
-        recording = read_utterance(file, MAX_UTTERANCE) if options.whole and options.hop is None else None
+        whole = options.whole and options.hop is None and not options.smoothing
+        recording = read_utterance(file, MAX_UTTERANCE) if whole else None
         if recording:
             return FilePrediction(file, (recognizer.utterance(recording, options.vad_threshold),))
         return FilePrediction(file, tuple(recognizer.over_time(file, **options.stream_arguments)))

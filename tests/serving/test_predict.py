@@ -88,6 +88,8 @@ class TestFiles:
         assert len(by_hop) == pytest.approx(len(lines) / 2 + 1, abs=2)
         assert any(line.endswith("silence") for line in by_hop)
         assert len(predict("--hop=0.5", "--json", dialogue).out.splitlines()) > 1
+        smoothed = [json.loads(line) for line in predict("--smoothing=2", "--json", dialogue).out.splitlines()]
+        assert len(smoothed) > 1, "smoothing is over windows"
 
     def test_that_cannot_be_used_are_reported_and_the_others_classified(self, predict, speech, tmp_path):
         samples, rate = soundfile.read(speech)
