@@ -85,7 +85,8 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
             `AudioDecoder`.
 
     Raises:
-        UserError: the audio has another form; an opened file is closed, or cannot be read from its start.
+        UserError: the audio has another form; an opened file is closed, or cannot be read from its start; a sample rate
+            is given with a file.
     """
     if isinstance(audio, Mapping):
         if all(audio.get(key) is None for key in ("array", "bytes", "path")):
@@ -100,20 +101,25 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
     elif hasattr(audio, "get_all_samples"):
         decoded = audio.get_all_samples()
         audio, sample_rate = np.asarray(decoded.data).T, decoded.sample_rate
-    if isinstance(audio, str | os.PathLike):
-        return Path(os.fsdecode(audio)), sample_rate
-    if isinstance(audio, BYTES):
-        return io.BytesIO(audio), sample_rate
     if isinstance(audio, list) or hasattr(audio, "__array__"):
         return _array(audio), sample_rate
-    if hasattr(audio, "read") and _at_start(audio):
-        return audio, sample_rate
-    if isinstance(audio, Real):
+    file: Path | BinaryIO
+    if isinstance(audio, str | os.PathLike):
+        file = Path(os.fsdecode(audio))
+    elif isinstance(audio, BYTES):
+        file = io.BytesIO(audio)
+    elif hasattr(audio, "read") and _at_start(audio):
+        file = audio
+    elif isinstance(audio, Real):
         raise UserError("a clip is a number: a list contains several clips. Pass the samples of one as a NumPy array.")
-    raise UserError(
-        f"a clip is {type(audio).__name__}: expected the path of an audio file, bytes, a file opened in binary mode, "
-        f"a NumPy array of samples with sample_rate, (samples, sample_rate), or {_FORMS}"
-    )
+    else:
+        raise UserError(
+            f"a clip is {type(audio).__name__}: expected the path of an audio file, bytes, a file opened in binary "
+            f"mode, a NumPy array of samples with sample_rate, (samples, sample_rate), or {_FORMS}"
+        )
+    if sample_rate is not None:
+        raise UserError(f"sample_rate is {sample_rate}, but the clip is a file, which states its own: omit it.")
+    return file, None
 
 
 def checked_samples(samples: Samples, sample_rate: Any) -> tuple[Shaped[np.ndarray, "samples channels"], int]:

@@ -129,6 +129,7 @@ class TestOneClip:
             (np.array("clip.wav"), "0 dimensions"),
             (([[0.1, 0.2], [0.3]], 16_000), "lists of different lengths"),
             (b"no audio", "the recording cannot be decoded"),
+            (("clip.wav", 8_000), "sample_rate is 8000, but the clip is a file, which states its own: omit it"),
         ],
     )
     def test_of_another_form_is_refused(self, recognizer: Recognizer, clip, message):
