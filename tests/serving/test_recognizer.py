@@ -134,7 +134,7 @@ class TestOneClip:
     )
     def test_of_another_form_is_refused(self, recognizer: Recognizer, clip, message):
         with pytest.raises(UserError, match=message):
-            recognizer(clip, None if isinstance(clip, dict) else 16_000)
+            recognizer(clip, None if isinstance(clip, dict | bytes) else 16_000)
 
     def test_may_be_an_audio_decoder_of_datasets(self, recognizer: Recognizer, speech):
         """Its interface: torchcodec, which needs torch, is not installed here."""
