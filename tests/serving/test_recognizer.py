@@ -162,12 +162,11 @@ class TestOneClip:
         expected = recognizer(speech)
         paths = [str(speech)] * 2
         samples, rate = soundfile.read(speech)
-        several = [
-            *(pandas.Series(paths), pandas.Series(paths, dtype=object), pandas.Series([samples, samples[:-1]])),
-            *(np.array(paths), np.array(paths, dtype=object), np.array([speech, speech]), tuple(paths)),
+        files = [
+            *(pandas.Series(paths), pandas.Series(paths, dtype=object), tuple(paths)),
+            *(np.array(paths), np.array(paths, dtype=object), np.array([speech, speech])),
         ]
-        for clips in several:
-            found = recognizer(clips, rate)
+        for found in (*map(recognizer, files), recognizer(pandas.Series([samples, samples[:-1]]), rate)):
             assert (len(found), found[0]) == (2, expected)
         assert recognizer(pandas.Series(samples), rate) == expected
 
