@@ -101,13 +101,13 @@ def audio_source(audio: Any, sample_rate: Any = None) -> tuple[Path | BinaryIO |
     elif hasattr(audio, "get_all_samples"):
         decoded = audio.get_all_samples()
         audio, sample_rate = np.asarray(decoded.data).T, decoded.sample_rate
-    if isinstance(audio, list) or hasattr(audio, "__array__"):
-        return _array(audio), sample_rate
     file: Path | BinaryIO
-    if isinstance(audio, str | os.PathLike):
+    if isinstance(audio, str | os.PathLike):  # NumPy's text has __array__, too
         file = Path(os.fsdecode(audio))
     elif isinstance(audio, BYTES):
         file = io.BytesIO(audio)
+    elif isinstance(audio, list) or hasattr(audio, "__array__"):
+        return _array(audio), sample_rate
     elif hasattr(audio, "read") and _at_start(audio):
         file = audio
     elif isinstance(audio, Real):
