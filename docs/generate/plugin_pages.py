@@ -197,7 +197,8 @@ def properties(plugin: Any, kind: str) -> Iterator[str]:
         yield f"| runs | {'on the host, before the training (cached)' if plugin.host else 'in JAX, on any device'} |"
     if isinstance(plugin, Augmenter):
         yield f"| changes | {DOMAINS[plugin.domain]} |"
-        yield f"| base feature | {'`log_mel` only' if plugin.log_mel else 'any'} |"
+        spectrogram = "one spectrogram in dB, such as `log_mel`" if plugin.spectrogram else "any"
+        yield f"| base feature | {'`log_mel` only' if plugin.log_mel else spectrogram} |"
         copies = plugin.host or plugin.domain == "waveform"
         yield f"| cached copies | {'only' if plugin.host else 'yes' if copies else 'no; each epoch draws new values'} |"
     if isinstance(plugin, Condition):
