@@ -40,11 +40,11 @@ class FreqMixStyle(Augmenter):
         order, amount, chance = jax.random.split(key, 3)
         values, count = example.values, len(example.values)
         other = jax.random.permutation(order, count)
-        weight = jax.random.beta(amount, self.alpha, self.alpha, (count,))
-        weight = jnp.where(jax.random.uniform(chance, (count,)) < self.probability, weight, 0)[:, None, None]
+        weight = jax.random.beta(amount, self.alpha, self.alpha, (count, 1, 1))
+        is_changed = jax.random.uniform(chance, (count, 1, 1)) < self.probability
         mean = jnp.mean(values, axis=1, keepdims=True)
         deviation = jnp.sqrt(jnp.var(values, axis=1, keepdims=True) + 1)  # in dB; a constant band is not amplified
         mixed_mean = (1 - weight) * mean + weight * mean[other]
         mixed_deviation = (1 - weight) * deviation + weight * deviation[other]
         changed = mixed_mean + (values - mean) * mixed_deviation / deviation
-        return dataclasses.replace(example, values=changed)
+        return dataclasses.replace(example, values=jnp.where(is_changed, changed, values))
