@@ -241,7 +241,11 @@ class TestAnOverride:
     def test_that_is_invalid_is_named(self, pair, message):
         assert refused(pair).startswith(message)
 
-    @pytest.mark.parametrize("plugins", [None, "none", 3])
+    def test_of_a_list_by_none_empties_it(self):
+        found = overridden(("augment", "none"), ("plugins", "None"))
+        assert (found.augment, found.plugins) == ((), ())
+
+    @pytest.mark.parametrize("plugins", [None, 3])
     def test_invalid_plugins_are_named_also_beside_initial_weights(self, plugins):
         assert refused(("plugins", plugins), ("init", "micro_speech")).startswith("experiment.plugins: Input should be")
 
