@@ -4,12 +4,12 @@
 """
 
 import dataclasses
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from aersut import experiment as experiments
+from aersut.arguments import integers_argument, listed_argument
 from aersut.config import Experiment
 from aersut.contracts import Condition, Corpus
 from aersut.errors import UserError, missing_extras, require
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from aersut.report.plots.inline import InlineFigure
     from aersut.sweep.plan import Plan, Sweep
 
-T = TypeVar("T")
 Source = Experiment | RunFolder | TrainingResult | EvaluationResult | ExportResult | str | Path
 """What the functions of this module take: an experiment or its name, a run folder, or the result of another one."""
 
@@ -170,15 +169,15 @@ def evaluate(
 
         stress = STANDARD
     expected = "objects of aersut.stress, such as Gain(-12)"
-    conditions = _listed(stress, Condition, "stress", expected) if stress else ()
+    conditions = listed_argument(stress, Condition, "stress", expected) if stress else ()
     file = module.zoo_model(run, model) if isinstance(model, str) else None
     options = module.EvaluationOptions(file or (expanded(model) if model else None), importance, conditions)
     if corpora is None and root is None:
         evaluation = module.evaluate(run, options)
     else:
         expected = "names or objects of corpora, such as EmoDB()"
-        named = None if corpora is None else _listed(corpora, str | Corpus, "corpora", expected)
-        roots = None if root is None else _listed(root, str | Path, "root", "paths of folders")
+        named = None if corpora is None else listed_argument(corpora, str | Corpus, "corpora", expected)
+        roots = None if root is None else listed_argument(root, str | Path, "root", "paths of folders")
         plugins = named and tuple(CORPORA[one]() if isinstance(one, str) else one for one in named)
         evaluation = module.evaluate_on_corpora(run, roots and tuple(map(str, roots)), plugins, options)
     draw_plots(evaluation)
@@ -203,8 +202,10 @@ def _cross_validate(
         run = _run(source)
     if folds is None:
         folds = [run.experiment.data.fold]
-    chosen = None if isinstance(folds, str) and folds == "all" else _integers("folds", folds)
-    validated = cross_validate(run, chosen, () if seeds is None else _integers("seeds", seeds), workers, draw_plots)
+    chosen = None if isinstance(folds, str) and folds == "all" else integers_argument("folds", folds)
+    validated = cross_validate(
+        run, chosen, () if seeds is None else integers_argument("seeds", seeds), workers, draw_plots
+    )
     found = {}
     for seed, one in validated.seeds.items():
         draw_plots(one)
@@ -353,34 +354,6 @@ def read_sweep(plan: "Plan") -> SweepResult:
     if not found.complete:
         return SweepResult(found)
     return SweepResult(found, (results.write_trials_csv(found), *plots.write_sweep_plots(found)))
-
-
-def _listed(values: Any, contract: Any, argument: str, expected: str) -> tuple[Any, ...]:
-    """The entries of an argument, or the only one; `UserError` if one has another type, or there is none."""
-    entries = (values,) if isinstance(values, contract) else values
-    if not isinstance(entries, Iterable) or isinstance(entries, str):
-        raise UserError(f"{argument} is {values!r}: expected {expected}.")
-    found = tuple(entries)
-    if not found:
-        raise UserError(f"{argument} is empty: expected {expected}.")
-    for one in found:
-        if not isinstance(one, contract):
-            raise UserError(f"{argument} contains {one!r}: expected {expected}.")
-    return found
-
-
-def _integers(flag: str, values: Any) -> tuple[int, ...]:
-    """Different integers, also those of NumPy; `UserError` for other values, or none."""
-    expected = f"expected {'all, or ' * (flag == 'folds')}integers such as 0,2"
-    try:
-        found = tuple(operator.index(one) for one in values)
-    except TypeError:
-        raise UserError(f"--{flag}={values}: {expected}.") from None
-    if not found:
-        raise UserError(f"--{flag} is empty: {expected}.")
-    if len(set(found)) < len(found):
-        raise UserError(f"--{flag}={','.join(map(str, found))}: a value is given twice.")
-    return found
 
 
 def _run(source: Source, workdir: str | Path | None = None) -> Run:

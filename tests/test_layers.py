@@ -14,7 +14,7 @@ ORDER = (
     *("contracts", "board", "registry", "tree", "config", "initial", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
-    *("report", "serving", "export", "publish", "emulation", "sweep", "results", "api", "commands", "cli"),
+    *("report", "serving", "export", "publish", "emulation", "sweep", "results", "arguments", "api", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)
 """Plugin authors import it in their tests; nothing else does."""

@@ -52,7 +52,7 @@ class Protocol(abc.ABC):
 
     def folds(self, data: Data, clips: Sequence[Clip]) -> int:
         """The number of values of `data.fold`, whose test sets are disjoint."""
-        return 1
+        return data.folds or 1
 
     def missing(self, data: Data, clips: Sequence[Clip]) -> tuple[str, ...]:
         """The speakers that the protocol names and the clips lack, such as "test: 6, 13"."""
@@ -74,9 +74,6 @@ class BySpeaker(Protocol):
     def assign(self, data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> Assignment:
         return assign_fold(data, [(clip.corpus, clip.sex) for clip in clips], speaker_groups(clips, contents))
 
-    def folds(self, data: Data, clips: Sequence[Clip]) -> int:
-        return data.folds or 1
-
 
 class ByClip(Protocol):
     """By fractions of the clips of each emotion and corpus."""
@@ -85,9 +82,6 @@ class ByClip(Protocol):
 
     def assign(self, data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> Assignment:
         return assign_fold(data, [(clip.corpus, clip.emotion) for clip in clips], contents)
-
-    def folds(self, data: Data, clips: Sequence[Clip]) -> int:
-        return data.folds or 1
 
 
 class ByCopy(ByClip):
@@ -197,8 +191,8 @@ class Published(Protocol):
         return (*self._missing_in_fold(data, clips), *_absent({"all folds": every}, clips))
 
     def why_empty(self, data: Data, clips: Sequence[Clip], index: int) -> str:
-        missing = "; ".join(self._missing_in_fold(data, clips))
-        return f"speakers of fold {data.fold} are missing ({missing}). Add them, or set another data.fold"
+        missing = self.missing(data, clips) if index == TRAIN else self._missing_in_fold(data, clips)
+        return f"speakers of fold {data.fold} are missing ({'; '.join(missing)}). Add them, or set another data.fold"
 
     def _missing_in_fold(self, data: Data, clips: Sequence[Clip]) -> tuple[str, ...]:
         validation = self.validation[data.fold] if self.validation else ()

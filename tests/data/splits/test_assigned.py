@@ -247,5 +247,9 @@ class TestPublished:
             "the test set empty: speakers of fold 3 are missing (validation: 14; test: 8, 17, 21, 23, 24)"
             in refused(clips, protocol="ravdess5", fold=3)
         )
+        tested = [clip for clip in speaker_clips(12, 12) if int(clip.speaker) in (3, 6, 7, 13, 18, 10, 11)]
+        assert "the training set empty: speakers of fold 1 are missing (all folds: 1, 2, 4" in refused(
+            tested, protocol="ravdess5", fold=1
+        )
         message = refused(speaker_clips(12, 12), protocol="ravdess5", fold=5)
         assert message == "data.fold: protocol 'ravdess5' has folds 0 to 4, got 5."
