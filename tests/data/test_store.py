@@ -264,6 +264,7 @@ class TestInterrupted:
 
     def test_build_stops_reading(self, clips, tmp_path, monkeypatch):
         monkeypatch.setattr(store, "CLIPS_PER_SHARD", (20, 20))
+        monkeypatch.setattr(store, "core_count", lambda: 1)  # of two threads, the second might read first
         seen = []
 
         def file_bytes(path):
