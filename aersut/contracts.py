@@ -354,7 +354,10 @@ class Optimizer(Plugin):
 
     @abc.abstractmethod
     def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
-        """Return the Optax transformation for a run of `steps` steps; its `update` gets the loss as `value`."""
+        """Return the Optax transformation for a run of `steps` steps; its `update` gets the loss as `value`.
+
+        The shapes and dtypes of its state do not depend on the arguments, as a checkpoint is restored without them.
+        """
 
 
 class Condition(Plugin):

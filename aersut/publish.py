@@ -15,7 +15,7 @@ from aersut.bundle_files import CARD, CLASSIFIER, FRONTEND, LABELS, RING, classi
 from aersut.bundle_record import is_built, refuse_changed_bundle
 from aersut.config import Experiment
 from aersut.data.download import SOURCES
-from aersut.data.splits import read_split
+from aersut.data.splits import clips_in, read_split
 from aersut.errors import UserError
 from aersut.evaluation.result_files import read_export, read_metrics
 from aersut.evaluation.result_table import format_interval
@@ -156,10 +156,9 @@ def _speakers(run: Run) -> dict[str, dict[str, list[str]]]:
             "for unseen speakers. Train with data.protocol=speaker, or with a published one."
         )
     found: dict[str, dict[str, set[str]]] = {"test": {}, "seen": {}}
-    for clip in split["clips"]:
-        for kind, sets in (("test", {"test"}), ("seen", {"train", "validation"})):
-            if sets & set(clip["splits"]):
-                found[kind].setdefault(clip["corpus"], set()).add(clip["speaker"])
+    for kind, sets in (("test", ["test"]), ("seen", ["train", "validation"])):
+        for clip in clips_in(split, *sets):
+            found[kind].setdefault(clip["corpus"], set()).add(clip["speaker"])
     return {kind: {corpus: sorted(names, key=_number) for corpus, names in one.items()} for kind, one in found.items()}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from aersut.bundle_files import EXPORT
 from aersut.config import Experiment, checked
+from aersut.data.splits import clips_in
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
 from aersut.labels import EMOTIONS, in_usual_order
@@ -241,13 +242,13 @@ def recorded_classes(split: dict[str, Any]) -> tuple[str, ...]:
 
 def training_emotions(split: dict[str, Any]) -> tuple[str, ...]:
     """The emotions of the training set of a `split.json`."""
-    return in_usual_order(clip["emotion"] for clip in split["clips"] if "train" in clip["splits"])
+    return in_usual_order(clip["emotion"] for clip in clips_in(split, "train"))
 
 
 def class_notes(records: dict[str, Any], emotions: Sequence[str]) -> tuple[str, ...]:
     """Sentences on labels without a training clip, by the content of a `split.json`."""
     trained = training_emotions(records)
-    tested = Counter(clip["emotion"] for clip in records["clips"] if "test" in clip["splits"])
+    tested = Counter(clip["emotion"] for clip in clips_in(records, "test"))
     return (
         *(
             f"{label}: no clip of {label} is in the training set, so it is not a class; omitted: "

@@ -197,6 +197,21 @@ def test_a_broken_promise_of_an_optimizer_is_reported(transform: Callable[[], An
         check_optimizer(_optimizer(transform))
 
 
+def test_a_state_that_depends_on_the_number_of_steps_is_reported() -> None:
+    @OPTIMIZERS.register("example")
+    @dataclass(frozen=True)
+    class Example(Optimizer):
+        """An optimizer."""
+
+        def build(self, steps: int, steps_per_epoch: int) -> optax.GradientTransformation:
+            return optax.GradientTransformation(
+                lambda _: jnp.zeros(steps), lambda g, s, _: (jax.tree.map(lambda x: -0.1 * x, g), s)
+            )
+
+    with pytest.raises(AssertionError, match="state keeps its shapes"):
+        check_optimizer(Example())
+
+
 def test_a_traced_field_that_is_converted_is_reported() -> None:
     @OPTIMIZERS.register("example")
     @dataclass(frozen=True)

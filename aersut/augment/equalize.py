@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from aersut.augment.example import Example
-from aersut.augment.mel_warp import interpolation
+from aersut.augment.mel_bands import interpolation
 from aersut.augment.random_apply import apply_with_probability, check_probability
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS

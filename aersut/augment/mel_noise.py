@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
-from aersut.augment.mel_bands import band_frequencies, silent_frames
-from aersut.augment.mel_warp import interpolation
+from aersut.augment.mel_bands import DB, band_frequencies, interpolation, silent_frames
 from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
@@ -19,9 +18,6 @@ POINTS = 5
 
 FRAME_SECONDS = 0.05
 """Assumed duration of a frame in s; it sets how much the noise fluctuates in a wide band."""
-
-DB = 10 / np.log(10)
-"""Decibels per neper of power."""
 
 
 @AUGMENTERS.register("mel_noise")

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
-from aersut.augment.mel_noise import DB
-from aersut.augment.mel_warp import interpolation
+from aersut.augment.mel_bands import DB, interpolation
 from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, log_uniform, uniform
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from aersut.augment.example import Example
+from aersut.augment.mel_bands import interpolated_rows, interpolation
 from aersut.augment.random_apply import apply_with_probability, check_probability, check_range
 from aersut.contracts import Augmenter
 from aersut.registry import AUGMENTERS
@@ -53,19 +54,3 @@ class MelWarp(Augmenter):
             return interpolated_rows(example.values, jnp.arange(frames) * tempo) @ over_bands.T
 
         return apply_with_probability(chance, self.probability, example, warped)
-
-
-def interpolation(positions: Float[Array, " outputs"], size: int) -> Float[Array, "outputs size"]:
-    """Return the matrix that interpolates `size` values linearly at these indices, clipped to the valid range."""
-    inside = jnp.clip(positions, 0, size - 1)
-    return jnp.maximum(0.0, 1.0 - jnp.abs(inside[:, None] - jnp.arange(size)))
-
-
-def interpolated_rows(
-    rows: Float[Array, "size channels"], positions: Float[Array, " outputs"]
-) -> Float[Array, "outputs channels"]:
-    """Return `interpolation(positions, len(rows)) @ rows` without the products with zeros."""
-    inside = jnp.clip(positions, 0, len(rows) - 1)
-    before = jnp.minimum(inside.astype(jnp.int32), len(rows) - 2)
-    weight = (inside - before)[:, None]
-    return (1 - weight) * rows[before] + weight * rows[before + 1]

@@ -6,14 +6,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from aersut.corpora.files import audio_files
+from aersut.corpora.files import audio_files, spread
 from aersut.data.audio import cleaned, clip_errors, read_recording, resample
 from aersut.errors import UserError
 from aersut.paths import expanded
 
+MAX_FILES = 64
+"""Of a larger folder, this many files are used, evenly spaced in the order of their paths."""
+
 
 def folder_files(augmenter: str, folder: str) -> tuple[tuple[Path, int], ...]:
-    """Return the .wav and .flac files at any depth of a folder, each with its modification time in ns.
+    """Return up to `MAX_FILES` .wav and .flac files at any depth of a folder, each with its modification time in ns.
 
     The times belong into the key of a cache, so that a changed file is read again.
 
@@ -24,13 +27,13 @@ def folder_files(augmenter: str, folder: str) -> tuple[tuple[Path, int], ...]:
     if not files:
         raise UserError(f"augmenter {augmenter}: no .wav or .flac under {folder}. Add recordings, or set its folder.")
     try:
-        return tuple((file, file.stat().st_mtime_ns) for file in files)
+        return tuple((file, file.stat().st_mtime_ns) for file in spread(files, MAX_FILES))
     except OSError as error:
         raise UserError(_unreadable(augmenter, error.filename, error)) from None
 
 
 def folder_digest(augmenter: str, folder: str) -> str:
-    """Return a digest of the contents of all files; `UserError` if one cannot be read."""
+    """Return a digest of the contents of `folder_files`; `UserError` if one cannot be read."""
     hasher = hashlib.sha256()
     for file, _ in folder_files(augmenter, folder):
         try:

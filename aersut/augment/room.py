@@ -13,11 +13,7 @@ from aersut.augment.example import Example
 from aersut.augment.random_apply import apply_with_probability, check_probability, check_range, root, uniform
 from aersut.augment.recordings import decoded_file, folder_digest, folder_files
 from aersut.contracts import Augmenter
-from aersut.corpora.files import spread
 from aersut.registry import AUGMENTERS
-
-MAX_FILES = 64
-"""Of a larger folder, this many files are used, evenly spaced in the order of their paths."""
 
 MAX_SECONDS = 1.0
 """Duration of an impulse response after the direct sound in s; the rest is not used."""
@@ -86,7 +82,7 @@ def _responses(
     """Return the impulse responses from the direct sound on, with zeros at their ends, and their C50 in dB."""
     length, early = round(MAX_SECONDS * sample_rate), round(EARLY_SECONDS * sample_rate)
     rows = []
-    for file, _ in spread(files, MAX_FILES):
+    for file, _ in files:
         # the mean of an impulse response is its gain at 0 Hz, not an offset of the recorder
         response = decoded_file("room", file, sample_rate, with_offset=True)
         direct = int(np.abs(response).argmax())

@@ -12,7 +12,8 @@ EXPLAINED = (
     "An estimate, not a measurement. Load: instructions for a second of audio, at 1 to 2 cycles each, in percent of",
     "the highest clock. Fits: flash and RAM suffice, and the load is below 100 % at 2 cycles (yes) or only at 1 cycle",
     "(perhaps). RAM contains the stack. Microphone, radio and operating system need memory and time in addition.",
-    "Flash outside the chip (Pico, ESP32, Teensy) is slower where its cache misses. ~: another processor was counted.",
+    "Not included: waiting for flash, which caches and prefetching make rare where they are on. ~: another processor",
+    "was counted. Compiled with -O2; -Os, the default of Arduino's cores, takes more instructions.",
 )
 
 
@@ -24,6 +25,7 @@ class Product:
         flash, ram: KB of 1,024 bytes.
         source: of these facts: title and address.
         counted_as: the emulated processor that stands for another one; None for `processor` itself.
+        runs_from_ram: the start-up code copies code and constants to RAM.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Product:
     ram: int
     source: str
     counted_as: str | None = None
+    runs_from_ram: bool = False
 
 
 def products() -> tuple[Product, ...]:
@@ -61,7 +64,8 @@ def fits(boards: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _fit(product: Product, board: Mapping[str, Any]) -> dict[str, Any]:
     flash = board["flash"] / (1024 * product.flash)
-    ram = (board["ram"] + board["stack"]) / (1024 * product.ram)
+    copied = board["flash"] if product.runs_from_ram else 0
+    ram = (board["ram"] + board["stack"] + copied) / (1024 * product.ram)
     load = [cycles * board["million_instructions_per_second"] / product.clock_mhz for cycles in CYCLES]
     exceeded = [what for what, used in (("flash", flash), ("RAM", ram), ("load", load[0])) if used >= 1]
     return {

@@ -75,7 +75,7 @@ def cross_validate(
     if wrong := [fold for fold in chosen if not 0 <= fold < count]:
         raise UserError(f"--folds={wrong[0]}: protocol '{data.protocol}' has folds 0 to {count - 1}.")
     variants = [_variant(experiment, seed, fold) for seed in seeds for fold in chosen]
-    _check_classes([_variant(experiment, experiment.seed, fold) for fold in chosen], collection)
+    _check_splits([_variant(experiment, experiment.seed, fold) for fold in chosen], collection)
     runs = [start(one, run.folder if one == experiment else _beside(run, one)) for one in variants]
     prepare(runs[0])  # on all cores, and before several processes would compute the same features
     evaluated = train_and_evaluate(runs, workers, on_evaluated)
@@ -92,10 +92,8 @@ def cross_validate(
     return CrossValidation(results, result, folder)
 
 
-def _check_classes(folds: Sequence[Experiment], collection: Collection) -> None:
-    """Raise `UserError` before the training if the classes of folds, which are pooled, would differ."""
-    if folds[0].data.emotions:
-        return
+def _check_splits(folds: Sequence[Experiment], collection: Collection) -> None:
+    """Raise `UserError` before the training if a fold has an empty set, or if the classes of folds would differ."""
     classes = {divide(one, collection).experiment.data.emotions: one.data.fold for one in folds}
     if len(classes) > 1:
         found = "; ".join(f"fold {fold}: {', '.join(emotions)}" for emotions, fold in classes.items())

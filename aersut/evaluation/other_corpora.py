@@ -8,9 +8,8 @@ from jaxtyping import Float
 
 from aersut.config import checked
 from aersut.contracts import Corpus
-from aersut.data.assignment import SPLITS
 from aersut.data.collection import Collection, collect, recordings
-from aersut.data.splits import read_split
+from aersut.data.splits import clips_in, read_split
 from aersut.errors import CacheError, UserError
 from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, windows_of
 from aersut.features.cache import cached_features
@@ -117,11 +116,10 @@ class _Seen:
 def _seen(run: Run) -> _Seen:
     if (split := read_split(run.split)) is None:
         raise UserError(f"{run.split} is missing or damaged: it names the clips of the training set. Restore it.")
-    seen = [clip for clip in split["clips"] if set(SPLITS[:2]) & set(clip["splits"])]
     return _Seen(
         tuple(seen_recordings(run)),
         frozenset(f"{corpus}:{speaker}" for corpus, speakers in seen_speakers(run).items() for speaker in speakers),
-        frozenset(clip["emotion"] for clip in seen if SPLITS[0] in clip["splits"]),
+        frozenset(clip["emotion"] for clip in clips_in(split, "train")),
     )
 
 

@@ -1,5 +1,6 @@
 """C source that both kinds of firmware have: the numbers of the models, labels and test vectors."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from aersut.tflite.micro import run_tflm
 
 FRAMES, WINDOWS = 4, 2
 """Number of test vectors of the frontend and of the classifier."""
+MODEL_API = 1
+"""What aersut.h requires of the generated files; to be raised in both with each change that older files do not fit."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ extern "C" {{
 #endif
 
 {_definitions(pipeline, *numbers)}
+extern const char aersut_model_id[]; /* version of AERSUT, run and epoch */
 extern const char *const aersut_labels[AERSUT_CLASSES];
 extern const int8_t aersut_silent_frame[AERSUT_CHANNELS]; /* features of a frame of zeros */
 
@@ -97,8 +101,10 @@ extern const int8_t aersut_silent_frame[AERSUT_CHANNELS]; /* features of a frame
 
 
 def constants(pipeline: Pipeline) -> str:
-    """The definitions of the labels and of the features of silence."""
+    """The definitions of the model's origin, of the labels and of the features of silence."""
     return f"""\
+const char aersut_model_id[] = {quoted(pipeline.source)};
+
 const char *const aersut_labels[AERSUT_CLASSES] = {{{", ".join(map(quoted, pipeline.labels))}}};
 
 const int8_t aersut_silent_frame[AERSUT_CHANNELS] = {{{", ".join(map(str, pipeline.silent))}}};
@@ -110,6 +116,7 @@ def _definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
     [window], [output] = pipeline.classifier.inputs, pipeline.classifier.outputs
     before = framing.frame_length // 2 if framing.center else 0
     numbers: list[tuple[str, object, str]] = [
+        ("MODEL_API", MODEL_API, "of the library that this file is for"),
         ("SAMPLE_RATE", framing.sample_rate, "Hz; samples are int16, mono"),
         ("FRAME_LENGTH", framing.frame_length, "samples per frame"),
         ("HOP_LENGTH", framing.hop_length, "samples between the starts of frames"),
@@ -132,9 +139,18 @@ def _definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
         f"#define AERSUT_{name} {f'({value})' if str(value).startswith('-') else value}{about and f'  /* {about} */'}"
         for name, value, about in numbers
     ]
-    lines += ["", "/* Emotions in the order of the output; the array aersut_labels holds the same strings. */"]
-    lines += [f"#define AERSUT_LABEL_{index} {quoted(label)}" for index, label in enumerate(pipeline.labels)]
+    lines += [
+        "",
+        "/* Emotions in the order of the output: aersut_labels has their names, and result.emotion is one of these. */",
+    ]
+    lines += [f"#define AERSUT_{name} {index}" for name, index in _emotions(pipeline.labels)]
     return "\n".join(lines) + "\n"
+
+
+def _emotions(labels: Sequence[str]) -> list[tuple[str, int]]:
+    """Names of constants, and indices; labels that differ in punctuation alone get a number."""
+    names = [f"EMOTION_{re.sub(r'[^A-Z0-9]+', '_', label.upper())}" for label in labels]
+    return [(f"{name}_{index}" if names.count(name) > 1 else name, index) for index, name in enumerate(names)]
 
 
 def test_vectors(pipeline: Pipeline) -> str:

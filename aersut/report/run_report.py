@@ -9,7 +9,7 @@ from typing import Any
 
 from aersut.config import Data, Experiment
 from aersut.data.assignment import SPLITS
-from aersut.data.splits import read_split
+from aersut.data.splits import clips_in, read_split
 from aersut.errors import require
 from aersut.evaluation.comparison import flatten
 from aersut.evaluation.result_files import EMULATION, read_export, read_metrics
@@ -170,9 +170,11 @@ def _plotted(path: Path, caption: str, size: tuple[float, float], paint: Callabl
 
 def _sets(split: Result) -> list[dict[str, Any]]:
     """Clips, augmented copies and speakers of the training, validation and test sets."""
+    if not split:
+        return []
     rows = []
-    for name in SPLITS if split else ():
-        clips = [clip for clip in (split or {})["clips"] if name in clip["splits"]]
+    for name in SPLITS:
+        clips = clips_in(split, name)
         speakers = {f"{clip['corpus']}:{clip['speaker']}" for clip in clips}
         versions = sum(clip["splits"].count(name) for clip in clips)
         names = sorted(speakers, key=lambda speaker: (len(speaker), speaker))

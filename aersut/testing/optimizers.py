@@ -45,8 +45,11 @@ def optimizer_checks(optimizer: Optimizer, steps: int = 50) -> Contract:
 
     @contract.promise("its state keeps its shapes and dtypes", "a checkpoint cannot be restored otherwise")
     def _() -> bool:
-        before, after = (jax.tree.map(lambda x: (x.shape, x.dtype), state) for state in trained()[1:])
-        return bool(before == after)
+        other = optax.with_extra_args_support(optimizer.build(1, 1)).init(begin)  # of a run of another length
+        before, after, shorter = (
+            jax.tree.map(lambda x: (x.shape, x.dtype), state) for state in (*trained()[1:], other)
+        )
+        return bool(before == after == shorter)
 
     finite = contract.promise("it is finite", f"not the weights after {steps} steps on a quadratic loss")
     finite(lambda: all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(trained()[0])))

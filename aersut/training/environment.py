@@ -41,12 +41,22 @@ def _version(package: str) -> str | None:
 
 
 def _revision() -> str | None:
-    """The Git commit of this code, with "+" if tracked files have changed; None outside a repository."""
-    folder = Path(__file__).parent
+    """The Git commit of this code, with "+" if tracked files have changed; None if no repository has this file.
+
+    The package may be installed within the repository of another project, in its virtual environment.
+    """
+    file = Path(__file__)
+    commands = (
+        ["ls-files", "--error-unmatch", file.name],
+        ["rev-parse", "HEAD"],
+        ["status", "--porcelain", "--untracked-files=no"],
+    )
     try:
-        commit, changes = (
-            subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True, timeout=10).stdout
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        _, commit, changes = (
+            subprocess.run(
+                ["git", *command], cwd=file.parent, capture_output=True, text=True, check=True, timeout=10
+            ).stdout
+            for command in commands
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -17,7 +17,7 @@ from aersut import initial
 from aersut.config import Experiment, from_tree
 from aersut.data.collection import Collection, recordings
 from aersut.data.protocols import PROTOCOLS
-from aersut.data.splits import Split, read_split
+from aersut.data.splits import Split, clips_in, read_split
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.paths import read_json, write_json
@@ -216,18 +216,22 @@ def seen_speakers(run: Run) -> dict[str, list[str]]:
     """Speakers of the training and validation set by corpus, with those that the initial weights were trained on."""
     before = read_origin(run)
     seen = {corpus: set(speakers) for corpus, speakers in (before.seen_speakers if before else {}).items()}
-    for clip in (read_split(run.split) or {"clips": []})["clips"]:
-        if {"train", "validation"} & set(clip["splits"]):
-            seen.setdefault(clip["corpus"], set()).add(clip["speaker"])
+    for clip in _own_clips(run):
+        seen.setdefault(clip["corpus"], set()).add(clip["speaker"])
     return {name: sorted(one) for name, one in seen.items()}
 
 
 def seen_recordings(run: Run) -> list[str]:
     """Hashes of the recordings of the training and validation set, and of those of the initial weights."""
     before = read_origin(run)
-    clips = (read_split(run.split) or {"clips": []})["clips"]
-    own = {clip["content"] for clip in clips if {"train", "validation"} & set(clip["splits"])}
+    own = {clip["content"] for clip in _own_clips(run)}
     return sorted(own.union(before.seen_recordings if before else ()))
+
+
+def _own_clips(run: Run) -> list[dict[str, Any]]:
+    """The clips of the training and validation set; none without a split.json."""
+    split = read_split(run.split)
+    return clips_in(split, "train", "validation") if split else []
 
 
 def _read(path: Path) -> tuple[dict[str, Float[np.ndarray, "..."]], Scaling | None]:

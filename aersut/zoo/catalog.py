@@ -148,6 +148,7 @@ def copy(name: str, folder: Path, zoo: Path = ZOO) -> None:
             if path.name == C_LIBRARY:
                 with zipfile.ZipFile(path) as archive:
                     archive.extractall(staging / "c")
+                write_bytes(staging / "c" / "LICENSE-WEIGHTS", (model / LICENCE).read_bytes())  # `c` moves alone
             elif path.name != INDEX:
                 write_bytes(staging / path.name, path.read_bytes())
 

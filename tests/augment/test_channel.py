@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from aersut.augment import Background, BandLimit, Gain, Interference, Reverb, Room
+from aersut.augment import Background, BandLimit, Gain, Interference, Reverb, Room, background
 from aersut.errors import UserError
 
 RATE = 16_000
@@ -233,6 +233,24 @@ class TestBackground:
             added = apply(Background(str(tmp_path), probability=1.0), VOICE, sample_rate=RATE) - VOICE
             peaks.append(np.argmax(np.abs(np.fft.rfft(added))))
         assert peaks == [500, 3000]
+
+    def test_every_recording_is_used_of_more_than_fits(self, tmp_path, apply, monkeypatch):
+        monkeypatch.setattr(background, "MAX_SECONDS", 4)
+        for name, hertz in (("a", 500), ("b", 3000)):
+            tone = 0.3 * np.sin(2 * np.pi * hertz / RATE * np.arange(10 * RATE))
+            soundfile.write(tmp_path / f"{name}.wav", tone, RATE)
+        changed = apply(Background(str(tmp_path), probability=1.0), VOICE, 20, sample_rate=RATE)
+        strongest = np.argmax(np.abs(np.fft.rfft(np.asarray(changed) - VOICE)), axis=-1) * RATE / len(VOICE)
+        assert {500, 3000} <= set(strongest.round())
+
+    def test_of_a_large_folder_files_at_even_distances_are_used(self, tmp_path):
+        for index in range(200):
+            soundfile.write(tmp_path / f"{index:03}.wav", np.full(100, 0.1), RATE)
+        names = [file.stem for file in Background(str(tmp_path)).recordings()]
+        assert (len(names), names[0], names[-1]) == (64, "000", "199")
+        before = Background(str(tmp_path)).fingerprint()
+        soundfile.write(tmp_path / f"{names[30]}.wav", np.full(200, 0.1), RATE)
+        assert Background(str(tmp_path)).fingerprint() != before
 
     def test_its_fingerprint_depends_on_the_contents_of_the_files(self, folder):
         before = Background(str(folder)).fingerprint()

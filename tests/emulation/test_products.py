@@ -57,12 +57,18 @@ def test_only_products_of_emulated_processors_are_estimated():
 
 
 def test_another_processor_is_marked_in_the_table():
-    lines = table(fits([measured()])).splitlines()
+    lines = table(fits([measured(), measured("RV32IMAFC")])).splitlines()
     [xtensa] = [line for line in lines if "ESP32-S3" in line]
     [arm] = [line for line in lines if "nRF52840" in line]
     assert "~7–13 %" in xtensa
     assert "25–50 %" in arm
     assert "~" not in arm
+
+
+def test_code_and_constants_that_are_copied_take_ram():
+    [teensy] = [fit for fit in fits([measured("Cortex-M7")]) if fit["chip"] == "i.MX RT1062"]
+    assert teensy["ram"] == pytest.approx((524_288 + 130_000 + 1_072) / (512 * 1024), abs=5e-5)
+    assert teensy["fits"] == "no: RAM"
 
 
 def test_the_card_has_the_latest_measurements_once(tmp_path: Path):

@@ -294,3 +294,12 @@ def test_folds_whose_training_sets_have_other_labels_are_refused_before_the_trai
     assert not made
     eight = replace(experiment, data=replace(experiment.data, emotions=EMOTIONS))
     assert len(cross_validate(Run(tmp_path / "run", eight)).seeds) == 1
+
+
+def test_a_fold_without_a_test_speaker_is_refused_before_the_training(tmp_path, made):
+    Synthetic(speakers=3, repetitions=1).write(tmp_path / "input", "ravdess")
+    fields = [("data.corpora", "ravdess"), ("data.root", str(tmp_path / "input")), ("data.test", "0.2")]
+    experiment = load_experiment(TINY, [*SMALL, *fields, ("data.protocol", "speaker"), ("data.emotions", "calm,happy")])
+    with pytest.raises(UserError, match="leaves the test set empty"):
+        cross_validate(Run(tmp_path / "run", experiment))
+    assert not made

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The model functions of aersut_model.h in TensorFlow Lite Micro.
 //
 // It works on bare metal: no object with a constructor or a destructor is static, since such objects need guards,

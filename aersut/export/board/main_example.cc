@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Speech emotion recognition from a microphone with TensorFlow Lite Micro.
 //
 // The microphone's interrupt writes samples to a ring buffer. The loop passes them to aersut.c, which computes
@@ -26,10 +27,6 @@ uint32_t consumed = 0;  // samples read from sample_ring since the start, by the
 
 aersut ser;
 
-void Start() {
-  aersut_init(&ser);  // options follow here, such as ser.min_confidence = 0.5f;
-}
-
 // <atomic> is part of a C++ library that a bare-metal toolchain may lack; GCC and Clang have these functions built in.
 uint32_t Written() { return __atomic_load_n(&written, __ATOMIC_ACQUIRE); }
 
@@ -42,7 +39,7 @@ int ReadSamples(int16_t* block) {
   if (lost > AERSUT_SAMPLE_RING) {  // OnSamples() has overwritten what was copied
     MicroPrintf("sample ring buffer overrun: %u samples lost", static_cast<unsigned>(lost));
     consumed += lost;
-    Start();  // a window must not have samples from before and after the gap
+    aersut_restart(&ser);  // a window must not have samples from before and after the gap
     return 0;
   }
   consumed += count;
@@ -64,7 +61,7 @@ int main() {
     MicroPrintf("self-test failed: the outputs of a model differ from those in aersut_vectors.h");
     return 1;
   }
-  Start();
+  aersut_init(&ser);  // options follow here, such as ser.min_confidence = 0.5f;
   StartMicrophone();
   while (aersut_models_ok()) {
     int16_t block[kBlock];

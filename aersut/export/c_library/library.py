@@ -12,7 +12,21 @@ from aersut.export.c_source import Pipeline, constants, guarded, model_header, t
 
 SOURCES = Path(__file__).parent / "sources"
 """Files that are copied; words like @VERSION@ in them are replaced."""
-TEXTS = (".c", ".h", ".ino", ".md", ".txt", ".yml", ".json", ".properties", ".conf", "Kconfig", "LICENSE", "Makefile")
+TEXTS = (
+    ".c",
+    ".h",
+    ".ino",
+    ".md",
+    ".txt",
+    ".yml",
+    ".json",
+    ".properties",
+    ".conf",
+    ".defaults",
+    "Kconfig",
+    "LICENSE",
+    "Makefile",
+)
 
 
 @dataclass(frozen=True)

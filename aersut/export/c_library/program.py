@@ -249,7 +249,7 @@ class Program:
         if key not in self._named:
             self._named[key] = name = f"{self.name}_{len(self._named)}"
             numbers = ", ".join(map(literal, values.reshape(-1)))
-            self.constants.append(f"static const {ctype} {name}[{values.size}] = {{{numbers}}};")
+            self.constants.append(f"AERSUT_TABLE {ctype} {name}[{values.size}] = {{{numbers}}};")
             self.constant_bytes += values.nbytes
         return self._named[key]
 
@@ -259,7 +259,7 @@ class Program:
         if key not in self._named:
             self._named[key] = name = f"{self.name}_{len(self._named)}"
             pairs = ", ".join(f"AERSUT_TURN({cosine!r}, {sine!r})" for cosine, sine in values.tolist())
-            self.constants.append(f"static const aersut_turn {name}[{len(values)}] = {{{pairs}}};")
+            self.constants.append(f"AERSUT_TABLE aersut_turn {name}[{len(values)}] = {{{pairs}}};")
             self.constant_bytes += 8 * len(values)
         return self._named[key]
 

@@ -1,4 +1,4 @@
-"""The examples for Arduino, ESP-IDF and Zephyr, compiled against declarations of what they use of these platforms.
+"""The examples for boards, compiled against declarations of what they use of Arduino, ESP-IDF and Zephyr.
 
 `tests/export/host/` has the declarations, and a recording in place of the microphone. The emotions that an example
 prints are those of the same library in `verify.c`.
@@ -27,6 +27,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Werror")
 LOST = "samples lost: the buffer is too small, or the board too slow for this model"
 SOURCES = {
     "arduino": "examples/pdm_microphone/pdm_microphone.ino",
+    "bare_metal": "examples/bare_metal/main.c",
     "esp_idf": "examples/esp_idf/main/main.c",
     "zephyr": "examples/zephyr/src/main.c",
 }
@@ -39,8 +40,8 @@ class Example:
     program: Path
     gain: int
 
-    def run(self, samples: np.ndarray, **environment: object) -> list[str]:
-        """The lines that it prints for a recording."""
+    def run(self, samples: np.ndarray, status: int = 0, **environment: object) -> list[str]:
+        """The lines that it prints for a recording, if it ends with this exit status."""
         recording = self.program.with_name("RECORDING")
         samples.tofile(recording)
         variables = {name: str(value) for name, value in environment.items()}
@@ -51,7 +52,7 @@ class Example:
             text=True,
             timeout=60,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == status, done.stdout + done.stderr
         return done.stdout.splitlines()
 
     def received(self, samples: np.ndarray) -> np.ndarray:
@@ -154,6 +155,11 @@ def test_after_lost_samples_an_example_says_so_and_starts_again(
 @pytest.mark.parametrize("example", ["arduino"], indirect=True)
 def test_a_microphone_that_does_not_start_ends_the_sketch(example: Example, recording: np.ndarray):
     assert example.run(recording, BROKEN=1) == ["the microphone does not start at this sample rate"]
+
+
+@pytest.mark.parametrize("example", ["bare_metal"], indirect=True)
+def test_a_microphone_that_does_not_start_ends_the_program(example: Example, recording: np.ndarray):
+    assert example.run(recording, status=1, BROKEN=1) == ["the microphone does not start"]
 
 
 @all_examples

@@ -125,7 +125,7 @@ def models(finished: Run, compiler: Callable[..., None], tmp_path_factory: pytes
     folder = tmp_path_factory.mktemp("models") / "tflm"
     shutil.copytree(finished.export / "tflm", folder)
     source = finished.export / "c" / "src"
-    names = ("aersut_run_frontend", "aersut_run_classifier", "aersut_labels", "aersut_silent_frame")
+    names = ("aersut_run_frontend", "aersut_run_classifier", "aersut_labels", "aersut_silent_frame", "aersut_model_id")
     renamed = [f"-D{name}={name.replace('aersut', 'c')}" for name in names]
     for path in source.glob("*.c"):
         if path.name not in ("aersut.c", "aersut_self_test.c"):

@@ -1,6 +1,8 @@
+/* SPDX-License-Identifier: MIT */
 #include "aersut.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #define OFFSET_BITS 14     /* of the fraction of the mean that is subtracted as DC offset */
@@ -9,11 +11,16 @@
 #define MEASURED (AERSUT_HOP_LENGTH < AERSUT_FRAME_LENGTH ? AERSUT_HOP_LENGTH : AERSUT_FRAME_LENGTH)
 
 void aersut_init(aersut *self) {
-  memset(self, 0, sizeof *self);
   self->stride = AERSUT_STRIDE;
   self->smoothing = 3;
+  self->min_confidence = 0.0f;
   self->vad_rms = 58.2706604f;   /* -55 dBFS */
   self->vad_range = 1.99526227f; /* 6 dB */
+  aersut_restart(self);
+}
+
+void aersut_restart(aersut *self) {
+  memset((unsigned char *)self + offsetof(aersut, arena), 0, sizeof *self - offsetof(aersut, arena));
   self->missing = AERSUT_FIRST_SAMPLES;
   self->until_window = AERSUT_FRAMES;
 }
@@ -78,6 +85,7 @@ int aersut_push(aersut *self, const int16_t *samples, int count) {
   while (taken < count && !self->ready) {
     self->samples[AERSUT_KEPT - self->missing] = without_offset(self, samples[taken]);
     taken += 1;
+    self->pushed += 1;
     self->missing -= 1;
     if (self->missing > 0) continue;
     add_frame(self);
@@ -154,6 +162,7 @@ void aersut_classify(aersut *self, aersut_result *result) {
   memset(newest, 0, sizeof self->recent[0]);
   const float loud = ranked(self->powers, 9 * (AERSUT_FRAMES - 1) / 10);
   result->level = decibels(loud);
+  result->end = self->pushed;
   if (!contains_speech(self, loud)) return;
 
   int8_t output[AERSUT_CLASSES];

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Speech emotion recognition (SER) from a stream of samples, in C99 and without a heap.
  *
  *     static aersut ser;                      // all of its RAM: sizeof(aersut)
@@ -23,6 +24,10 @@
 #include <stdint.h>
 
 #include "aersut_model.h"
+
+#if AERSUT_MODEL_API != 1
+#error "aersut_model.h is of another version of the library than aersut.h: take all files of one export"
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,6 +71,7 @@ typedef struct {
   float recent[AERSUT_MAX_SMOOTHING][AERSUT_CLASSES]; /* probabilities of the latest windows; all 0 for silence */
   int32_t mean;                                   /* of the samples, times 2^14 */
   int seen;                                       /* number of samples, up to the time constant of the mean */
+  uint32_t pushed;                                /* number of all samples, modulo 2^32 */
   int missing;                                    /* samples until the next frame is complete */
   int until_window;                               /* frames until the next window is complete */
   bool ready;
@@ -76,10 +82,15 @@ typedef struct {
   float confidence;                    /* probability of the most probable emotion; 0 for silence */
   float probabilities[AERSUT_CLASSES]; /* after smoothing; 0 for silence */
   float level;                         /* the 90th percentile of the VAD in dBFS, for silence too; -120 or more */
+  uint32_t end;                        /* samples pushed before the end of the window, modulo 2^32 */
 } aersut_result;
 
-/* Starts a stream, or starts it again, with the default options. */
+/* Starts a stream with the default options. */
 void aersut_init(aersut *self);
+
+/* Starts the stream again with its options, and forgets all samples: after lost ones, since a window must not have samples
+ * from before and after a gap. */
+void aersut_restart(aersut *self);
 
 /* Adds mono samples at AERSUT_SAMPLE_RATE; removes their DC offset, and computes the features of complete frames.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The Fourier transform of a frame (Cooley & Tukey 1965): half as many complex numbers, of pairs of samples, and a last
  * step that separates even from odd samples. */
 #include "aersut_kernels.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "aersut_kernels.h"
 
 #include <float.h>

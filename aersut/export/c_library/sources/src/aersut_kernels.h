@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Kernels of the generated code: operators of TensorFlow Lite on int8 and float32 values.
  *
  * The outputs equal those of TensorFlow Lite Micro's reference kernels, byte for byte, except for the Fourier transform,
@@ -12,11 +13,12 @@
 #include <string.h>
 
 /* A fused multiply-add rounds once where TensorFlow Lite Micro rounds twice. GCC ignores the standard's pragma, and
- * fuses unless -std=c99 or -ffp-contract=off is given. */
+ * fuses unless -std=c99 or -ffp-contract=off is given. The arena has values of several types one after the other, which
+ * the rules of aliasing forbid; Clang needs -fno-strict-aliasing for that, if it optimizes across files. */
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
+#pragma GCC optimize("fp-contract=off", "no-strict-aliasing")
 #endif
 
 #ifdef __FAST_MATH__
@@ -49,6 +51,18 @@ typedef struct {
   aersut_number cosine, sine;
 } aersut_turn;
 #define AERSUT_TURN(cosine, sine) {AERSUT_NUMBER(cosine), AERSUT_NUMBER(sine)}
+
+/* Before each constant array of a model; define AERSUT_CONST to place them, as in
+ * -DAERSUT_CONST='__attribute__((section(".qspi")))'. Aligned, since words are loaded from arrays of bytes, which -Os would
+ * place anywhere. */
+#ifndef AERSUT_CONST
+#define AERSUT_CONST
+#endif
+#ifdef __GNUC__
+#define AERSUT_TABLE AERSUT_CONST __attribute__((aligned(4))) static const
+#else
+#define AERSUT_TABLE AERSUT_CONST static const
+#endif
 
 /* An address in the arena, in the generated code. */
 #define AERSUT_AT(type, offset) ((type *)(void *)((unsigned char *)arena + (offset)))

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Emotions of speech from the standard input: 16-bit mono samples at AERSUT_SAMPLE_RATE, or a WAV file of these.
  *
  *     arecord -t raw -f S16_LE -c 1 -r @SAMPLE_RATE@ | ./aersut
@@ -66,7 +67,7 @@ int main(int count_of_arguments, char **arguments) {
       aersut_result result;
       aersut_classify(&ser, &result);
       /* the start of the window */
-      printf("%7.2f s  %-10s %.3f %4.0f dBFS\n", windows++ * AERSUT_STRIDE * AERSUT_HOP_LENGTH / AERSUT_SAMPLE_RATE,
+      printf("%7.2f s  %-10s %.3f %4.0f dBFS\n", windows++ * ser.stride * AERSUT_HOP_LENGTH / AERSUT_SAMPLE_RATE,
              aersut_name(&result), (double)result.confidence, (double)result.level);
       fflush(stdout);
     }

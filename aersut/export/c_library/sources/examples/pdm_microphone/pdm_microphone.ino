@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Emotions on the serial monitor, from the PDM microphone of an Arduino board (Nano 33 BLE Sense).
 // AERSUT's tests compile it against declarations of what it uses of the board's core, not with the core.
 #include <PDM.h>
@@ -17,10 +18,6 @@ static int16_t ring[RING];  // samples between the interrupt and loop()
 static volatile uint32_t written = 0;
 static uint32_t consumed = 0;
 
-static void start() {
-  aersut_init(&ser);  // options follow here, such as ser.min_confidence = 0.5f;
-}
-
 static void onSamples() {
   for (int bytes; (bytes = PDM.read(block, sizeof block)) > 0;)
     for (int i = 0; i < bytes / 2; ++i) ring[written++ % RING] = block[i];
@@ -31,7 +28,7 @@ void setup() {
   while (!Serial && millis() < 5000) {  // until the serial monitor is open
   }
   if (!aersut_self_test(&ser)) Serial.println("the outputs of the self-test differ from the expected ones");
-  start();
+  aersut_init(&ser);  // options follow here, such as ser.min_confidence = 0.5f;
   PDM.onReceive(onSamples);
 #ifdef GAIN
   PDM.setGain(GAIN);
@@ -47,7 +44,7 @@ void loop() {
     if (written - consumed > RING) {
       Serial.println("samples lost: the buffer is too small, or the board too slow for this model");
       consumed = written;
-      start();
+      aersut_restart(&ser);
       return;
     }
     const int16_t sample = ring[consumed % RING];

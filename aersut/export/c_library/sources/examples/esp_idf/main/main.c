@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Emotions on the console, from an I2S microphone (INMP441 and its kin) on an ESP32, with ESP-IDF 5.3 or newer.
  *
  * Set the pins, and run `idf.py set-target esp32s3 build flash monitor` in this example's folder. The DMA buffers hold
@@ -8,6 +9,7 @@
 
 #include "aersut.h"
 #include "driver/i2s_std.h"
+#include "esp_attr.h"
 #include "esp_err.h"
 #include "freertos/FreeRTOS.h"
 
@@ -28,11 +30,8 @@ static int32_t words[BLOCK];
 static int16_t block[BLOCK];
 static volatile bool lost;
 
-static void start(void) {
-  aersut_init(&ser); /* options follow here, such as ser.min_confidence = 0.5f; */
-}
-
-static bool on_overflow(i2s_chan_handle_t channel, i2s_event_data_t *event, void *context) {
+/* In IRAM, as the driver asks with CONFIG_I2S_ISR_IRAM_SAFE. */
+static IRAM_ATTR bool on_overflow(i2s_chan_handle_t channel, i2s_event_data_t *event, void *context) {
   (void)channel, (void)event, (void)context;
   lost = true;
   return false;
@@ -69,7 +68,7 @@ static int16_t sample_of(int32_t word) {
 
 void app_main(void) {
   if (!aersut_self_test(&ser)) printf("the outputs of the self-test differ from the expected ones\n");
-  start();
+  aersut_init(&ser); /* options follow here, such as ser.min_confidence = 0.5f; */
   const i2s_chan_handle_t microphone = start_microphone();
   for (;;) {
     size_t bytes = 0;
@@ -77,7 +76,7 @@ void app_main(void) {
     if (lost) { /* the driver has dropped DMA buffers */
       lost = false;
       printf("samples lost: the buffer is too small, or the board too slow for this model\n");
-      start();
+      aersut_restart(&ser);
     }
     const int count = (int)(bytes / sizeof words[0]);
     for (int i = 0; i < count; ++i) block[i] = sample_of(words[i]);

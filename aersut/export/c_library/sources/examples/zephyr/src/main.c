@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Emotions on the console, from the PDM microphone of a board with a `dmic_dev` node in its devicetree, with Zephyr 3.7
  * or newer.
  *
@@ -21,10 +22,6 @@
 K_MEM_SLAB_DEFINE_STATIC(blocks, BLOCK_SIZE, 7, 4);
 
 static aersut ser;
-
-static void start(void) {
-  aersut_init(&ser); /* options follow here, such as ser.min_confidence = 0.5f; */
-}
 
 static int start_microphone(const struct device *microphone) {
   struct pcm_stream_cfg stream = {
@@ -50,7 +47,7 @@ static void amplify(int16_t *samples, int count) {
 int main(void) {
   const struct device *const microphone = DEVICE_DT_GET(DT_NODELABEL(dmic_dev));
   if (!aersut_self_test(&ser)) printk("the outputs of the self-test differ from the expected ones\n");
-  start();
+  aersut_init(&ser); /* options follow here, such as ser.min_confidence = 0.5f; */
   int error = start_microphone(microphone);
   while (error >= 0) {
     void *block;
@@ -58,7 +55,7 @@ int main(void) {
     error = dmic_read(microphone, 0, &block, &size, 1000);
     if (error == -EAGAIN) { /* the nRF driver stops when it has no free block */
       printk("samples lost: the buffer is too small, or the board too slow for this model\n");
-      start();
+      aersut_restart(&ser);
       dmic_trigger(microphone, DMIC_TRIGGER_STOP);
       error = dmic_trigger(microphone, DMIC_TRIGGER_START);
       continue;
