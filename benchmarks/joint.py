@@ -12,9 +12,9 @@ of folds 0 and 1 of combined5 of CREMA-D; all other speakers train. Each run add
 row is skipped, and an interrupted run resumes. FOLDER contains RAVDESS and CREMA-D.
 
 `ravdess` and `cremad` are the UAR of the last epoch on the speakers of each corpus, predictions among all classes of
-the training set, and `mean` is the mean of the two. `other` is the UAR over the six emotions of CREMA-D, predictions among
-these, on a corpus without a clip in the training set, where there is one (chance 0.167). Losses are in nats, at the
-temperature of the checkpoint, which is fitted on the same speakers.
+the training set, and `mean` is the mean of the two. `other` is the UAR over the six emotions of CREMA-D, predictions
+among these, on a corpus without a clip in the training set, where there is one (chance 0.167). Losses are in nats, at
+the temperature of the checkpoint, which is fitted on the same speakers.
 
 With --stress, two folders, `noise10`, `band` and `rooms` are the UAR drops over both corpora with recorded noise at
 10 dB SNR, in the band 300 to 3400 Hz, and with measured impulse responses.

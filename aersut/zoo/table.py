@@ -6,6 +6,15 @@ from typing import Any
 from aersut.paths import read_json
 from aersut.zoo.catalog import METRICS, ZOO, ZooModel, names, read
 
+GAINS = (*(f"gain {db:+} dB" for db in (-24, -12, 12, 24)), "peak normalization")
+DROPS = {
+    "gain up to ±24 dB or peak normalization": GAINS,
+    "recorded noise 20, 10 dB SNR": ("recorded noise 20 dB SNR", "recorded noise 10 dB SNR"),
+    "telephone band": ("band 300 to 3400 Hz",),
+    "measured impulse responses": ("measured impulse responses",),
+}
+"""Column of the first table → titles of the stress conditions whose UAR drops it has, of `GAINS` the largest."""
+
 
 def zoo_list() -> str:
     """A paragraph per model for the terminal."""
@@ -21,15 +30,18 @@ def zoo_list() -> str:
 
 def zoo_tables() -> str:
     """Two tables in Markdown: a row per model, and all results of each model in a column."""
-    return f"{_models()}\n\n{_results()}"
+    return f"{overview()}\n\n{_results()}"
 
 
-def _models() -> str:
+def overview() -> str:
+    """A table in Markdown with a row per model."""
+    heads = ("model", "int8 file", "tensor arena", "UAR (95 % interval)", "UAR by corpus", "stress mean")
     rows = [
-        "| model | int8 file | tensor arena | UAR (95 % interval) | UAR by corpus | stress mean |",
-        "|---|---|---|---|---|---|",
+        f"| {' | '.join((*heads, *(f'UAR drop, {name}' for name in DROPS)))} |",
+        "|" + "---|" * (len(heads) + len(DROPS)),
     ]
     for model in map(read, names()):
+        drops = _drops(_metrics(model.name))
         cells = (
             f"`{model.name}`",
             _kilobytes(model.bytes),
@@ -40,13 +52,14 @@ def _models() -> str:
                 for name, uar in model.uar_by_corpus.items()
             ),
             f"{model.stress_mean:.3f}",
+            *(_listed([drops[title] for title in titles], titles is GAINS) for titles in DROPS.values()),
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
 def _results() -> str:
-    found = {name: read_json(ZOO / name / METRICS) or {} for name in names()}
+    found = {name: _metrics(name) for name in names()}
     columns = [_cells(result) for result in found.values()]
     rows = [f"| {title} | {' | '.join(column[title] for column in columns)} |" for title in columns[0]]
     head = f"| | {' | '.join(f'`{name}`' for name in found)} |"
@@ -60,8 +73,22 @@ def _cells(result: dict[str, Any]) -> dict[str, str]:
         for emotion, one in result["classes"].items()
     }
     sex = {f"UAR, {sex} speakers": f"{one['uar']:.3f}" for sex, one in sorted(result["groups"]["sex"].items())}
-    drops = {f"UAR drop, {one['title']}": f"{100 * one['uar_drop']:z.1f}" for one in result["stress"]["conditions"]}
+    drops = {f"UAR drop, {title}": f"{drop:z.1f}" for title, drop in _drops(result).items()}
     return {"ECE": f"{result['ece']:.3f}", **recall, **sex, **drops}
+
+
+def _metrics(name: str) -> dict[str, Any]:
+    """The results of the int8 file of a model."""
+    return read_json(ZOO / name / METRICS) or {}
+
+
+def _drops(result: dict[str, Any]) -> dict[str, float]:
+    """The UAR drop of each stress condition in percentage points."""
+    return {one["title"]: 100 * one["uar_drop"] for one in result["stress"]["conditions"]}
+
+
+def _listed(drops: Sequence[float], largest: bool) -> str:
+    return ", ".join(f"{drop:z.1f}" for drop in ([max(drops)] if largest else drops))
 
 
 def _with_interval(uar: float, interval: Sequence[float] | None) -> str:

@@ -25,6 +25,7 @@ from aersut.tflite.file import TFLiteFile
 from aersut.zoo import catalog
 from aersut.zoo.__main__ import main
 from aersut.zoo.catalog import INDEX, ZOO, names, read
+from aersut.zoo.table import overview
 
 MODELS = names()
 ROOT = Path(__file__).parents[2]
@@ -165,9 +166,14 @@ def test_list_prints_each_model_with_size_arena_metrics_and_licence(launch):
         assert licence.endswith(TERMS)
 
 
-def test_the_table_of_the_documentation_is_that_of_the_command(capsys):
+def test_the_tables_of_the_documentation_are_those_of_the_command(capsys):
     assert main(["table"]) == 0
-    assert capsys.readouterr().out in (Path(__file__).parents[2] / "docs" / "zoo.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out in (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/joint.md"])
+def test_an_overview_elsewhere_is_that_of_the_command(page):
+    assert overview() in (ROOT / page).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", MODELS)
