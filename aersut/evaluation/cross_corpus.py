@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from aersut import metrics
 from aersut.evaluation.evaluation_set import CorpusPart
 from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.predictions import ClipPredictions
@@ -86,10 +85,8 @@ def _row(predictions: ClipPredictions, part: CorpusPart) -> dict[str, Any]:
     }
 
 
-def _uar(key: str, own: ClipPredictions, predicted: Int[np.ndarray, " clips"], resampling: Resampling) -> Any:
-    counts = metrics.confusion(own.labels, predicted, len(own.emotions))
-    value, resampled = metrics.uar(counts), resampling.uar(own.labels, predicted, len(counts))
-    return {
-        key: value,
-        f"{key}_interval": resampling.interval(value, resampled, speakers=resampling.uar_speakers(own.labels)),
-    }
+def _uar(
+    key: str, own: ClipPredictions, predicted: Int[np.ndarray, " clips"], resampling: Resampling
+) -> dict[str, Any]:
+    uar, interval = resampling.uar_with_interval(own.labels, predicted, len(own.emotions))
+    return {key: uar, f"{key}_interval": interval}

@@ -60,13 +60,12 @@ def confident_misclassifications(predictions: ClipPredictions, most: int = MISCL
 
 def _group_result(predictions: ClipPredictions) -> dict[str, Any]:
     confusion, resampling = predictions.confusion, Resampling.of(predictions.speakers)
-    resampled = resampling.uar(predictions.labels, predictions.predicted, len(confusion))
-    uar = metrics.uar(confusion)
+    uar, interval = resampling.uar_with_interval(predictions.labels, predictions.predicted, len(confusion))
     return {
         "clips": len(predictions),
         "speakers": resampling.speakers,
         "emotions": int(np.count_nonzero(confusion.sum(axis=1))),
         "wa": metrics.wa(confusion),
         "uar": uar,
-        "uar_interval": resampling.interval(uar, resampled, speakers=resampling.uar_speakers(predictions.labels)),
+        "uar_interval": interval,
     }

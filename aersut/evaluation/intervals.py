@@ -12,6 +12,7 @@ from aersut import metrics
 
 RESAMPLES = 2000
 LEVEL = 0.95
+Interval = tuple[float, float]
 MIN_SPEAKERS = 3
 """Fewer speakers have no interval. The bootstrap of two has three distinct means, and Student's t makes its interval 25
 standard errors wide: it is 0 to 1, or has no width where both have the same result."""
@@ -84,6 +85,31 @@ class Resampling:
         rarest = min(len(np.unique(self.owners[labels == one])) for one in np.unique(labels))
         return rarest if rarest < MIN_SPEAKERS else self.speakers
 
+    def uar_with_interval(
+        self, labels: Int[np.ndarray, " clips"], predicted: Int[np.ndarray, " clips"], classes: int
+    ) -> tuple[float, Interval | None]:
+        """UAR, and its interval; see `interval`."""
+        uar = metrics.uar(metrics.confusion(labels, predicted, classes))
+        return uar, self.interval(uar, self.uar(labels, predicted, classes), speakers=self.uar_speakers(labels))
+
+    def uar_drop(
+        self,
+        labels: Int[np.ndarray, " clips"],
+        before: Int[np.ndarray, " clips"],
+        after: Sequence[Int[np.ndarray, " clips"]],
+        classes: int,
+    ) -> tuple[float, Interval | None]:
+        """The mean drop of UAR from the predictions `before` to each of those `after`, and its paired interval.
+
+        Each bootstrap sample of the speakers serves both.
+        """
+        uar = metrics.uar(metrics.confusion(labels, before, classes))
+        drop = float(np.mean([uar - metrics.uar(metrics.confusion(labels, one, classes)) for one in after]))
+        resampled = self.uar(labels, before, classes) - np.mean(
+            [self.uar(labels, one, classes) for one in after], axis=0
+        )
+        return drop, self.interval(drop, resampled, least=-1.0, speakers=self.uar_speakers(labels))
+
     def interval(
         self,
         estimate: float,
@@ -91,7 +117,7 @@ class Resampling:
         least: float = 0.0,
         most: float = 1.0,
         speakers: int | None = None,
-    ) -> tuple[float, float] | None:
+    ) -> Interval | None:
         """The 95 % interval of a metric that lies between `least` and `most`; None for fewer than `MIN_SPEAKERS`.
 
         Args:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from aersut import metrics
 from aersut.evaluation.intervals import Resampling
 
 REPEATS = 3
@@ -55,16 +54,7 @@ def uar_drop(
     resampling: Resampling,
 ) -> UarDrop:
     """The mean drop of UAR from the predictions on `unchanged` clips to each of the predictions on `changed` clips."""
-    drops, resampled = [], []
-    for predicted in changed:
-        classes = int(max(labels.max(), unchanged.max(), predicted.max())) + 1
-        before, after = (metrics.uar(metrics.confusion(labels, one, classes)) for one in (unchanged, predicted))
-        drops.append(before - after)
-        resampled.append(resampling.uar(labels, unchanged, classes) - resampling.uar(labels, predicted, classes))
-    mean = float(np.mean(drops))
-    return {
-        "uar_drop": mean,
-        "interval": resampling.interval(
-            mean, np.mean(resampled, axis=0), -1.0, speakers=resampling.uar_speakers(labels)
-        ),
-    }
+    after = list(changed)
+    classes = int(max(one.max() for one in (labels, unchanged, *after))) + 1
+    drop, interval = resampling.uar_drop(labels, unchanged, after, classes)
+    return {"uar_drop": drop, "interval": interval}

@@ -1,9 +1,7 @@
 """Stress evaluation: UAR and calibration of a classifier on the same clips under each of many stress conditions."""
 
-import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -54,10 +52,12 @@ def stress_report(
         raise UserError(f"two stress conditions have the title '{repeated[0]}'; expected one title each.")
     clean, outcomes = stress_predictions(trained, clips, conditions, model, seed)
     resampling = Resampling.of([clip.speaker_id for clip in clips])
-    comparison = _Comparison(labels, clean.argmax(axis=1), resampling, trained.frontend.classes)
+    predicted = clean.argmax(axis=1)
     training = [file for augmenter in trained.frontend.augment for file in _files(augmenter)]
     rows = [
-        _named(condition) | comparison.row(one) | {"warning": _seen_in_training(condition, training)}
+        _named(condition)
+        | _compared(labels, predicted, one, resampling)
+        | {"warning": _seen_in_training(condition, training)}
         for condition, one in zip(conditions, outcomes, strict=True)
     ]
     known = [row for row in rows if row["standard"] and not row["skipped"]]
@@ -67,8 +67,8 @@ def stress_report(
         "ece_mean": float(np.mean([row["ece"] for row in known])) if known else None,
         "evaluated": len(known),
         "of": len(STANDARD),
-        "clean": comparison.uar(comparison.clean),
-        "ece_clean": comparison.ece(clean),
+        "clean": metrics.uar(metrics.confusion(labels, predicted, clean.shape[1])),
+        "ece_clean": _ece(labels, clean),
         "conditions": rows,
     }
 
@@ -108,41 +108,29 @@ def _contents(files: Iterable[Path]) -> set[str]:
     return {sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-@dataclass(frozen=True)
-class _Comparison:
-    """Comparison of predictions under a condition with those without a condition (`clean`) on the same clips."""
+def _compared(
+    labels: Int[np.ndarray, " clips"],
+    clean: Int[np.ndarray, " clips"],
+    outcome: Probabilities | str,
+    resampling: Resampling,
+) -> dict[str, Any]:
+    """The metrics of predictions under a condition beside those without it, or of a skipped one by its reason."""
+    if isinstance(outcome, str):
+        unknown = dict.fromkeys(("uar", "wa", "ece", "uar_drop", "uar_drop_interval"))
+        return {**unknown, "clips": 0, "skipped": outcome}
+    predicted, classes = outcome.argmax(axis=1), outcome.shape[1]
+    counts = metrics.confusion(labels, predicted, classes)
+    drop, interval = resampling.uar_drop(labels, clean, [predicted], classes)
+    return {
+        "uar": metrics.uar(counts),
+        "wa": metrics.wa(counts),
+        "ece": _ece(labels, outcome),
+        "uar_drop": drop,
+        "uar_drop_interval": interval,
+        "clips": len(outcome),
+        "skipped": "",
+    }
 
-    labels: Int[np.ndarray, " clips"]
-    clean: Int[np.ndarray, " clips"]
-    resampling: Resampling
-    classes: int
 
-    def row(self, outcome: Probabilities | str) -> dict[str, Any]:
-        """The metrics of predictions under a condition, or of a skipped one by its reason."""
-        if isinstance(outcome, str):
-            unknown = dict.fromkeys(("uar", "wa", "ece", "uar_drop", "uar_drop_interval"))
-            return {**unknown, "clips": 0, "skipped": outcome}
-        predicted = outcome.argmax(axis=1)
-        drop = self.uar(self.clean) - self.uar(predicted)
-        resampled = self._clean_resampled - self.resampling.uar(self.labels, predicted, self.classes)
-        return {
-            "uar": self.uar(predicted),
-            "wa": metrics.wa(metrics.confusion(self.labels, predicted, self.classes)),
-            "ece": self.ece(outcome),
-            "uar_drop": drop,
-            "uar_drop_interval": self.resampling.interval(
-                drop, resampled, least=-1.0, speakers=self.resampling.uar_speakers(self.labels)
-            ),
-            "clips": len(outcome),
-            "skipped": "",
-        }
-
-    def uar(self, predicted: Int[np.ndarray, " clips"]) -> float:
-        return metrics.uar(metrics.confusion(self.labels, predicted, self.classes))
-
-    def ece(self, probabilities: Probabilities) -> float:
-        return calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == self.labels)
-
-    @functools.cached_property
-    def _clean_resampled(self) -> np.ndarray:
-        return self.resampling.uar(self.labels, self.clean, self.classes)
+def _ece(labels: Int[np.ndarray, " clips"], probabilities: Probabilities) -> float:
+    return calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels)
