@@ -17,12 +17,11 @@ the recipes that were chosen here. FOLDER is a data root that contains RAVDESS.
 best epoch's UAR is a maximum over noise, and overestimates variants with a noisy UAR. `best` is that maximum.
 """
 
-import shlex
 import statistics
 from collections import defaultdict
 from pathlib import Path
 
-from common import RUNS, add_row, has_row, parse_arguments, trained_run  # beside this file
+from common import RUNS, add_row, as_flags, has_row, parse_arguments, trained_run  # beside this file
 
 from aersut.augment import SpecAugment
 from aersut.config import Data, Experiment, Loss
@@ -237,8 +236,7 @@ def main() -> None:
 def one(stage: str, variant: str, overrides: Overrides, speech: Path, half: str, seed: str) -> None:
     """Train one run and add its row; skip it if the row exists."""
     changed = {**BASES[stage], **overrides}
-    changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in changed.items())
-    row = {"stage": stage, "variant": variant, "half": half, "seed": seed, "changes": changes}
+    row = {"stage": stage, "variant": variant, "half": half, "seed": seed, "changes": as_flags(changed)}
     if has_row(ROWS, row):
         return
     print(f"{stage}: {variant}, half {half}, seed {seed}", flush=True)

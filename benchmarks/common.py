@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import csv
 import importlib.util
+import shlex
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -92,6 +93,11 @@ def parse_arguments(
     if arguments.speech is None:
         sys.exit("--speech FOLDER: a data root with RAVDESS")
     return arguments
+
+
+def as_flags(overrides: Mapping[str, str]) -> str:
+    """Overrides of an experiment as flags of the command line, for the column `changes`."""
+    return " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in overrides.items())
 
 
 def has_row(path: Path, row: Mapping[str, object]) -> bool:

@@ -21,7 +21,7 @@ With --stress, two folders, `noise10`, `band` and `rooms` are the UAR drops over
 """
 
 import json
-import shlex
+import math
 import statistics
 import sys
 from collections import defaultdict
@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 from ablations import HALVES, SPEAKERS, UNUSED, Overrides, listed  # beside this file
-from common import RUNS, add_row, check_stress, has_row, parse_arguments, trained_run
+from common import RUNS, add_row, as_flags, check_stress, has_row, parse_arguments, trained_run
 
 from aersut import metrics
 from aersut.contracts import Model
@@ -265,7 +265,7 @@ def table(rows: list[dict[str, str]]) -> str:
         groups[row["variant"]].append(row)
 
     def mean(group: list[dict[str, str]], name: str) -> float:
-        return statistics.mean(float(row[name] or "nan") for row in group)
+        return statistics.mean([float(row[name]) for row in group if row[name]] or [math.nan])
 
     lines = [f"{'variant':48}{'runs':>5}" + "".join(f"{name:>14}" for name in RESULTS)]
     for variant, group in sorted(groups.items(), key=lambda item: -mean(item[1], "mean")):
@@ -283,8 +283,7 @@ def main() -> None:
         for variant in VARIANTS:
             fields = {"epochs": EPOCHS, **VARIANTS[variant]}
             train = fields.pop("train", " ".join(TRAINING))
-            changes = " ".join(f"--experiment.{key}={shlex.quote(value)}" for key, value in fields.items())
-            row = {"variant": variant, "seed": seed, "train": train, "changes": changes}
+            row = {"variant": variant, "seed": seed, "train": train, "changes": as_flags(fields)}
             if (only and variant not in only) or has_row(ROWS, row):
                 continue
             print(f"{variant}, seed {seed}", flush=True)

@@ -15,7 +15,6 @@ CREMA-D.
 """
 
 import argparse
-import shlex
 import statistics
 import sys
 from collections import defaultdict
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from ablations import EQUALIZE, LIGHT_SPEC, WARP_ALWAYS, Overrides, listed, speakers  # beside this file
-from common import RUNS, add_row, has_row, read_rows, require_peers, trained_run
+from common import RUNS, add_row, as_flags, has_row, read_rows, require_peers, trained_run
 
 from aersut import metrics
 from aersut.contracts import Condition
@@ -197,10 +196,7 @@ def main() -> None:
             for half in arguments.halves.split(","):
                 if only and variant not in only:
                     continue
-                changes = " ".join(
-                    f"--experiment.{key}={shlex.quote(value)}" for key, value in VARIANTS[variant].items()
-                )
-                row = {"variant": variant, "half": half, "seed": seed, "changes": changes}
+                row = {"variant": variant, "half": half, "seed": seed, "changes": as_flags(VARIANTS[variant])}
                 if has_row(ROWS, row):
                     continue
                 print(f"{variant}, half {half}, seed {seed}", flush=True)
