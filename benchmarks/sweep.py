@@ -167,7 +167,7 @@ def inside(arguments: argparse.Namespace) -> dict[str, float]:
                 firsts.append(time.perf_counter())
             return result
 
-        return one_epoch(timed, *given)
+        return one_epoch(timed, *given)  # type: ignore[arg-type]
 
     from aersut.sweep import worker
 

@@ -25,7 +25,7 @@ from aersut.training.initial_weights import write_origin
 from aersut.training.processes import broadcast_from_main, is_main_process
 from aersut.training.setup import InitialNetwork, TrainingSetup, set_up
 from aersut.training.state import TrainState, flattened
-from aersut.training.step import Step, StepMetrics, compile_step, make_train_step
+from aersut.training.step import Step, StepMetrics, make_train_step
 from aersut.training.trained import Trained, load_trained
 from aersut.training.training_log import TrainingLog
 
@@ -128,7 +128,7 @@ def _start_compiling(setup: TrainingSetup, step: Step, forward: Forward) -> Futu
     def compile_both() -> None:
         if setup.devices.replicated is None:
             shapes = setup.state_shapes()
-            compile_step(step, shapes, setup.batch_shapes())
+            step.compile(shapes, setup.batch_shapes())
             forward.compile(shapes, setup.frontend.base_shape)
 
     pool = ThreadPoolExecutor(1)

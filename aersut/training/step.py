@@ -1,6 +1,5 @@
 """The training step."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -25,7 +24,6 @@ from aersut.training.trained import Trained
 T = TypeVar("T")
 State = nnx.State[Any, Any]
 StepMetrics = dict[str, Array]
-Step = Callable[[TrainState, dict[str, Any]], tuple[TrainState, StepMetrics]]
 
 
 @dataclass(frozen=True)
@@ -88,8 +86,32 @@ class _Arguments:
     teacher: tuple[Params, State, Scaling | None] | None
 
 
+@dataclass(frozen=True)
+class Step:
+    """A training step: (state, batch) → (state, {"loss", "accuracy"}). It donates the state's buffers.
+
+    Attributes:
+        jitted: the function that runs of equal definitions share, with `arguments` as its third argument.
+        arguments: what differs between them.
+    """
+
+    jitted: Any
+    arguments: _Arguments
+
+    def __call__(self, state: TrainState, batch: dict[str, Any]) -> tuple[TrainState, StepMetrics]:
+        new: tuple[TrainState, StepMetrics] = self.jitted(state, batch, self.arguments)
+        return new
+
+    def compile(self, state: TrainState, batch: dict[str, Any]) -> None:
+        """Compile the step before its first call, from the shapes of the train state and of a batch on one device.
+
+        The first call finds the result, unless the shapes, or the sharding of the state, differ from it.
+        """
+        self.jitted.lower(state, batch, self.arguments).compile()
+
+
 def make_train_step(setup: StepSetup) -> Step:
-    """Return the jitted step (state, batch) → (state, {"loss", "accuracy"}), which donates the state's buffers.
+    """Return the training step of a setup.
 
     Augmentation uses a key that is derived from the seed and the step's number, so that a resumed run continues the
     sequence of an uninterrupted one. A process compiles the step once for all runs that differ in seed, data, class
@@ -117,7 +139,7 @@ def make_train_step(setup: StepSetup) -> Step:
         numbers,
         None if teacher is None else (teacher.state.weights, teacher.state.rest, teacher.frontend.scaling),
     )
-    return functools.partial(_compiled(definition), arguments=setup.replicate(arguments))
+    return Step(_compiled(definition), setup.replicate(arguments))
 
 
 @memoized
@@ -157,12 +179,3 @@ def _compiled(definition: _Definition) -> Callable[..., tuple[TrainState, StepMe
         return TrainState(state.step + 1, params, rest, opt_state, average), {"loss": mean, "accuracy": accuracy}
 
     return jax.jit(step, donate_argnums=0)
-
-
-def compile_step(step: Step, state: TrainState, batch: dict[str, Any]) -> None:
-    """Compile a step before its first call, from the shapes of the train state and of a batch on one device.
-
-    The first call finds the result, unless the shapes, or the sharding of the state, differ from it.
-    """
-    jitted: Any = step
-    jitted.func.lower(state, batch, **jitted.keywords).compile()

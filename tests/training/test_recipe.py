@@ -1,6 +1,5 @@
 """Learning-rate schedules, gradient clipping and accumulation, losses, averaged weights and early stopping."""
 
-import functools
 import json
 
 import jax
@@ -317,10 +316,10 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_keeps_the_checkpoint(
         step = make_train_step(setup)
 
         def failing(state, batch, arguments):
-            state, metrics = step.func(state, batch, arguments=arguments)
+            state, metrics = step.jitted(state, batch, arguments)
             return state, {**metrics, "loss": metrics["loss"] * jnp.nan}
 
-        return functools.partial(jax.jit(failing), **step.keywords)
+        return replace(step, jitted=jax.jit(failing))
 
     monkeypatch.setattr(loop, "make_train_step", without_loss)
     ran = launch(f"--experiment={tiny}", f"--workdir={tmp_path}", "--mode=train")

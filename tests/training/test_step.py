@@ -34,7 +34,7 @@ def setup(optimizer=SGD(), experiment=Experiment(), frontend=FRONTEND, weights=N
 
 
 def compiled(*arguments, **keywords):
-    return make_train_step(setup(*arguments, **keywords)[0]).func
+    return make_train_step(setup(*arguments, **keywords)[0]).jitted
 
 
 def trained(optimizer, **keywords):
