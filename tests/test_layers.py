@@ -13,7 +13,7 @@ ORDER = (
     *("levels", "audio_input", "labels", "bundle_files", "zoo", "bundle_record"),
     *("contracts", "board", "registry", "tree", "config", "initial", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
-    *("metrics", "run_folder", "run", "training", "presets", "evaluation"),
+    *("metrics", "run_folder", "run", "training", "presets", "evaluation", "run_list"),
     *("report", "serving", "export", "publish", "emulation", "sweep", "results", "arguments", "api", "commands", "cli"),
 )
 ABOVE_ALL = ("testing",)

@@ -25,7 +25,7 @@ flags.DEFINE_list("empty_cache", None, "all, or some folders of the cache, such 
 
 
 def _run(arguments: Arguments) -> None:
-    from aersut.evaluation import run_list
+    from aersut import run_list
     from aersut.evaluation.comparison import find_runs
     from aersut.run_folder import RUNS
 

@@ -67,18 +67,18 @@ class InitialNetwork:
         """Initial values of the parameters and of the other state."""
         return self._compute() if self._values is None else self._values.result()
 
-    def _trace(self) -> "_Initialization":
+    def _trace(self) -> "_TracedNetwork":
         experiment, frontend = self._experiment, make_frontend(self._experiment)
         with network_errors(experiment.model):
             head_only = experiment.init.trainable == "head"
-            return _initialization(experiment.model, frontend.shape, frontend.classes, head_only)
+            return _traced_network(experiment.model, frontend.shape, frontend.classes, head_only)
 
     def _compute(self) -> tuple[State, State]:
         return self._traced.result().compiled(jax.random.key(self._experiment.seed))
 
 
 @dataclass(frozen=True)
-class _Initialization:
+class _TracedNetwork:
     """A traced network: its definitions, its jitted initialization by a random key, and the shapes of its states."""
 
     graphs: Graphs
@@ -87,7 +87,7 @@ class _Initialization:
 
 
 @memoized
-def _initialization(model: Model, shape: tuple[int, int], classes: int, head_only: bool) -> _Initialization:
+def _traced_network(model: Model, shape: tuple[int, int], classes: int, head_only: bool) -> _TracedNetwork:
     """One compilation for all seeds, cached for later processes, instead of one per initializer."""
     graphs: list[Graphs] = []
 
@@ -98,11 +98,11 @@ def _initialization(model: Model, shape: tuple[int, int], classes: int, head_onl
 
     compiled = jax.jit(initialize, compiler_options=ONCE)
     shapes: tuple[State, State] = compiled.eval_shape(jax.random.key(0))  # type: ignore[no-untyped-call]
-    return _Initialization(graphs[0], compiled, shapes)
+    return _TracedNetwork(graphs[0], compiled, shapes)
 
 
 @memoized
-def _initial_state(optimizer: Optimizer, steps: int, steps_per_epoch: int, averaged: bool) -> Any:
+def _compiled_state(optimizer: Optimizer, steps: int, steps_per_epoch: int, averaged: bool) -> Any:
     """One compilation of the state of step 0 for all values of the optimizer's traced numbers."""
 
     def initialize(params: State, rest: State, numbers: dict[str, jax.Array]) -> TrainState:
@@ -140,21 +140,21 @@ class TrainingSetup(StepSetup):
         frontend = self.frontend.with_scaling(scaling)
         return replace(self, frontend=frontend, prepared=replace(self.prepared, frontend=frontend))
 
-    def _initialize(self) -> tuple[Any, dict[str, jax.Array]]:
+    def _state_function(self) -> tuple[Any, dict[str, jax.Array]]:
         optimizer, numbers = without_numbers(self.optimizer)
         experiment = self.experiment
-        return _initial_state(optimizer, self.steps * experiment.epochs, self.steps, experiment.ema > 0), numbers
+        return _compiled_state(optimizer, self.steps * experiment.epochs, self.steps, experiment.ema > 0), numbers
 
     def state_shapes(self) -> TrainState:
         """Shapes, dtypes and sharding of the train state, which are known before its initial values are."""
-        initialize, numbers = self._initialize()
+        initialize, numbers = self._state_function()
         shapes: TrainState = initialize.eval_shape(*self.network.shapes, numbers)
         sharding = self.devices.replicated or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         return with_sharding(shapes, sharding)
 
     def initial_state(self) -> TrainState:
         """The train state of step 0, on all devices."""
-        initialize, numbers = self._initialize()
+        initialize, numbers = self._state_function()
         states = self.network.values
         if self.initial is not None:
             emotions = self.experiment.data.emotions

@@ -1,6 +1,7 @@
 """Learning-rate schedules, gradient clipping and accumulation, losses, averaged weights and early stopping."""
 
 import json
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
