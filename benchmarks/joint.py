@@ -5,11 +5,11 @@
     python benchmarks/joint.py --table
 
 Each variant is `aersut.presets.joint_recipe` with one small network (`RESIDUAL_NETWORK`) and 60 epochs, with other
-fields; "wide" is `WIDE_NETWORK`, "large" `LARGE_NETWORK`, "ensemble" four large ones, "recipe" the variant "wide, soft
-labels, band limit, probability 0.4", "small, recipe" the same with the small network, and "four small" an ensemble of
-four small ones with `bands=4`. The validation speakers are the eight of RAVDESS of `benchmarks/ablations.py`, and those
-of folds 0 and 1 of combined5 of CREMA-D; all other speakers train. Each run adds a row to docs/joint.csv; a run with a
-row is skipped, and an interrupted run resumes. FOLDER contains RAVDESS and CREMA-D.
+fields; "wide" is `WIDE_NETWORK`, "large" `LARGE_NETWORK` below, "ensemble" four large ones, "recipe" the variant
+"wide, soft labels, band limit, probability 0.4", "small, recipe" the same with the small network, and "four small" an
+ensemble of four small ones with `bands=4`. The validation speakers are the eight of RAVDESS of
+`benchmarks/ablations.py`, and those of folds 0 and 1 of combined5 of CREMA-D; all other speakers train. Each run adds a
+row to docs/joint.csv; a run with a row is skipped, and an interrupted run resumes. FOLDER contains RAVDESS and CREMA-D.
 
 `ravdess` and `cremad` are the UAR of the last epoch on the speakers of each corpus, predictions among all classes of
 the training set, and `mean` is the mean of the two. `other` is the UAR over the six emotions of CREMA-D, predictions
@@ -39,8 +39,6 @@ from aersut.evaluation.stress import stress_report
 from aersut.experiment import load_experiment
 from aersut.models import Ensemble
 from aersut.presets import (
-    LARGE_ENSEMBLE,
-    LARGE_NETWORK,
     RESIDUAL_NETWORK,
     WIDE_NETWORK,
     joint_recipe,
@@ -92,6 +90,8 @@ def frames(length: int, hop: int) -> Overrides:
     return {"framing.frame_length": str(length), "framing.hop_length": str(hop), "augment.4.time_width": str(width)}
 
 
+LARGE_NETWORK = replace(WIDE_NETWORK, filters=(128, 128, 192))
+LARGE_ENSEMBLE = Ensemble((replace(LARGE_NETWORK, bands=0),) * 2 + (LARGE_NETWORK,) * 2)
 WIDE, SOFT = network(WIDE_NETWORK), {"encoders": "moonshine"}
 
 
@@ -183,6 +183,15 @@ VARIANTS: dict[str, Overrides] = {
         **ALONE,
         **STYLED,
         "augment": mixstyle(probability=1.0)["augment"],
+        "train": "cremad",
+    },
+    "CREMA-D alone, small, recipe": {**SMALL, **ALONE, "train": "cremad"},
+    "CREMA-D alone, small, recipe, MixStyle": {**SMALL, **ALONE, **mixstyle(), "train": "cremad"},
+    "CREMA-D alone, small, bands=4, 64 ms every 16 ms, MixStyle": {
+        **SMALL,
+        **ALONE,
+        **STYLED,
+        "model.bands": "4",
         "train": "cremad",
     },
     "recipe, average of 500 steps": {**RECIPE, "ema": "0.998"},

@@ -17,7 +17,7 @@ from aersut.data.audio import to_int16
 from aersut.registry import AUGMENTERS
 
 MAX_SECONDS = 300
-"""Maximum duration of all recordings together in s; of each, an equal part of it is used, from its start."""
+"""Maximum duration of all recordings together in s."""
 
 
 @AUGMENTERS.register("background")
@@ -25,8 +25,9 @@ MAX_SECONDS = 300
 class Background(Augmenter):
     """Additive background noise from recordings, at a random signal-to-noise ratio (SNR).
 
-    The .wav and .flac files at any depth of the folder, 64 at most, are decoded once and concatenated; of each, the
-    first 5 minutes divided by their number. The noise is a random segment; a silent segment changes nothing.
+    The .wav and .flac files at any depth of the folder, 64 at most, are decoded once and concatenated. If they last
+    longer than 5 minutes, an equal part of these is used from the start of each. The noise is a random segment; a
+    silent segment changes nothing.
 
     Attributes:
         folder: folder of the recordings.
@@ -68,6 +69,7 @@ class Background(Augmenter):
 
 @functools.lru_cache(maxsize=4)
 def _recordings(files: tuple[tuple[Path, int], ...], sample_rate: int) -> Int16[np.ndarray, " samples"]:
-    share = MAX_SECONDS * sample_rate // len(files)
-    decoded = (decoded_file("background", file, sample_rate, with_offset=False)[:share] for file, _ in files)
-    return np.concatenate([to_int16(samples) for samples in decoded])
+    most = MAX_SECONDS * sample_rate
+    decoded = [to_int16(decoded_file("background", file, sample_rate, with_offset=False)[:most]) for file, _ in files]
+    share = most // len(files) if sum(map(len, decoded)) > most else most
+    return np.concatenate([samples[:share] for samples in decoded])

@@ -88,7 +88,7 @@ extern "C" {{
 #endif
 
 {_definitions(pipeline, *numbers)}
-extern const char aersut_model_id[]; /* version of AERSUT, run and epoch */
+extern const char aersut_model_id[]; /* a sentence with the version of AERSUT, the run and the epoch */
 extern const char *const aersut_labels[AERSUT_CLASSES];
 extern const int8_t aersut_silent_frame[AERSUT_CHANNELS]; /* features of a frame of zeros */
 
@@ -143,14 +143,15 @@ def _definitions(pipeline: Pipeline, *more: tuple[str, object, str]) -> str:
         "",
         "/* Emotions in the order of the output: aersut_labels has their names, and result.emotion is one of these. */",
     ]
-    lines += [f"#define AERSUT_{name} {index}" for name, index in _emotions(pipeline.labels)]
+    lines += [f"#define AERSUT_{name} {index}" for name, index in emotion_constants(pipeline.labels)]
     return "\n".join(lines) + "\n"
 
 
-def _emotions(labels: Sequence[str]) -> list[tuple[str, int]]:
-    """Names of constants, and indices; labels that differ in punctuation alone get a number."""
+def emotion_constants(labels: Sequence[str]) -> list[tuple[str, int]]:
+    """Names of constants, and indices; all names end in the index if some would be equal."""
     names = [f"EMOTION_{re.sub(r'[^A-Z0-9]+', '_', label.upper())}" for label in labels]
-    return [(f"{name}_{index}" if names.count(name) > 1 else name, index) for index, name in enumerate(names)]
+    unique = len(set(names)) == len(names)
+    return [(name if unique else f"{name}_{index}", index) for index, name in enumerate(names)]
 
 
 def test_vectors(pipeline: Pipeline) -> str:

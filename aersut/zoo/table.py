@@ -8,7 +8,7 @@ from aersut.zoo.catalog import METRICS, ZOO, ZooModel, names, read
 
 GAINS = (*(f"gain {db:+} dB" for db in (-24, -12, 12, 24)), "peak normalization")
 DROPS = {
-    "gain up to ±24 dB or peak normalization": GAINS,
+    "largest with gains up to ±24 dB and peak normalization": GAINS,
     "recorded noise 20, 10 dB SNR": ("recorded noise 20 dB SNR", "recorded noise 10 dB SNR"),
     "telephone band": ("band 300 to 3400 Hz",),
     "measured impulse responses": ("measured impulse responses",),

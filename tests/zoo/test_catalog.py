@@ -183,6 +183,7 @@ def test_a_copy_has_the_files_and_the_c_library_which_compiles_and_tests_itself(
     assert f"make -C {folder / 'c'}" in capsys.readouterr().out
     for file in set(read(name).files) - {catalog.C_LIBRARY}:
         assert (folder / file).read_bytes() == (ZOO / name / file).read_bytes()
+    assert (folder / "c" / "LICENSE-WEIGHTS").read_bytes() == (folder / "LICENSE").read_bytes()
     done = subprocess.run(["make", "-C", str(folder / "c"), "CFLAGS=-O0"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     done = subprocess.run([folder / "c" / "aersut"], input=bytes(2 * 16_000 * 4), capture_output=True)

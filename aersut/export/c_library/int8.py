@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Int8
 
 from aersut.export.c_library.fixed_point import multiplier, rescaled
 from aersut.export.c_library.program import Operator, Program, UntranslatableError
@@ -18,43 +19,49 @@ LOW, HIGH = -128, 127
 
 def convolution(program: Program, operator: Operator) -> None:
     """CONV_2D."""
-    source, weights = operator.inputs[:2]
-    output = operator.output
-    filters, height, width, channels = program.shape(weights)
-    if channels != program.shape(source)[3]:
-        raise UntranslatableError(f"{program.file.name} has a grouped CONV_2D, which the C library lacks.")
-    bias = _folded(program, operator)
-    geometry = _geometry(program, operator, height, width)
     values = program.weights(operator)
-    program.call(
-        "aersut_convolution_s8",
-        program.address(source),
-        program.array(values),
-        bias,
-        *_factors(program, operator, filters),
-        program.address(output),
-        geometry,
-        program.scratch(2 * PLACES * math.ceil(height * width * channels / 4) * 4, "int16_t"),
-    )
-    program.macs += program.count(output) * height * width * channels
+    if values.shape[3] != program.shape(operator.inputs[0])[3]:
+        raise UntranslatableError(f"{program.file.name} has a grouped CONV_2D, which the C library lacks.")
+    _convolution(program, operator, values)
 
 
 def depthwise_convolution(program: Program, operator: Operator) -> None:
-    """DEPTHWISE_CONV_2D."""
-    source, weights = operator.inputs[:2]
-    output = operator.output
-    _, height, width, filters = program.shape(weights)
+    """DEPTHWISE_CONV_2D. Of one channel, it is a convolution, whose kernel is much faster."""
+    values = program.weights(operator)
+    _, height, width, filters = values.shape
+    if program.shape(operator.inputs[0])[3] == 1:
+        _convolution(program, operator, values.transpose(3, 1, 2, 0))
+        return
     bias = program.bias(operator)
     program.call(
         "aersut_depthwise_s8",
-        program.address(source),
-        program.array(program.weights(operator)),
+        program.address(operator.inputs[0]),
+        program.array(values),
         program.array(np.zeros(filters, np.int32) if bias is None else bias),
         *_factors(program, operator, filters),
-        program.address(output),
+        program.address(operator.output),
         _geometry(program, operator, height, width),
     )
-    program.macs += program.count(output) * height * width
+    program.macs += program.count(operator.output) * height * width
+
+
+def _convolution(
+    program: Program, operator: Operator, values: Int8[np.ndarray, "filters height width channels"]
+) -> None:
+    filters, height, width, channels = values.shape
+    bias = _folded(program, operator, values)
+    geometry = _geometry(program, operator, height, width)
+    program.call(
+        "aersut_convolution_s8",
+        program.address(operator.inputs[0]),
+        program.array(values),
+        bias,
+        *_factors(program, operator, filters),
+        program.address(operator.output),
+        geometry,
+        program.scratch(2 * PLACES * math.ceil(height * width * channels / 4) * 4, "int16_t"),
+    )
+    program.macs += program.count(operator.output) * height * width * channels
 
 
 def max_pool(program: Program, operator: Operator) -> None:
@@ -86,7 +93,7 @@ def dense(program: Program, operator: Operator) -> None:
         "aersut_dense_s8",
         program.address(source),
         program.array(program.weights(operator)),
-        _folded(program, operator),
+        _folded(program, operator, program.weights(operator)),
         *factors,
         each,
         program.address(output),
@@ -271,10 +278,10 @@ def _pool(program: Program, operator: Operator, kernel: str) -> None:
     program.call(kernel, program.address(operator.inputs[0]), program.address(operator.output), geometry)
 
 
-def _folded(program: Program, operator: Operator) -> str:
+def _folded(program: Program, operator: Operator, values: Int8[np.ndarray, "filters *shape"]) -> str:
     """The bias minus input zero point · Σ weights, so that the kernel multiplies stored values."""
-    source, values, bias = operator.inputs[0], program.weights(operator).astype(np.int64), program.bias(operator)
-    sums = values.reshape(len(values), -1).sum(axis=1)
+    source, bias = operator.inputs[0], program.bias(operator)
+    sums = values.reshape(len(values), -1).sum(axis=1, dtype=np.int64)
     folded = (0 if bias is None else bias.astype(np.int64)) - program.zero_point(source) * sums
     return program.array(folded.astype(np.int32))
 

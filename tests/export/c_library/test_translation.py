@@ -76,6 +76,7 @@ MODELS: dict[str, Model] = {
     "cnn2d": small("cnn2d"),
     "ds_cnn": DSCNN(filters=(8, 8), kernels=(3, 3)),
     "residual": TCResNet(filters=(8, 12), kernels=(3, 3)),
+    "residual, over frames and bands": TCResNet(bands=3, filters=(8, 12), kernels=(3, 3)),
 }
 
 

@@ -97,16 +97,15 @@ int aersut_push(aersut *self, const int16_t *samples, int count) {
 
 /* The power that `rank` frames of the window are below. */
 static float ranked(const float *powers, int rank) {
-  float found = 0.0f;
   for (int i = 0; i < AERSUT_FRAMES; ++i) {
     int below = 0, equal = 0;
     for (int k = 0; k < AERSUT_FRAMES; ++k) {
       below += powers[k] < powers[i];
       equal += powers[k] == powers[i];
     }
-    if (below <= rank && rank < below + equal) found = powers[i];
+    if (below <= rank && rank < below + equal) return powers[i];
   }
-  return found;
+  return 0.0f; /* not reached: one of the frames has the rank */
 }
 
 static bool contains_speech(const aersut *self, float loud) {

@@ -59,6 +59,7 @@ typedef struct {
    * vad_rms, in int16 steps (32768 * 10^(dBFS / 20); 58.3, -55 dBFS), or less than vad_range times the 10th
    * percentile (2, 6 dB: steady noise). Two zeros switch it off. */
   float vad_rms, vad_range;
+  /* from here on, aersut_restart() clears everything */
   union {
     int64_t alignment;
     unsigned char bytes[AERSUT_ARENA];
@@ -82,7 +83,7 @@ typedef struct {
   float confidence;                    /* probability of the most probable emotion; 0 for silence */
   float probabilities[AERSUT_CLASSES]; /* after smoothing; 0 for silence */
   float level;                         /* the 90th percentile of the VAD in dBFS, for silence too; -120 or more */
-  uint32_t end;                        /* samples pushed before the end of the window, modulo 2^32 */
+  uint32_t end; /* samples pushed since the (re)start, up to the end of the window, modulo 2^32 */
 } aersut_result;
 
 /* Starts a stream with the default options. */

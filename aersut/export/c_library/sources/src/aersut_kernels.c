@@ -218,13 +218,16 @@ void aersut_convolution_s8(const int8_t *x, const int8_t *weights, const int32_t
       const int place = p < many ? begin + p : begin; /* beyond the last one, any */
       const int y0 = place / g->x.out * g->y.step - g->y.before;
       const int x0 = place % g->x.out * g->x.step - g->x.before;
+      /* values along x are adjacent: those of a filter's row are added at once, unless it exceeds the edge */
+      const int whole = g->x.dilation == 1 && x0 >= 0 && x0 + g->x.kernel <= g->x.size;
+      const int step = whole ? g->x.kernel : 1;
       int element = 0;
       for (int ky = 0; ky < g->y.kernel; ++ky)
-        for (int kx = 0; kx < g->x.kernel; ++kx, element += channels) {
+        for (int kx = 0; kx < g->x.kernel; kx += step, element += step * channels) {
           const int iy = y0 + ky * g->y.dilation, ix = x0 + kx * g->x.dilation;
           const int inside = iy >= 0 && iy < g->y.size && ix >= 0 && ix < g->x.size;
           const int8_t *from = inside ? x + (iy * g->x.size + ix) * channels : NULL;
-          add_to_patch(patches + p * NEXT_PLACE, element, channels, from, g->zero_in);
+          add_to_patch(patches + p * NEXT_PLACE, element, step * channels, from, g->zero_in);
         }
     }
     for (int o = 0; o < g->filters; ++o) {

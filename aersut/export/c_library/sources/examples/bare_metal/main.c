@@ -9,7 +9,7 @@
  *     void HAL_SAI_RxCpltCallback(SAI_HandleTypeDef *sai) { on_samples(dma + BLOCK, BLOCK); }
  *
  * On a processor with a data cache (Cortex-M7), the callback first calls SCB_InvalidateDCache_by_Addr() for its half, and
- * `dma` is aligned to the 32 bytes of a cache line; it must be in memory that the DMA reaches (of an STM32H743, not in
+ * `dma` is aligned to the 32 bytes of a cache line, and BLOCK a multiple of 16; it must be in memory that the DMA reaches (of an STM32H743, not in
  * DTCM). Interrupt and loop run on one core. The interrupt's priority is arbitrary: it calls no function of aersut.h.
  */
 #include <stdbool.h>
@@ -21,15 +21,17 @@
 /* Implement for your board: start recording 16-bit mono samples at AERSUT_SAMPLE_RATE; its interrupt passes each block to
  * on_samples(). Speech at the intended distance needs -40 to -20 dBFS, which the program prints. False if it fails. */
 bool start_microphone(void);
-/* Implement: sleep until the next interrupt, as by __WFI(), or return at once. */
+/* Implement: sleep until the next interrupt, as by __WFI(), or return at once. An interrupt just before __WFI() wakes the
+ * loop one block later, unless interrupts are disabled around the test and __WFI(). */
 void wait_for_interrupt(void);
 
 void on_samples(const int16_t *samples, int count);
 
-#define RING (AERSUT_SAMPLE_RATE <= 16384 ? 8192 : 16384) /* a power of two: half a second, for a classification */
+/* a power of two: a third of a second or more, for a classification */
+#define RING (AERSUT_SAMPLE_RATE <= 16384 ? 8192 : AERSUT_SAMPLE_RATE <= 32768 ? 16384 : 32768)
 
 static aersut ser;
-static int16_t ring[RING];
+static volatile int16_t ring[RING]; /* volatile, so that compilers keep the order of samples and counter */
 static volatile uint32_t written; /* samples since the start, by the interrupt */
 static uint32_t consumed;         /* by the loop */
 

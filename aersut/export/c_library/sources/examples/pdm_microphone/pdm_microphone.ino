@@ -4,7 +4,8 @@
 #include <PDM.h>
 #include <aersut.h>
 
-#define RING (AERSUT_SAMPLE_RATE <= 16384 ? 8192 : 16384)  // a power of two: half a second, for a classification
+// a power of two: a third of a second or more, for a classification
+#define RING (AERSUT_SAMPLE_RATE <= 16384 ? 8192 : AERSUT_SAMPLE_RATE <= 32768 ? 16384 : 32768)
 
 // Speech at the intended distance must have -40 to -20 dBFS, which loop() prints. The unit of the gain depends on the
 // board: for others, define GAIN by their PDM.h; without it, the gain is the PDM library's default.
@@ -14,7 +15,7 @@
 
 static aersut ser;
 static int16_t block[256];
-static int16_t ring[RING];  // samples between the interrupt and loop()
+static volatile int16_t ring[RING];  // samples between the interrupt and loop()
 static volatile uint32_t written = 0;
 static uint32_t consumed = 0;
 
