@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Emotions from a microphone without an operating system: STM32, NXP, Renesas or any other processor with an interrupt.
  *
- * Implement start_microphone() and wait_for_interrupt(), and the output of printf(). The interrupt writes blocks of samples to a
- * ring buffer, from which the loop takes them, so that a window may take as long as the ring buffer lasts. With the HAL
- * of an STM32 and a DMA in circular mode, whose buffer `dma` has two halves of BLOCK samples:
+ * Implement start_microphone() and wait_for_interrupt(), and the output of printf(). The interrupt writes blocks of
+ * samples to a ring buffer, from which the loop takes them, so that a window may take as long as the ring buffer lasts.
+ * With the HAL of an STM32 and a DMA in circular mode, whose buffer `dma` has two halves of BLOCK samples:
  *
  *     void HAL_SAI_RxHalfCpltCallback(SAI_HandleTypeDef *sai) { on_samples(dma, BLOCK); }
  *     void HAL_SAI_RxCpltCallback(SAI_HandleTypeDef *sai) { on_samples(dma + BLOCK, BLOCK); }
  *
- * On a processor with a data cache (Cortex-M7), the callback first calls SCB_InvalidateDCache_by_Addr() for its half, and
- * `dma` is aligned to the 32 bytes of a cache line, and BLOCK a multiple of 16; it must be in memory that the DMA reaches (of an STM32H743, not in
- * DTCM). Interrupt and loop run on one core. The interrupt's priority is arbitrary: it calls no function of aersut.h.
+ * On a processor with a data cache (Cortex-M7), the callback first calls SCB_InvalidateDCache_by_Addr() for its half,
+ * `dma` is aligned to the 32 bytes of a cache line, and BLOCK is a multiple of 16. `dma` must be in memory that the DMA
+ * reaches (of an STM32H743, not in DTCM). Interrupt and loop run on one core. The interrupt's priority is arbitrary: it
+ * calls no function of aersut.h.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,11 +19,12 @@
 
 #include "aersut.h"
 
-/* Implement for your board: start recording 16-bit mono samples at AERSUT_SAMPLE_RATE; its interrupt passes each block to
- * on_samples(). Speech at the intended distance needs -40 to -20 dBFS, which the program prints. False if it fails. */
+/* Implement for your board: start recording 16-bit mono samples at AERSUT_SAMPLE_RATE; its interrupt passes each block
+ * to on_samples(). Speech at the intended distance needs -40 to -20 dBFS, which the program prints. False if it fails. */
 bool start_microphone(void);
-/* Implement: sleep until the next interrupt, as by __WFI(), or return at once. An interrupt just before __WFI() wakes the
- * loop one block later, unless interrupts are disabled around the test and __WFI(). */
+
+/* Implement: sleep until the next interrupt, as by __WFI(), or return at once. After an interrupt just before __WFI(),
+ * the loop wakes one block later, unless interrupts are disabled around the test and __WFI(). */
 void wait_for_interrupt(void);
 
 void on_samples(const int16_t *samples, int count);
@@ -32,8 +34,8 @@ void on_samples(const int16_t *samples, int count);
 
 static aersut ser;
 static volatile int16_t ring[RING]; /* volatile, so that compilers keep the order of samples and counter */
-static volatile uint32_t written; /* samples since the start, by the interrupt */
-static uint32_t consumed;         /* by the loop */
+static volatile uint32_t written;   /* samples since the start, by the interrupt */
+static uint32_t consumed;           /* by the loop */
 
 void on_samples(const int16_t *samples, int count) {
   for (int i = 0; i < count; ++i) ring[(written + (uint32_t)i) % RING] = samples[i];
