@@ -15,14 +15,14 @@ from aersut.bundle_files import CARD, CLASSIFIER, FRONTEND, LABELS, RING, classi
 from aersut.bundle_record import is_built, refuse_changed_bundle
 from aersut.config import Experiment
 from aersut.data.download import SOURCES
-from aersut.data.splits import clips_in, read_split
+from aersut.data.splits import read_split
 from aersut.errors import UserError
 from aersut.evaluation.result_files import read_export, read_metrics
 from aersut.evaluation.result_table import format_interval
 from aersut.export.model_card import robustness
 from aersut.paths import replaced_folder, write_bytes, write_json
 from aersut.registry import CORPORA
-from aersut.run_folder import Run, identifier, open_run
+from aersut.run_folder import Run, clips_in, identifier, open_run
 from aersut.tflite.file import TFLiteFile
 from aersut.training import records
 from aersut.training.initial_weights import weights_file

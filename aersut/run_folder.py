@@ -3,14 +3,13 @@
 import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from aersut.bundle_files import EXPORT
 from aersut.config import Experiment, checked
-from aersut.data.splits import clips_in
 from aersut.errors import UserError
 from aersut.experiment import load_experiment
 from aersut.labels import EMOTIONS, in_usual_order
@@ -233,6 +232,11 @@ def identifier(run: Run) -> str:
 def with_emotions(experiment: Experiment, emotions: tuple[str, ...]) -> Experiment:
     """The same experiment with fixed classes."""
     return replace(experiment, data=replace(experiment.data, emotions=emotions))
+
+
+def clips_in(split: Mapping[str, Any], *sets: str) -> list[dict[str, Any]]:
+    """The clips of a `split.json` of which a version is in one of these sets (of `SPLITS`)."""
+    return [clip for clip in split["clips"] if not set(sets).isdisjoint(clip["splits"])]
 
 
 def recorded_classes(split: dict[str, Any]) -> tuple[str, ...]:

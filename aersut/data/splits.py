@@ -6,7 +6,7 @@ copies of test clips into the training set. It reproduces published results, and
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,11 +142,6 @@ def read_split(path: Path) -> dict[str, Any] | None:
     """Content of a `split.json`; None if it is damaged. Until November 2026, the key "splits" was "parts"."""
     tree = read_json(path, lambda tree: {"splits" if key == "parts" else key: tree[key] for key in tree})
     return tree if tree and "clips" in tree else None
-
-
-def clips_in(split: Mapping[str, Any], *sets: str) -> list[dict[str, Any]]:
-    """The clips of a `split.json` of which a version is in one of these sets (of `SPLITS`)."""
-    return [clip for clip in split["clips"] if not set(sets).isdisjoint(clip["splits"])]
 
 
 def _in_several_sets(table: Int[np.ndarray, "clips versions"], owners: Sequence[str]) -> set[str]:

@@ -9,14 +9,14 @@ from jaxtyping import Float
 from aersut.config import checked
 from aersut.contracts import Corpus
 from aersut.data.collection import Collection, collect, recordings
-from aersut.data.splits import clips_in, read_split
+from aersut.data.splits import read_split
 from aersut.errors import CacheError, UserError
 from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, windows_of
 from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
 from aersut.labels import in_usual_order
 from aersut.registry import CORPORA
-from aersut.run_folder import Run
+from aersut.run_folder import Run, clips_in
 from aersut.training.initial_weights import seen_recordings, seen_speakers
 from aersut.tree import digest, to_tree
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aersut.config import Data, Experiment
 from aersut.data.assignment import SPLITS
-from aersut.data.splits import clips_in, read_split
+from aersut.data.splits import read_split
 from aersut.errors import require
 from aersut.evaluation.comparison import flatten
 from aersut.evaluation.result_files import EMULATION, read_export, read_metrics
@@ -20,7 +20,7 @@ from aersut.report.evaluation_plots import CAPTIONS, EXAMPLE, GRADIENTS_PREFIX, 
 from aersut.report.page import embed_file, write_page
 from aersut.report.plots import classes, curves, style
 from aersut.report.robustness import robustness
-from aersut.run_folder import Run, RunFolder, as_configured, class_notes, recorded_classes
+from aersut.run_folder import Run, RunFolder, as_configured, class_notes, clips_in, recorded_classes
 from aersut.training import records
 from aersut.tree import to_tree
 

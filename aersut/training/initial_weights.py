@@ -17,12 +17,12 @@ from aersut import initial
 from aersut.config import Experiment, from_tree
 from aersut.data.collection import Collection, recordings
 from aersut.data.protocols import PROTOCOLS
-from aersut.data.splits import Split, clips_in, read_split
+from aersut.data.splits import Split, read_split
 from aersut.errors import UserError
 from aersut.features.frontend import Scaling
 from aersut.paths import read_json, write_json
 from aersut.registry import CORPORA, import_plugins
-from aersut.run_folder import Run, RunFolder, with_recorded_classes
+from aersut.run_folder import Run, RunFolder, clips_in, with_recorded_classes
 from aersut.texts import counted
 from aersut.training.packing import leaf_name
 from aersut.training.state import HEAD
