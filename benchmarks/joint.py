@@ -25,14 +25,17 @@ import math
 import statistics
 import sys
 from collections import defaultdict
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from ablations import HALVES, SPEAKERS, UNUSED, Overrides, listed  # beside this file
 from common import RUNS, add_row, as_flags, check_stress, has_row, parse_arguments, trained_run
+from numpy.typing import NDArray
 
 from aersut import metrics
+from aersut.config import Experiment
 from aersut.contracts import Model
 from aersut.data.protocols import PUBLISHED
 from aersut.evaluation.stress import stress_report
@@ -108,6 +111,14 @@ def mixstyle(**fields: object) -> Overrides:
     return {"augment": json.dumps([*others, {"name": "freq_mixstyle", **fields}, mixup])}
 
 
+def reverberated(changed: Overrides, probability: float) -> Overrides:
+    """`changed` with reverberation behind the first augmenter, so that the masks are the sixth."""
+    shift, *others = json.loads(changed["augment"])
+    reverb = {"name": "mel_reverb", "probability": probability}
+    moved = {key.replace("augment.4", "augment.5"): value for key, value in changed.items()}
+    return {**moved, "augment": json.dumps([shift, reverb, *others])}
+
+
 LONG_SHIFT = {"augment.0.frames": "40"}
 SMALL = {**SOFT, **limited(probability=0.4)}
 RECIPE = {**WIDE, **SMALL}
@@ -162,6 +173,11 @@ VARIANTS: dict[str, Overrides] = {
         "features.0.of.n_mels": "56",
     },
     "recipe, 64 ms every 16 ms, MixStyle": {**RECIPE, **STYLED},
+    "recipe, 64 ms every 16 ms, MixStyle, labels of both encoders": {
+        **RECIPE,
+        **STYLED,
+        "encoders": "moonshine,smart_turn",
+    },
     "CREMA-D alone, recipe, 64 ms every 16 ms": {**RECIPE, **ALONE, **frames(1024, 256), "train": "cremad"},
     "CREMA-D alone, recipe, 64 ms every 16 ms, MixStyle": {**RECIPE, **ALONE, **STYLED, "train": "cremad"},
     "CREMA-D alone, recipe, 64 ms every 16 ms, MixStyle, kernels of 3": {
@@ -183,6 +199,42 @@ VARIANTS: dict[str, Overrides] = {
         **ALONE,
         **STYLED,
         "augment": mixstyle(probability=1.0)["augment"],
+        "train": "cremad",
+    },
+    "CREMA-D alone, recipe, 64 ms every 16 ms, MixStyle, (60, 60, 96), kernels of 7": {
+        **RECIPE,
+        **ALONE,
+        **STYLED,
+        "model.filters": "60,60,96",
+        "model.kernels": "7,7,7",
+        "train": "cremad",
+    },
+    "CREMA-D alone, recipe, 64 ms every 16 ms, MixStyle, reverberation 15 %": {
+        **RECIPE,
+        **ALONE,
+        **reverberated(STYLED, 0.15),
+        "train": "cremad",
+    },
+    "CREMA-D alone, recipe, 64 ms every 16 ms, MixStyle, labels of both encoders": {
+        **RECIPE,
+        **ALONE,
+        **STYLED,
+        "encoders": "moonshine,smart_turn",
+        "train": "cremad",
+    },
+    "CREMA-D alone, recipe, 64 ms every 16 ms, MixStyle, two masks": {
+        **RECIPE,
+        **ALONE,
+        **STYLED,
+        "augment.4.time_masks": "2",
+        "augment.4.channel_masks": "2",
+        "train": "cremad",
+    },
+    "CREMA-D alone, recipe, 64 ms every 16 ms, MixStyle, labels of smart_turn": {
+        **RECIPE,
+        **ALONE,
+        **STYLED,
+        "encoders": "smart_turn",
         "train": "cremad",
     },
     "CREMA-D alone, small, recipe": {**SMALL, **ALONE, "train": "cremad"},
@@ -211,21 +263,51 @@ VARIANTS: dict[str, Overrides] = {
 """variant → overrides of the recipe; "train" names the only corpus of the training set."""
 
 
-def run_of(variant: str, seed: str, speech: Path) -> Run:
-    changed = {"epochs": EPOCHS, **VARIANTS[variant], "seed": seed, "data.protocol": "given"}
-    corpora = [changed.pop("train")] if "train" in changed else list(TRAINING)
+def experiment_of(changed: Overrides, corpora: Iterable[str], speech: Path) -> Experiment:
+    """`joint_recipe` with other fields, trained on the training speakers of these corpora."""
     present = {path.name[:4] for path in (speech / "cremad" / "AudioWAV").glob("*")}
     if not present:
         sys.exit(f"{speech} contains no cremad/AudioWAV: expected a data root with RAVDESS and CREMA-D")
 
-    def names(speakers: dict[str, list[int]], chosen: list[str]) -> str:
+    def names(speakers: dict[str, list[int]], chosen: Iterable[str]) -> str:
         return ",".join(f"{c}:{n}" for c in chosen for n in speakers[c] if c != "cremad" or str(n) in present)
 
-    changed["data.train_speakers"] = names(TRAINING, corpora)
-    changed["data.validation_speakers"] = names(VALIDATION, list(VALIDATION))
-    changed["data.test_speakers"] = f"ravdess:{UNUSED}"
-    experiment = load_experiment(joint_recipe(RESIDUAL_NETWORK), changed.items())
-    return trained_run(experiment, speech, RUNS.parent / "joint" / f"{variant}, {seed}")
+    split = {
+        "data.protocol": "given",
+        "data.train_speakers": names(TRAINING, corpora),
+        "data.validation_speakers": names(VALIDATION, VALIDATION),
+        "data.test_speakers": f"ravdess:{UNUSED}",
+    }
+    return load_experiment(joint_recipe(RESIDUAL_NETWORK), {**changed, **split}.items())
+
+
+def run_of(variant: str, seed: str, speech: Path) -> Run:
+    changed = {"epochs": EPOCHS, **VARIANTS[variant], "seed": seed}
+    corpora = [changed.pop("train")] if "train" in changed else TRAINING
+    return trained_run(experiment_of(changed, corpora, speech), speech, RUNS.parent / "joint" / f"{variant}, {seed}")
+
+
+def by_corpus(
+    corpora: NDArray[np.str_], labels: NDArray[np.int32], probabilities: NDArray[np.float32], trained: Container[str]
+) -> dict[str, str]:
+    """UAR and cross-entropy of the clips of each corpus, and UAR on the one that was not trained on, if any.
+
+    Args:
+        corpora, labels, probabilities: of each clip.
+        trained: names of the corpora that were trained on.
+    """
+    found, classes = {"other": ""}, probabilities.shape[1]
+    logits = np.log(np.maximum(probabilities, 1e-12))
+    six = np.unique(labels[corpora == "cremad"])
+    for corpus in TRAINING:
+        own = corpora == corpus
+        found[corpus] = f"{metrics.uar(metrics.confusion(labels[own], probabilities[own].argmax(1), classes)):.4f}"
+        found[f"{corpus}_loss"] = f"{cross_entropy(logits[own], labels[own]):.4f}"
+        if corpus not in trained:
+            shared = own & np.isin(labels, six)
+            predicted = six[probabilities[shared][:, six].argmax(1)]
+            found["other"] = f"{metrics.uar(metrics.confusion(labels[shared], predicted, classes)):.4f}"
+    return {**found, "mean": f"{statistics.mean(float(found[corpus]) for corpus in TRAINING):.4f}"}
 
 
 def results(run: Run, variant: str, stress: str) -> dict[str, str]:
@@ -234,20 +316,11 @@ def results(run: Run, variant: str, stress: str) -> dict[str, str]:
     examples = prepared.split.examples("validation")
     labels, features = prepared.labels[examples[:, 0]], prepared.features(examples)
     corpora = np.array([prepared.collection.clips[clip].corpus for clip in examples[:, 0]])
-    probabilities = trained.probabilities(features)
-    logits = np.log(np.maximum(probabilities, 1e-12))
-    six = np.unique(labels[corpora == "cremad"])
-    found = {"other": "", **_losses(prepared, trained, stress)}
-    for corpus in TRAINING:
-        own = corpora == corpus
-        counts = metrics.confusion(labels[own], probabilities[own].argmax(1), trained.frontend.classes)
-        found[corpus] = f"{metrics.uar(counts):.4f}"
-        found[f"{corpus}_loss"] = f"{cross_entropy(logits[own], labels[own]):.4f}"
-        if VARIANTS[variant].get("train", corpus) != corpus:
-            shared = own & np.isin(labels, six)
-            predicted = six[probabilities[shared][:, six].argmax(1)]
-            found["other"] = f"{metrics.uar(metrics.confusion(labels[shared], predicted, 8)):.4f}"
-    return {**found, "mean": f"{statistics.mean(float(found[corpus]) for corpus in TRAINING):.4f}"}
+    known = VARIANTS[variant].get("train", " ".join(TRAINING)).split()
+    return {
+        **by_corpus(corpora, labels, trained.probabilities(features), known),
+        **_losses(prepared, trained, stress),
+    }
 
 
 def _losses(prepared: Prepared, trained: Trained, stress: str) -> dict[str, str]:

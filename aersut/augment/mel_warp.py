@@ -23,7 +23,9 @@ class MelWarp(Augmenter):
     axis.
 
     Attributes:
-        bands: lowest and highest factor of the band index, drawn uniformly; above 1 moves the spectrum up.
+        bands: lowest and highest factor of the band index, drawn uniformly; above 1 moves the spectrum up. Jaitly &
+            Hinton scale the frequency in Hz; these factors change high frequencies more than low ones. With 56 bands
+            from 50 Hz to 8 kHz, 1.1 moves 0.5, 1.5 and 3.6 kHz up by 8, 14 and 25 %.
         shift: lowest and highest shift in bands, drawn uniformly, positive is up; on a mel scale it approximates a
             change of pitch.
         tempo: lowest and highest tempo factor, drawn uniformly; above 1 is faster.

@@ -1,7 +1,7 @@
 """Soft labels of training clips: what a classifier of a pretrained encoder's embeddings predicts for them."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,8 +42,6 @@ def soft_labels(
         UserError: see `check_soft_labels`; or the clips of the other speakers have only one emotion.
     """
     check_soft_labels(speakers)
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GroupKFold
 
     groups = np.unique(speakers, return_inverse=True)[1]
@@ -56,11 +54,32 @@ def soft_labels(
                 "experiment.encoders: soft labels need training clips of two or more emotions without those of any one "
                 "speaker. Use more speakers, or omit the encoders."
             )
-        mean, deviation = embeddings[rows].mean(axis=0), np.maximum(embeddings[rows].std(axis=0), 1e-6)
-        classifier = LogisticRegression(C=REGULARIZATION / embeddings.shape[1], max_iter=200)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the penalty limits what further iterations change
-            classifier.fit((embeddings[rows] - mean) / deviation, labels[rows], sample_weight=weights[rows])
-        predicted = classifier.predict_proba((embeddings[others] - mean) / deviation)
-        found[np.ix_(others, classifier.classes_)] = predicted
+        found[others] = classifier(embeddings[rows], labels[rows], classes, weights[rows])(embeddings[others])
     return found
+
+
+def classifier(
+    embeddings: Float[np.ndarray, "clips width"],
+    labels: Int[np.ndarray, " clips"],
+    classes: int,
+    weights: Float[np.ndarray, " clips"],
+) -> Callable[[Float[np.ndarray, "others width"]], Float[np.ndarray, "others classes"]]:
+    """Train multinomial logistic regression on standardized embeddings; return a function to class probabilities.
+
+    A class without a clip has the probability 0.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    mean, deviation = embeddings.mean(axis=0), np.maximum(embeddings.std(axis=0), 1e-6)
+    regression = LogisticRegression(C=REGULARIZATION / embeddings.shape[1], max_iter=200)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the penalty limits what further iterations change
+        regression.fit((embeddings - mean) / deviation, labels, sample_weight=weights)
+
+    def probabilities(others: Float[np.ndarray, "others width"]) -> Float[np.ndarray, "others classes"]:
+        found = np.zeros((len(others), classes), np.float32)
+        found[:, regression.classes_] = regression.predict_proba((others - mean) / deviation)
+        return found
+
+    return probabilities

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from aersut import metrics
 from aersut.evaluation.intervals import Resampling, bootstrap_means
@@ -13,18 +14,24 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def covered(speakers, rng):
-    """How often the interval, and the percentile interval, contains the UAR of the population of speakers."""
+def covered(corpora, rng):
+    """How often the interval, and the percentile interval, contains the UAR of the population of speakers.
+
+    `corpora` has the number of speakers of each corpus; only the speakers of the first have clips of the last two
+    emotions.
+    """
     easiness = np.linspace(-1, 1.5, 8)
     truth = sigmoid(easiness + 0.5 * rng.normal(size=(100_000, 1))).mean()
-    labels = np.tile(np.repeat(np.arange(8), 8), speakers)
-    owners = np.repeat(np.arange(speakers), 64)
+    names = [f"{corpus}:{n}" for corpus, count in enumerate(corpora) for n in range(count)]
+    clips = [(name, label) for name in names for label in np.repeat(np.arange(8 if name[0] == "0" else 6), 8)]
+    speakers, labels = [name for name, _ in clips], np.array([label for _, label in clips])
+    owners = np.array([names.index(name) for name in speakers])
     hits = percentile_hits = 0
     for seed in range(ROUNDS):
-        chance = sigmoid(easiness + 0.5 * rng.normal(size=(speakers, 1)))  # some speakers are harder than others
+        chance = sigmoid(easiness + 0.5 * rng.normal(size=(len(names), 1)))  # some speakers are harder than others
         correct = rng.random(len(labels)) < chance[owners, labels]
         predicted = np.where(correct, labels, (labels + rng.integers(1, 8, len(labels))) % 8)
-        resampling = Resampling.of([str(owner) for owner in owners], 300, seed)
+        resampling = Resampling.of(speakers, 300, seed)
         uars = metrics.headline_metrics(resampling.totals((labels, predicted), (8, 8)))["uar"]
         low, high = resampling.interval(metrics.uar(metrics.confusion(labels, predicted, 8)), uars)
         hits += low <= truth <= high
@@ -33,13 +40,38 @@ def covered(speakers, rng):
     return hits / ROUNDS, percentile_hits / ROUNDS
 
 
-@pytest.mark.parametrize("speakers", [4, 12])
-def test_95_percent_of_intervals_cover_the_true_value(speakers):
-    rate, percentiles = covered(speakers, np.random.default_rng(speakers))
+@pytest.mark.parametrize("corpora", [[4], [12], [3, 16]])
+def test_95_percent_of_intervals_cover_the_true_value(corpora):
+    rate, percentiles = covered(corpora, np.random.default_rng(corpora[0]))
     # the standard error of 400 rounds is about 1 point, and the t distribution is an approximation
-    assert 0.90 <= rate <= 0.985
-    if speakers == 4:
+    assert 0.91 <= rate <= 0.985
+    if corpora == [4]:
         assert percentiles < 0.87  # the reason why they are not used
+
+
+def test_a_bootstrap_sample_draws_the_speakers_of_one_corpus():
+    drawn = Resampling.of(["a:1", "a:2", "a:3", "b:1", "b:2", "b:3", "b:4"], 100)
+    first, second = np.split(drawn.weights, 2)
+    for weights, others, total in ((first[:, :3], first[:, 3:], 3), (second[:, 3:], second[:, :3], 4)):
+        assert (others == 1).all()
+        assert (weights.sum(axis=1) == total).all()
+        assert (weights != 1).any()
+
+
+def test_speakers_are_drawn_together_where_a_corpus_has_fewer_than_three():
+    assert Resampling.of(["a:1", "a:2", "b:1", "b:2", "b:3"], 100).strata.tolist() == [0] * 5
+
+
+def test_variances_of_corpora_are_added():
+    drawn = Resampling.of(["a:1", "a:2", "a:3", "b:1", "b:2", "b:3", "b:4", "b:5"], 4)
+    one, two = np.array([-0.01, 0.01]), np.array([-0.03, 0.03])
+    parts = one.var(ddof=1) * 3 / 2, two.var(ddof=1) * 5 / 4
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 2 + parts[1] ** 2 / 4)
+    low, high = drawn.interval(0.5, np.concatenate([one, two]))
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, freedom) * sum(parts) ** 0.5)
+    # a class of the second corpus alone
+    low, high = drawn.interval(0.5, np.concatenate([0 * one, two]), speakers=np.array([0, 5]))
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 4) * parts[1] ** 0.5)
 
 
 def test_totals_are_those_of_the_drawn_speakers_clips():
@@ -66,7 +98,9 @@ def test_an_interval_stays_within_the_range_of_the_metric():
 def test_fewer_than_three_speakers_have_no_interval(speakers):
     drawn = Resampling.of([str(n % speakers) for n in range(10)], 100)
     assert drawn.interval(0.5, np.linspace(0, 1, 100)) is None
-    assert Resampling.of(list("abcde"), 100).interval(0.5, np.linspace(0, 1, 100), speakers=speakers) is None
+    assert (
+        Resampling.of(list("abcde"), 100).interval(0.5, np.linspace(0, 1, 100), speakers=np.array([speakers])) is None
+    )
 
 
 @pytest.mark.parametrize("speakers", [1, 2, 3, 4, 5])
