@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from aersut import metrics
 from aersut.evaluation.groups import confident_misclassifications, results_by_group
@@ -51,7 +51,7 @@ def metric_report(predictions: ClipPredictions) -> dict[str, Any]:
         },
         "clips": len(predictions),
         "speakers": resampling.speakers,
-        "bootstrap_means": min(RESAMPLES, bootstrap_means(_fewest_speakers(resampling))),
+        "bootstrap_means": min(RESAMPLES, bootstrap_means(resampling.speakers)),
         **_classification_report(predictions, resampling, resampled, areas),
         "emotions": list(predictions.emotions),
         "confusion": confusion.tolist(),
@@ -129,7 +129,7 @@ def _classification_report(
             "recall_interval": resampling.interval(recall, recalls, speakers=speakers[index]),
             "roc_auc": areas[index],
             "clips": int(support[index]),
-            "speakers": int(speakers[index].sum()),
+            "speakers": speakers[index],
         }
     known = support + confusion.sum(axis=0) > 0  # scikit-learn's classes
     means = {name: np.nan_to_num(column[known]) for name, column in columns.items()}
@@ -142,14 +142,11 @@ def _classification_report(
     }
 
 
-def _class_speakers(predictions: ClipPredictions, resampling: Resampling) -> list[Int[np.ndarray, " strata"]]:
-    """Number of speakers of each stratum with clips of each class."""
-    return [resampling.speakers_of(predictions.labels == index) for index in range(len(predictions.emotions))]
-
-
-def _fewest_speakers(resampling: Resampling) -> int:
-    """Number of speakers of the smallest stratum."""
-    return int(resampling.speakers_of().min())
+def _class_speakers(predictions: ClipPredictions, resampling: Resampling) -> list[int]:
+    """Number of speakers with clips of each class."""
+    return [
+        len(np.unique(resampling.owners[predictions.labels == index])) for index in range(len(predictions.emotions))
+    ]
 
 
 def _notes(predictions: ClipPredictions, resampling: Resampling) -> list[str]:
@@ -159,8 +156,7 @@ def _notes(predictions: ClipPredictions, resampling: Resampling) -> list[str]:
             f"no clip of {', '.join(absent)}: UAR is the mean over the other classes; the macro means count such a "
             "class as 0 where it is predicted, as scikit-learn does."
         )
-    speakers = _fewest_speakers(resampling)
-    means = bootstrap_means(speakers)
+    speakers, means = resampling.speakers, bootstrap_means(resampling.speakers)
     if speakers < MIN_SPEAKERS:
         lines.append(
             f"too few speakers for intervals: {speakers}, at least {MIN_SPEAKERS} are needed. A bootstrap over "
@@ -168,12 +164,12 @@ def _notes(predictions: ClipPredictions, resampling: Resampling) -> list[str]:
         )
         return lines
     if means < RESAMPLES:
-        of_corpus = " of one corpus" if speakers < resampling.speakers else ""
-        lines.append(
-            f"the intervals are of {speakers} speakers{of_corpus}, whose bootstrap has at most {means} distinct means."
-        )
-    counts = [int(count.sum()) for count in _class_speakers(predictions, resampling)]
-    few = {name: count for name, count in zip(predictions.emotions, counts, strict=True) if 0 < count < MIN_SPEAKERS}
+        lines.append(f"the intervals are of {speakers} speakers, whose bootstrap has at most {means} distinct means.")
+    few = {
+        name: count
+        for name, count in zip(predictions.emotions, _class_speakers(predictions, resampling), strict=True)
+        if 0 < count < MIN_SPEAKERS
+    }
     if few:
         named = ", ".join(f"{name} ({count})" for name, count in few.items())
         lines.append(
