@@ -19,6 +19,7 @@ from aersut.run_folder import Run
 from aersut.training import records
 
 if TYPE_CHECKING:
+    from aersut.evaluation.paired import UARDifference
     from aersut.report.plots.inline import InlineFigure
     from aersut.sweep.results import SweepResults
 
@@ -157,6 +158,18 @@ class EvaluationResult:
     def plots(self) -> dict[str, Path]:
         """The PNG file of each plot by name ("confusion", "reliability", …); none without matplotlib."""
         return {path.stem: path for path in sorted((self.folder / "plots").glob("*.png"))}
+
+    def uar_difference(self, baseline: "EvaluationResult") -> "UARDifference":
+        """This UAR minus that of `baseline` on the same clips, with a paired 95 % interval by speaker.
+
+        The results are those of two runs with the same test set, or of pooled folds (`CrossValidationResult.seeds`).
+
+        Raises:
+            UserError: the two were not evaluated on the same clips with the same labels.
+        """
+        from aersut.evaluation.paired import uar_difference
+
+        return uar_difference(self.predictions, baseline.predictions)
 
     def plot_reliability(self) -> "InlineFigure":
         """Reliability diagram: accuracy over confidence; `UserError` without matplotlib."""

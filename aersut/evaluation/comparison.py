@@ -1,13 +1,14 @@
 """Comparison of runs: a table of their metrics and of the differences between their configurations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from aersut.bundle_files import CLASSIFIER
 from aersut.errors import UserError, nearest
+from aersut.evaluation.paired import UARDifference, read_predictions, uar_difference
 from aersut.evaluation.result_files import METRIC_NAMES, read_metrics
-from aersut.evaluation.result_table import format_metric
+from aersut.evaluation.result_table import format_interval, format_metric
 from aersut.paths import read_json
 from aersut.run_folder import RunFolder, named_folder
 from aersut.training import records
@@ -16,25 +17,28 @@ NAMES = {**METRIC_NAMES, "stress_mean": "stress mean"}
 """Keys and printed names of the compared metrics of the test set."""
 HEADINGS = {**NAMES, "kilobytes": "int8 KB"}
 """The headings of the table."""
+DIFFERENCE = "UAR difference (95 % interval)"
 ASCENDING = {"ece", "kilobytes"}
 """The metrics that are better if they are lower."""
 
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """The metrics and the configuration of a run.
+    """The metrics and the configuration of a run, or of the pooled folds of a cross-validation.
 
     Attributes:
         metrics: trained epochs, the headline metrics, the stress mean, the size of the exported int8 classifier in KB;
             None if missing.
         configuration: each leaf as text, by its dotted key.
         notes: warnings, and what could not be read.
+        difference: of its UAR from that of a baseline; None without a baseline, or if its clips are others.
     """
 
     folder: Path
     metrics: dict[str, float | None]
     configuration: dict[str, str]
     notes: tuple[str, ...] = ()
+    difference: UARDifference | None = None
 
 
 def find_runs(folders: list[Path]) -> list[Path]:
@@ -56,20 +60,35 @@ def find_runs(folders: list[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def find_results(folders: list[Path]) -> list[Path]:
+    """`find_runs`, and the folders of pooled folds among `folders` and below them."""
+    named = list(map(named_folder, folders))
+    found = [path.parent for folder in named for path in sorted(folder.rglob("metrics.json"))]
+    pooled = list(filter(_is_pooled, found))
+    others = [folder for folder in named if folder not in pooled]
+    return [*dict.fromkeys([*(find_runs(others) if others else []), *pooled])]
+
+
+def results_in(folder: Path) -> Path:
+    """The folder of metrics.json and predictions.csv of a run, or of pooled folds."""
+    return folder if _is_pooled(folder) else RunFolder(folder).evaluation.parent
+
+
 def read_compared_run(folder: Path) -> ComparedRun:
-    """Read a run folder; missing or damaged files become None and notes."""
+    """Read the folder of a run or of pooled folds; missing or damaged files become None and notes."""
     run = RunFolder(folder)
     notes = []
-    tree, export = read_json(run.config), read_json(run.exported) or {}
+    evaluation = read_metrics(results_in(folder) / "metrics.json") or {}
+    tree, export = _configuration(folder, evaluation), read_json(run.exported) or {}
     if tree is None:
         notes.append("config.json cannot be read")
-    evaluation = read_metrics(run.evaluation) or {}
     warnings = {"leaks": "LEAKS", "synthetic": "synthetic speech"}
     notes += [warning for key, warning in warnings.items() if evaluation.get(key)]
     if "intervals" not in evaluation:
         notes.append("evaluated by an earlier version" if evaluation else "not evaluated")
     size = export.get("files", {}).get(CLASSIFIER, {}).get("bytes")
-    metrics: dict[str, float | None] = {"trained": len(records.read_records(run.records))}
+    trained = None if _is_pooled(folder) else len(records.read_records(run.records))
+    metrics: dict[str, float | None] = {"trained": trained}
     metrics |= {name: evaluation.get(name) for name in METRIC_NAMES}
     stress = evaluation.get("stress") or {}
     metrics["stress_mean"] = stress.get("mean")
@@ -77,6 +96,24 @@ def read_compared_run(folder: Path) -> ComparedRun:
         notes.append(f"stress mean of {stress['evaluated']} of {stress['of']} conditions")
     metrics["kilobytes"] = round(size / 1000) if size else None
     return ComparedRun(folder, metrics, dict(flatten(tree or {})), tuple(notes))
+
+
+def with_differences(runs: list[ComparedRun], baseline: Path) -> list[ComparedRun]:
+    """Compare each run with a baseline, the folder of a run or of pooled folds; a run on other clips gets a note.
+
+    Raises:
+        UserError: the baseline is not one of the runs, or it is not evaluated.
+    """
+    folder = named_folder(baseline).resolve()
+    if folder not in [run.folder.resolve() for run in runs]:
+        raise UserError(f"--baseline={baseline} is not one of the compared runs: add it to --workdir.")
+    of_baseline = read_predictions(results_in(folder))
+    return [
+        replace(run, notes=("baseline", *run.notes))
+        if run.folder.resolve() == folder
+        else _with_difference(run, of_baseline)
+        for run in runs
+    ]
 
 
 def differing_keys(runs: list[ComparedRun]) -> list[str]:
@@ -116,13 +153,15 @@ def sort_runs(runs: list[ComparedRun], key: str) -> list[ComparedRun]:
 
 
 def comparison_table(runs: list[ComparedRun]) -> str:
-    """Folder, metrics, differing configuration and notes of each run, in aligned columns."""
+    """Folder, metrics, difference from a baseline, differing configuration and notes of each run, in columns."""
     keys = differing_keys(runs)
-    lines = [["run", *(HEADINGS.get(name, name) for name in runs[0].metrics), *keys, ""]]
+    compared = [DIFFERENCE] if any(run.difference for run in runs) else []
+    lines = [["run", *(HEADINGS.get(name, name) for name in runs[0].metrics), *compared, *keys, ""]]
     for run in runs:
         cells = [format_metric(value, 3 if name in NAMES else 0) for name, value in run.metrics.items()]
+        difference = [_format_difference(run.difference)] if compared else []
         leaves = [run.configuration.get(key, "-") for key in keys]
-        lines.append([str(run.folder), *cells, *leaves, ", ".join(run.notes)])
+        lines.append([str(run.folder), *cells, *difference, *leaves, ", ".join(run.notes)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     numeric = range(1, 1 + len(runs[0].metrics))
     return "\n".join(
@@ -141,11 +180,43 @@ def comparison_json(runs: list[ComparedRun]) -> list[dict[str, Any]]:
         {
             "folder": str(run.folder),
             **run.metrics,
+            "uar_difference": run.difference and run.difference.difference,
+            "uar_difference_interval": run.difference and run.difference.interval,
             "configuration": {key: run.configuration.get(key) for key in keys},
             "notes": list(run.notes),
         }
         for run in runs
     ]
+
+
+def _is_pooled(folder: Path) -> bool:
+    return folder.name.startswith("folds-") and (folder / "metrics.json").exists()
+
+
+def _configuration(folder: Path, evaluation: dict[str, Any]) -> dict[str, Any] | None:
+    """The content of config.json; for pooled folds, that of their first run, with all folds as `data.fold`."""
+    if not _is_pooled(folder):
+        return read_json(RunFolder(folder).config)
+    folds = evaluation.get("folds", [])
+    first = read_json(RunFolder(folder.parent / Path(folds[0]["folder"]).name).config) if folds else None
+    return first and {**first, "data": {**first["data"], "fold": [row["fold"] for row in folds]}}
+
+
+def _format_difference(found: UARDifference | None) -> str:
+    if found is None:
+        return "-"
+    return f"{found.difference:+z.3f} ({format_interval(found.interval, found.difference)})"
+
+
+def _with_difference(run: ComparedRun, baseline: list[dict[str, str]]) -> ComparedRun:
+    try:
+        rows = read_predictions(results_in(run.folder))
+    except UserError:
+        return replace(run, notes=(*run.notes, "no predictions.csv"))
+    try:
+        return replace(run, difference=uar_difference(rows, baseline))
+    except UserError:
+        return replace(run, notes=(*run.notes, "other clips than the baseline"))
 
 
 def flatten(tree: Any, at: str = "") -> list[tuple[str, str]]:
