@@ -106,7 +106,7 @@ def evaluate(source: Source, *, seeds: Iterable[int], workers: int | None = None
 
 @overload
 def evaluate(
-    source: Source,
+    source: Source | None = None,
     *,
     model: str | Path | None = None,
     corpora: str | Corpus | Iterable[str | Corpus] | None = None,
@@ -118,7 +118,7 @@ def evaluate(
 
 @discarding_unused_runs()
 def evaluate(
-    source: Source,
+    source: Source | None = None,
     *,
     model: str | Path | None = None,
     corpora: str | Corpus | Iterable[str | Corpus] | None = None,
@@ -130,6 +130,9 @@ def evaluate(
     workers: int | None = None,
 ) -> EvaluationResult | CrossValidationResult:
     """Evaluate a run on its test set or on other corpora; write metrics, predictions and plots into its folder.
+
+    Without `source`, evaluate a model of the zoo on corpora: `evaluate(model="micro_speech", corpora="emodb",
+    root="emodb")`. Its results are below `runs/zoo/`.
 
     Args:
         source: a run folder or the name of a run, the result of another function, or an experiment (by its name, too)
@@ -153,6 +156,8 @@ def evaluate(
     if folds is not None or seeds is not None:
         if model or corpora is not None or root is not None or stress or importance:
             raise UserError("--folds and --seeds evaluate checkpoints on their own test sets; omit the other options.")
+        if source is None:
+            raise UserError("a cross-validation trains an experiment: name it.")
         return _cross_validate(source, folds, seeds, workers)
     if workers is not None:
         raise UserError("--workers is the number of runs that train at once: add --folds=all or --seeds=0,1,2.")
@@ -161,7 +166,6 @@ def evaluate(
         from aersut.evaluation import evaluate as module
         from aersut.report.evaluation_plots import draw_plots
 
-    run = _run(source)
     if isinstance(stress, str):
         raise UserError(f"stress is '{stress}': expected True, False, or objects of aersut.stress.")
     if stress is True:
@@ -170,16 +174,23 @@ def evaluate(
         stress = STANDARD
     expected = "objects of aersut.stress, such as Gain(-12)"
     conditions = listed_argument(stress, Condition, "stress", expected) if stress else ()
-    file = module.zoo_model(run, model) if isinstance(model, str) else None
-    options = module.EvaluationOptions(file or (expanded(model) if model else None), importance, conditions)
-    if corpora is None and root is None:
-        evaluation = module.evaluate(run, options)
+    expected = "names or objects of corpora, such as EmoDB()"
+    named = None if corpora is None else listed_argument(corpora, str | Corpus, "corpora", expected)
+    plugins = named and tuple(CORPORA[one]() if isinstance(one, str) else one for one in named)
+    folders = None if root is None else listed_argument(root, str | Path, "root", "paths of folders")
+    roots = folders and tuple(map(str, folders))
+    if source is None:
+        run, file = module.open_zoo_model(model)
+        options = module.EvaluationOptions(file, importance, conditions)
+        evaluation = module.evaluate_zoo_model(run, roots, plugins, options)
     else:
-        expected = "names or objects of corpora, such as EmoDB()"
-        named = None if corpora is None else listed_argument(corpora, str | Corpus, "corpora", expected)
-        roots = None if root is None else listed_argument(root, str | Path, "root", "paths of folders")
-        plugins = named and tuple(CORPORA[one]() if isinstance(one, str) else one for one in named)
-        evaluation = module.evaluate_on_corpora(run, roots and tuple(map(str, roots)), plugins, options)
+        run = _run(source)
+        found = module.zoo_model(run, model) if isinstance(model, str) else None
+        options = module.EvaluationOptions(found or (expanded(model) if model else None), importance, conditions)
+        if plugins is None and roots is None:
+            evaluation = module.evaluate(run, options)
+        else:
+            evaluation = module.evaluate_on_corpora(run, roots, plugins, options)
     draw_plots(evaluation)
     rows = evaluation.predictions.records()
     return EvaluationResult(run, evaluation.folder, evaluation.result, rows, evaluation.importance)

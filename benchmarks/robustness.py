@@ -27,7 +27,7 @@ from common import RUNS, add_row, as_flags, has_row, read_rows, require_peers, t
 from aersut import metrics
 from aersut.contracts import Condition
 from aersut.corpora import CremaD
-from aersut.evaluation.other_corpora import other_corpora_set
+from aersut.evaluation.other_corpora import Seen, other_corpora_set
 from aersut.evaluation.stress import stress_report
 from aersut.experiment import load_experiment
 from aersut.presets import RESIDUAL_NETWORK, ravdess_recipe
@@ -134,7 +134,7 @@ def results(run: Run, noise: Path, conditions: tuple[Condition, ...] = STANDARD)
     clips = [prepared.collection.clips[clip] for clip in chosen]
     stress = stress_report(trained, clips, prepared.labels[chosen], (*conditions, *recorded))
     drop = {row["title"]: row["uar_drop"] for row in stress["conditions"]}
-    other = other_corpora_set(run, trained.frontend, None, (CremaD(),))
+    other = other_corpora_set(run.experiment, Seen.by_run(run), trained.frontend, None, (CremaD(),))
     probabilities, classes = trained.probabilities(other.features), np.unique(other.labels)
     predicted = classes[probabilities[:, classes].argmax(axis=1)]
     found = {

@@ -10,6 +10,8 @@
     Of a run that was fine-tuned from a model of the zoo: evaluate that model on the same test set.
 {program} --mode=evaluate --workdir=RUN --evaluate.root=FOLDER --evaluate.corpora=emodb,savee,tess
     Cross-corpus evaluation: evaluate on all clips of other corpora, with a table of them.
+{program} --mode=evaluate --model=micro_speech --evaluate.root=FOLDER --evaluate.corpora=manifest
+    Evaluate a model of the zoo on recordings of yours.
 {program} --mode=evaluate --workdir=RUN --stress
     Also evaluate under the standard set of stress conditions: gain, noise, reverberation, codecs, …
 {program} --mode=evaluate --workdir=RUN --stress --evaluate.noise=FOLDER --evaluate.impulse_responses=FOLDER
@@ -32,6 +34,7 @@ from aersut.errors import UserError
 if TYPE_CHECKING:
     from aersut.contracts import Condition
     from aersut.results import EvaluationResult
+    from aersut.run_folder import Run
 
 SETTINGS = {
     "corpora": "names of the corpora to evaluate on, with commas",
@@ -67,8 +70,15 @@ def _run(arguments: Arguments) -> None:
         "seeds": None if FLAGS.seeds is None else integers("seeds"),
         "workers": FLAGS.workers,
     }
-    evaluation = api.evaluate(named_run(arguments) if pooled else open_run(arguments), **options)
+    evaluation = api.evaluate(_source(arguments, pooled), **options)
     print(evaluation) if pooled else print_evaluation(evaluation)
+
+
+def _source(arguments: Arguments, pooled: bool) -> "Run | None":
+    """The run that the arguments name; None if they name a model alone, which is one of the zoo."""
+    if FLAGS.model and not (FLAGS.experiment or FLAGS.workdir or FLAGS.init or arguments.experiment or pooled):
+        return None
+    return named_run(arguments) if pooled else open_run(arguments)
 
 
 def _conditions(settings: dict[str, str]) -> "tuple[Condition, ...]":
@@ -119,7 +129,7 @@ COMMAND = Command(
     settings={"evaluate": "; ".join(f"{name}: {text}" for name, text in SETTINGS.items()) + "."},
     notes={
         "workdir": "Run folder; with --folds or --seeds, a folder for all runs and pooled results.",
-        "model": "Exported .tflite file to evaluate instead of the checkpoint; or the zoo model given by --init.",
+        "model": "Exported .tflite file to evaluate instead of the checkpoint; or a model of the zoo (see above).",
         "folds": "all, or 0,2: train the missing folds, evaluate each, pool the predictions.",
         "seeds": "Do so with each of these seeds; print mean and standard deviation over them.",
         "workers": "Number of these runs that train at once; default: one per CPU core, 1 on an accelerator.",

@@ -1,4 +1,4 @@
-"""Evaluation of a run on its test set or on other corpora, by its checkpoint or by a model exported from it."""
+"""Evaluation of a run, or of a model exported from it, on its test set or on other corpora; of the zoo on corpora."""
 
 import csv
 import io
@@ -17,15 +17,17 @@ from aersut.evaluation.evaluation_set import EvaluationSet, own_test_set
 from aersut.evaluation.importance import feature_importance
 from aersut.evaluation.integrated_gradients import Attribution
 from aersut.evaluation.metric_report import metric_report
-from aersut.evaluation.other_corpora import other_corpora_set
+from aersut.evaluation.other_corpora import Seen, other_corpora_set
 from aersut.evaluation.predictions import ClipPredictions
-from aersut.evaluation.predictor import open_exported, predictor
+from aersut.evaluation.predictor import Classifier, Exported, open_exported, predictor
 from aersut.evaluation.result_files import read_metrics
 from aersut.paths import read_json, write_json, write_text
 from aersut.progress import stage
+from aersut.registry import import_plugins
 from aersut.run import make_frontend
-from aersut.run_folder import Run, identifier, with_recorded_classes
+from aersut.run_folder import RUNS, Run, identifier, with_recorded_classes
 from aersut.tflite.file import TFLiteFile
+from aersut.training.initial_weights import read_weights
 from aersut.training.trained import Trained, load_trained
 from aersut.zoo import catalog
 
@@ -54,7 +56,9 @@ class EvaluationOptions:
         """Name of the model in results; "" for the checkpoint."""
         if self.model is None:
             return ""
-        return self.model.parent.name if (self.model.parent / catalog.INDEX).exists() else self.model.stem
+        if not (self.model.parent / catalog.INDEX).exists():
+            return self.model.stem
+        return self.model.parent.name + ("" if self.model.name == CLASSIFIER else f"-{self.model.stem}")
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ def zoo_model(run: Run, name: str) -> Path | None:
         raise UserError(
             f"--model={name} is a model of the zoo, with which only a run that was fine-tuned from it (--init={name}) "
             "can be compared: other test sets may have speakers that it has seen. Its own results are in "
-            f"{folder / CARD}; --mode=predict --model={name} classifies any recording."
+            f"{folder / CARD}. To evaluate it on your recordings, omit --workdir and --experiment, and set "
+            "--evaluate.root and --evaluate.corpora."
         )
     emotions = from_tree(read_json(folder / catalog.CONFIG) or {}).data.emotions
     if emotions != run.experiment.data.emotions:
@@ -132,8 +137,55 @@ def evaluate_on_corpora(
     Raises:
         UserError: as `evaluate`; no corpus can be used; the number of roots is neither 1 nor that of the corpora.
     """
-    run = with_recorded_classes(run)
-    return _evaluate(run, options, lambda trained: other_corpora_set(run, trained.frontend, roots, corpora))
+    experiment, seen = with_recorded_classes(run).experiment, Seen.by_run(run)
+    return _evaluate(
+        run, options, lambda trained: other_corpora_set(experiment, seen, trained.frontend, roots, corpora)
+    )
+
+
+def open_zoo_model(model: str | Path | None) -> tuple[Run, Path]:
+    """Find a model of the zoo, or a file of it, for `evaluate_zoo_model`.
+
+    Returns:
+        Its experiment, with the folder of its results, which need not exist: runs/zoo/NAME; and its file.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    file = catalog.find(model) if isinstance(model, str) else None
+    if file is None or not (file.parent / catalog.INDEX).exists():
+        raise UserError(
+            f"expected a run or an experiment to evaluate, or a model of the zoo ({', '.join(catalog.names())})"
+            + (f"; '{model}' is not one: name the run that it was exported from." if model else ".")
+        )
+    tree: dict[str, Any] = read_json(file.parent / catalog.CONFIG) or {}
+    import_plugins(tree.get("plugins") or ())
+    return Run(RUNS / "zoo" / file.parent.name, from_tree(tree)), file
+
+
+def evaluate_zoo_model(
+    run: Run, roots: tuple[str, ...] | None, corpora: tuple[Corpus, ...] | None, options: EvaluationOptions
+) -> Evaluation:
+    """Evaluate a model of the zoo (`open_zoo_model`) on all clips of other corpora; see `evaluate_on_corpora`.
+
+    Raises:
+        UserError: neither roots nor corpora are given; as `evaluate_on_corpora`.
+    """
+    assert options.model is not None
+    folder, experiment = options.model.parent, run.experiment
+    if roots is None and corpora is None:
+        raise UserError(
+            f"{folder.name} is evaluated on recordings of yours: set --evaluate.root=FOLDER, and --evaluate.corpora to "
+            f"their corpora. Its results on its own test speakers are in {folder / CARD}."
+        )
+    _, scaling = read_weights(folder / catalog.WEIGHTS)
+    frontend = replace(make_frontend(experiment), scaling=scaling)
+    classifier = Exported(open_exported(options.model, frontend), experiment, frontend)
+    entry = catalog.read(folder.name, folder.parent)
+    seen = Seen.by_zoo_model(entry, experiment.data.emotions)
+    return _results(
+        run, classifier, entry.epoch, other_corpora_set(experiment, seen, frontend, roots, corpora), options
+    )
 
 
 def write_predictions(folder: Path, about: dict[str, Any], predictions: ClipPredictions) -> dict[str, Any]:
@@ -161,10 +213,16 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     if options.model:
         _refuse_other_run(run, options.model)
     trained = load_trained(run)
-    examples = find(trained)
-    evaluated = options.model.name if options.model else f"the checkpoint of epoch {trained.epoch}"
+    classifier = Exported(model, trained.experiment, trained.frontend) if model else trained
+    return _results(run, classifier, trained.epoch, find(trained), options)
+
+
+def _results(
+    run: Run, classifier: Classifier, epoch: int, examples: EvaluationSet, options: EvaluationOptions
+) -> Evaluation:
+    evaluated = options.model.name if options.model else f"the checkpoint of epoch {epoch}"
     with stage(f"evaluating {evaluated} on {len(examples.clips):,} clips"):
-        probabilities = predictor(trained, model).examples(examples)
+        probabilities = predictor(classifier).examples(examples)
     predictions = ClipPredictions(examples.clips, examples.labels, probabilities, run.experiment.data.emotions)
     name = "-".join(part for part in (examples.name, options.model_name) if part)
     folder = run.evaluation.parent / name
@@ -172,7 +230,7 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
         "experiment": run.experiment.name,
         "model": str(options.model or "checkpoint"),
         "model_sha256": sha256(options.model.read_bytes()).hexdigest() if options.model else None,
-        "epoch": trained.epoch,
+        "epoch": epoch,
         "exportable": run.experiment.model.exportable,  # the report reads it without importing JAX
         **examples.about,
         **({"cross_corpus": corpus_results(predictions, examples.parts)} if examples.parts else {}),
@@ -181,16 +239,16 @@ def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], Ev
     if options.conditions:
         from aersut.evaluation.stress import stress_report  # deferred: stress conditions import scipy
 
-        stress = stress_report(trained, examples.clips, examples.labels, options.conditions, model)
+        stress = stress_report(classifier, examples.clips, examples.labels, options.conditions)
         result = {**result, "stress": stress}
         write_json(folder / "metrics.json", result)
-    if model:
+    if isinstance(classifier, Exported):
         return Evaluation(result, folder, predictions)
     if not options.importance:
-        return Evaluation(result, folder, predictions, trained, examples)
-    importance, attributions = feature_importance(trained, examples, predictions)
+        return Evaluation(result, folder, predictions, classifier, examples)
+    importance, attributions = feature_importance(classifier, examples, predictions)
     write_json(folder / "importance.json", importance)
-    return Evaluation(result, folder, predictions, trained, examples, importance, attributions)
+    return Evaluation(result, folder, predictions, classifier, examples, importance, attributions)
 
 
 def _refuse_other_run(run: Run, file: Path) -> None:

@@ -1,12 +1,13 @@
 """The clips of an evaluation on other corpora, or on other data roots (cross-corpus evaluation)."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from aersut.config import checked
+from aersut.config import Experiment, checked
 from aersut.contracts import Corpus
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.splits import read_split
@@ -19,6 +20,7 @@ from aersut.registry import CORPORA
 from aersut.run_folder import Run, clips_in
 from aersut.training.initial_weights import seen_recordings, seen_speakers
 from aersut.tree import digest, to_tree
+from aersut.zoo.catalog import ZooModel
 
 LEAK = (
     "this evaluation LEAKS: some of its clips are in the training or validation set of the run or its initial weights."
@@ -28,22 +30,55 @@ SEEN_SPEAKERS = (
 )
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a classifier has seen in training and validation, also those of its initial weights.
+
+    Attributes:
+        contents: hashes of the clips; None if they are unknown.
+        speakers: "corpus:speaker".
+        emotions: of the training set.
+    """
+
+    contents: tuple[str, ...] | None
+    speakers: frozenset[str]
+    emotions: frozenset[str]
+
+    @classmethod
+    def by_run(cls, run: Run) -> "Seen":
+        """What a run has seen; `UserError` without a split.json."""
+        if (split := read_split(run.split)) is None:
+            raise UserError(f"{run.split} is missing or damaged: it names the clips of the training set. Restore it.")
+        emotions = frozenset(clip["emotion"] for clip in clips_in(split, "train"))
+        return cls(tuple(seen_recordings(run)), _identifiers(seen_speakers(run)), emotions)
+
+    @classmethod
+    def by_zoo_model(cls, model: ZooModel, emotions: Iterable[str]) -> "Seen":
+        """What a model of the zoo, of which the recordings are unknown, has seen."""
+        return cls(None, _identifiers(model.seen_speakers), frozenset(emotions))
+
+
 def other_corpora_set(
-    run: Run, frontend: Frontend, roots: tuple[str, ...] | None, corpora: tuple[Corpus, ...] | None
+    experiment: Experiment,
+    seen: Seen,
+    frontend: Frontend,
+    roots: tuple[str, ...] | None,
+    corpora: tuple[Corpus, ...] | None,
 ) -> EvaluationSet:
     """All clips of other corpora, or of other data roots; a corpus that cannot be used becomes a part without clips.
 
-    The set leaks if one of its recordings is in the run's training or validation set. It is speaker-independent if none
-    of its speakers is in them.
+    The set leaks if one of its recordings was seen; where these are unknown, if one of its speakers was. It is
+    speaker-independent if none of its speakers was seen.
 
     Args:
-        roots: one for all corpora, or one for each; None for the run's data root.
-        corpora: None for the run's own.
+        experiment: of the classifier.
+        roots: one for all corpora, or one for each; None for the experiment's data root.
+        corpora: None for the experiment's own.
 
     Raises:
         UserError: there is neither one root nor one for each corpus, or no corpus can be used.
     """
-    data = run.experiment.data
+    data = experiment.data
     corpora = data.corpora if corpora is None else corpora
     roots = roots or (data.root,)
     if len(roots) not in (1, len(corpora)):
@@ -53,12 +88,12 @@ def other_corpora_set(
     pairs = list(zip(corpora, roots * (len(corpora) // len(roots)), strict=True))
     if repeated := [corpus for corpus, root in pairs if pairs.count((corpus, root)) > 1]:
         raise UserError(f"--evaluate.corpora names '{CORPORA.name_of(repeated[0])}' twice; name it once.")
-    seen, parts, collections, first = _seen(run), [], [], 0
+    parts, collections, first = [], [], 0
     for corpus, root in pairs:
         name = CORPORA.name_of(corpus)
-        one = checked(replace(run.experiment, data=replace(data, root=root, corpora=(corpus,)))).data
+        one = checked(replace(experiment, data=replace(data, root=root, corpora=(corpus,)))).data
         try:
-            collection = collect(one, run.experiment.framing, of_model=True)
+            collection = collect(one, experiment.framing, of_model=True)
         except CacheError:  # it concerns all corpora
             raise
         except UserError as error:
@@ -84,7 +119,7 @@ def other_corpora_set(
     return EvaluationSet(
         clips=tuple(clip for one in collections for clip in one.clips),
         labels=np.concatenate([np.array(one.labels) for one in collections]),
-        features=np.concatenate([_features(frontend, one, run.experiment.seed) for one in collections]),
+        features=np.concatenate([_features(frontend, one, experiment.seed) for one in collections]),
         audio=windows_of([(one, clip) for one in collections for clip in range(len(one))]),
         about=about,
         name="+".join(part.corpus for part in parts)
@@ -98,45 +133,26 @@ def _features(frontend: Frontend, collection: Collection, seed: int) -> Float[np
     return cached_features(frontend, collection, used, seed).take(np.argwhere(used))
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What a run's training and validation sets contain.
-
-    Attributes:
-        contents: hashes of the clips, also of those that the initial weights were trained on, if they are of a run.
-        speakers: also those of the initial weights.
-        emotions: of the training set.
-    """
-
-    contents: tuple[str, ...]
-    speakers: frozenset[str]
-    emotions: frozenset[str]
+def _identifiers(speakers: Mapping[str, Iterable[str]]) -> frozenset[str]:
+    return frozenset(f"{corpus}:{speaker}" for corpus, found in speakers.items() for speaker in found)
 
 
-def _seen(run: Run) -> _Seen:
-    if (split := read_split(run.split)) is None:
-        raise UserError(f"{run.split} is missing or damaged: it names the clips of the training set. Restore it.")
-    return _Seen(
-        tuple(seen_recordings(run)),
-        frozenset(f"{corpus}:{speaker}" for corpus, speakers in seen_speakers(run).items() for speaker in speakers),
-        frozenset(clip["emotion"] for clip in clips_in(split, "train")),
-    )
-
-
-def _leaks(seen: _Seen, collections: list[Collection]) -> bool:
+def _leaks(seen: Seen, collections: list[Collection]) -> bool:
+    if seen.contents is None:
+        return not _independent(seen, collections)
     contents = [content for one in collections for content in one.contents]
     found = recordings([*seen.contents, *contents])
     return bool(set(found[: len(seen.contents)]) & set(found[len(seen.contents) :]))
 
 
-def _independent(seen: _Seen, collections: list[Collection]) -> bool:
+def _independent(seen: Seen, collections: list[Collection]) -> bool:
     return not any(clip.speaker_id in seen.speakers for one in collections for clip in one.clips)
 
 
-def _warning(seen: _Seen, collections: list[Collection]) -> str:
+def _warning(seen: Seen, collections: list[Collection]) -> str:
     return LEAK if _leaks(seen, collections) else "" if _independent(seen, collections) else SEEN_SPEAKERS
 
 
-def _untrained(seen: _Seen, collection: Collection) -> tuple[str, ...]:
+def _untrained(seen: Seen, collection: Collection) -> tuple[str, ...]:
     present = {clip.emotion for clip in collection.clips}
     return in_usual_order(present - seen.emotions)

@@ -3,6 +3,7 @@
 import abc
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from aersut.board import BoardModel
+from aersut.config import Experiment
 from aersut.contracts import Clip
 from aersut.data.audio import (
     Recording,
@@ -32,6 +34,19 @@ from aersut.tflite.litert import LiteRTModel
 from aersut.training.trained import Trained
 
 ExportedModel = LiteRTModel | BoardModel
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model that was exported from a run, with the experiment and the frontend that prepare its inputs."""
+
+    model: ExportedModel
+    experiment: Experiment
+    frontend: Frontend
+
+
+Classifier = Trained | Exported
+"""What is evaluated: a run's selected checkpoint, or a model that was exported from it."""
 RESTORE = "Restore the file, which was readable before."
 Predict = Callable[[Float[np.ndarray, "clips *shape"]], Float[np.ndarray, "clips classes"]]
 
@@ -81,30 +96,31 @@ class Predictor(abc.ABC):
         """The probabilities of recordings at the sample rate of the run, rounded to 16 bits, samples in [-1, 1]."""
 
 
-def predictor(trained: Trained, model: ExportedModel | None = None) -> Predictor:
-    """The predictor of the checkpoint, or of `model`, which was exported from it."""
+def predictor(classifier: Classifier) -> Predictor:
+    """The predictor of a checkpoint, or of an exported model."""
+    if isinstance(classifier, Trained):
+        return _OfFeatures(classifier, classifier.probabilities)
+    model = classifier.model
     if isinstance(model, BoardModel):
         return _Board(model)
-    if model is None:
-        return _OfFeatures(trained, trained.probabilities)
     interpreting = threading.Lock()  # an interpreter is for one thread at a time
 
     def interpreted(inputs: Float[np.ndarray, "clips *shape"]) -> Float[np.ndarray, "clips classes"]:
         with interpreting:
             return model(inputs)
 
-    if model.shape != trained.frontend.shape:
-        return _OfWindows(trained, interpreted)
-    scaled = trained.frontend.scaled
-    return _OfFeatures(trained, lambda features: interpreted(np.asarray(scaled(jnp.asarray(features)))))
+    if model.shape != classifier.frontend.shape:
+        return _OfWindows(classifier, interpreted)
+    scaled = classifier.frontend.scaled
+    return _OfFeatures(classifier, lambda features: interpreted(np.asarray(scaled(jnp.asarray(features)))))
 
 
 class _OfWindows(Predictor):
     """Of a function of windows of samples."""
 
-    def __init__(self, trained: Trained, predict: Predict) -> None:
+    def __init__(self, classifier: Classifier, predict: Predict) -> None:
         self._predict = predict
-        self._data, self._framing = trained.experiment.data, trained.frontend.framing
+        self._data, self._framing = classifier.experiment.data, classifier.frontend.framing
 
     def examples(self, examples: EvaluationSet) -> Float[np.ndarray, "clips classes"]:
         audio, rows = _audio(examples), np.arange(len(examples.clips))
@@ -125,9 +141,9 @@ class _OfWindows(Predictor):
 class _OfFeatures(_OfWindows):
     """Of a function of base features."""
 
-    def __init__(self, trained: Trained, predict: Predict) -> None:
-        features = WindowFeatures(trained.frontend)
-        super().__init__(trained, lambda windows: predict(features(windows)))
+    def __init__(self, classifier: Classifier, predict: Predict) -> None:
+        features = WindowFeatures(classifier.frontend)
+        super().__init__(classifier, lambda windows: predict(features(windows)))
         self._of_features = predict
 
     def examples(self, examples: EvaluationSet) -> Float[np.ndarray, "clips classes"]:

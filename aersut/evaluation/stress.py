@@ -14,22 +14,20 @@ from aersut.contracts import Augmenter, Clip, Condition
 from aersut.errors import UserError
 from aersut.evaluation.intervals import Resampling
 from aersut.evaluation.metric_report import calibration_error
-from aersut.evaluation.predictor import ExportedModel
+from aersut.evaluation.predictor import Classifier
 from aersut.evaluation.stress_predictions import Probabilities, stress_predictions
 from aersut.registry import CONDITIONS
 from aersut.stress import STANDARD, STANDARD_NAME
-from aersut.training.trained import Trained
 
 
 def stress_report(
-    trained: Trained,
+    classifier: Classifier,
     clips: Sequence[Clip],
     labels: Int[np.ndarray, " clips"],
     conditions: Sequence[Condition] = STANDARD,
-    model: ExportedModel | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """UAR of a checkpoint, or of a model exported from it, on clips under each stress condition.
+    """UAR of a classifier on clips under each stress condition.
 
     The stress mean is the mean UAR over the conditions of the standard set that were evaluated. The UAR drop of a
     condition is the UAR without a condition minus its own. Its interval is paired: each bootstrap sample of the
@@ -50,10 +48,10 @@ def stress_report(
     counts = Counter(condition.title for condition in conditions)
     if repeated := [title for title, count in counts.items() if count > 1]:
         raise UserError(f"two stress conditions have the title '{repeated[0]}'; expected one title each.")
-    clean, outcomes = stress_predictions(trained, clips, conditions, model, seed)
+    clean, outcomes = stress_predictions(classifier, clips, conditions, seed)
     resampling = Resampling.of([clip.speaker_id for clip in clips])
     predicted = clean.argmax(axis=1)
-    training = [file for augmenter in trained.frontend.augment for file in _files(augmenter)]
+    training = [file for augmenter in classifier.frontend.augment for file in _files(augmenter)]
     rows = [
         _named(condition)
         | _compared(labels, predicted, one, resampling)

@@ -24,11 +24,10 @@ from aersut.data.audio import (
     to_int16,
 )
 from aersut.errors import UserError
-from aersut.evaluation.predictor import RESTORE, ExportedModel, predictor
+from aersut.evaluation.predictor import RESTORE, Classifier, predictor
 from aersut.progress import stage
 from aersut.registry import CONDITIONS, describe_error
 from aersut.texts import printable
-from aersut.training.trained import Trained
 
 BATCH = 128
 """Clips that are in memory at a time: the batch of the network, and twice the batch of the audio frontend."""
@@ -38,7 +37,7 @@ Probabilities = Float[np.ndarray, "clips classes"]
 
 
 def stress_predictions(
-    trained: Trained, clips: Sequence[Clip], conditions: Sequence[Condition], model: ExportedModel | None, seed: int
+    classifier: Classifier, clips: Sequence[Clip], conditions: Sequence[Condition], seed: int
 ) -> tuple[Probabilities, list[Probabilities | str]]:
     """Probabilities of the clips without a condition, and under each condition or the reason why it is skipped.
 
@@ -48,8 +47,8 @@ def stress_predictions(
     Raises:
         UserError: a clip cannot be read, or a condition fails.
     """
-    stressed = _Stressed(trained, model, seed)
-    clean, *outcomes = np.zeros((1 + len(conditions), len(clips), trained.frontend.classes), np.float32)
+    stressed = _Stressed(classifier, seed)
+    clean, *outcomes = np.zeros((1 + len(conditions), len(clips), classifier.frontend.classes), np.float32)
     reasons: dict[int, str] = {}
     doing = f"evaluating {len(clips):,} clips under {len(conditions)} stress conditions"
     with stage(doing, len(clips) * (1 + len(conditions))) as shown, ThreadPoolExecutor(THREADS) as pool:
@@ -82,9 +81,9 @@ class _Clip:
 class _Stressed:
     """Predicted probabilities of recordings, by the path of the audio store, the audio frontend and the network."""
 
-    def __init__(self, trained: Trained, model: ExportedModel | None, seed: int) -> None:
-        self._predict = predictor(trained, model).recordings
-        self._framing, self._seed = trained.frontend.framing, seed
+    def __init__(self, classifier: Classifier, seed: int) -> None:
+        self._predict = predictor(classifier).recordings
+        self._framing, self._seed = classifier.frontend.framing, seed
 
     def read(self, clip: Clip) -> _Clip:
         """Decode and resample a clip."""

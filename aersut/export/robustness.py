@@ -4,6 +4,7 @@ from typing import Any
 
 from aersut.bundle_files import CLASSIFIER
 from aersut.contracts import SkippedTargetError
+from aersut.evaluation.predictor import Exported
 from aersut.evaluation.result_files import read_metrics
 from aersut.evaluation.stress import stress_report
 from aersut.export.context import Context, ExportOptions
@@ -39,4 +40,5 @@ def add_stress(context: Context) -> None:
         context.notes.append(f"no stress evaluation: {reason}")
         return
     clips = [context.prepared.collection.clips[clip] for clip, _ in context.test.examples]
-    results[CLASSIFIER] = stress_report(context.trained, clips, context.test.labels, model=model)
+    exported = Exported(model, context.trained.experiment, context.trained.frontend)
+    results[CLASSIFIER] = stress_report(exported, clips, context.test.labels)

@@ -130,7 +130,7 @@ def read_initial_weights(experiment: Experiment) -> InitialWeights | None:
     run = with_recorded_classes(Run(model.folder, from_tree(model.tree)))
     emotions = run.experiment.data.emotions
     if model.in_zoo:
-        arrays, scaling = _read(model.folder / catalog.WEIGHTS)
+        arrays, scaling = read_weights(model.folder / catalog.WEIGHTS)
         entry = catalog.read(model.folder.name, model.folder.parent)
         seen = {corpus: list(speakers) for corpus, speakers in entry.seen_speakers.items()}
         return InitialWeights(arrays, emotions, scaling, Origin(init.model, model.digest, entry.licences, seen))
@@ -152,6 +152,17 @@ def weights_file(trained: Trained) -> bytes:
         arrays |= {f"{SCALING}{name}": np.asarray(getattr(scaling, name)) for name in ("mean", "deviation")}
     np.savez(content, **cast(Any, arrays))
     return content.getvalue()
+
+
+def read_weights(path: Path) -> tuple[dict[str, Float[np.ndarray, "..."]], Scaling | None]:
+    """Read what `weights_file` wrote: the arrays by name, and the scaling; `UserError` for a damaged file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged: {error}. Install AERSUT again.") from None
+    scaling = [arrays.pop(f"{SCALING}{name}", None) for name in ("mean", "deviation")]
+    return arrays, None if scaling[0] is None else Scaling(*scaling)
 
 
 def write_origin(run: RunFolder, origin: Origin) -> None:
@@ -232,16 +243,6 @@ def _own_clips(run: Run) -> list[dict[str, Any]]:
     """The clips of the training and validation set; none without a split.json."""
     split = read_split(run.split)
     return clips_in(split, "train", "validation") if split else []
-
-
-def _read(path: Path) -> tuple[dict[str, Float[np.ndarray, "..."]], Scaling | None]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged: {error}. Install AERSUT again.") from None
-    scaling = [arrays.pop(f"{SCALING}{name}", None) for name in ("mean", "deviation")]
-    return arrays, None if scaling[0] is None else Scaling(*scaling)
 
 
 def _floats(state: State) -> dict[str, Any]:
