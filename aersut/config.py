@@ -22,7 +22,9 @@ from aersut.registry import AUGMENTERS, CORPORA, ENCODERS, FEATURES, MODELS, OPT
 from aersut.tree import Named, to_tree, validated
 
 PublishedName = Literal["ravdess5", "ravdess6", "cremad_tfds", "combined5"]
-ProtocolName = Literal["speaker", "random", "paper", "given", "cross_corpus", "leave_one_speaker_out", PublishedName]
+ProtocolName = Literal[
+    "speaker", "random", "paper", "given", "given_folds", "cross_corpus", "leave_one_speaker_out", PublishedName
+]
 
 
 def _text_of_none(value: object) -> object:
@@ -48,13 +50,14 @@ class Data:
             "random": by clip; speaker-dependent;
             "paper": by augmented copy, which leaks copies of test clips into the training set;
             "given": by the speakers named below, or by the column "split" of a manifest;
+            "given_folds": the test set is a fold of the column "fold" of a manifest;
             "cross_corpus": the test set is `test_corpora`;
             "leave_one_speaker_out": the test set is one speaker;
             "ravdess5", "ravdess6", "cremad_tfds": published; "combined5": ravdess5 with five folds of CREMA-D
             (`aersut.data.protocols`).
         test: fraction of the speakers (for "random", clips; for "paper", copies) in the test set.
         validation: fraction in the validation set, which selects the best epoch.
-        fold: index of the test set among the disjoint ones: 1 / `test` of them, one per speaker, or the published ones.
+        fold: index of the test set among disjoint ones: 1 / `test` of them, one per speaker, given or published ones.
         seed: of the split.
         train_speakers: speakers of the training set, for "given": "2", or "ravdess:2" if two corpora have a speaker 2;
             a number may have leading zeros, as in RAVDESS's file names.

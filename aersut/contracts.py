@@ -33,17 +33,22 @@ STRICT = {"extra": "forbid", "allow_inf_nan": False, "coerce_numbers_to_str": Tr
 """pydantic's settings for every configuration class: unknown keys, NaN and infinity are errors."""
 
 
+UNKNOWN = "unknown"
+"""The speaker of a clip whose speaker is not known; such clips may be of many speakers."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """One audio file of a corpus, or a segment of one, with its label and metadata. An empty string means "unknown".
 
     Attributes:
         emotion: label in lower case: one of `EMOTIONS`, or the corpus's own.
-        speaker: the corpus's identifier of the speaker, unique within the corpus ("12", "1076").
+        speaker: the corpus's identifier of the speaker, unique within the corpus ("12", "1076"), or `UNKNOWN`.
         sex: "female", "male" or "".
         text: the corpus's code of the sentence, or "".
         intensity: the corpus's name of the intensity ("normal", "strong", …), or "".
         split: the set that the corpus itself assigns: "train", "validation", "test" or "".
+        fold: the fold of a cross-validation that the corpus itself assigns, or "".
         age: age group ("20 to 29") or "".
         race: the speaker's race in the words of the corpus, or "".
         start: of the segment in the file, in s.
@@ -62,6 +67,7 @@ class Clip:
     race: str = ""
     start: float = 0.0
     end: float = math.inf
+    fold: str = ""
 
     def __post_init__(self) -> None:
         # file names from macOS have accents in another form than typed ones; one person must not become two

@@ -47,8 +47,8 @@ class Clips(Corpus):
         Args:
             rows: for each clip a mapping with "audio" (a path, bytes, (samples, sample rate), or what Hugging Face's
                 `datasets.Audio` returns; floats in [-1, 1] are rounded to 16 bits), "emotion" and "speaker", and the
-                optional columns of a manifest: "sex", "age", "race", "text", "intensity", "split". Other keys are
-                ignored. Emotions have their usual names (`Manifest`). Missing values of pandas are empty. A Hugging
+                optional columns of a manifest: "sex", "age", "race", "text", "intensity", "split", "fold". Other keys
+                are ignored. Emotions have their usual names (`Manifest`). Missing values of pandas are empty. A Hugging
                 Face dataset may have class labels; its audio is copied without decoding it.
 
         Raises:

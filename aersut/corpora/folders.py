@@ -5,15 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aersut.audio_input import BY_LIBSNDFILE, READABLE
-from aersut.contracts import Clip, Corpus, Listing
+from aersut.contracts import UNKNOWN, Clip, Corpus, Listing
 from aersut.corpora.files import audio_files, list_clips, other_formats
 from aersut.corpora.labels import IGNORED, SPLIT_NAMES, SYNONYMS, check_words, label_of, speaker_notes
 from aersut.errors import UserError
 from aersut.registry import CORPORA
 from aersut.texts import abbreviated
-
-UNKNOWN = "unknown"
-"""The speaker of files that do not tell it."""
 
 
 @CORPORA.register("folders")
@@ -27,7 +24,7 @@ class Folders(Corpus):
     Attributes:
         path: of the folder with the folders, relative to data.root.
         pattern: regular expression of the paths below this folder, with / as separator. It has the group emotion, and
-            optionally speaker and split (train, validation, test); it need not match the whole path. The default is
+            optionally speaker, split (train, validation, test), fold; it need not match the whole path. The default is
             `(?P<emotion>[^/]+)/(?:(?P<speaker>[^/]+)/)?`; `(?P<speaker>[^/]+)/(?P<emotion>[^/]+)/` has the speaker
             first, and `(?P<emotion>[^/]+)/(?P<speaker>[^_]+)_` in the file's name.
         labels: names of folders with their labels, such as {"stress": "stressed"}; by default the usual names of
@@ -46,8 +43,9 @@ class Folders(Corpus):
             groups = re.compile(self.pattern).groupindex
         except re.error as error:
             raise ValueError(f"pattern is not a regular expression: {error}") from None
-        if "emotion" not in groups or not {"emotion", "speaker", "split"} >= set(groups):
-            raise ValueError(f"pattern has the groups {', '.join(groups) or 'none'}: expected emotion, speaker, split")
+        if "emotion" not in groups or not {"emotion", "speaker", "split", "fold"} >= set(groups):
+            known = "expected emotion, and optionally speaker, split, fold"
+            raise ValueError(f"pattern has the groups {', '.join(groups) or 'none'}: {known}")
 
     def load(self, root: Path) -> Listing:
         folder = root / self.path
@@ -68,7 +66,8 @@ class Folders(Corpus):
             if split not in SPLIT_NAMES:
                 raise ValueError(f"split '{split}' is not one of train, validation and test")
             label = label_of(match["emotion"], self.labels, self.ignore)
-            return Clip(path, label, named.get("speaker") or UNKNOWN, "folders", split=SPLIT_NAMES[split])
+            speaker, fold = named.get("speaker") or UNKNOWN, named.get("fold") or ""
+            return Clip(path, label, speaker, "folders", split=SPLIT_NAMES[split], fold=fold)
 
         listing = list_clips(files, parse, identity=lambda clip: clip.path.with_suffix(""))
         if self.pattern == Folders.pattern:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
-from aersut.contracts import Clip, Corpus, Listing
+from aersut.contracts import UNKNOWN, Clip, Corpus, Listing
 from aersut.corpora.files import list_clips
 from aersut.corpora.labels import IGNORED, SPLIT_NAMES, check_split, check_words, label_of, speaker_notes
 from aersut.errors import UserError, nearest
@@ -19,7 +19,7 @@ from aersut.texts import abbreviated, counted
 
 SEXES = {**dict.fromkeys(("female", "f", "woman"), "female"), **dict.fromkeys(("male", "m", "man"), "male")}
 REQUIRED = ("path", "emotion", "speaker")
-OPTIONAL = ("sex", "age", "race", "text", "intensity", "split", "start", "end")
+OPTIONAL = ("sex", "age", "race", "text", "intensity", "split", "fold", "start", "end")
 RENAMED = {"part": "split"}
 """Earlier names of columns."""
 SIMILAR = {
@@ -43,10 +43,11 @@ class _Segment(NamedTuple):
 class Manifest(Corpus):
     """Your own speech: a CSV with the columns path, emotion, speaker, and optional ones.
 
-    These are sex, age, race, text, intensity, split, start and end. Paths are relative to the CSV's folder. An absolute
-    path that does not exist is searched for below this folder, by its last parts. Emotions have their usual names and
-    abbreviations (anger, ANG, happiness, fearful); other words are labels of their own. The column split (train,
-    validation, test) assigns clips to the sets under protocol=given.
+    These are sex, age, race, text, intensity, split, fold, start and end. Paths are relative to the CSV's folder. An
+    absolute path that does not exist is searched for below this folder, by its last parts. Emotions have their usual
+    names and abbreviations (anger, ANG, happiness, fearful); other words are labels of their own. The column split
+    (train, validation, test) assigns clips to the sets under protocol=given, the column fold to folds under
+    protocol=given_folds. Clips of which the speaker is not known have the speaker "unknown".
     start and end, in s or as a time (00:00:02.5), select a segment of a file; two segments are two clips.
     The separator is a comma, a semicolon or a tab, the encoding UTF-8 or UTF-16.
 
@@ -97,12 +98,13 @@ def _clip(segment: _Segment, row: dict[str, str], emotion: str) -> Clip:
     return Clip(
         segment.path,
         emotion,
-        row["speaker"],
+        UNKNOWN if row["speaker"].lower() == UNKNOWN else row["speaker"],
         "manifest",
         sex=SEXES.get(row["sex"].lower(), ""),
         text=row["text"],
         intensity=row["intensity"],
         split=SPLIT_NAMES[row["split"].lower()],
+        fold=row["fold"],
         age=row["age"],
         race=row["race"],
         start=segment.start,

@@ -121,6 +121,37 @@ class Given(Protocol):
         return f"no clip has split={SPLITS[index]}. Add it to rows of the manifest"
 
 
+class GivenFolds(Protocol):
+    """Tests on a fold of a manifest; of the speakers of the other folds, a fraction of each sex validates."""
+
+    def assign(self, data: Data, clips: Sequence[Clip], contents: Sequence[str]) -> Assignment:
+        names = self._names(clips)
+        if data.fold >= len(names):
+            raise UserError(
+                f"data.fold: the {len(names)} folds of the manifest ({abbreviated(names, most=12)}) are 0 to "
+                f"{len(names) - 1}, got {data.fold}."
+            )
+        used = [index for index, clip in enumerate(clips) if clip.fold]
+        test = np.array([clips[index].fold == names[data.fold] for index in used])
+        assignment = np.full(len(clips), UNUSED)
+        assignment[used] = with_validation_speakers(
+            data, [clips[index] for index in used], [contents[index] for index in used], test
+        )
+        return assignment
+
+    def folds(self, data: Data, clips: Sequence[Clip]) -> int:
+        return len(self._names(clips))
+
+    def why_empty(self, data: Data, clips: Sequence[Clip], index: int) -> str:
+        return "the other folds need at least two speakers, one to train and one to validate. Add clips"
+
+    def _names(self, clips: Sequence[Clip]) -> list[str]:
+        names = {clip.fold for clip in clips if clip.fold}
+        if not names:
+            raise UserError("protocol 'given_folds' needs a manifest with a column 'fold'.")
+        return sorted(names, key=lambda name: (len(name), name))
+
+
 class CrossCorpus(Protocol):
     """Tests on `data.test_corpora`, trains on the other corpora."""
 
@@ -275,6 +306,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "random": ByClip(),
     "paper": ByCopy(),
     "given": Given(),
+    "given_folds": GivenFolds(),
     "cross_corpus": CrossCorpus(),
     "leave_one_speaker_out": LeaveOneSpeakerOut(),
     **PUBLISHED,

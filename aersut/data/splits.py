@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int
 
 from aersut.config import Data
-from aersut.contracts import Clip
+from aersut.contracts import UNKNOWN, Clip
 from aersut.data.assignment import SPLITS, TRAIN, UNUSED
 from aersut.data.protocols import PROTOCOLS
 from aersut.errors import UserError
@@ -33,8 +33,9 @@ class Split:
         assignment: i8[clips, versions], an index into `SPLITS`, or `UNUSED`.
         protocol: the rule of the split.
         leaks: whether a recording is in two sets.
-        speaker_independent: whether no speaker is in two sets.
+        speaker_independent: whether no speaker is in two sets; False if clips of unknown speakers are.
         missing: speakers of a published protocol without clips, "test: 6, 13".
+        unknown: whether clips of unknown speakers are in two sets, and no others.
     """
 
     assignment: Int[np.ndarray, "clips versions"]
@@ -42,6 +43,7 @@ class Split:
     leaks: bool
     speaker_independent: bool
     missing: tuple[str, ...] = ()
+    unknown: bool = False
 
     @property
     def unused(self) -> int:
@@ -59,6 +61,11 @@ class Split:
             return (
                 f"protocol '{self.protocol}' LEAKS: versions of one recording are in two sets, "
                 "so its results do not hold for unseen speech."
+            )
+        if self.unknown:
+            return (
+                f"protocol '{self.protocol}' may be speaker-dependent: clips of unknown speakers are in two sets, so "
+                "its results may not hold for unseen speakers."
             )
         if not self.speaker_independent:
             return f"protocol '{self.protocol}' is speaker-dependent: its results do not hold for unseen speakers."
@@ -99,9 +106,10 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
         raise UserError(
             f"protocol '{data.protocol}': identical recordings are in two sets. Keep only one of {abbreviated(paths)}."
         )
-    if speakers_shared and not rule.speaker_dependent:
+    named = speakers_shared - {clip.speaker_id for clip in clips if clip.speaker == UNKNOWN}
+    if named and not rule.speaker_dependent:
         raise UserError(
-            f"protocol '{data.protocol}': speakers are in two sets: {abbreviated(sorted(speakers_shared))}. Assign "
+            f"protocol '{data.protocol}': speakers are in two sets: {abbreviated(sorted(named))}. Assign "
             "each to one set, or set protocol=random, which is speaker-dependent by name."
         )
     return Split(
@@ -110,6 +118,7 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
         leaks=bool(recordings_shared),
         speaker_independent=not speakers_shared,
         missing=rule.missing(data, clips),
+        unknown=bool(speakers_shared) and not named,
     )
 
 

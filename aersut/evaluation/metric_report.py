@@ -6,10 +6,12 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from aersut import metrics
+from aersut.contracts import UNKNOWN
 from aersut.evaluation.groups import confident_misclassifications, results_by_group
 from aersut.evaluation.intervals import MIN_SPEAKERS, RESAMPLES, Resampling, bootstrap_means
 from aersut.evaluation.predictions import ClipPredictions
 from aersut.evaluation.roc_auc import class_pairs, resampled_roc_auc
+from aersut.texts import counted
 
 BINS = 15
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -156,6 +158,8 @@ def _notes(predictions: ClipPredictions, resampling: Resampling) -> list[str]:
             f"no clip of {', '.join(absent)}: UAR is the mean over the other classes; the macro means count such a "
             "class as 0 where it is predicted, as scikit-learn does."
         )
+    if unknown := sum(clip.speaker == UNKNOWN for clip in predictions.clips):
+        lines.append(f"{counted(unknown, 'clip')} of unknown speakers count as one speaker in the intervals.")
     speakers, means = resampling.speakers, bootstrap_means(resampling.speakers)
     if speakers < MIN_SPEAKERS:
         lines.append(

@@ -38,6 +38,12 @@ def test_folders_may_be_the_sets(tmp_path, speak):
     assert clips(corpus, tmp_path) == [("sad", "unknown", "validation"), ("calm", "unknown", "train")]
 
 
+def test_a_part_of_the_path_may_be_the_fold(tmp_path, speak):
+    speak("Session2/angry/F_1.wav")
+    corpus = Folders(pattern=r"(?P<fold>[^/]+)/(?P<emotion>[^/]+)/(?P<speaker>[FM])")
+    assert [clip.fold for clip in corpus.load(tmp_path).clips] == ["Session2"]
+
+
 @pytest.mark.parametrize(
     ("names", "found", "clip"),
     [

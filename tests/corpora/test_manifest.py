@@ -77,6 +77,11 @@ class TestARow:
         speak("a.wav")
         assert [clip.split for clip in listing(f"path,emotion,speaker,split\na.wav,sad,1,{word}\n").clips] == [name]
 
+    def test_may_have_folds_and_unknown_speakers(self, listing, speak):
+        speak("a.wav")
+        (clip,) = listing("path,emotion,speaker,fold\na.wav,sad,Unknown,Session2\n").clips
+        assert (clip.fold, clip.speaker) == ("Session2", "unknown")
+
     def test_may_have_the_earlier_column_part_instead_of_split(self, listing, speak):
         speak("a.wav")
         assert [clip.split for clip in listing("path,emotion,speaker,part\na.wav,sad,1,dev\n").clips] == ["validation"]

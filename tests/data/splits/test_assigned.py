@@ -143,6 +143,71 @@ class TestCrossCorpus:
         )
 
 
+class TestGivenFolds:
+    """Folds of a manifest, such as the sessions of IEMOCAP."""
+
+    @staticmethod
+    def sessions(pairs=5):
+        """A woman and a man in each of the folds Ses1, Ses2, …."""
+        return [replace(clip, fold=f"Ses{(int(clip.speaker) + 1) // 2}") for clip in speaker_clips(pairs, pairs)]
+
+    def test_each_fold_tests_once_and_no_speaker_is_in_two_sets(self):
+        clips, tested = self.sessions(11), []
+        for fold in range(11):
+            one = make_split(clips, protocol="given_folds", fold=fold)
+            assert one.speaker_independent
+            assert len(speakers_in(one, clips, "validation")) >= 2
+            assert speakers_in(one, clips, "train")
+            (name,) = {clips[clip].fold for clip, _ in one.examples("test")}
+            tested.append(name)
+        assert tested == [f"Ses{number}" for number in range(1, 12)], "in the order of their numbers"
+
+    def test_clips_without_a_fold_are_not_used(self):
+        clips = [replace(clip, fold="" if clip.speaker == "3" else clip.fold) for clip in self.sessions()]
+        one = make_split(clips, protocol="given_folds", fold=0)
+        assert one.unused == sum(clip.speaker == "3" for clip in clips)
+        assert not any("3" in speakers_in(one, clips, name) for name in SPLITS)
+
+    def test_a_speaker_in_two_folds_is_refused(self):
+        clips = [replace(clip, speaker="1" if clip.speaker == "3" else clip.speaker) for clip in self.sessions()]
+        assert "speakers are in two sets: ravdess:1" in refused(clips, protocol="given_folds", fold=0)
+
+    @pytest.mark.parametrize(
+        ("pairs", "fold", "words"),
+        [
+            (5, 5, "data.fold: the 5 folds of the manifest (Ses1, Ses2, Ses3, Ses4, Ses5) are 0 to 4, got 5."),
+            (0, 0, "protocol 'given_folds' needs a manifest with a column 'fold'."),
+            (1, 0, "protocol 'given_folds' leaves the training set empty: the other folds need at least two speakers"),
+        ],
+    )
+    def test_a_mistake_is_named(self, pairs, fold, words):
+        clips = self.sessions(pairs) or speaker_clips(2, 2)
+        assert words in refused(clips, protocol="given_folds", fold=fold)
+
+
+class TestUnknownSpeakers:
+    """Some podcasts and call recordings do not tell who speaks."""
+
+    @staticmethod
+    def clips(unknown):
+        clips = [replace(clip, split=SPLITS[int(clip.speaker) % 3]) for clip in speaker_clips(3, 3)]
+        return [replace(clip, speaker="unknown") if clip.speaker in unknown else clip for clip in clips]
+
+    def test_in_two_sets_are_accepted_with_a_warning(self):
+        one = make_split(self.clips(("1", "2")), protocol="given")
+        assert not one.speaker_independent
+        assert "clips of unknown speakers are in two sets" in one.warning
+
+    def test_in_one_set_change_nothing(self):
+        one = make_split(self.clips(("1", "4")), protocol="given")
+        assert (one.speaker_independent, one.warning) == (True, "")
+
+    def test_do_not_excuse_known_ones(self):
+        clips = [replace(clip, speaker="9") if clip.speaker in ("3", "4") else clip for clip in self.clips(("1", "2"))]
+        message = refused(clips, protocol="given")
+        assert "speakers are in two sets: ravdess:9." in message
+
+
 class TestLeaveOneSpeakerOut:
     def test_tests_each_speaker_once_in_the_order_of_their_numbers(self):
         clips = speaker_clips(6, 6)
