@@ -100,7 +100,7 @@ def training_batches(
             draws each example once per epoch.
         shard: (index, count) of this process; process `index` reads the index-th of `count` equal slices of each batch.
     """
-    import grain  # deferred: the network is compiled in a thread meanwhile
+    import grain  # deferred: evaluation and prediction do without it
 
     index, count = shard
     size = batch_size // count
