@@ -1,6 +1,7 @@
 """The usable clips of an experiment: corpora are listed and decoded; damaged files and other emotions are skipped."""
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from jaxtyping import Int16
 
 from aersut.config import Data
 from aersut.contracts import Clip, Corpus, Framing, SkippedFile
+from aersut.corpora.files import original_name
 from aersut.data.audio import crop_or_pad
 from aersut.data.store import AudioStore, open_audio_store, span_of
 from aersut.errors import UserError, nearest
@@ -201,6 +203,23 @@ def recordings(contents: Sequence[str]) -> list[str]:
                 content = contents[index]
             last = max(last, -negative_end)
             found[index] = content
+    return found
+
+
+def possible_speakers(clip: Clip) -> set[str]:
+    """Identifiers of a clip's speaker: its own, and that of a published corpus of whose form the name of its file is.
+
+    So the clips of a published corpus in a manifest keep their speakers.
+
+    >>> from pathlib import Path
+    >>> sorted(possible_speakers(Clip(Path("1001_DFA_ANG_XX.wav"), "angry", "anna", "manifest")))
+    ['cremad:1001', 'manifest:anna']
+    """
+    found = {clip.speaker_id}
+    for name in CORPORA.names():
+        form = CORPORA[name].file_name
+        if form and (match := re.fullmatch(form, original_name(clip.path.stem), re.IGNORECASE)):
+            found.add(f"{name}:{match['speaker']}")
     return found
 
 

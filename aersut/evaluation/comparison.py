@@ -1,5 +1,6 @@
 """Comparison of runs: a table of their metrics and of the differences between their configurations."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,8 @@ def read_compared_run(folder: Path) -> ComparedRun:
     if stress.get("evaluated") != stress.get("of"):
         notes.append(f"stress mean of {stress['evaluated']} of {stress['of']} conditions")
     metrics["kilobytes"] = round(size / 1000) if size else None
-    return ComparedRun(folder, metrics, dict(flatten(tree or {})), tuple(notes))
+    configuration = dict(flatten(tree or {}))
+    return ComparedRun(folder, metrics, {**configuration, **_lists(configuration)}, tuple(notes))
 
 
 def with_differences(runs: list[ComparedRun], baseline: Path) -> list[ComparedRun]:
@@ -120,10 +122,12 @@ def differing_keys(runs: list[ComparedRun]) -> list[str]:
     """The configuration keys in which the runs differ, in the order of the configuration.
 
     Where the runs have different plugins, the key of the plugin's name is listed and the keys of its fields are not,
-    since the other plugins do not have them.
+    since the other plugins do not have them. Different lists of plugins are one key: "augment".
     """
     keys = dict.fromkeys(key for run in runs for key in run.configuration)
     different = [key for key in keys if len({run.configuration.get(key) for run in runs}) > 1]
+    lists = {key for run in runs for key in _lists(run.configuration)}.intersection(different)
+    different = [key for key in different if not key.startswith(tuple(f"{name}." for name in lists))]
     plugins = tuple(key.removesuffix("name") for key in different if key.endswith(".name"))
     return [key for key in different if key.endswith(".name") or not key.startswith(plugins)]
 
@@ -156,11 +160,11 @@ def comparison_table(runs: list[ComparedRun]) -> str:
     """Folder, metrics, difference from a baseline, differing configuration and notes of each run, in columns."""
     keys = differing_keys(runs)
     compared = [DIFFERENCE] if any(run.difference for run in runs) else []
-    lines = [["run", *(HEADINGS.get(name, name) for name in runs[0].metrics), *compared, *keys, ""]]
+    lines = [["run", *(HEADINGS.get(name, name) for name in runs[0].metrics), *compared, *keys, "notes"]]
     for run in runs:
         cells = [format_metric(value, 3 if name in NAMES else 0) for name, value in run.metrics.items()]
         difference = [_format_difference(run.difference)] if compared else []
-        leaves = [run.configuration.get(key, "-") for key in keys]
+        leaves = [_shortened(key, run.configuration.get(key, "-")) for key in keys]
         lines.append([str(run.folder), *cells, *difference, *leaves, ", ".join(run.notes)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     numeric = range(1, 1 + len(runs[0].metrics))
@@ -200,6 +204,19 @@ def _configuration(folder: Path, evaluation: dict[str, Any]) -> dict[str, Any] |
     folds = evaluation.get("folds", [])
     first = read_json(RunFolder(folder.parent / Path(folds[0]["folder"]).name).config) if folds else None
     return first and {**first, "data": {**first["data"], "fold": [row["fold"] for row in folds]}}
+
+
+def _lists(configuration: dict[str, str]) -> dict[str, str]:
+    """The names of the plugins of each list, such as "mfcc, zcr" of "features"."""
+    names: dict[str, list[str]] = {}
+    for key, value in configuration.items():
+        if match := re.fullmatch(r"(.+?)\.\d+\.name", key):
+            names.setdefault(match[1], []).append(value)
+    return {key: ", ".join(found) for key, found in names.items()}
+
+
+def _shortened(key: str, value: str) -> str:
+    return value[:10] if key.endswith("digest") else value
 
 
 def _format_difference(found: UARDifference | None) -> str:

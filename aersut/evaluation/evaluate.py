@@ -98,21 +98,25 @@ def evaluate(run: Run, options: EvaluationOptions = EvaluationOptions()) -> Eval
 
 
 def zoo_model(run: Run, name: str) -> Path | None:
-    """The classifier of a model of the zoo, for an evaluation of a run that was fine-tuned from it; None for a path.
+    """The file of a model of the zoo, for an evaluation of a run that was fine-tuned from it; None for a path.
+
+    Args:
+        name: of the model, or NAME/FILE.
 
     Raises:
         UserError: the run has other initial weights, hence perhaps another frontend or test speakers that the model of
             the zoo has seen; or other emotions.
     """
-    folder = catalog.find_folder(name)
-    if folder is None:
+    file = catalog.find(name)
+    folder = file.parent
+    if folder.parent != catalog.ZOO:
         return None
-    if run.experiment.init.model != name:
+    if run.experiment.init.model != folder.name:
         raise UserError(
-            f"--model={name} is a model of the zoo, with which only a run that was fine-tuned from it (--init={name}) "
-            "can be compared: other test sets may have speakers that it has seen. Its own results are in "
-            f"{folder / CARD}. To evaluate it on your recordings, omit --workdir and --experiment, and set "
-            "--evaluate.root and --evaluate.corpora."
+            f"--model={name} is a model of the zoo, with which only a run that was fine-tuned from it "
+            f"(--init={folder.name}) can be compared: other test sets may have speakers that it has seen. Its own "
+            f"results are in {folder / CARD}. To evaluate it on your recordings, omit --workdir and --experiment, and "
+            "set --evaluate.root and --evaluate.corpora."
         )
     emotions = from_tree(read_json(folder / catalog.CONFIG) or {}).data.emotions
     if emotions != run.experiment.data.emotions:
@@ -120,7 +124,7 @@ def zoo_model(run: Run, name: str) -> Path | None:
             f"--model={name} has other emotions than run {run.folder}: evaluate the run alone. If its labels are "
             f"among the model's, fine-tune with --experiment.data.emotions={','.join(emotions)}."
         )
-    return folder / CLASSIFIER
+    return file
 
 
 def evaluate_on_corpora(

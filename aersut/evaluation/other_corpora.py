@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from aersut.config import Experiment, checked
 from aersut.contracts import Corpus
-from aersut.data.collection import Collection, collect, recordings
+from aersut.data.collection import Collection, collect, possible_speakers, recordings
 from aersut.data.splits import read_split
 from aersut.errors import CacheError, UserError
 from aersut.evaluation.evaluation_set import CorpusPart, EvaluationSet, windows_of
@@ -146,7 +146,7 @@ def _leaks(seen: Seen, collections: list[Collection]) -> bool:
 
 
 def _independent(seen: Seen, collections: list[Collection]) -> bool:
-    return not any(clip.speaker_id in seen.speakers for one in collections for clip in one.clips)
+    return not any(possible_speakers(clip) & seen.speakers for one in collections for clip in one.clips)
 
 
 def _warning(seen: Seen, collections: list[Collection]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aersut.evaluation.result_files import METRIC_NAMES
+from aersut.texts import counted
 
 WORST = 5  # speakers
 
@@ -36,9 +37,10 @@ def format_interval(interval: Sequence[float] | None, value: float | None, scale
 
 def _headline(result: dict[str, Any]) -> str:
     model = f"checkpoint of epoch {result['epoch']}" if result["model"] == "checkpoint" else result["model"]
+    synthetic = "SYNTHETIC speech, not a measure of performance on real speech: " if result["synthetic"] else ""
+    clips, speakers = counted(result["clips"], "clip"), counted(result["speakers"], "speaker")
     return (
-        f"{'SYNTHETIC speech, not a measure of performance on real speech: ' if result['synthetic'] else ''}"
-        f"UAR {result['uar']:.3f}, WA {result['wa']:.3f} on {result['clips']:,} clips of {result['speakers']} speakers "
+        f"{synthetic}UAR {result['uar']:.3f}, WA {result['wa']:.3f} on {clips} of {speakers} "
         f"({'+'.join(result['corpora'])}, protocol {result['protocol']}, {model})"
     )
 

@@ -153,7 +153,7 @@ def export_table(result: dict[str, Any]) -> str:
         lines.append(f"{name:26}" + "".join(f"{cell:>{width}}" for cell, width in cells))
     if stream := result.get("stream"):
         lines.append(
-            f"{' → '.join(stream['files'])} in TensorFlow Lite Micro, from samples to emotions: "
+            f"{' → '.join(stream['files'])} in TensorFlow Lite Micro, on the windows of the evaluation: "
             f"WA {stream['wa']:.3f}, UAR {stream['uar']:.3f}, agreement with JAX {stream['agreement']:.1%}, "
             f"{stream['clips']} clips"
         )

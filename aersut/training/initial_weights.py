@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from aersut import initial
 from aersut.config import Experiment, from_tree
-from aersut.data.collection import Collection, recordings
+from aersut.data.collection import Collection, possible_speakers, recordings
 from aersut.data.protocols import PROTOCOLS
 from aersut.data.splits import Split, read_split
 from aersut.errors import UserError
@@ -197,9 +197,8 @@ def check_unseen(origin: Origin, collection: Collection, split: Split) -> None:
         return
     rows = sorted(set(split.examples("test")[:, 0].tolist()))
     tested = {collection.clips[row] for row in rows}
-    shared = {(one.corpus, one.speaker) for one in tested if one.speaker in origin.seen_speakers.get(one.corpus, ())}
-    if shared:
-        names = sorted(f"{corpus}:{speaker}" for corpus, speaker in shared)
+    seen_speakers = {f"{corpus}:{speaker}" for corpus, found in origin.seen_speakers.items() for speaker in found}
+    if names := sorted(seen_speakers & {name for clip in tested for name in possible_speakers(clip)}):
         raise UserError(
             f"the weights of {origin.model} were trained on speakers of the test set, so its results would be too "
             f"high: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}. Test on other speakers: use the protocol "

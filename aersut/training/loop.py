@@ -54,8 +54,8 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         UserError: the data or the configuration cannot be trained on, the loss is not finite, or another process
             trains this run.
     """
-    # before any thread: grain 0.2.18 replaces `__import__` in all threads while it is imported (etils' lazy_imports), and
-    # a thread that traces a network would get modules in place of classes (findings/grain_import_in_threads.sh)
+    # before any thread: while grain 0.2.18 is imported, `__import__` is another one in all threads (by etils), and a
+    # thread that traces a network would get modules in place of classes (findings/grain_import_in_threads.sh)
     import grain  # noqa: F401
 
     with _run_lock(run, wait), contextlib.ExitStack() as opened:

@@ -35,7 +35,7 @@ def zoo_tables() -> str:
 
 def overview() -> str:
     """A table in Markdown with a row per model."""
-    heads = ("model", "int8 file", "tensor arena", "UAR (95 % interval)", "UAR by corpus", "stress mean")
+    heads = ("model", "int8 file", "tensor arena", "UAR", "UAR by corpus (95 % interval)", "stress mean")
     rows = [
         f"| {' | '.join((*heads, *(f'UAR drop, {name}' for name in DROPS)))} |",
         "|" + "---|" * (len(heads) + len(DROPS)),
@@ -46,7 +46,7 @@ def overview() -> str:
             f"`{model.name}`",
             _kilobytes(model.bytes),
             _kilobytes(model.arena),
-            _with_interval(model.uar, model.uar_interval),
+            f"{model.uar:.3f}",
             "<br>".join(
                 f"{name} {_with_interval(uar, model.uar_interval_by_corpus.get(name))}"
                 for name, uar in model.uar_by_corpus.items()

@@ -54,6 +54,16 @@ def test_only_what_differs_of_the_configuration_is_shown_and_no_fields_of_other_
     assert (alone[0]["configuration"], alone[0]["trained"], alone[0]["kilobytes"]) == ({}, 2, 20)
 
 
+def test_different_lists_of_plugins_are_one_column(launch, runs):
+    tree = json.loads((runs / "c/config.json").read_text())
+    (runs / "c/config.json").write_text(json.dumps({**tree, "features": [{"name": "zcr"}, {"name": "mfcc", "n": 3}]}))
+    rows = json.loads(launch("--mode=compare", f"--workdir={runs / 'a'},{runs / 'c'}", "--json").out)
+    assert [row["configuration"] for row in rows] == [
+        {"seed": "10", "features": "mfcc"},
+        {"seed": "9", "features": "zcr, mfcc"},
+    ]
+
+
 @pytest.mark.parametrize(
     ("key", "order"), [("ece", "abc"), ("uar", "bac"), ("seed", "bca"), ("model.name", "acb"), ("folder", "abc")]
 )

@@ -224,6 +224,11 @@ def test_test_speakers_that_the_weights_have_seen_are_refused():
     check_unseen(origin, collection, split("speaker", (2, 4)))
     check_unseen(origin, collection, split("random", (2, 3)))
     check_unseen(dataclasses.replace(origin, seen_speakers={"cremad": ["3"]}), collection, split("speaker", (3,)))
+    listed = dataclasses.replace(clips[2], corpus="manifest", speaker="anna", path=Path("my/03-01-05-01-02-01-12.wav"))
+    renamed = SimpleNamespace(clips=(*clips[:2], listed, *clips[3:]), contents=collection.contents)
+    check_unseen(origin, renamed, split("speaker", (2, 3)))
+    with pytest.raises(UserError, match="trained on speakers of the test set.*ravdess:12"):
+        check_unseen(dataclasses.replace(origin, seen_speakers={"ravdess": ["12"]}), renamed, split("speaker", (2, 3)))
     recording = dataclasses.replace(origin, seen_speakers={}, seen_recordings=["content 3", "content 9"])
     with pytest.raises(UserError, match=r"trained on 1 recording of the test set, such as 3\.wav"):
         check_unseen(recording, collection, split("speaker", (2, 3)))
@@ -269,5 +274,8 @@ def test_the_command_line_fine_tunes_and_evaluates_the_model_before(launch, tmp_
     tested = [clip for clip in split["clips"] if clip["splits"][0] == "test"]
     correct = [recognizer(clip["path"]).emotion == clip["emotion"] for clip in tested]
     assert result["wa"] == pytest.approx(np.mean(correct), abs=1.5 / len(tested))
+    other = launch("--mode=evaluate", f"--workdir={tmp_path / 'run'}", "--model=micro_speech/model_float32.tflite")
+    assert other.status == 0, other.err
+    assert (tmp_path / "run/evaluation/micro_speech-model_float32/metrics.json").exists()
     refused = launch("--mode=evaluate", f"--workdir={finished.folder}", "--model=micro_speech")
     assert (refused.status, "only a run that was fine-tuned from it (--init=micro_speech)" in refused.err) == (2, True)

@@ -81,7 +81,8 @@ def _omit_int16x8(context: Context, files: dict[str, TFLiteFile], outputs: Mappi
     if "int16x8" in files and far["int16x8"] > max(far["int8"], 0.01):
         del files["int16x8"]
         context.notes.append(
-            f"{classifier_file('int16x8')} is omitted: it differs from JAX more than int8, by {far['int16x8']:.2g}."
+            f"{classifier_file('int16x8')} is omitted: it differs from JAX more than int8, by {far['int16x8']:.2g}. "
+            "More calibration clips may help (--export.calibration)."
         )
 
 
