@@ -243,6 +243,8 @@ def export(source: Source, **options: Any) -> ExportResult:
         from aersut.export.bundle import export as write_bundle
         from aersut.export.context import ExportOptions
 
+    if isinstance(targets := options.get("targets"), str):
+        options["targets"] = [name.strip() for name in targets.split(",")]
     checked = validated(ExportOptions, options, "--export")
     run = _run(source)
     return ExportResult(run, write_bundle(run, checked))

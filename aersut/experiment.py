@@ -62,7 +62,8 @@ def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, Any
         override(tree, key, value)
     _import_plugins(tree)  # before an override names one of their classes, whose defaults show which keys are lists
     model = _take_initial(tree, given["init"])
-    for key, value in given[""]:  # which may change what comes with the weights
+    # they may change what comes with the weights; a plugin is set before its fields, in whatever order they are given
+    for key, value in sorted(given[""], key=lambda pair: pair[0].count(".")):
         override(tree, key, value)
     experiment = from_tree(tree)
     for emotion in experiment.data.emotions:
@@ -132,6 +133,7 @@ def _check_inputs(experiment: Experiment, model: initial.InitialModel) -> None:
 def override(tree: dict[str, Any], key: str, value: Any) -> None:
     """Set one leaf of a plain tree to a value; the schema validates its type later.
 
+    The name of the plugin that is set already keeps its fields; that of another one has its defaults.
     init=NAME is short for init.model=NAME, and init=none removes it. Text is a value of the command line: with commas
     it becomes a list if the present value is one, "none" becomes None, and text that starts with { or [ is parsed as
     JSON. A number in the key is an index into a list.
@@ -166,7 +168,8 @@ def override(tree: dict[str, Any], key: str, value: Any) -> None:
             if name == "name" and parents and isinstance(before := node[name], str) and isinstance(value, str):
                 for key_of_other in _expanded(before).keys() - _expanded(value).keys():
                     node.pop(key_of_other, None)  # a field that only the plugin of before has
-            node[index] = _parse(value, node[index]) if isinstance(value, str) else plain(value)
+            if not (isinstance(value, str) and isinstance(node[index], dict) and node[index].get("name") == value):
+                node[index] = _parse(value, node[index]) if isinstance(value, str) else plain(value)
         else:
             # an earlier override may have set a plugin by name: expand it, so that its fields can be set
             if isinstance(node[index], str):

@@ -130,11 +130,15 @@ def _load_entry_points() -> None:
             ) from error
 
 
+PLUGIN_MODULE = "plugin module"
+"""What errors call a module that registers plugins."""
+
+
 def import_plugins(modules: Iterable[str]) -> None:
     """Import the plugin modules of an experiment: dotted module names, or paths of .py files."""
     for name in modules:
         if name.endswith(".py"):
-            import_file(expanded(name), "plugin module")
+            import_file(expanded(name), PLUGIN_MODULE)
             continue
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))  # which an installed console script does not search
@@ -153,7 +157,12 @@ def import_file(path: Path, what: str) -> object:
     """Import the Python file at `path` once per process and return its module; `what` names the file in errors."""
     path = path.resolve()
     if not path.is_file():
-        raise UserError(f"{what} {path} does not exist. Expected the path of a .py file.")
+        remedy = (
+            " A relative path is searched for in the working directory: change to that in which the run was started, "
+            "or name the file by --experiment.plugins=FILE.py."
+        )
+        remedy = remedy if what == PLUGIN_MODULE else ""
+        raise UserError(f"{what} {path} does not exist. Expected the path of a .py file.{remedy}")
     name = f"_aersut_file_{path.stem}_{abs(hash(str(path))):x}"
     if name in sys.modules:
         return sys.modules[name]

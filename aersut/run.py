@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from aersut.config import Experiment
-from aersut.contracts import Model
+from aersut.contracts import Model, Plugin
 from aersut.data.assignment import SPLITS
 from aersut.data.collection import Collection, collect, recordings
 from aersut.data.feature_table import FeatureTable
@@ -20,7 +20,8 @@ from aersut.features.cache import cached_features
 from aersut.features.frontend import Frontend
 from aersut.labels import EMOTIONS
 from aersut.paths import expanded, write_json
-from aersut.registry import MODELS
+from aersut.plugin_code import dependencies
+from aersut.registry import AUGMENTERS, FEATURES, MODELS, OPTIMIZERS, Registry
 from aersut.run_folder import Run, class_notes, training_emotions, with_emotions, with_recorded_classes
 
 
@@ -175,6 +176,40 @@ def _clip_counts(records: dict[str, Any]) -> Counter[tuple[str | None, ...]]:
     return Counter((clip["content"], clip["emotion"], *clip["splits"]) for clip in records["clips"])
 
 
+PLUGINS: dict[str, Registry[Any]] = {
+    "features": FEATURES,
+    "augment": AUGMENTERS,
+    "model": MODELS,
+    "optimizer": OPTIMIZERS,
+}
+"""Keys of the plugins of an experiment whose code and files `split.json` records."""
+
+
+def check_plugins(run: Run, *keys: str) -> None:
+    """Raise `UserError` if the code of plugins under these keys of `PLUGINS`, or a file that they read, has changed.
+
+    Runs of earlier versions have no record.
+    """
+    before = (read_split(run.split) or {}).get("plugins", {})
+    now = _dependencies(run.experiment, *keys)
+    for key in keys:
+        changes = zip(_plugins(run.experiment, key), before.get(key, now[key]), now[key], strict=True)
+        for plugin in (plugin for plugin, one, other in changes if one != other):
+            raise UserError(
+                f"the code of experiment.{key} '{PLUGINS[key].name_of(plugin)}', or a file that it reads, has changed "
+                f"since run {run.folder} was started. Restore it, or start another run with another --workdir."
+            )
+
+
+def _plugins(experiment: Experiment, key: str) -> tuple[Plugin, ...]:
+    found = getattr(experiment, key)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _dependencies(experiment: Experiment, *keys: str) -> dict[str, list[str]]:
+    return {key: dependencies(_plugins(experiment, key)) for key in keys or PLUGINS}
+
+
 def recorded(run: Run, records: dict[str, Any]) -> dict[str, Any]:
     """The content of a run's `split.json`, which is written first if there is none.
 
@@ -182,7 +217,7 @@ def recorded(run: Run, records: dict[str, Any]) -> dict[str, Any]:
         UserError: the clips differ from those with which the run was started.
     """
     if not run.split.exists():
-        write_json(run.split, records)
+        write_json(run.split, records | {"plugins": _dependencies(run.experiment)})
         return records
     if (before := read_split(run.split)) is None:
         raise UserError(f"{run.split} is damaged. Restore it, or start another run with another --workdir.")

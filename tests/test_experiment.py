@@ -196,6 +196,18 @@ class TestAnOverride:
         assert overridden(("data.corpora.0.name", "synthetic"), base=base) == base
         assert overridden(("name", "other")).name == "other"
 
+    def test_of_a_plugin_does_not_discard_its_fields_in_whatever_order_they_are_given(self):
+        expected = Experiment(model=CNNLSTM(dropout=0.25))
+        assert overridden(("model.dropout", "0.25"), ("model", "cnn_lstm")) == expected
+        assert overridden(("features.0.n_mfcc", "20"), ("features", "mfcc,zcr")).features == (MFCC(n_mfcc=20), ZCR())
+
+    def test_of_the_plugin_that_is_set_already_keeps_its_fields(self):
+        """So a search over plugins, of which the experiment has one, keeps the settings of the experiment."""
+        base = Experiment(model=CNNLSTM(dropout=0.3))
+        assert overridden(("model", "cnn_lstm"), base=base) == base
+        assert overridden(("model", CNNLSTM()), base=base).model == CNNLSTM()
+        assert overridden(("model", "cnn"), base=base).model != base.model
+
     def test_may_be_a_regular_expression(self):
         pattern = "[^/]+/(?P<emotion>[^/]+)/(?P<speaker>[^/]+)/"
         one = overridden(("data.corpora", "folders"), ("data.corpora.0.pattern", pattern))

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "aersut"
 ORDER = (
     *("errors", "texts", "notebook", "paths", "program", "progress", "quiet", "memo", "workers", "tflite", "matrices"),
     *("levels", "audio_input", "labels", "bundle_files", "zoo", "bundle_record"),
-    *("contracts", "board", "registry", "tree", "config", "initial", "experiment"),
+    *("contracts", "board", "registry", "tree", "plugin_code", "config", "initial", "experiment"),
     *("corpora", "data", "stress", "augment", "features", "encoders", "models"),
     *("metrics", "run_folder", "run", "training", "presets", "evaluation", "run_list"),
     *("report", "serving", "export", "publish", "emulation", "sweep", "results", "arguments", "api", "commands", "cli"),

@@ -45,8 +45,8 @@ def positional(paths: Sequence[str]) -> str:
 def _command(mode: str, rest: Sequence[str]) -> Iterator[str]:
     """The arguments that select a mode, with its positional arguments as flags where it takes none."""
     yield f"--mode={mode}"
-    if mode == "predict" and not FLAGS["model"].present:
-        yield "--model=NAME"
+    if mode == "predict":
+        yield f"--model={FLAGS.model or 'NAME'}"
     if COMMANDS[mode].paths:
         yield from rest
         return

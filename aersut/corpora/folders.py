@@ -1,6 +1,7 @@
 """The user's own speech in a folder for each label."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,7 +72,7 @@ class Folders(Corpus):
 
         listing = list_clips(files, parse, identity=lambda clip: clip.path.with_suffix(""))
         if self.pattern == Folders.pattern:
-            _check_order({clip.emotion for clip in listing.clips}, {clip.speaker for clip in listing.clips})
+            _check_order([path.relative_to(folder).parts for path in files])
         notes = [*other_formats(folder, READABLE), *speaker_notes(clip.speaker for clip in listing.clips)]
         if any(clip.speaker == UNKNOWN for clip in listing.clips):
             notes.append(
@@ -81,12 +82,14 @@ class Folders(Corpus):
         return Listing(listing.clips, listing.skipped, tuple(notes))
 
 
-def _check_order(labels: set[str], speakers: set[str]) -> None:
+def _check_order(paths: Iterable[tuple[str, ...]]) -> None:
     """Raise `UserError` for folders in another order, of which a network would learn speakers or sets."""
-    words = {speaker.strip().lower() for speaker in speakers}
+    words = [tuple(part.strip().lower() for part in path[:-1]) for path in paths]
+    labels = {SYNONYMS.get(folders[0], folders[0]) for folders in words if folders}
+    inner = {folders[1] for folders in words if len(folders) > 1}
     if labels and labels <= SPLIT_NAMES.keys():
         found, pattern = "sets", "(?P<split>[^/]+)/(?P<emotion>[^/]+)/(?:(?P<speaker>[^/]+)/)?"
-    elif labels.isdisjoint(SYNONYMS.values()) and not words.isdisjoint(SYNONYMS):
+    elif labels.isdisjoint(SYNONYMS.values()) and not inner.isdisjoint(SYNONYMS):
         found, pattern = "speakers", "(?P<speaker>[^/]+)/(?P<emotion>[^/]+)/"
     else:
         return

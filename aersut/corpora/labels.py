@@ -5,6 +5,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
+from aersut.contracts import UNKNOWN
 from aersut.corpora.files import OutOfScope
 from aersut.errors import UserError
 from aersut.labels import EMOTIONS, label_problem, misspelt
@@ -72,6 +73,34 @@ def check_words(labels: Mapping[str, str]) -> None:
     for word, label in labels.items():
         if problem := label_problem(SYNONYMS.get(_plain(label), label.strip().lower())):
             raise ValueError(f"labels: '{label}', the label of '{word}', {problem}")
+
+
+def word_notes(words: Iterable[str], labels: Mapping[str, str], ignore: Collection[str] = IGNORED) -> tuple[str, ...]:
+    """A note on entries of `labels` and `ignore` that no clip has; the usual ones of `ignore` need none.
+
+    >>> word_notes(["sad", "exc"], {"exc": "happy", "fru": "angry"})
+    ("no clip has the word 'fru' of labels or ignore",)
+    """
+    present, usual = set(map(_plain, words)), set(map(_plain, IGNORED))
+    expected = [*labels, *(word for word in ignore if _plain(word) not in usual)]
+    if not (absent := [word for word in expected if _plain(word) not in present]):
+        return ()
+    named = abbreviated([f"'{word}'" for word in absent])
+    return (f"no clip has the word{'s' * (len(absent) > 1)} {named} of labels or ignore",)
+
+
+def sex_notes(speakers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """A note on speakers with clips of two sexes, by pairs of speaker and sex.
+
+    >>> sex_notes([("anna", "female"), ("anna", "male"), ("ben", "male"), ("ben", "")])
+    ("speakers with clips of both sexes: 'anna'. Correct the column sex",)
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for speaker, sex in speakers:
+        if sex and speaker != UNKNOWN:
+            found[speaker].add(sex)
+    both = [f"'{speaker}'" for speaker, sexes in found.items() if len(sexes) > 1]
+    return (f"speakers with clips of both sexes: {abbreviated(both)}. Correct the column sex",) if both else ()
 
 
 def check_split(word: str) -> None:

@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from aersut.contracts import UNKNOWN, Clip, Corpus, Listing
 from aersut.corpora.files import list_clips
-from aersut.corpora.labels import IGNORED, SPLIT_NAMES, check_split, check_words, label_of, speaker_notes
+from aersut.corpora.labels import (
+    IGNORED,
+    SPLIT_NAMES,
+    check_split,
+    check_words,
+    label_of,
+    sex_notes,
+    speaker_notes,
+    word_notes,
+)
 from aersut.errors import UserError, nearest
 from aersut.registry import CORPORA
 from aersut.texts import abbreviated, counted
@@ -89,7 +98,9 @@ class Manifest(Corpus):
         notes = [
             *_notes(names, found),
             *_segment_notes(listing.clips),
+            *word_notes((row["emotion"] for row in rows.values()), self.labels, self.ignore),
             *speaker_notes(clip.speaker for clip in listing.clips),
+            *sex_notes((clip.speaker, clip.sex) for clip in listing.clips),
         ]
         return Listing(listing.clips, listing.skipped, tuple(notes))
 

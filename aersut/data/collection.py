@@ -127,7 +127,7 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
         clips=tuple(clips[row] for row in store.rows),
         skipped=(*listing.skipped, *(SkippedFile(paths[row], reason) for row, reason in store.failures.items())),
         store=store,
-        notes=listing.notes,
+        notes=(*listing.notes, *_ignored_assignments(data.protocol, clips)),
     )
 
 
@@ -184,6 +184,19 @@ def collect(data: Data, framing: Framing, of_model: bool = False) -> Collection:
         key=digest([[store.key for store, _ in stores], contents, framing.samples, data.fit]),
         notes=tuple(f"{corpus.name}: {note}" for corpus in corpora for note in corpus.notes),
     )
+
+
+def _ignored_assignments(protocol: str, clips: Sequence[Clip]) -> list[str]:
+    """Notes on sets and folds of a corpus that the protocol does not use."""
+    if protocol in ("given", "given_folds"):
+        return []
+    given = {"given": any(clip.split for clip in clips), "given_folds": any(clip.fold for clip in clips)}
+    return [
+        f"clips have a {'fold' if needed == 'given_folds' else 'split'}, which protocol '{protocol}' does not use: set "
+        f"data.protocol={needed} for it"
+        for needed, present in given.items()
+        if present
+    ]
 
 
 def recordings(contents: Sequence[str]) -> list[str]:

@@ -85,11 +85,13 @@ def read_compared_run(folder: Path) -> ComparedRun:
         notes.append("config.json cannot be read")
     warnings = {"leaks": "LEAKS", "synthetic": "synthetic speech"}
     notes += [warning for key, warning in warnings.items() if evaluation.get(key)]
+    trained = records.read_records(run.records)
+    if trained and tree and (incomplete := records.unfinished(trained, tree.get("epochs", 0), tree.get("patience"))):
+        notes.append(incomplete.removesuffix("."))
     if "intervals" not in evaluation:
         notes.append("evaluated by an earlier version" if evaluation else "not evaluated")
     size = export.get("files", {}).get(CLASSIFIER, {}).get("bytes")
-    trained = None if _is_pooled(folder) else len(records.read_records(run.records))
-    metrics: dict[str, float | None] = {"trained": trained}
+    metrics: dict[str, float | None] = {"trained": None if _is_pooled(folder) else len(trained)}
     metrics |= {name: evaluation.get(name) for name in METRIC_NAMES}
     stress = evaluation.get("stress") or {}
     metrics["stress_mean"] = stress.get("mean")

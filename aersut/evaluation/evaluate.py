@@ -28,6 +28,7 @@ from aersut.run import make_frontend
 from aersut.run_folder import RUNS, Run, identifier, with_recorded_classes
 from aersut.tflite.file import TFLiteFile
 from aersut.training.initial_weights import read_weights
+from aersut.training.records import read_records, unfinished
 from aersut.training.trained import Trained, load_trained
 from aersut.zoo import catalog
 
@@ -160,7 +161,7 @@ def open_zoo_model(model: str | Path | None) -> tuple[Run, Path]:
     if file is None or not (file.parent / catalog.INDEX).exists():
         raise UserError(
             f"expected a run or an experiment to evaluate, or a model of the zoo ({', '.join(catalog.names())})"
-            + (f"; '{model}' is not one: name the run that it was exported from." if model else ".")
+            + (f"; '{model}' is not one: set --workdir to the run that it was exported from." if model else ".")
         )
     tree: dict[str, Any] = read_json(file.parent / catalog.CONFIG) or {}
     import_plugins(tree.get("plugins") or ())
@@ -212,13 +213,22 @@ def write_predictions(folder: Path, about: dict[str, Any], predictions: ClipPred
 
 def _evaluate(run: Run, options: EvaluationOptions, find: Callable[[Trained], EvaluationSet]) -> Evaluation:
     run = with_recorded_classes(run)
+    if options.model and options.model.is_dir():
+        raise UserError(
+            f"--model={options.model} is a folder: expected a .tflite file of the run, such as "
+            "export/model_int8.tflite. Its checkpoint is evaluated without --model."
+        )
     # an unusable file is reported before anything is loaded
     model = open_exported(options.model, make_frontend(run.experiment)) if options.model else None
     if options.model:
         _refuse_other_run(run, options.model)
     trained = load_trained(run)
     classifier = Exported(model, trained.experiment, trained.frontend) if model else trained
-    return _results(run, classifier, trained.epoch, find(trained), options)
+    examples, experiment = find(trained), run.experiment
+    if incomplete := unfinished(read_records(run.records), experiment.epochs, experiment.patience):
+        warning = " ".join(filter(None, (examples.about["warning"], incomplete)))
+        examples = replace(examples, about={**examples.about, "warning": warning})
+    return _results(run, classifier, trained.epoch, examples, options)
 
 
 def _results(

@@ -28,6 +28,7 @@ from aersut.run import prepare
 from aersut.run_folder import Run, with_recorded_classes
 from aersut.tflite.file import TFLiteFile
 from aersut.tflite.micro import why_missing
+from aersut.training.records import read_records, unfinished
 from aersut.training.trained import load_trained
 
 
@@ -129,7 +130,8 @@ def _context(run: Run, options: ExportOptions) -> Context:
         return ExampleSet(examples, prepared.labels[examples[:, 0]], scaled, trained.probabilities(features))
 
     one, two, three = map(example_set, (calibration, validation, test))
-    notes = list(prepared.notes)
+    incomplete = unfinished(read_records(run.records), run.experiment.epochs, run.experiment.patience)
+    notes = [*prepared.notes, *([incomplete] if incomplete else [])]
     return Context(run, trained, prepared, options, calibration=one, validation=two, test=three, notes=notes)
 
 

@@ -20,6 +20,7 @@ from aersut.data.collection import Collection
 from aersut.data.feature_table import FeatureTable
 from aersut.features.frontend import BATCH, Frontend, batches, to_float
 from aersut.paths import cache_dir, new_folder
+from aersut.plugin_code import with_nested
 from aersut.progress import stage
 from aersut.tree import digest, to_tree
 from aersut.workers import core_count
@@ -113,7 +114,7 @@ def code_digests(plugins: Sequence[Plugin], sources: Iterable[Path]) -> list[str
         plugins: whose classes count, with their base classes and the plugins in their fields.
         sources: further source files.
     """
-    classes = {cls for plugin in plugins for nested in _nested(plugin) for cls in type(nested).__mro__} - {object}
+    classes = {cls for plugin in plugins for nested in with_nested(plugin) for cls in type(nested).__mro__} - {object}
     files = set(map(str, sources))
     digests = set()
     for cls in classes:
@@ -126,12 +127,6 @@ def code_digests(plugins: Sequence[Plugin], sources: Iterable[Path]) -> list[str
         else:
             digests.add(_sha256("\n".join(_definition(cls, cls.__module__, set())).encode()))
     return sorted(digests | {_sha256(Path(file).read_bytes()) for file in files})
-
-
-def _nested(plugin: Plugin) -> Iterator[Plugin]:
-    yield plugin
-    for one in plugin.nested():
-        yield from _nested(one)
 
 
 def _definition(value: object, module: str, seen: set[int]) -> Iterator[str]:

@@ -99,6 +99,8 @@ class Stream:
             raise UserError(f"hop is {hop} s: expected more than 0 s, and at most the window of {framing.seconds} s.")
         if not smoothing >= 0:
             raise UserError(f"smoothing is {smoothing} s: expected 0 or more.")
+        if vad_threshold is not None and not vad_threshold <= 0:
+            raise UserError(f"vad_threshold is {vad_threshold} dBFS: expected at most 0, or None.")
         self.windows = 0
         self._classify, self._labels, self._framing, self._vad_threshold = classify, labels, framing, vad_threshold
         self._min_confidence = min_confidence

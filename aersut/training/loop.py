@@ -14,7 +14,7 @@ import numpy as np
 from aersut import metrics
 from aersut.data.pipeline import Batch
 from aersut.errors import UserError, interruptible
-from aersut.run import Prepared, with_classes
+from aersut.run import PLUGINS, Prepared, check_plugins, with_classes
 from aersut.run_folder import Run
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
@@ -69,6 +69,8 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         history = records.up_to(run.records, done)
         if broadcast_from_main(done >= experiment.epochs or records.stops_early(history, experiment.patience)):
             return False
+        if done:
+            check_plugins(run, *PLUGINS)
         setup = set_up(run, network=network, divided=divided, resumed=bool(done))
         if done:
             setup = setup.with_scaling(checkpoints.scaling(done))

@@ -62,11 +62,25 @@ def selected(records: list[dict[str, Any]], select: str) -> dict[str, Any]:
     return best(records) if select == "best" else records[-1]
 
 
+def unfinished(records: list[dict[str, Any]], epochs: int, patience: int | None) -> str:
+    """That a training has not ended, as a sentence; "" if it has.
+
+    >>> unfinished([{"epoch": 7, "validation_uar": 0.5}], epochs=20, patience=None)
+    'the training is not complete: 7 of 20 epochs.'
+    """
+    done = records[-1]["epoch"] if records else 0
+    if done >= epochs or stops_early(records, patience):
+        return ""
+    return f"the training is not complete: {done:,} of {epochs:,} epochs."
+
+
 def stops_early(records: list[dict[str, Any]], patience: int | None) -> bool:
     """Whether the best validation UAR is `patience` epochs old: the criterion of early stopping.
 
     >>> stops_early([{"validation_uar": uar} for uar in (0.5, 0.4, 0.5)], patience=2)
     True
     """
+    if patience is None:
+        return False
     scores = [record["validation_uar"] for record in records]
-    return patience is not None and len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
+    return len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])

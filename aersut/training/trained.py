@@ -1,6 +1,7 @@
 """A trained network, restored from the checkpoint that `Experiment.select` selects."""
 
 import functools
+import time
 from dataclasses import dataclass, replace
 
 import jax
@@ -12,13 +13,16 @@ from aersut.config import Experiment
 from aersut.errors import UserError
 from aersut.features.frontend import Frontend
 from aersut.models.network import Network
-from aersut.run import make_frontend, network_errors
+from aersut.run import check_plugins, make_frontend, network_errors
 from aersut.run_folder import Run, with_recorded_classes
 from aersut.training.checkpoints import Checkpoints
 from aersut.training.forward import Forward
 from aersut.training.packing import with_sharding
 from aersut.training.records import read_records
 from aersut.training.state import Graphs, TrainState, create
+
+DELETION = 0.3
+"""Seconds after which a checkpoint whose deletion has begun is gone."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +120,23 @@ def load_trained(run: Run, sharding: jax.sharding.Sharding | None = None) -> Tra
         sharding: of the restored arrays; the first device of this process by default.
 
     Raises:
-        UserError: the run has no checkpoint, or its checkpoint is damaged or of another architecture.
+        UserError: the run has no checkpoint, its checkpoint is damaged or of another architecture, or the code of its
+            features or of its network has changed.
     """
-    epoch, experiment = selected_epoch(run), with_recorded_classes(run).experiment
+    while True:
+        epoch = selected_epoch(run)
+        try:
+            return _load(run, epoch, sharding)
+        except UserError:
+            time.sleep(DELETION)
+            if (run.checkpoints / str(epoch)).exists():
+                raise
+            # a training that runs has deleted it, after a better one
+
+
+def _load(run: Run, epoch: int, sharding: jax.sharding.Sharding | None) -> Trained:
+    experiment = with_recorded_classes(run).experiment
+    check_plugins(run, "features", "model")
     frontend = make_frontend(experiment)
     graphs, like = abstract_state(experiment, frontend)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])

@@ -48,6 +48,7 @@ def test_a_part_of_the_path_may_be_the_fold(tmp_path, speak):
     ("names", "found", "clip"),
     [
         (["anna/Angry/1.wav", "ben/SAD/2.wav"], "speakers, not labels: anna, ben", ("angry", "anna", "")),
+        (["1001/angry/1.wav", "1002/sad/2.wav"], "speakers, not labels: 1001, 1002", ("angry", "1001", "")),
         (["Train/angry/1.wav", "dev/sad/2.wav"], "sets, not labels: dev, train", ("angry", "unknown", "train")),
     ],
 )

@@ -77,6 +77,15 @@ class TestARow:
         speak("a.wav")
         assert [clip.split for clip in listing(f"path,emotion,speaker,split\na.wav,sad,1,{word}\n").clips] == [name]
 
+    def test_have_notes_on_words_that_no_clip_has_and_on_speakers_of_both_sexes(self, tmp_path, speak):
+        speak("a.wav", "b.wav")
+        (tmp_path / "manifest.csv").write_text("path,emotion,speaker,sex\na.wav,sad,anna,f\nb.wav,exc,anna,m\n")
+        notes = Manifest(labels={"exc": "happy", "sadd": "sad"}, ignore=("xyz", "xxx")).load(tmp_path).notes
+        assert notes == (
+            "no clip has the words 'sadd', 'xyz' of labels or ignore",
+            "speakers with clips of both sexes: 'anna'. Correct the column sex",
+        )
+
     def test_may_have_folds_and_unknown_speakers(self, listing, speak):
         speak("a.wav")
         (clip,) = listing("path,emotion,speaker,fold\na.wav,sad,Unknown,Session2\n").clips
@@ -353,6 +362,8 @@ def get_config():
     )
 """
     )
+    data = launch("--mode=data", *options[:1], "--experiment.data.protocol=speaker")
+    assert "clips have a split, which protocol 'speaker' does not use: set data.protocol=given for it" in data.out
     ran = launch(*options)
     assert (ran.status, ran.err.count("error")) == (0, 0), ran.err
     records = json.loads((tmp_path / "run" / "split.json").read_text())

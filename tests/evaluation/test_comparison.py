@@ -10,7 +10,7 @@ from aersut.evaluation import comparison
 @pytest.fixture
 def runs(tmp_path):
     """Three run folders: two evaluated runs that differ in model and seed, and one that is not trained."""
-    base = {"name": "x", "seed": 0, "epochs": 3, "model": {"name": "cnn", "dense": 8}, "features": [{"name": "mfcc"}]}
+    base = {"name": "x", "seed": 0, "epochs": 2, "model": {"name": "cnn", "dense": 8}, "features": [{"name": "mfcc"}]}
     changes = {
         "b": {"model": {"name": "cnn_lstm", "units": [4, 2]}},
         "a": {"seed": 10},
@@ -91,6 +91,15 @@ def test_a_stress_mean_without_some_conditions_has_a_note(runs):
         stress = {"mean": 0.5, "evaluated": evaluated, "of": 28}
         path.write_text(json.dumps(json.loads(path.read_text()) | {"stress": stress}))
         assert comparison.read_compared_run(runs / "a").notes == notes
+
+
+def test_a_training_that_has_not_ended_has_a_note(runs):
+    path = runs / "b" / "metrics.jsonl"
+    whole = path.read_text()
+    path.write_text(whole.splitlines()[0])
+    assert "the training is not complete: 1 of 2 epochs" in comparison.read_compared_run(runs / "b").notes
+    path.write_text(whole)
+    assert comparison.read_compared_run(runs / "b").notes == ()
 
 
 def test_a_damaged_run_is_a_line_with_a_note(runs):

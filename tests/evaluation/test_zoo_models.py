@@ -79,7 +79,7 @@ def test_another_file_of_it_has_results_of_its_own(launch, corpora):
         ((*COMMAND, "--importance", "--evaluate.root=."), "--importance analyses the checkpoint"),
         ((*COMMAND, "--evaluate.root=.", "--evaluate.corpora=tess"), "no .wav or .flac under"),
         (("--mode=evaluate", "--model=micro_spech", "--evaluate.root=."), "'micro_spech' is not one"),
-        (("--mode=evaluate", "--model=export/model_int8.tflite"), "name the run that it was exported from"),
+        (("--mode=evaluate", "--model=export/model_int8.tflite"), "set --workdir to the run that it was exported from"),
         (("--mode=evaluate", "--evaluate.root=."), "expected --experiment=NAME or --workdir=RUN"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import aersut
 from aersut.bundle_record import RECORD, record_bundle
 from aersut.config import Data, Experiment, Init
 from aersut.contracts import SkippedTargetError, Target
@@ -279,6 +280,8 @@ def test_the_command_separates_the_names_of_targets(launch: Callable[..., Any], 
     done = launch("--mode=export", f"--workdir={run.folder}", "--export.targets=ethos_u, wep")
     assert done.status == 2
     assert "unknown target 'wep'" in done.err
+    with pytest.raises(UserError, match="unknown target 'wep'"):
+        aersut.export(run, targets="ethos_u, wep")
 
 
 def test_an_export_that_fails_keeps_the_old_bundle(run: Run, monkeypatch: pytest.MonkeyPatch):

@@ -413,6 +413,10 @@ class TestOverTime:
         for emotion, value in recognizer(window, rate).probabilities.items():
             assert prediction.probabilities[emotion] == pytest.approx(value, abs=1e-6)
 
+    def test_a_level_above_full_scale_is_no_threshold(self, recognizer: Recognizer):
+        with pytest.raises(UserError, match="vad_threshold is 5 dBFS: expected at most 0, or None"):
+            recognizer.stream(vad_threshold=5)
+
     def test_smoothing_is_the_mean_of_recent_windows(self, recognizer: Recognizer, dialogue):
         plain = list(recognizer.over_time(dialogue, hop=0.25, vad_threshold=None))
         smooth = list(recognizer.over_time(dialogue, hop=0.25, vad_threshold=None, smoothing=0.5))
