@@ -133,7 +133,7 @@ def _decoder(source: Path | BinaryIO, file: BinaryIO, head: bytes, size: int) ->
             with _by_ffmpeg(source, "libsndfile does not decode its encoding", demuxer) as found:
                 yield found
             return
-        raise ClipError(f"cannot be decoded: {error.error_string.rstrip('.')}") from None
+        raise ClipError(f"cannot be decoded: {error.error_string.rstrip('.')}" if size else "is empty") from None
     with decoder:
         if mp3 and abs(decoder.frames - mp3.count * mp3.samples) > MPEG_TOLERANCE:
             found_seconds, seconds = (n / decoder.samplerate for n in (decoder.frames, mp3.count * mp3.samples))

@@ -127,7 +127,11 @@ def decode_corpus(corpus: Corpus, data: Data, framing: Framing) -> DecodedCorpus
         clips=tuple(clips[row] for row in store.rows),
         skipped=(*listing.skipped, *(SkippedFile(paths[row], reason) for row, reason in store.failures.items())),
         store=store,
-        notes=(*listing.notes, *_ignored_assignments(data.protocol, clips)),
+        notes=(
+            *listing.notes,
+            *_ignored_assignments(data.protocol, clips),
+            *_empty_bands([info.sample_rate for info in store.infos], framing.sample_rate),
+        ),
     )
 
 
@@ -184,6 +188,17 @@ def collect(data: Data, framing: Framing, of_model: bool = False) -> Collection:
         key=digest([[store.key for store, _ in stores], contents, framing.samples, data.fit]),
         notes=tuple(f"{corpus.name}: {note}" for corpus in corpora for note in corpus.notes),
     )
+
+
+def _empty_bands(rates: Sequence[int], sample_rate: int) -> list[str]:
+    """A note on recordings that have no sound in the upper bands of the experiment."""
+    lower = [rate for rate in rates if rate < sample_rate]
+    if not lower:
+        return []
+    return [
+        f"{counted(len(lower), 'clip')} of a lower sample rate ({min(lower):,} Hz) than the {sample_rate:,} Hz of the "
+        "experiment: their upper bands are empty, by which a network can recognize them"
+    ]
 
 
 def _ignored_assignments(protocol: str, clips: Sequence[Clip]) -> list[str]:

@@ -80,7 +80,8 @@ def feature_difference(name: str, found: np.ndarray, expected: np.ndarray, hint:
     if not difference <= FEATURE_TOLERANCE:
         raise UserError(
             f"{name} differs from the features of training by {difference:.2g}, more than {FEATURE_TOLERANCE}; nothing "
-            f"was exported. {hint}"
+            "was exported. If recordings have a lower sample rate than framing.sample_rate, their empty bands differ "
+            f"by rounding: lower it, or set fmax of the feature, and train again. {hint}"
         )
     return difference
 

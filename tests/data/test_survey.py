@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -152,3 +153,14 @@ def test_a_folder_that_cannot_be_read_is_named(root, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     (unusable,) = found(root).blocking
     assert unusable == f"folder {closed} cannot be read: Permission denied. Change its permissions."
+
+
+def test_recordings_of_a_lower_sample_rate_than_the_experiment_have_a_note(tmp_path):
+    """CREMA-D has 16 kHz, and the paper's experiments 22.05 kHz."""
+    put(tmp_path, "03-01-01-01-01-01-01.wav")
+    lower, equal = (
+        survey(Data(corpora=(Ravdess(),), root=str(tmp_path)), replace(FRAMING, sample_rate=rate))[0].notes
+        for rate in (16_000, 8_000)
+    )
+    note = "1 clip of a lower sample rate (8,000 Hz) than the 16,000 Hz of the experiment"
+    assert [any(line.startswith(note) for line in lines) for lines in (lower, equal)] == [True, False]
