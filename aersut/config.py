@@ -263,9 +263,6 @@ class Experiment:
             raise ValueError("protocol=paper needs augment, and augmented_copies above 0 (2 in the paper)")
         if not self.features:
             raise ValueError("features is empty; set at least one feature")
-        if repeated := [one for one in self.features if self.features.count(one) > 1]:
-            name = FEATURES.name_of(repeated[0])
-            raise ValueError(f"features contains '{name}' twice with the same fields; name it once, or change a field")
         on_host = [f"feature '{FEATURES.name_of(feature)}'" for feature in self.features if feature.host]
         on_host += [f"augmenter '{AUGMENTERS.name_of(one)}'" for one in self.augment if one.host]
         if on_host and self.on_the_fly:

@@ -152,8 +152,8 @@ class Corpus(Plugin):
         licence: of the recordings, "" if unknown; the model card states it.
         synthetic: the clips are generated; no data root is read.
         needs_root: the data root must exist, unless the corpus is synthetic.
-        file_name: regular expression of the names of its files without suffix, with the group `speaker`, by which its
-            clips are recognized in a manifest; "" if the names are not unmistakable.
+        file_name: regular expression that is found in the names of its files, also of changed copies, with the group
+            `speaker`; its clips are recognized by it in a manifest. "" if the names are not unmistakable.
     """
 
     all_speakers: ClassVar[tuple[str, ...]] = ()

@@ -12,7 +12,7 @@ from aersut.config import Experiment, from_tree
 from aersut.errors import UserError, nearest
 from aersut.labels import EMOTIONS, misspelt
 from aersut.paths import expanded
-from aersut.registry import call_in_file, import_plugins
+from aersut.registry import FEATURES, call_in_file, import_plugins
 from aersut.tree import REGISTRIES, differences, to_tree
 
 _PACKAGE = Path(__file__).parent
@@ -73,6 +73,12 @@ def load_experiment(source: str | Experiment, overrides: Iterable[tuple[str, Any
             )
     if model is not None:
         _check_inputs(experiment, model)
+    repeated = [one for one in experiment.features if experiment.features.count(one) > 1]
+    if repeated and not (isinstance(source, str) and source.endswith(".json")):  # earlier runs may have it
+        raise UserError(
+            f"experiment.features contains '{FEATURES.name_of(repeated[0])}' twice with the same fields: name it once, "
+            "or change a field."
+        )
     if experiment.name or isinstance(source, Experiment) or source.endswith(".json"):
         return experiment  # another name would identify another run
     return from_tree({**to_tree(experiment), "name": Path(source).stem})
@@ -133,7 +139,7 @@ def _check_inputs(experiment: Experiment, model: initial.InitialModel) -> None:
 def override(tree: dict[str, Any], key: str, value: Any) -> None:
     """Set one leaf of a plain tree to a value; the schema validates its type later.
 
-    The name of the plugin that is set already keeps its fields; that of another one has its defaults.
+    The name of the plugin that is set already keeps its fields; that of another one, and a list of names, has defaults.
     init=NAME is short for init.model=NAME, and init=none removes it. Text is a value of the command line: with commas
     it becomes a list if the present value is one, "none" becomes None, and text that starts with { or [ is parsed as
     JSON. A number in the key is an index into a list.

@@ -1,6 +1,7 @@
 """The data of a run, which training, evaluation and export share, and its network."""
 
 import contextlib
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -183,14 +184,21 @@ PLUGINS: dict[str, Registry[Any]] = {
     "optimizer": OPTIMIZERS,
 }
 """Keys of the plugins of an experiment whose code and files `split.json` records."""
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def record_plugins(run: Run) -> None:
+    """Write the code of the run's plugins, and the files that they read, into its `split.json`."""
+    write_json(run.split, {**(read_split(run.split) or {}), "plugins": _dependencies(run.experiment), "python": PYTHON})
 
 
 def check_plugins(run: Run, *keys: str) -> None:
     """Raise `UserError` if the code of plugins under these keys of `PLUGINS`, or a file that they read, has changed.
 
-    Runs of earlier versions have no record.
+    Runs of earlier versions have no record. Another version of Python may write the same code in another way.
     """
-    before = (read_split(run.split) or {}).get("plugins", {})
+    records = read_split(run.split) or {}
+    before = records.get("plugins", {}) if records.get("python") == PYTHON else {}
     now = _dependencies(run.experiment, *keys)
     for key in keys:
         changes = zip(_plugins(run.experiment, key), before.get(key, now[key]), now[key], strict=True)
@@ -217,7 +225,7 @@ def recorded(run: Run, records: dict[str, Any]) -> dict[str, Any]:
         UserError: the clips differ from those with which the run was started.
     """
     if not run.split.exists():
-        write_json(run.split, records | {"plugins": _dependencies(run.experiment)})
+        write_json(run.split, records)
         return records
     if (before := read_split(run.split)) is None:
         raise UserError(f"{run.split} is damaged. Restore it, or start another run with another --workdir.")

@@ -239,7 +239,7 @@ class TestAnOverride:
             (("model.kernels", "3,x"), "experiment.model.kernels.1: Input should be a valid integer"),
             (("data.corpora", "ravdes"), "experiment.data.corpora.0: unknown corpus 'ravdes'. Did you mean 'ravdess'?"),
             (("features.3.n_mfcc", "1"), "experiment.features: expected the number of an entry, 0 to 0, got '3'."),
-            (("features", "mfcc,mfcc"), "experiment: features contains 'mfcc' twice with the same fields"),
+            (("features", "mfcc,mfcc"), "experiment.features contains 'mfcc' twice with the same fields"),
             (("features.x", "1"), "experiment.features: expected the number of an entry, 0 to 0, got 'x'."),
             (("augment.0.probability", "1"), "experiment.augment is empty, so 'augment.0.probability' cannot be set."),
             (("plugins", 3), "experiment.plugins: Input should be a valid tuple"),

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 import aersut
-from aersut.augment import Background
+from aersut import plugin_code
+from aersut.augment import Background, Codec
 from aersut.corpora import Ravdess
 from aersut.errors import UserError
 from aersut.features import MFCC
@@ -22,8 +23,13 @@ import jax.numpy as jnp
 from aersut.contracts import Feature
 
 
+@dataclass
+class Helper:
+    factor: float = 2.0
+
+
 def scaled(values):
-    return 2.0 * values  # a helper
+    return Helper().factor * values  # a helper
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Other(Loud):
 
 def digest_of(file, text):
     """The digest of Loud in a file with this text."""
-    file.write_text(text)
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
     spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module
@@ -57,21 +63,32 @@ def digest_of(file, text):
     [
         ("# a helper", "# a function", True),
         ("The largest magnitude", "Peak", True),
-        ("2.0 * values", "(2.0*values)", True),
+        ("Helper().factor * values", "(Helper().factor*values)", True),
         ("class Other(Loud):\n    channels = 1", "class Other(Loud):\n    channels = 2", True),
-        ("2.0 * values", "3.0 * values", False),
+        ("", "\n\ndef unused():\n    pass\n\n\nif __name__ == '__main__':\n    print(Loud())\n", True),
+        ("factor: float = 2.0", "factor: float = 3.0", False),
+        ("import jax.numpy as jnp", "import numpy as jnp", False),
+        ("Helper().factor * values", "Helper().factor + values", False),
         ("jnp.max", "jnp.min", False),
     ],
 )
 def test_it_changes_with_the_code_but_not_with_comments_or_other_plugins(tmp_path, text, by, same):
     before = digest_of(tmp_path / "plugins_before.py", PLUGIN)
-    after = digest_of(tmp_path / "plugins_after.py", PLUGIN.replace(text, by))
+    after = digest_of(tmp_path / "plugins_after.py", PLUGIN.replace(text, by) if text else PLUGIN + by)
     assert before
     assert (before == after) is same
 
 
+def test_it_is_that_of_files_in_any_encoding(tmp_path):
+    before = digest_of(tmp_path / "plugins_utf8.py", PLUGIN)
+    assert digest_of(tmp_path / "plugins_bom.py", b"\xef\xbb\xbf" + PLUGIN.encode()) == before
+    latin = f"# -*- coding: latin-1 -*-\n{PLUGIN}# é\n".encode("latin-1")
+    assert digest_of(tmp_path / "plugins_latin.py", latin) == before
+
+
 def test_plugins_of_this_package_depend_on_the_files_that_they_read(tmp_path):
     assert [code_digest(plugin) for plugin in (MFCC(), Ravdess())] == ["", ""]
+    assert dependencies([Codec()]) == [""], "its fingerprint is a version of libsndfile, not a file"
     for number in range(2):
         soundfile.write(tmp_path / f"{number}.wav", 0.1 * np.random.default_rng(number).standard_normal(8000), 8000)
     before = dependencies([MFCC(), Background(str(tmp_path))])
@@ -93,8 +110,11 @@ def test_changed_code_is_refused_by_evaluation_and_prediction(tiny, tmp_path):
     values = {"plugins": [str(file)], "features": "mfcc,loud", "epochs": 1}
     training = aersut.train(aersut.load_experiment(tiny, **values), workdir=tmp_path / "run")
     file.write_text(REGISTERED.replace("# a helper", "# twice the values"))
+    plugin_code._class_digest.cache_clear()  # as in another process
     aersut.evaluate(training)
-    file.write_text(REGISTERED.replace("2.0 * values", "3.0 * values"))
+    file.write_text(REGISTERED.replace("factor: float = 2.0", "factor: float = 3.0"))
+    aersut.evaluate(training)  # this process still has the code of the training
+    plugin_code._class_digest.cache_clear()
     for use in (aersut.evaluate, aersut.export, lambda run: aersut.load(run.run.folder)):
         with pytest.raises(UserError, match=r"experiment\.features 'loud', or a file that it reads, has changed"):
             use(training)
@@ -116,3 +136,23 @@ def test_an_interrupted_training_is_not_resumed_with_other_recordings(tiny, tmp_
         aersut.train(experiment, workdir=tmp_path / "run")
     (tmp_path / "1.txt").rename(tmp_path / "1.wav")
     assert len(aersut.train(experiment, workdir=tmp_path / "run").history) == 3
+
+
+def test_code_that_trained_no_epoch_is_replaced(tiny, tmp_path, monkeypatch):
+    """An interruption before the first epoch keeps split.json."""
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(8000), 8000)
+    experiment = aersut.load_experiment(tiny, augment=[Background(str(folder))], epochs=2)
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("aersut.training.loop._one_epoch", interrupt)
+        aersut.train(experiment, workdir=tmp_path / "run")
+    assert (tmp_path / "run/split.json").exists()
+    soundfile.write(folder / "b.wav", 0.1 * np.random.default_rng(1).standard_normal(8000), 8000)
+    with pytest.raises(KeyboardInterrupt):
+        aersut.train(experiment, workdir=tmp_path / "run", on_epoch=interrupt)
+    assert len(aersut.train(experiment, workdir=tmp_path / "run").history) == 2

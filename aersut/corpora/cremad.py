@@ -37,7 +37,7 @@ class CremaD(Corpus):
     """
 
     licence = "ODbL 1.0"
-    file_name = r"(?P<speaker>10\d\d)_[A-Z]{3}_[A-Z]{3}_[A-Z]{1,2}"
+    file_name = r"(?<![0-9A-Z])(?P<speaker>10\d\d)_[A-Z]{3}_(ANG|DIS|FEA|HAP|NEU|SAD)(?![0-9A-Z])"
     all_speakers: ClassVar[tuple[str, ...]] = tuple(str(actor) for actor in range(1001, 1092))
 
     def load(self, root: Path) -> Listing:

@@ -32,7 +32,7 @@ class Ravdess(Corpus):
     """
 
     licence = "CC BY-NC-SA 4.0"
-    file_name = r"03-01-0[1-8](-0[12]){3}-0?(?P<speaker>[1-9]\d?)"
+    file_name = r"(?<![\d-])0[13]-0[12]-0[1-8](-0[12]){3}-0?(?P<speaker>[1-9]\d?)(?![\d-])"
     all_speakers: ClassVar[tuple[str, ...]] = tuple(str(actor) for actor in range(1, 25))
 
     def load(self, root: Path) -> Listing:

@@ -5,13 +5,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int16
 
 from aersut.config import Data
-from aersut.contracts import Clip, Corpus, Framing, SkippedFile
-from aersut.corpora.files import original_name
+from aersut.contracts import UNKNOWN, Clip, Corpus, Framing, SkippedFile
 from aersut.data.audio import crop_or_pad
 from aersut.data.store import AudioStore, open_audio_store, span_of
 from aersut.errors import UserError, nearest
@@ -235,20 +235,21 @@ def recordings(contents: Sequence[str]) -> list[str]:
 
 
 def possible_speakers(clip: Clip) -> set[str]:
-    """Identifiers of a clip's speaker: its own, and that of a published corpus of whose form the name of its file is.
+    """Identifiers of a clip's speaker: its own if it is known, and that of a published corpus (`recognized_speakers`).
 
     So the clips of a published corpus in a manifest keep their speakers.
 
-    >>> from pathlib import Path
     >>> sorted(possible_speakers(Clip(Path("1001_DFA_ANG_XX.wav"), "angry", "anna", "manifest")))
     ['cremad:1001', 'manifest:anna']
     """
-    found = {clip.speaker_id}
-    for name in CORPORA.names():
-        form = CORPORA[name].file_name
-        if form and (match := re.fullmatch(form, original_name(clip.path.stem), re.IGNORECASE)):
-            found.add(f"{name}:{match['speaker']}")
-    return found
+    return recognized_speakers(clip.path) | (set() if clip.speaker == UNKNOWN else {clip.speaker_id})
+
+
+def recognized_speakers(path: Path) -> set[str]:
+    """The identifier of the speaker of a published corpus of whose form the name of a file is; {} for others."""
+    forms = {name: CORPORA[name].file_name for name in CORPORA.names()}
+    matches = {name: re.search(form, path.stem, re.IGNORECASE) for name, form in forms.items() if form}
+    return {f"{name}:{match['speaker']}" for name, match in matches.items() if match}
 
 
 def collection_lines(collection: Collection) -> list[str]:

@@ -33,9 +33,9 @@ class Split:
         assignment: i8[clips, versions], an index into `SPLITS`, or `UNUSED`.
         protocol: the rule of the split.
         leaks: whether a recording is in two sets.
-        speaker_independent: whether no speaker is in two sets; False if clips of unknown speakers are.
+        speaker_independent: whether no speaker is in two sets; False if the speakers of some clips are unknown.
         missing: speakers of a published protocol without clips, "test: 6, 13".
-        unknown: whether clips of unknown speakers are in two sets, and no others.
+        unknown: whether that is all that is known against it.
     """
 
     assignment: Int[np.ndarray, "clips versions"]
@@ -64,8 +64,8 @@ class Split:
             )
         if self.unknown:
             return (
-                f"protocol '{self.protocol}' may be speaker-dependent: clips of unknown speakers are in two sets, so "
-                "its results may not hold for unseen speakers."
+                f"protocol '{self.protocol}' may be speaker-dependent: clips of unknown speakers may be of speakers of "
+                "another set, so its results may not hold for unseen speakers."
             )
         if not self.speaker_independent:
             return f"protocol '{self.protocol}' is speaker-dependent: its results do not hold for unseen speakers."
@@ -107,6 +107,7 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
             f"protocol '{data.protocol}': identical recordings are in two sets. Keep only one of {abbreviated(paths)}."
         )
     named = speakers_shared - {clip.speaker_id for clip in clips if clip.speaker == UNKNOWN}
+    unknown = any(clip.speaker == UNKNOWN and (row != UNUSED).any() for clip, row in zip(clips, table, strict=True))
     if named and not rule.speaker_dependent:
         raise UserError(
             f"protocol '{data.protocol}': speakers are in two sets: {abbreviated(sorted(named))}. Assign "
@@ -116,9 +117,9 @@ def split(data: Data, clips: Sequence[Clip], contents: Sequence[str], versions: 
         assignment=table.astype(np.int8),
         protocol=data.protocol,
         leaks=bool(recordings_shared),
-        speaker_independent=not speakers_shared,
+        speaker_independent=not named and not unknown,
         missing=rule.missing(data, clips),
-        unknown=bool(speakers_shared) and not named,
+        unknown=unknown and not named and not rule.speaker_dependent,
     )
 
 

@@ -229,13 +229,9 @@ def _format_difference(found: UARDifference | None) -> str:
 
 def _with_difference(run: ComparedRun, baseline: list[dict[str, str]]) -> ComparedRun:
     try:
-        rows = read_predictions(results_in(run.folder))
-    except UserError:
-        return replace(run, notes=(*run.notes, "no predictions.csv"))
-    try:
-        return replace(run, difference=uar_difference(rows, baseline))
-    except UserError:
-        return replace(run, notes=(*run.notes, "other clips than the baseline"))
+        return replace(run, difference=uar_difference(read_predictions(results_in(run.folder)), baseline))
+    except UserError as error:
+        return replace(run, notes=(*run.notes, str(error).partition(":")[0]))
 
 
 def flatten(tree: Any, at: str = "") -> list[tuple[str, str]]:

@@ -157,7 +157,7 @@ def open_zoo_model(model: str | Path | None) -> tuple[Run, Path]:
     Raises:
         UserError: there is no such model.
     """
-    file = catalog.find(model) if isinstance(model, str) else None
+    file = catalog.find(model) if model is not None else None
     if file is None or not (file.parent / catalog.INDEX).exists():
         raise UserError(
             f"expected a run or an experiment to evaluate, or a model of the zoo ({', '.join(catalog.names())})"

@@ -25,6 +25,10 @@ from aersut.zoo.catalog import ZooModel
 LEAK = (
     "this evaluation LEAKS: some of its clips are in the training or validation set of the run or its initial weights."
 )
+SEEN_BY_ZOO_MODEL = (
+    "this evaluation LEAKS, or may: the model was trained or validated on some of its speakers; the zoo has no list of "
+    "their recordings."
+)
 SEEN_SPEAKERS = (
     "some speakers of this evaluation are in the training or validation set of the run or its initial weights."
 )
@@ -155,7 +159,11 @@ def _independent(seen: Seen, collections: list[Collection]) -> bool:
 
 
 def _warning(seen: Seen, collections: list[Collection]) -> str:
-    return LEAK if _leaks(seen, collections) else "" if _independent(seen, collections) else SEEN_SPEAKERS
+    if _independent(seen, collections) and not _leaks(seen, collections):
+        return ""
+    if seen.contents is None:
+        return SEEN_BY_ZOO_MODEL
+    return LEAK if _leaks(seen, collections) else SEEN_SPEAKERS
 
 
 def _untrained(seen: Seen, collection: Collection) -> tuple[str, ...]:

@@ -73,13 +73,13 @@ def read_predictions(folder: Path) -> list[dict[str, str]]:
             rows = list(csv.DictReader(file))
     except (OSError, csv.Error):
         rows = []
-    if not rows or not set(CLIP_COLUMNS) <= rows[0].keys():
+    if not rows or any(row.get(column) is None for row in rows for column in CLIP_COLUMNS):
         raise UserError(f"{path} is missing or damaged: --mode=evaluate writes it.")
     return rows
 
 
-def _by_clip(rows: Rows) -> dict[tuple[str, str, int], Mapping[str, Any]]:
-    """Rows by corpus, path and number; the number tells apart the copies of a clip (`paper` tests augmented ones).
+def _by_clip(rows: Rows) -> dict[tuple[str, str, str, int], Mapping[str, Any]]:
+    """Rows by corpus, speaker, path and number; the number tells apart copies of a clip (`paper` tests augmented ones).
 
     The path is relative to the folder of all clips of the corpus, since a corpus may have been moved between two runs.
     """
@@ -87,11 +87,19 @@ def _by_clip(rows: Rows) -> dict[tuple[str, str, int], Mapping[str, Any]]:
     folders: dict[str, list[str]] = {}
     for row, path in zip(rows, paths, strict=True):
         folders.setdefault(row["corpus"], []).append(str(path.parent))
-    above = {corpus: os.path.commonpath(found) for corpus, found in folders.items()}
-    copies: Counter[tuple[str, str]] = Counter()
+    above = {corpus: _common(found) for corpus, found in folders.items()}
+    copies: Counter[tuple[str, str, str]] = Counter()
     by_clip = {}
     for row, path in zip(rows, paths, strict=True):
-        clip = row["corpus"], str(path.relative_to(above[row["corpus"]]))
+        common = above[row["corpus"]]
+        clip = row["corpus"], row["speaker"], str(path.relative_to(common) if common else path)
         by_clip[*clip, copies[clip]] = row
         copies[clip] += 1
     return by_clip
+
+
+def _common(folders: Sequence[str]) -> str:
+    try:
+        return os.path.commonpath(folders)
+    except ValueError:  # of Windows, on several drives
+        return ""

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from aersut import initial
 from aersut.config import Experiment, from_tree
-from aersut.data.collection import Collection, possible_speakers, recordings
+from aersut.data.collection import Collection, possible_speakers, recognized_speakers, recordings
 from aersut.data.protocols import PROTOCOLS
 from aersut.data.splits import Split, read_split
 from aersut.errors import UserError
@@ -228,6 +228,8 @@ def seen_speakers(run: Run) -> dict[str, list[str]]:
     seen = {corpus: set(speakers) for corpus, speakers in (before.seen_speakers if before else {}).items()}
     for clip in _own_clips(run):
         seen.setdefault(clip["corpus"], set()).add(clip["speaker"])
+        for corpus, _, speaker in (one.partition(":") for one in recognized_speakers(Path(clip["path"]))):
+            seen.setdefault(corpus, set()).add(speaker)
     return {name: sorted(one) for name, one in seen.items()}
 
 

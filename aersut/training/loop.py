@@ -14,7 +14,7 @@ import numpy as np
 from aersut import metrics
 from aersut.data.pipeline import Batch
 from aersut.errors import UserError, interruptible
-from aersut.run import PLUGINS, Prepared, check_plugins, with_classes
+from aersut.run import PLUGINS, Prepared, check_plugins, record_plugins, with_classes
 from aersut.run_folder import Run
 from aersut.training import records
 from aersut.training.checkpoints import Checkpoints
@@ -72,6 +72,8 @@ def train(run: Run, on_epoch: Callable[[dict[str, Any]], None] | None = None, wa
         if done:
             check_plugins(run, *PLUGINS)
         setup = set_up(run, network=network, divided=divided, resumed=bool(done))
+        if not done and is_main_process():
+            record_plugins(run)
         if done:
             setup = setup.with_scaling(checkpoints.scaling(done))
         # after set_up, which refuses changed data before the teacher is trained on it

@@ -69,6 +69,14 @@ def test_a_corpus_may_have_been_moved_and_the_order_of_the_clips_be_another():
     assert uar_difference(moved, baseline).difference == 0
 
 
+def test_files_of_one_name_in_the_folders_of_two_speakers_are_other_clips():
+    """As of SAVEE, or of two folds that leave one speaker out each."""
+    rows = predictions_of([0, 1], np.eye(4)[[0, 1]], ["DC", "DC"]).records()
+    one, other = ([{**row, "path": f"{name}/{row['path']}", "speaker": name} for row in rows] for name in ("DC", "JE"))
+    with pytest.raises(UserError, match="0 are in both"):
+        uar_difference(one, other)
+
+
 def test_copies_of_a_clip_are_compared_one_by_one():
     """The protocol `paper` tests augmented copies."""
     one = predictions_of([0, 1, 2], np.eye(4)[[0, 1, 2]], ["1", "2", "3"])
@@ -126,7 +134,7 @@ def test_compare_prints_the_difference_from_a_baseline(launch, folders):
     assert lines["a"].endswith("baseline")
     low, high = found.interval
     assert f"{found.difference:+.3f} ({low:.3f} to {high:.3f})" in lines["b"]
-    assert "other clips than the baseline" in lines["c"]
+    assert "its 100 clips are not the 200 of the baseline" in lines["c"]
 
 
 def test_pooled_folds_are_compared_with_their_configuration(launch, folders):

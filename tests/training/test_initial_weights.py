@@ -229,6 +229,10 @@ def test_test_speakers_that_the_weights_have_seen_are_refused():
     check_unseen(origin, renamed, split("speaker", (2, 3)))
     with pytest.raises(UserError, match="trained on speakers of the test set.*ravdess:12"):
         check_unseen(dataclasses.replace(origin, seen_speakers={"ravdess": ["12"]}), renamed, split("speaker", (2, 3)))
+    unknown = SimpleNamespace(
+        clips=tuple(dataclasses.replace(clip, speaker="unknown") for clip in clips), contents=collection.contents
+    )
+    check_unseen(dataclasses.replace(origin, seen_speakers={"ravdess": ["unknown"]}), unknown, split("speaker", (3,)))
     recording = dataclasses.replace(origin, seen_speakers={}, seen_recordings=["content 3", "content 9"])
     with pytest.raises(UserError, match=r"trained on 1 recording of the test set, such as 3\.wav"):
         check_unseen(recording, collection, split("speaker", (2, 3)))
