@@ -84,7 +84,7 @@ def other_corpora_set(
     """
     data = experiment.data
     corpora = data.corpora if corpora is None else corpora
-    root_given, roots = roots is not None, roots or (data.root,)
+    roots = roots or (data.root,)
     if len(roots) not in (1, len(corpora)):
         raise UserError(
             f"--evaluate.root has {len(roots)} folders for {len(corpora)} corpora; set one for all, or one for each."
@@ -92,11 +92,6 @@ def other_corpora_set(
     pairs = list(zip(corpora, roots * (len(corpora) // len(roots)), strict=True))
     if repeated := [corpus for corpus, root in pairs if pairs.count((corpus, root)) > 1]:
         raise UserError(f"--evaluate.corpora names '{CORPORA.name_of(repeated[0])}' twice; name it once.")
-    if root_given and (synthetic := [CORPORA.name_of(corpus) for corpus in corpora if corpus.synthetic]):
-        raise UserError(
-            f"--evaluate.root: corpus '{synthetic[0]}' reads no folder. Name the corpora in the folder by "
-            "--evaluate.corpora, such as manifest."
-        )
     parts, collections, first = [], [], 0
     for corpus, root in pairs:
         name = CORPORA.name_of(corpus)

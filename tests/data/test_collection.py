@@ -310,7 +310,11 @@ def test_real_speech_is_used_whole(real_data):
     one = collect(Data(corpora=(Ravdess(),), root=str(real_data)), Framing())
     assert len(one) == 1080
     assert one.skipped == ()
-    assert collection_lines(one) == ["ravdess: 1,080 clips of 18 speakers, 8 emotions"]
+    corpus, note = collection_lines(one)
+    assert corpus == "ravdess: 1,080 clips of 18 speakers, 8 emotions"
+    assert note.startswith(
+        "ravdess: 1,020 clips of a lower sample rate (16,000 Hz) than the 22,050 Hz of the experiment"
+    )
     loud = [np.abs(one.window(index).astype(np.int32)).max() for index in range(0, 1080, 54)]
     assert min(loud) > 30
 

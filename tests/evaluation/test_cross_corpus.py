@@ -189,7 +189,6 @@ def test_a_segment_of_a_training_recording_leaks(launch, own_run, tmp_path):
     ("arguments", "words"),
     [
         (["--evaluate.root=ROOT", "--evaluate.corpora=tess,savee"], "savee: no .wav or .flac under"),
-        (["--evaluate.root=ROOT"], "corpus 'synthetic' reads no folder"),
         (["--evaluate.root=ROOT", "--evaluate.corpora=ravdess", "--model=ROOT"], "is a folder: expected a .tflite"),
         (["--evaluate.root=ROOT,ROOT,ROOT", "--evaluate.corpora=ravdess,cremad"], "has 3 folders for 2 corpora"),
         (["--evaluate.root=ROOT", "--evaluate.corpora=ravdess,cremadd"], "unknown corpus 'cremadd'"),

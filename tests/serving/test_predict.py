@@ -109,7 +109,7 @@ class TestFiles:
         results = {Path(line["file"]).stem: line for line in map(json.loads, outcome.out.splitlines())}
         assert results["good"]["emotion"]
         for name, reason in (
-            ("empty", "cannot be decoded"),
+            ("empty", "is empty"),
             ("one", "too short: 1 samples"),
             ("none", "contains no samples"),
             ("silent", "is silent"),

@@ -185,7 +185,7 @@ class TestUpload:
             assert one == other.as_json()
 
     def test_reports_invalid_input(self, monitor, tmp_path, dialogue):
-        for body, expected in ((b"", "cannot be decoded"), (b"not audio", "cannot be decoded")):
+        for body, expected in ((b"", "is empty"), (b"not audio", "cannot be decoded")):
             status, _, answer = monitor.ask(f"/predict?model={MODEL}", body)
             assert (status, expected in json.loads(answer)["error"]) == (422, True)
         status, _, answer = monitor.ask("/predict?model=/etc/passwd", dialogue.read_bytes())
