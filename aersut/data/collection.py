@@ -246,7 +246,7 @@ def possible_speakers(clip: Clip) -> set[str]:
 
 
 def recognized_speakers(path: Path) -> set[str]:
-    """The identifier of the speaker of a published corpus of whose form the name of a file is; {} for others."""
+    """The identifier of the speaker of a published corpus of whose form the name of a file is; empty for others."""
     forms = {name: CORPORA[name].file_name for name in CORPORA.names()}
     matches = {name: re.search(form, path.stem, re.IGNORECASE) for name, form in forms.items() if form}
     return {f"{name}:{match['speaker']}" for name, match in matches.items() if match}
